@@ -1,0 +1,27 @@
+# cuDNN 9: target cudnn::cudnn. Looked for in CUDNN_ROOT, beside the CUDA toolkit, in system paths,
+# and inside Python's nvidia-cudnn package.
+find_program(_python3 python3)
+if(_python3)
+  execute_process(
+    COMMAND ${_python3} -c "import importlib.util as u; s = u.find_spec('nvidia.cudnn'); print(list(s.submodule_search_locations)[0] if s else '')"
+    OUTPUT_VARIABLE _cudnn_python OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+endif()
+set(_cudnn_hints ${CUDNN_ROOT} $ENV{CUDNN_ROOT} /usr/local/cuda /usr/local/cuda/targets/x86_64-linux
+                 ${_cudnn_python})
+find_path(CUDNN_INCLUDE_DIR cudnn_version.h HINTS ${_cudnn_hints} PATH_SUFFIXES include)
+find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${_cudnn_hints} PATH_SUFFIXES lib lib64)
+
+if(CUDNN_INCLUDE_DIR)
+  file(STRINGS ${CUDNN_INCLUDE_DIR}/cudnn_version.h _lines REGEX "#define CUDNN_(MAJOR|MINOR|PATCHLEVEL) ")
+  string(REGEX REPLACE ".*MAJOR ([0-9]+).*MINOR ([0-9]+).*PATCHLEVEL ([0-9]+).*" "\\1.\\2.\\3"
+         cudnn_VERSION "${_lines}")
+endif()
+include(FindPackageHandleStandardArgs)
+find_package_handle_standard_args(cudnn REQUIRED_VARS CUDNN_LIBRARY CUDNN_INCLUDE_DIR
+                                  VERSION_VAR cudnn_VERSION)
+if(cudnn_FOUND AND NOT TARGET cudnn::cudnn)
+  add_library(cudnn::cudnn UNKNOWN IMPORTED)
+  set_target_properties(cudnn::cudnn PROPERTIES IMPORTED_LOCATION ${CUDNN_LIBRARY}
+                        INTERFACE_INCLUDE_DIRECTORIES ${CUDNN_INCLUDE_DIR})
+endif()
+mark_as_advanced(CUDNN_INCLUDE_DIR CUDNN_LIBRARY)

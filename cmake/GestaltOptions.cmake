@@ -1,0 +1,78 @@
+# Options, compiler flags, and the libraries that were found.
+
+if(NOT CMAKE_BUILD_TYPE)
+  set(CMAKE_BUILD_TYPE Release CACHE STRING "Build type" FORCE)
+endif()
+
+option(GESTALT_BUILD_TESTS "Build the tests" ON)
+option(GESTALT_BUILD_BENCHMARKS "Build the benchmarks" ON)
+option(GESTALT_SANITIZE "Address and undefined-behaviour sanitizers" OFF)
+option(GESTALT_WERROR "Treat warnings as errors" OFF)
+set(GESTALT_CUDA AUTO CACHE STRING "CUDA backend: AUTO (where nvcc and cuDNN are found), ON, OFF")
+set(GESTALT_CUDA_ARCHITECTURES "75-real;80-real;90" CACHE STRING
+    "CUDA architectures; the last one also as PTX for chips newer than the list")
+
+set(CMAKE_CXX_STANDARD 20)
+set(CMAKE_CXX_STANDARD_REQUIRED ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+
+find_program(CCACHE ccache)
+if(CCACHE)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${CCACHE})
+  set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
+endif()
+
+# x86-64-v3 (AVX2, FMA, F16C) is the baseline; AVX-512 code stands in files of its own and is chosen
+# at run time. No contraction: a*b+c rounds twice unless the source says fma, so that resampling
+# and line searches give the same bits as the programs they must agree with.
+add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wall> $<$<COMPILE_LANGUAGE:CXX>:-Wextra>
+                    $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
+if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-march=x86-64-v3>)
+endif()
+if(GESTALT_WERROR)
+  add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Werror>)
+endif()
+if(GESTALT_SANITIZE)
+  add_compile_options(-fsanitize=address,undefined -fno-sanitize-recover=undefined
+                      -fno-omit-frame-pointer -O1)
+  add_link_options(-fsanitize=address,undefined)
+endif()
+
+find_package(OpenMP REQUIRED COMPONENTS CXX)
+find_package(Threads REQUIRED)
+find_package(dnnl QUIET)
+find_package(OpenCV QUIET COMPONENTS core imgproc imgcodecs)
+find_package(PkgConfig QUIET)
+if(PkgConfig_FOUND)
+  pkg_check_modules(libzip QUIET IMPORTED_TARGET libzip)
+  pkg_check_modules(openblas QUIET IMPORTED_TARGET openblas)
+endif()
+set(GESTALT_WITH_ONEDNN ${dnnl_FOUND})
+set(GESTALT_WITH_OPENCV ${OpenCV_FOUND})
+set(GESTALT_WITH_LIBZIP ${libzip_FOUND})
+
+set(GESTALT_WITH_CUDA OFF)
+if(NOT GESTALT_CUDA STREQUAL "OFF")
+  set(CMAKE_CUDA_ARCHITECTURES ${GESTALT_CUDA_ARCHITECTURES})
+  if(NOT CMAKE_CUDA_COMPILER AND EXISTS /usr/local/cuda/bin/nvcc)
+    set(CMAKE_CUDA_COMPILER /usr/local/cuda/bin/nvcc)
+  endif()
+  include(CheckLanguage)
+  check_language(CUDA)
+  find_package(cudnn QUIET MODULE)
+  if(CMAKE_CUDA_COMPILER AND cudnn_FOUND)
+    enable_language(CUDA)
+    set(CMAKE_CUDA_STANDARD 20)
+    find_package(CUDAToolkit REQUIRED)
+    set(GESTALT_WITH_CUDA ON)
+  elseif(GESTALT_CUDA STREQUAL "ON")
+    message(FATAL_ERROR "GESTALT_CUDA=ON needs nvcc (found: ${CMAKE_CUDA_COMPILER}) "
+                        "and cuDNN 9 (found: ${cudnn_FOUND}; say where in CUDNN_ROOT)")
+  endif()
+endif()
+
+message(STATUS "gestalt: CUDA ${GESTALT_WITH_CUDA}, oneDNN ${GESTALT_WITH_ONEDNN}, "
+               "OpenCV ${GESTALT_WITH_OPENCV}, libzip ${GESTALT_WITH_LIBZIP}")

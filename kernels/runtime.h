@@ -1,0 +1,41 @@
+#pragma once
+
+// Runtime: the raw services of one backend (memory, copies, synchronization), and where to get
+// them. No entry is null. Sizes are in bytes; every call is ordered on the context's stream.
+
+#include <cstddef>
+#include <memory>
+#include <string>
+
+#include "kernels/context.h"
+#include "kernels/types.h"
+
+namespace gestalt {
+
+struct MemoryInfo {
+  size_t free = 0;
+  size_t total = 0;
+};
+
+enum class CopyKind { host_to_device, device_to_host, device_to_device };
+
+struct Runtime {
+  const char* name;
+  const KernelTable& kernels;
+  int (*device_count)();               // 0 where there is no driver or no device; never throws
+  std::string (*describe)(int index);  // device and library versions, for logs
+  std::unique_ptr<Context> (*make_context)(int index);
+  void (*destroy_stream)(Context& context);
+  void* (*allocate)(Context& context, size_t bytes);  // null when out of memory
+  void (*release)(Context& context, void* pointer);   // never throws
+  void (*copy)(Context& context, void* to, const void* from, size_t bytes, CopyKind kind);
+  void (*synchronize)(Context& context);
+  MemoryInfo (*memory)(Context& context);
+};
+
+// The runtime of a backend; null when it was not built.
+const Runtime* runtime(DeviceType type);
+
+extern const Runtime cpu_runtime;
+
+}  // namespace gestalt

@@ -1,0 +1,217 @@
+#pragma once
+
+// KernelTable: every kernel of a backend, one typed function pointer each.
+//
+// A new kernel is one line in GESTALT_KERNELS, a file in cpu/ and one in cuda/, a line in each
+// table.cpp, and an OpCase. Calling an entry that a backend does not have throws
+// "[conv2d_forward] no cuda kernel".
+//
+// Conventions, for every entry:
+//  - The caller has checked shapes, dtypes and devices and allocated the outputs; outputs never
+//    overlap inputs, except where "in place" is said (y may then be x itself, same strides).
+//  - Inputs may have any strides, zero ones included, unless a format is said. Outputs have no zero
+//    strides. "dense" means contiguous or channels_last, all 4-d arguments alike.
+//  - Floating entries take f32, bf16, f16 (sums in f32) and, on the CPU, f64 (sums in f64). All
+//    floating arguments have one dtype unless said otherwise; "stat" arguments are f32, or f64
+//    where the data are f64.
+//  - Optional views are pointers; null: absent. Empty outputs are allowed and touch nothing.
+//  - The same inputs give the same bits, whatever the number of threads or the launch geometry.
+
+#include <cstdint>
+#include <span>
+#include <utility>
+
+#include "kernels/context.h"
+#include "kernels/descriptors.h"
+#include "kernels/error.h"
+#include "kernels/philox.h"
+#include "kernels/types.h"
+
+namespace gestalt {
+
+template <class Signature>
+struct Kernel;
+
+template <class... Args>
+struct Kernel<void(Args...)> {
+  const char* name = nullptr;
+  void (*function)(Context&, Args...) = nullptr;
+
+  explicit operator bool() const { return function != nullptr; }
+  void operator()(Context& context, Args... args) const {
+    GESTALT_CHECK(function != nullptr, "[{}] no {} kernel", name, to_string(context.device().type));
+    function(context, args...);
+  }
+};
+
+// One fused optimizer step works on many parameters at once. All views of one entry are contiguous
+// and have the parameter's shape; the states are f32 (f64 for f64 parameters).
+struct SgdParameter {
+  View parameter, gradient;
+  const View* momentum;  // null without momentum
+};
+struct AdamParameter {
+  View parameter, gradient, first_moment, second_moment;
+};
+
+using UnaryKernel = void(const View& x, const View& y);                  // in place allowed
+using ScalarKernel = void(const View& x, double scalar, const View& y);  // in place allowed
+using BinaryKernel = void(const View& a, const View& b,
+                          const View& y);  // in place on a or b allowed
+using ReduceKernel = void(const View& x,
+                          const View& y);  // y: x's rank, 1 at the reduced dimensions
+
+// X(name, signature without the leading Context&)
+#define GESTALT_KERNELS(X)                                                                         \
+  /* ---- memory: any dtype, any strides ---- */                                                   \
+  /* y = x converted to y's dtype (floats to integers truncate, as in C). */                       \
+  X(copy, UnaryKernel)                                                                             \
+  X(fill, void(double value, const View& y))                                                       \
+  /* ---- elementwise, all views of one shape ---- */                                              \
+  X(add, BinaryKernel)                                                                             \
+  X(subtract, BinaryKernel)                                                                        \
+  X(multiply, BinaryKernel)                                                                        \
+  X(divide, BinaryKernel)                                                                          \
+  /* y = a + scale * b; in place on a allowed */                                                   \
+  X(add_scaled, void(const View& a, const View& b, double scale, const View& y))                   \
+  X(add_scalar, ScalarKernel)                                                                      \
+  X(multiply_scalar, ScalarKernel)                                                                 \
+  X(power_scalar, ScalarKernel)                                                                    \
+  X(exp, UnaryKernel)                                                                              \
+  X(log, UnaryKernel)                                                                              \
+  X(sqrt, UnaryKernel)                                                                             \
+  X(abs, UnaryKernel)                                                                              \
+  X(sigmoid, UnaryKernel)                                                                          \
+  X(tanh, UnaryKernel)                                                                             \
+  X(relu, UnaryKernel) /* NaN stays NaN */                                                         \
+  X(leaky_relu, ScalarKernel)                                                                      \
+  X(clamp, void(const View& x, double low, double high, const View& y))                            \
+  /* Gradients: dx from dy and the saved x or y; in place on dy allowed. */                        \
+  X(power_scalar_backward, void(const View& dy, const View& x, double exponent, const View& dx))   \
+  X(sqrt_backward, void(const View& dy, const View& y, const View& dx))                            \
+  X(abs_backward, void(const View& dy, const View& x, const View& dx)) /* 0 at x = 0 */            \
+  X(sigmoid_backward, void(const View& dy, const View& y, const View& dx))                         \
+  X(tanh_backward, void(const View& dy, const View& y, const View& dx))                            \
+  X(relu_backward, void(const View& dy, const View& y, const View& dx)) /* dy where y > 0 */       \
+  X(leaky_relu_backward, void(const View& dy, const View& x, double slope, const View& dx))        \
+  X(clamp_backward,                                                                                \
+    void(const View& dy, const View& x, double low, double high, const View& dx)) /* ends pass */  \
+  /* ---- random: a pure function of (state, logical element index) ---- */                        \
+  X(uniform, void(PhiloxState state, double low, double high, const View& y))                      \
+  X(normal, void(PhiloxState state, double mean, double deviation, const View& y))                 \
+  /* ---- reductions ---- */                                                                       \
+  X(sum, void(const View& x, double scale, const View& y)) /* scale * sum, accumulated wide */     \
+  X(max, ReduceKernel)                                     /* NaN wins */                          \
+  X(argmax,                                                                                        \
+    void(const View& x, int dim, const View& y)) /* y: i64, 1 at dim; lowest index of ties */      \
+  /* y (stat, 1 element) = sum of a*b over all elements, accumulated in f64 */                     \
+  X(dot, BinaryKernel)                                                                             \
+  /* y (stat, 1 element) = sum of |a| (order 1) or the largest |a|, NaN wins (order 0) */          \
+  X(absolute_norm, void(const View& a, int order, const View& y))                                  \
+  /* y (stat, 1 element) = scale * sum of (a-b)^2 */                                               \
+  X(squared_error, void(const View& a, const View& b, double scale, const View& y))                \
+  /* da = 2 * scale * dy * (a-b); dy: stat, 1 element */                                           \
+  X(squared_error_backward,                                                                        \
+    void(const View& dy, const View& a, const View& b, double scale, const View& da))              \
+  /* ---- products: y[B,M,N] = alpha * a[B,M,K] b[B,K,N] + beta * y; a, b may be transposed by     \
+     their strides or broadcast over B; with beta = 0, y is not read ---- */                                 \
+  X(matmul, void(const View& a, const View& b, double alpha, double beta, const View& y))          \
+  /* ---- convolution: x[N,C,H,W] dense, w[O,C/groups,KH,KW] dense, bias[O], y[N,O,OH,OW] dense    \
+   * ---- */                                                                                       \
+  X(conv2d_forward,                                                                                \
+    void(const View& x, const View& w, const View* bias, const View& y, const Conv2dDesc& desc))   \
+  X(conv2d_backward_data,                                                                          \
+    void(const View& dy, const View& w, const View& dx, const Conv2dDesc& desc))                   \
+  X(conv2d_backward_weights,                                                                       \
+    void(const View& dy, const View& x, const View& dw, const Conv2dDesc& desc))                   \
+  X(conv2d_backward_bias, void(const View& dy, const View& db))                                    \
+  /* ---- pooling, padding, resizing: dense, x[N,C,H,W], y[N,C,OH,OW] ---- */                      \
+  /* indices: i64, contiguous in y's format, h*W + w of the first maximum in row order; NaN wins   \
+   */                                                                                              \
+  X(max_pool2d_forward,                                                                            \
+    void(const View& x, const View& y, const View& indices, const Pool2dDesc& desc))               \
+  X(max_pool2d_backward, void(const View& dy, const View& indices, const View& dx))                \
+  X(avg_pool2d_forward, void(const View& x, const View& y, const Pool2dDesc& desc))                \
+  X(avg_pool2d_backward, void(const View& dy, const View& dx, const Pool2dDesc& desc))             \
+  X(adaptive_avg_pool2d_forward, UnaryKernel)                                                      \
+  X(adaptive_avg_pool2d_backward, UnaryKernel) /* (dy, dx) */                                      \
+  X(reflection_pad2d_forward, void(const View& x, const View& y, const Padding2d& padding))        \
+  X(reflection_pad2d_backward, void(const View& dy, const View& dx, const Padding2d& padding))     \
+  X(resize_nearest_forward, UnaryKernel)                                                           \
+  X(resize_nearest_backward, UnaryKernel) /* (dy, dx) */                                           \
+  X(resize_bilinear_forward, void(const View& x, const View& y, const ResizeDesc& desc))           \
+  X(resize_bilinear_backward, void(const View& dy, const View& dx, const ResizeDesc& desc))        \
+  /* ---- batch norm: x, y [N,C,H,W] dense or [N,C]; weight, bias, statistics stat[C] ---- */      \
+  /* saved_mean, saved_inverse_std: stat[C], written; running_*: updated in place, or null */      \
+  X(batch_norm_training,                                                                           \
+    void(const View& x, const View& weight, const View& bias, const View* running_mean,            \
+         const View* running_variance, const View& y, const View& saved_mean,                      \
+         const View& saved_inverse_std, const BatchNormDesc& desc))                                \
+  X(batch_norm_inference,                                                                          \
+    void(const View& x, const View& weight, const View& bias, const View& running_mean,            \
+         const View& running_variance, const View& y, const BatchNormDesc& desc))                  \
+  /* Gradient of the training form; dx, dweight, dbias: each may be null */                        \
+  X(batch_norm_backward,                                                                           \
+    void(const View& dy, const View& x, const View& weight, const View& saved_mean,                \
+         const View& saved_inverse_std, const View* dx, const View* dweight, const View* dbias))   \
+  /* ---- Top-K over rows (n, c) of H*W; x, y dense [N,C,H,W] ---- */                              \
+  /* mask: u8 [N*C, ceil(H*W/32)*4] contiguous, bit i of a row (little-endian): element i = h*W +  \
+     w is passed on; padding bits 0; may be null. */                                                     \
+  X(topk_forward, void(const View& x, const View& y, const View* mask, const TopKDesc& desc))      \
+  X(topk_backward, void(const View& dy, const View& mask, const View& dx, const TopKDesc& desc))   \
+  /* Top k by signed value, each replaced by their mean; k from desc, mode and tau unused. */      \
+  X(topk_mean_replace_forward,                                                                     \
+    void(const View& x, const View& y, const View* mask, const TopKDesc& desc))                    \
+  X(topk_mean_replace_backward,                                                                    \
+    void(const View& dy, const View& mask, const View& dx, const TopKDesc& desc))                  \
+  /* ---- Gram: x[B,R,L], contiguous; y[B,R,R] = scale * x x^T (symmetric to the bit) ---- */      \
+  X(gram_forward, void(const View& x, double scale, const View& y))                                \
+  /* dx = scale * (dy + dy^T) x */                                                                 \
+  X(gram_backward, void(const View& dy, const View& x, double scale, const View& dx))              \
+  /* ---- channel statistics: x[N,C,H,W] dense; mean, deviation stat[N,C]; deviation =             \
+     sqrt(unbiased variance + epsilon), stable for large offsets ---- */                           \
+  X(channel_stats_forward,                                                                         \
+    void(const View& x, double epsilon, const View& mean, const View& deviation))                  \
+  /* dmean, ddeviation: stat[N,C], either may be null */                                           \
+  X(channel_stats_backward, void(const View* dmean, const View* ddeviation, const View& x,         \
+                                 const View& mean, const View& deviation, const View& dx))         \
+  /* y = (x - mean) / deviation * style_deviation + style_mean, all stat[N,C] */                   \
+  X(adain_forward, void(const View& x, const View& mean, const View& deviation,                    \
+                        const View& style_mean, const View& style_deviation, const View& y))       \
+  /* Gradients to content (through its own statistics) and to the style's statistics (stat[N,C]);  \
+     each may be null. */                                                                          \
+  X(adain_backward, void(const View& dy, const View& x, const View& mean, const View& deviation,   \
+                         const View& style_deviation, const View* dx, const View* dstyle_mean,     \
+                         const View* dstyle_deviation))                                            \
+  /* ---- classification: rows [N,C] contiguous ---- */                                            \
+  X(softmax_forward, UnaryKernel)                                                                  \
+  X(softmax_backward, void(const View& dy, const View& y, const View& dx))                         \
+  X(log_softmax_forward, UnaryKernel)                                                              \
+  X(log_softmax_backward, void(const View& dy, const View& y, const View& dx))                     \
+  /* loss (stat, 1 element) = -scale * sum over n of [(1-e) logp[n,target] + e/C sum_c logp[n,c]], \
+     e = label_smoothing; target: i64[N] */                                                        \
+  X(nll_forward, void(const View& log_probabilities, const View& target, double scale,             \
+                      double label_smoothing, const View& loss))                                   \
+  /* Gradient of nll(log_softmax(logits)) to the logits; dloss: stat, 1 element */                 \
+  X(cross_entropy_backward,                                                                        \
+    void(const View& dloss, const View& log_probabilities, const View& target, double scale,       \
+         double label_smoothing, const View& dlogits))                                             \
+  /* ---- optimizers ---- */                                                                       \
+  X(sgd_step, void(std::span<const SgdParameter> parameters, const SgdDesc& desc))                 \
+  X(adam_step, void(std::span<const AdamParameter> parameters, const AdamDesc& desc))
+
+struct KernelTable {
+#define GESTALT_KERNEL_MEMBER(name, ...) Kernel<__VA_ARGS__> name{#name};
+  GESTALT_KERNELS(GESTALT_KERNEL_MEMBER)
+#undef GESTALT_KERNEL_MEMBER
+};
+
+// Calls f(kernel) for every entry, in the order of the list. f takes `auto&`.
+template <class Table, class F>
+void for_each_kernel(Table& table, F&& f) {
+#define GESTALT_KERNEL_VISIT(name, ...) f(table.name);
+  GESTALT_KERNELS(GESTALT_KERNEL_VISIT)
+#undef GESTALT_KERNEL_VISIT
+}
+
+}  // namespace gestalt
