@@ -34,8 +34,10 @@ struct Kernel;
 
 template <class... Args>
 struct Kernel<void(Args...)> {
+  using Function = void(Context&, Args...);
+
   const char* name = nullptr;
-  void (*function)(Context&, Args...) = nullptr;
+  Function* function = nullptr;
 
   explicit operator bool() const { return function != nullptr; }
   void operator()(Context& context, Args... args) const {
@@ -114,7 +116,7 @@ using ReduceKernel = void(const View& x,
   X(squared_error_backward,                                                                        \
     void(const View& dy, const View& a, const View& b, double scale, const View& da))              \
   /* ---- products: y[B,M,N] = alpha * a[B,M,K] b[B,K,N] + beta * y; a, b may be transposed by     \
-     their strides or broadcast over B; with beta = 0, y is not read ---- */                                 \
+     their strides or broadcast over B; with beta = 0, y is not read ---- */                       \
   X(matmul, void(const View& a, const View& b, double alpha, double beta, const View& y))          \
   /* ---- convolution: x[N,C,H,W] dense, w[O,C/groups,KH,KW] dense, bias[O], y[N,O,OH,OW] dense    \
    * ---- */                                                                                       \
@@ -156,7 +158,7 @@ using ReduceKernel = void(const View& x,
          const View& saved_inverse_std, const View* dx, const View* dweight, const View* dbias))   \
   /* ---- Top-K over rows (n, c) of H*W; x, y dense [N,C,H,W] ---- */                              \
   /* mask: u8 [N*C, ceil(H*W/32)*4] contiguous, bit i of a row (little-endian): element i = h*W +  \
-     w is passed on; padding bits 0; may be null. */                                                     \
+     w is passed on; padding bits 0; may be null. */                                               \
   X(topk_forward, void(const View& x, const View& y, const View* mask, const TopKDesc& desc))      \
   X(topk_backward, void(const View& dy, const View& mask, const View& dx, const TopKDesc& desc))   \
   /* Top k by signed value, each replaced by their mean; k from desc, mode and tau unused. */      \

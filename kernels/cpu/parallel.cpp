@@ -1,0 +1,42 @@
+#include "kernels/cpu/parallel.h"
+
+#include <exception>
+#include <omp.h>
+
+namespace gestalt {
+
+int num_threads() {
+  return omp_get_max_threads();
+}
+void set_num_threads(int threads) {
+  omp_set_num_threads(std::max(threads, 1));
+}
+
+namespace cpu {
+
+void parallel_ranges(int64_t size, int64_t grain, RangeBody body, const void* closure) {
+  if (size <= 0) return;
+  const int64_t most = (size + grain - 1) / std::max<int64_t>(grain, 1);
+  const int threads = static_cast<int>(std::min<int64_t>(num_threads(), most));
+  if (threads <= 1 || omp_in_parallel()) {
+    body(closure, 0, size);
+    return;
+  }
+  std::exception_ptr error;
+#pragma omp parallel num_threads(threads)
+  {
+    const int64_t chunk = (size + omp_get_num_threads() - 1) / omp_get_num_threads();
+    const int64_t begin = omp_get_thread_num() * chunk;
+    const int64_t end = std::min(size, begin + chunk);
+    try {
+      if (begin < end) body(closure, begin, end);
+    } catch (...) {
+#pragma omp critical(gestalt_parallel_error)
+      error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
+}
+
+}  // namespace cpu
+}  // namespace gestalt

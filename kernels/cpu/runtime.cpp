@@ -1,0 +1,27 @@
+#include "kernels/runtime.h"
+
+#include <cstdlib>
+#include <cstring>
+
+#include "kernels/cpu/table.h"
+
+namespace gestalt {
+
+// Plain malloc with 64-byte alignment; pooling is the tensor library's business.
+const Runtime cpu_runtime = {
+    .name = "cpu",
+    .kernels = cpu_kernels,
+    .device_count = [] { return 1; },
+    .describe = [](int) { return std::string("cpu"); },
+    .make_context = [](int) { return std::make_unique<Context>(Device{}, cpu_runtime); },
+    .destroy_stream = [](Context&) {},
+    .allocate = [](Context&,
+                   size_t bytes) { return std::aligned_alloc(64, (bytes + 63) / 64 * 64); },
+    .release = [](Context&, void* pointer) { std::free(pointer); },
+    .copy = [](Context&, void* to, const void* from, size_t bytes,
+               CopyKind) { std::memcpy(to, from, bytes); },
+    .synchronize = [](Context&) {},
+    .memory = [](Context&) { return MemoryInfo{}; },
+};
+
+}  // namespace gestalt

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "kernels/table.h"
+
+namespace gestalt {
+
+extern const KernelTable cpu_kernels;
+
+}  // namespace gestalt

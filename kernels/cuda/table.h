@@ -1,0 +1,9 @@
+#pragma once
+
+#include "kernels/table.h"
+
+namespace gestalt {
+
+extern const KernelTable cuda_kernels;
+
+}  // namespace gestalt
