@@ -1,0 +1,192 @@
+#include "nn/module.h"
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+
+#include "kernels/error.h"
+#include "tensor/autograd.h"
+
+namespace gestalt::nn {
+namespace {
+
+std::string joined(const std::string& prefix, const std::string& name) {
+  return prefix.empty() ? name : prefix + '.' + name;
+}
+
+std::string stripped(const std::string& name) {
+  constexpr std::string_view wrapper = "module.";
+  return name.starts_with(wrapper) ? name.substr(wrapper.size()) : name;
+}
+
+}  // namespace
+
+std::string to_string(const LoadReport& report, size_t most) {
+  std::string text;
+  const auto section = [&](const char* title, size_t count, const auto& line) {
+    if (count == 0) return;
+    text += format("\n  {} ({}):", title, count);
+    for (size_t i = 0; i < std::min(count, most); ++i) text += "\n    " + line(i);
+    if (count > most) text += format("\n    ... and {} more", count - most);
+  };
+  section("missing", report.missing.size(), [&](size_t i) { return report.missing[i]; });
+  section("unexpected", report.unexpected.size(), [&](size_t i) { return report.unexpected[i]; });
+  section("mismatched", report.mismatched.size(), [&](size_t i) {
+    const LoadReport::Mismatch& entry = report.mismatched[i];
+    return format("{}: expected {}, found {}", entry.name, entry.expected, entry.found);
+  });
+  return text;
+}
+
+Tensor Module::forward(const Tensor&) {
+  throw Error("this module has no forward of one input and one output");
+}
+
+Tensor Module::operator()(const Tensor& x) {
+  Tensor y = forward(x);
+  for (const ForwardHook& hook : hooks_) {
+    if (Tensor replaced = hook(y); replaced.defined()) y = replaced;
+  }
+  return y;
+}
+
+void Module::register_forward_hook(ForwardHook hook) {
+  hooks_.push_back(std::move(hook));
+}
+
+void Module::register_parameter(std::string name, Tensor& member, Tensor value) {
+  member = std::move(value);
+  member.set_requires_grad(true);
+  parameters_.push_back({std::move(name), &member});
+}
+
+void Module::register_buffer(std::string name, Tensor& member, Tensor value) {
+  member = std::move(value);
+  buffers_.push_back({std::move(name), &member});
+}
+
+void Module::add_child(std::string name, std::shared_ptr<Module> module) {
+  for (const Child& child : children_) {
+    GESTALT_CHECK(child.name != name, "two children are named '{}'", name);
+  }
+  children_.push_back({std::move(name), std::move(module)});
+}
+
+void Module::collect(const std::string& prefix, bool parameters, bool buffers,
+                     std::vector<Named>& out) const {
+  const auto add = [&](const std::vector<Named>& own) {
+    for (const Named& entry : own) out.push_back({joined(prefix, entry.name), entry.tensor});
+  };
+  if (parameters) add(parameters_);
+  if (buffers) add(buffers_);
+  for (const Child& child : children_) {
+    child.module->collect(joined(prefix, child.name), parameters, buffers, out);
+  }
+}
+
+std::vector<Module::Named> Module::named_parameters() const {
+  std::vector<Named> out;
+  collect("", true, false, out);
+  return out;
+}
+
+std::vector<Module::Named> Module::named_buffers() const {
+  std::vector<Named> out;
+  collect("", false, true, out);
+  return out;
+}
+
+std::vector<Tensor> Module::parameters() const {
+  std::vector<Tensor> out;
+  for (const Named& entry : named_parameters()) out.push_back(*entry.tensor);
+  return out;
+}
+
+Module& Module::find(const std::string& name) {
+  Module* module = this;
+  for (size_t begin = 0; begin <= name.size();) {
+    const size_t end = std::min(name.find('.', begin), name.size());
+    const std::string part = name.substr(begin, end - begin);
+    const auto found = std::find_if(module->children_.begin(), module->children_.end(),
+                                    [&](const Child& child) { return child.name == part; });
+    GESTALT_CHECK(found != module->children_.end(), "no module '{}'", name);
+    module = found->module.get();
+    begin = end + 1;
+  }
+  return *module;
+}
+
+StateDict Module::state_dict() const {
+  std::vector<Named> all;
+  collect("", true, true, all);
+  StateDict state;
+  for (const Named& entry : all) state.push_back({entry.name, entry.tensor->detach()});
+  return state;
+}
+
+LoadReport Module::load_state_dict(const StateDict& state, bool strict) {
+  std::map<std::string, Tensor> given;
+  for (const NamedTensor& entry : state) given[stripped(entry.name)] = entry.tensor;
+
+  std::vector<Named> own;
+  collect("", true, true, own);
+  LoadReport report;
+  std::vector<std::pair<Tensor*, Tensor>> copies;
+  for (const Named& entry : own) {
+    const auto found = given.find(entry.name);
+    if (found == given.end()) {
+      report.missing.push_back(entry.name);
+      continue;
+    }
+    if (found->second.shape() == entry.tensor->shape()) {
+      copies.emplace_back(entry.tensor, found->second);
+    } else {
+      report.mismatched.push_back(
+          {entry.name, to_string(entry.tensor->shape()), to_string(found->second.shape())});
+    }
+    given.erase(found);
+  }
+  for (const auto& [name, tensor] : given) report.unexpected.push_back(name);
+  GESTALT_CHECK(!strict || report.ok(), "the state dict does not fit the network:{}",
+                to_string(report));
+  const NoGradGuard no_grad;
+  for (auto& [target, source] : copies) target->copy_(source);
+  return report;
+}
+
+void Module::train(bool training) {
+  training_ = training;
+  for (const Child& child : children_) child.module->train(training);
+}
+
+template <class F>
+void Module::for_each_tensor(const F& f) {
+  const NoGradGuard no_grad;
+  std::vector<Named> all;
+  collect("", true, true, all);
+  for (const Named& entry : all) {
+    const bool requires_grad = entry.tensor->requires_grad();
+    *entry.tensor = f(*entry.tensor);
+    entry.tensor->set_requires_grad(requires_grad);
+  }
+}
+
+void Module::set_requires_grad(bool requires_grad) {
+  for (const Named& entry : named_parameters()) entry.tensor->set_requires_grad(requires_grad);
+}
+
+void Module::to(Device device) {
+  for_each_tensor([&](const Tensor& tensor) { return tensor.to(device); });
+}
+
+void Module::to(DType dtype) {
+  for_each_tensor([&](const Tensor& tensor) {
+    return is_floating(tensor.dtype()) ? tensor.to(dtype) : tensor;
+  });
+}
+
+void Module::zero_grad() {
+  for (const Named& entry : named_parameters()) entry.tensor->set_grad({});
+}
+
+}  // namespace gestalt::nn

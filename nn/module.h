@@ -1,0 +1,100 @@
+#pragma once
+
+// Module: named parameters, buffers and children, with PyTorch's names, so that its state dicts
+// load.
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "tensor/state_dict.h"
+#include "tensor/tensor.h"
+
+namespace gestalt::nn {
+
+// What load_state_dict found. Shapes as text, for the user.
+struct LoadReport {
+  struct Mismatch {
+    std::string name, expected, found;
+  };
+  std::vector<std::string> missing;     // of the module, not in the state dict
+  std::vector<std::string> unexpected;  // of the state dict, not in the module
+  std::vector<Mismatch> mismatched;
+  bool ok() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
+};
+
+// A table of the three lists, one line an entry, at most `most` of each.
+std::string to_string(const LoadReport& report, size_t most = 10);
+
+class Module {
+ public:
+  Module() = default;
+  virtual ~Module() = default;
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  // Of modules with one input and one output; others have a forward of their own.
+  virtual Tensor forward(const Tensor& x);
+  // forward, then the hooks, in the order they were added.
+  Tensor operator()(const Tensor& x);
+  // Sees each output; what it returns, if defined, replaces it.
+  using ForwardHook = std::function<Tensor(const Tensor& output)>;
+  void register_forward_hook(ForwardHook hook);
+
+  // Depth first, own before children, with dotted names. The pointers are to the module's own
+  // handles.
+  struct Named {
+    std::string name;
+    Tensor* tensor;
+  };
+  std::vector<Named> named_parameters() const;
+  std::vector<Named> named_buffers() const;
+  std::vector<Tensor> parameters() const;
+  struct Child {
+    std::string name;
+    std::shared_ptr<Module> module;
+  };
+  const std::vector<Child>& children() const { return children_; }
+  // A descendant by its dotted name; throws Error where there is none.
+  Module& find(const std::string& name);
+
+  // Parameters and buffers, sharing memory with the module.
+  StateDict state_dict() const;
+  // Copies values by name (converting dtype and device). Strict: throws Error with the table of
+  // what does not fit, and changes nothing; otherwise copies what fits. "module." is stripped.
+  LoadReport load_state_dict(const StateDict& state, bool strict = true);
+
+  void train(bool training = true);
+  void eval() { train(false); }
+  bool is_training() const { return training_; }
+
+  void set_requires_grad(bool requires_grad);  // of every parameter
+  void to(Device device);
+  void to(DType dtype);  // floating parameters and buffers
+  void zero_grad();      // forgets the gradients
+
+ protected:
+  // The member must live as long as the module.
+  void register_parameter(std::string name, Tensor& member, Tensor value);
+  void register_buffer(std::string name, Tensor& member, Tensor value);
+  template <class M>
+  std::shared_ptr<M> register_module(std::string name, std::shared_ptr<M> module) {
+    add_child(std::move(name), module);
+    return module;
+  }
+
+ private:
+  void add_child(std::string name, std::shared_ptr<Module> module);
+  void collect(const std::string& prefix, bool parameters, bool buffers,
+               std::vector<Named>& out) const;
+  template <class F>
+  void for_each_tensor(const F& f);
+
+  std::vector<Named> parameters_, buffers_;
+  std::vector<Child> children_;
+  std::vector<ForwardHook> hooks_;
+  bool training_ = true;
+};
+
+}  // namespace gestalt::nn

@@ -1,0 +1,324 @@
+#include "tensor/autograd.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <queue>
+#include <unordered_map>
+#include <unordered_set>
+
+#include "kernels/error.h"
+#include "kernels/table.h"
+
+namespace gestalt {
+namespace {
+
+std::atomic<uint64_t> next_sequence = 0;
+// Ops are numbered above all leaves, so that a leaf is reached when its gradient is whole.
+constexpr uint64_t first_op_sequence = uint64_t{1} << 63;
+thread_local bool grad_mode = true;
+
+// Ends every path at a leaf: adds to its grad.
+class AccumulateNode : public Node {
+ public:
+  explicit AccumulateNode(Tensor leaf) : Node(next_sequence++), leaf_(std::move(leaf)) {}
+  const char* name() const override { return "accumulate"; }
+
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
+    AutogradMeta& meta = leaf_.ensure_autograd();
+    const Tensor& grad = grad_outputs[0];
+    if (!meta.grad.defined()) {
+      meta.grad = grad.is_sole_owner() && grad.is_dense() ? grad : grad.clone();
+      return {};
+    }
+    Context& ctx = context(grad.device());
+    ctx.kernels().add(ctx, meta.grad.view(), grad.view(), meta.grad.view());
+    meta.grad.bump_version();
+    return {};
+  }
+
+  std::vector<Tensor::Hook> hooks() const { return leaf_.ensure_autograd().hooks; }
+
+ private:
+  Tensor leaf_;
+};
+
+Edge edge_of(const Tensor& tensor) {
+  if (!tensor.defined() || !tensor.requires_grad()) return {};
+  AutogradMeta& meta = tensor.ensure_autograd();
+  if (meta.node) return {meta.node, meta.output_index};
+  std::shared_ptr<Node> accumulator = meta.accumulator.lock();
+  if (!accumulator) {
+    accumulator = std::make_shared<AccumulateNode>(tensor);
+    meta.accumulator = accumulator;
+  }
+  return {std::move(accumulator), 0};
+}
+
+void add_to(Tensor& sum, const Tensor& grad) {
+  if (!sum.defined()) {
+    sum = grad;
+    return;
+  }
+  const bool in_place = sum.is_sole_owner() && sum.is_dense();
+  Tensor out = in_place ? sum : Tensor::empty(sum.shape(), sum.options());
+  Context& ctx = context(sum.device());
+  ctx.kernels().add(ctx, sum.view(), grad.view(), out.view());
+  out.bump_version();
+  sum = std::move(out);
+}
+
+}  // namespace
+
+// ---- nodes ----
+
+Node::Node() : sequence_(first_op_sequence + next_sequence++) {}
+Node::Node(uint64_t sequence) : sequence_(sequence) {}
+
+// Frees the chain behind this node in a loop: a long graph must not recurse.
+Node::~Node() {
+  thread_local std::vector<std::shared_ptr<Node>>* draining = nullptr;
+  std::vector<std::shared_ptr<Node>> local;
+  std::vector<std::shared_ptr<Node>>& pending = draining != nullptr ? *draining : local;
+  for (Edge& edge : edges_) {
+    if (edge.node) pending.push_back(std::move(edge.node));
+  }
+  if (draining != nullptr) return;
+  draining = &local;
+  while (!local.empty()) {
+    const std::shared_ptr<Node> last = std::move(local.back());
+    local.pop_back();
+  }
+  draining = nullptr;
+}
+
+void Node::save(const char* name, const Tensor& tensor) {
+  saved_.push_back({name, tensor.defined() ? tensor.detach() : Tensor(),
+                    tensor.defined() ? tensor.version() : 0});
+}
+
+const Tensor& Node::saved(const char* name) const {
+  GESTALT_CHECK(!released_,
+                "[{}] backward a second time through a graph that was freed; "
+                "use retain_graph",
+                this->name());
+  for (const Saved& entry : saved_) {
+    if (std::strcmp(entry.name, name) != 0) continue;
+    GESTALT_CHECK(!entry.tensor.defined() || entry.tensor.version() == entry.version,
+                  "[{}] saved tensor '{}' {} was changed in place before backward", this->name(),
+                  name, entry.tensor);
+    return entry.tensor;
+  }
+  throw Error(format("[{}] no saved tensor '{}'", this->name(), name));
+}
+
+void Node::release_saved() {
+  if (!saved_.empty()) released_ = true;
+  saved_.clear();
+}
+
+// ---- recording ----
+
+bool grad_enabled() {
+  return grad_mode;
+}
+
+NoGradGuard::NoGradGuard() : before_(grad_mode) {
+  grad_mode = false;
+}
+NoGradGuard::~NoGradGuard() {
+  grad_mode = before_;
+}
+
+bool needs_grad(std::span<const Tensor> inputs) {
+  return grad_mode && std::any_of(inputs.begin(), inputs.end(), [](const Tensor& tensor) {
+           return tensor.defined() && tensor.requires_grad();
+         });
+}
+
+bool needs_grad(std::initializer_list<Tensor> inputs) {
+  return needs_grad(std::span(inputs.begin(), inputs.size()));
+}
+
+void attach(std::shared_ptr<Node> node, std::vector<Tensor> inputs, std::vector<Tensor> outputs) {
+  for (const Tensor& input : inputs) node->edges_.push_back(edge_of(input));
+  node->output_hooks_.resize(outputs.size());
+  for (size_t i = 0; i < outputs.size(); ++i) {
+    AutogradMeta& meta = outputs[i].ensure_autograd();
+    meta.node = node;
+    meta.output_index = static_cast<int>(i);
+  }
+}
+
+// ---- the engine ----
+
+// Walks the nodes from the newest to the oldest: a node's makers are always older than itself, so a
+// heap on the sequence number is a topological order, and a deterministic one.
+class Engine {
+ public:
+  Engine(const BackwardOptions& options, std::span<const Tensor> inputs) : options_(options) {
+    for (const Tensor& input : inputs) {
+      const Edge edge = edge_of(input);
+      captures_.push_back({edge, {}});
+      if (edge.node) captured_nodes_.insert(edge.node.get());
+    }
+  }
+
+  void seed(const Tensor& output, const Tensor& grad) {
+    GESTALT_CHECK(output.defined() && output.requires_grad(),
+                  "[backward] output {} does not depend on anything that requires a gradient",
+                  output);
+    GESTALT_CHECK(grad.defined() && grad.shape() == output.shape(),
+                  "[backward] the gradient of {} has another shape: {}", output, grad);
+    roots_.push_back(edge_of(output));
+    push(roots_.back(), grad);
+  }
+
+  void run() {
+    const NoGradGuard no_grad;
+    if (!captures_.empty()) find_paths();
+    while (!ready_.empty()) {
+      const std::shared_ptr<Node> node = ready_.top();
+      ready_.pop();
+      auto entry = grads_.extract(node.get());
+      std::vector<Tensor> grad_outputs = std::move(entry.mapped());
+      run_hooks(*node, grad_outputs);
+      if (capture(*node, grad_outputs)) continue;
+      step(*node, std::move(grad_outputs));
+    }
+  }
+
+  std::vector<Tensor> captured() {
+    std::vector<Tensor> grads;
+    for (Capture& entry : captures_) grads.push_back(std::move(entry.grad));
+    return grads;
+  }
+
+ private:
+  struct Older {
+    bool operator()(const std::shared_ptr<Node>& a, const std::shared_ptr<Node>& b) const {
+      return a->sequence() < b->sequence();
+    }
+  };
+  struct Capture {
+    Edge edge;
+    Tensor grad;
+  };
+
+  void push(const Edge& edge, const Tensor& grad) {
+    std::vector<Tensor>& slots = grads_[edge.node.get()];
+    if (slots.empty()) {
+      slots.resize(std::max(edge.node->outputs(), 1));
+      ready_.push(edge.node);
+    }
+    add_to(slots[edge.index], grad);
+  }
+
+  // Which nodes lead to a captured one; others are skipped.
+  void find_paths() {
+    std::unordered_map<const Node*, std::vector<const Node*>> makers_of;
+    std::unordered_set<const Node*> seen;
+    std::vector<const Node*> stack;
+    for (const Edge& root : roots_) stack.push_back(root.node.get());
+    while (!stack.empty()) {
+      const Node* node = stack.back();
+      stack.pop_back();
+      if (!seen.insert(node).second) continue;
+      for (const Edge& edge : node->edges()) {
+        if (!edge.node) continue;
+        makers_of[edge.node.get()].push_back(node);
+        stack.push_back(edge.node.get());
+      }
+    }
+    for (const Node* node : captured_nodes_) {
+      if (seen.contains(node)) stack.push_back(node);
+    }
+    while (!stack.empty()) {
+      const Node* node = stack.back();
+      stack.pop_back();
+      if (!useful_.insert(node).second) continue;
+      for (const Node* user : makers_of[node]) stack.push_back(user);
+    }
+  }
+
+  bool is_useful(const Edge& edge) const {
+    return edge.node && (captures_.empty() || useful_.contains(edge.node.get()));
+  }
+
+  void run_hooks(Node& node, std::vector<Tensor>& grads) {
+    const auto apply = [](Tensor& grad, const std::vector<Tensor::Hook>& hooks) {
+      for (const Tensor::Hook& hook : hooks) {
+        if (!grad.defined()) return;
+        if (Tensor replaced = hook(grad); replaced.defined()) grad = replaced;
+      }
+    };
+    if (auto* leaf = dynamic_cast<AccumulateNode*>(&node)) apply(grads[0], leaf->hooks());
+    for (size_t i = 0; i < node.output_hooks_.size(); ++i) apply(grads[i], node.output_hooks_[i]);
+  }
+
+  // Stores what was asked for. True where the walk ends here.
+  bool capture(const Node& node, const std::vector<Tensor>& grads) {
+    if (captures_.empty()) return false;
+    if (captured_nodes_.contains(&node)) {
+      for (Capture& entry : captures_) {
+        if (entry.edge.node.get() == &node) entry.grad = grads[entry.edge.index];
+      }
+    }
+    const auto leads_on = [this](const Edge& edge) { return is_useful(edge); };
+    return std::none_of(node.edges().begin(), node.edges().end(), leads_on);
+  }
+
+  void step(Node& node, std::vector<Tensor> grad_outputs) {
+    std::vector<bool> needs;
+    for (const Edge& edge : node.edges()) needs.push_back(is_useful(edge));
+    std::vector<Tensor> grad_inputs = node.backward(grad_outputs, NeedsGrad(needs));
+    grad_outputs.clear();
+    if (!options_.retain_graph) node.release_saved();
+    GESTALT_CHECK(grad_inputs.size() == node.edges().size(),
+                  "[{}] backward returned {} gradients for {} inputs", node.name(),
+                  grad_inputs.size(), node.edges().size());
+    for (size_t i = 0; i < grad_inputs.size(); ++i) {
+      if (needs[i] && grad_inputs[i].defined()) {
+        Tensor grad = std::move(grad_inputs[i]);
+        push(node.edges()[i], grad);
+      }
+    }
+  }
+
+  BackwardOptions options_;
+  std::vector<Edge> roots_;
+  std::vector<Capture> captures_;
+  std::unordered_set<const Node*> captured_nodes_;
+  std::unordered_set<const Node*> useful_;
+  std::unordered_map<const Node*, std::vector<Tensor>> grads_;
+  std::priority_queue<std::shared_ptr<Node>, std::vector<std::shared_ptr<Node>>, Older> ready_;
+};
+
+void backward(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
+              const BackwardOptions& options) {
+  GESTALT_CHECK(outputs.size() == grad_outputs.size(), "[backward] {} outputs, {} gradients",
+                outputs.size(), grad_outputs.size());
+  Engine engine(options, {});
+  for (size_t i = 0; i < outputs.size(); ++i) engine.seed(outputs[i], grad_outputs[i]);
+  engine.run();
+}
+
+std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
+                              std::span<const Tensor> inputs, const BackwardOptions& options) {
+  GESTALT_CHECK(outputs.size() == grad_outputs.size(), "[gradients] {} outputs, {} gradients",
+                outputs.size(), grad_outputs.size());
+  for (const Tensor& input : inputs) {
+    GESTALT_CHECK(input.defined() && input.requires_grad(),
+                  "[gradients] input {} does not require a gradient", input);
+  }
+  Engine engine(options, inputs);
+  for (size_t i = 0; i < outputs.size(); ++i) engine.seed(outputs[i], grad_outputs[i]);
+  engine.run();
+  std::vector<Tensor> grads = engine.captured();
+  for (size_t i = 0; i < grads.size(); ++i) {
+    if (!grads[i].defined()) grads[i] = Tensor::zeros(inputs[i].shape(), inputs[i].options());
+  }
+  return grads;
+}
+
+}  // namespace gestalt

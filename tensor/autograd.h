@@ -1,0 +1,128 @@
+#pragma once
+
+// The tape: nodes that ops attach to their outputs, and the engine that walks them back.
+//
+// An op with a gradient:
+//   Tensor y = Tensor::empty(...); kernel(...);
+//   if (needs_grad({x, w})) attach(std::make_shared<MyNode>(x, w), {x, w}, {y});
+// A node keeps what it needs with save(); saved tensors are detached, so no cycle arises, and their
+// version is checked when they are used.
+
+#include <functional>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "tensor/tensor.h"
+
+namespace gestalt {
+
+class Node;
+
+// Where the gradient of a node's input goes: output `index` of `node`. Null: nowhere.
+struct Edge {
+  std::shared_ptr<Node> node;
+  int index = 0;
+};
+
+// Which inputs' gradients were asked for.
+class NeedsGrad {
+ public:
+  explicit NeedsGrad(std::vector<bool> needs) : needs_(std::move(needs)) {}
+  bool operator[](size_t input) const { return needs_[input]; }
+  size_t size() const { return needs_.size(); }
+
+ private:
+  std::vector<bool> needs_;
+};
+
+class Node {
+ public:
+  Node();
+  virtual ~Node();
+  Node(const Node&) = delete;
+  Node& operator=(const Node&) = delete;
+
+  virtual const char* name() const = 0;  // of the op, "conv2d"
+
+  // One gradient an input, undefined where it is not needed. grad_outputs[i] is undefined where
+  // nothing came for output i; at least one is defined. Runs under no_grad.
+  virtual std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
+                                       const NeedsGrad& needs) = 0;
+
+  const std::vector<Edge>& edges() const { return edges_; }
+  uint64_t sequence() const { return sequence_; }
+  int outputs() const { return static_cast<int>(output_hooks_.size()); }
+  void release_saved();
+
+ protected:
+  void save(const char* name, const Tensor& tensor);
+  // Throws where the tensor was changed in place since, or the graph was already consumed.
+  const Tensor& saved(const char* name) const;
+  explicit Node(uint64_t sequence);  // leaves
+
+ private:
+  struct Saved {
+    const char* name;
+    Tensor tensor;
+    uint64_t version;
+  };
+
+  friend void attach(std::shared_ptr<Node>, std::vector<Tensor>, std::vector<Tensor>);
+  friend class Engine;
+  friend class Tensor;
+
+  std::vector<Edge> edges_;
+  std::vector<Saved> saved_;
+  std::vector<std::vector<Tensor::Hook>> output_hooks_;
+  uint64_t sequence_;
+  bool released_ = false;
+};
+
+// Gradient metadata of one tensor. Leaves have grad and hooks; results of ops have node.
+struct AutogradMeta {
+  bool requires_grad = false;
+  Tensor grad;
+  std::vector<Tensor::Hook> hooks;
+  std::shared_ptr<Node> node;
+  int output_index = 0;
+  std::weak_ptr<Node> accumulator;  // of a leaf
+};
+
+bool grad_enabled();
+
+// While it lives, ops of this thread are not recorded.
+class NoGradGuard {
+ public:
+  NoGradGuard();
+  ~NoGradGuard();
+  NoGradGuard(const NoGradGuard&) = delete;
+  NoGradGuard& operator=(const NoGradGuard&) = delete;
+
+ private:
+  bool before_;
+};
+
+// Whether an op on these must be recorded. Undefined tensors are allowed.
+bool needs_grad(std::initializer_list<Tensor> inputs);
+bool needs_grad(std::span<const Tensor> inputs);
+
+// Makes `node` the maker of `outputs` from `inputs` (undefined ones are allowed, and get no
+// gradient).
+void attach(std::shared_ptr<Node> node, std::vector<Tensor> inputs, std::vector<Tensor> outputs);
+
+struct BackwardOptions {
+  bool retain_graph = false;  // otherwise saved tensors are freed as they are used
+};
+
+// Accumulates d(sum of outputs * grad_outputs)/d(leaf) into every leaf's grad.
+void backward(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
+              const BackwardOptions& options = {});
+
+// The gradients to `inputs`, returned instead of accumulated; zero-filled where there is no path.
+// Nothing that does not lead to `inputs` is computed.
+std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
+                              std::span<const Tensor> inputs, const BackwardOptions& options = {});
+
+}  // namespace gestalt

@@ -1,0 +1,24 @@
+#pragma once
+
+// The default contexts and the process-wide settings: default device and thread count (parallel.h).
+
+#include "kernels/context.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/types.h"
+
+namespace gestalt {
+
+// The context of `device`: one a thread on the CPU, one a device on CUDA (used by one thread at a
+// time). Made when first asked for; throws Error where the backend was not built or has no device.
+Context& context(Device device);
+
+// Whether `device` can be used on this machine with this build.
+bool is_available(Device device);
+
+Device default_device();
+void set_default_device(Device device);
+
+// Waits until everything queued on `device` is done.
+void synchronize(Device device);
+
+}  // namespace gestalt

@@ -1,0 +1,16 @@
+#pragma once
+
+// NumPy broadcasting: shapes are aligned at their ends; size 1 stretches.
+
+#include "tensor/tensor.h"
+
+namespace gestalt {
+
+// The shape that both broadcast to; throws Error naming `op` and both tensors.
+Shape broadcast_shape(const char* op, const Tensor& a, const Tensor& b);
+// x seen with that shape (zero strides where it stretches). No gradient.
+View broadcast_view(const Tensor& x, const Shape& shape);
+// Sums a gradient over the dimensions that were stretched to get from `shape` to its shape.
+Tensor reduce_to_shape(const Tensor& grad, const Shape& shape);
+
+}  // namespace gestalt

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+
+#include "kernels/types.h"
+
+namespace gestalt {
+
+// A block of device memory that tensors share. The version counts in-place changes, so that
+// autograd can tell that a saved tensor is no longer what it was.
+class Storage {
+ public:
+  Storage(Device device, size_t bytes);  // uninitialized
+  // Memory that somebody else owns (a mapped file); `owner` is kept alive.
+  Storage(Device device, void* data, size_t bytes, std::shared_ptr<const void> owner);
+  ~Storage();
+  Storage(const Storage&) = delete;
+  Storage& operator=(const Storage&) = delete;
+
+  void* data() const { return data_; }
+  size_t bytes() const { return bytes_; }
+  Device device() const { return device_; }
+  uint64_t version() const { return version_; }
+  void bump_version() { ++version_; }
+
+ private:
+  Device device_;
+  void* data_;
+  size_t bytes_;
+  std::atomic<uint64_t> version_ = 0;
+  std::shared_ptr<const void> owner_;
+};
+
+}  // namespace gestalt

@@ -1,0 +1,279 @@
+#include "tensor/tensor.h"
+
+#include "kernels/error.h"
+#include "kernels/runtime.h"
+#include "kernels/table.h"
+#include "tensor/autograd.h"
+#include "tensor/ops/convert.h"
+
+namespace gestalt {
+
+struct Tensor::Impl {
+  std::shared_ptr<Storage> storage;
+  int64_t offset = 0;
+  Shape shape;
+  Strides strides;
+  DType dtype = DType::f32;
+  std::unique_ptr<AutogradMeta> autograd;
+};
+
+const Tensor::Impl& Tensor::impl() const {
+  GESTALT_CHECK(impl_ != nullptr, "use of an undefined tensor");
+  return *impl_;
+}
+
+// ---- construction ----
+
+Tensor Tensor::from_storage(std::shared_ptr<Storage> storage, int64_t offset, const Shape& shape,
+                            const Strides& strides, DType dtype) {
+  auto impl = std::make_shared<Impl>();
+  impl->storage = std::move(storage);
+  impl->offset = offset;
+  impl->shape = shape;
+  impl->strides = strides;
+  impl->dtype = dtype;
+  return Tensor(std::move(impl));
+}
+
+Tensor Tensor::empty(const Shape& shape, const TensorOptions& options) {
+  for (int64_t size : shape) {
+    GESTALT_CHECK(size >= 0, "[empty] shape {} has a negative size", shape);
+  }
+  auto storage = std::make_shared<Storage>(options.device, shape.numel() * size_of(options.dtype));
+  return from_storage(std::move(storage), 0, shape, strides_of(shape, options.format),
+                      options.dtype);
+}
+
+Tensor Tensor::zeros(const Shape& shape, const TensorOptions& options) {
+  return full(shape, 0, options);
+}
+
+Tensor Tensor::ones(const Shape& shape, const TensorOptions& options) {
+  return full(shape, 1, options);
+}
+
+Tensor Tensor::full(const Shape& shape, double value, const TensorOptions& options) {
+  Tensor tensor = empty(shape, options);
+  tensor.fill_(value);
+  return tensor;
+}
+
+template <class T>
+Tensor Tensor::from_vector(const std::vector<T>& values, const Shape& shape,
+                           const TensorOptions& options) {
+  GESTALT_CHECK(static_cast<int64_t>(values.size()) == shape.numel(),
+                "[from_vector] {} values for shape {}", values.size(), shape);
+  Tensor host = empty(shape, {dtype_of<T>, Device{}});
+  std::copy(values.begin(), values.end(), host.template data<T>());
+  return host.to(options.device).contiguous(options.format);
+}
+
+// ---- properties ----
+
+const Shape& Tensor::shape() const {
+  return impl().shape;
+}
+const Strides& Tensor::strides() const {
+  return impl().strides;
+}
+DType Tensor::dtype() const {
+  return impl().dtype;
+}
+Device Tensor::device() const {
+  return impl().storage->device();
+}
+const std::shared_ptr<Storage>& Tensor::storage() const {
+  return impl().storage;
+}
+int64_t Tensor::storage_offset() const {
+  return impl().offset;
+}
+
+int64_t Tensor::size(int dim) const {
+  return shape()[checked_dim(dim, rank(), "size")];
+}
+
+Format Tensor::format() const {
+  const View v = view();
+  return v.is_channels_last() && !v.is_contiguous() ? Format::channels_last : Format::contiguous;
+}
+
+View Tensor::view() const {
+  const Impl& self = impl();
+  auto* base = static_cast<std::byte*>(self.storage->data());
+  return {.data = base == nullptr ? nullptr : base + self.offset * size_of(self.dtype),
+          .dtype = self.dtype,
+          .device = self.storage->device(),
+          .shape = self.shape,
+          .strides = self.strides};
+}
+
+template <class T>
+T* Tensor::data() const {
+  GESTALT_CHECK(dtype() == dtype_of<T>, "[data] tensor is {}, asked for {}", dtype(), dtype_of<T>);
+  return view().as<T>();
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  const NoGradGuard no_grad;
+  const Tensor host = to(Device{}).to(dtype_of<T>).contiguous();
+  const T* first = host.data<T>();
+  return std::vector<T>(first, first + host.numel());
+}
+
+double Tensor::item() const {
+  GESTALT_CHECK(numel() == 1, "[item] needs one element, tensor is {}", *this);
+  return to_vector<double>()[0];
+}
+
+// ---- copies and conversions ----
+
+Tensor Tensor::clone() const {
+  return gestalt::clone(*this);
+}
+Tensor Tensor::contiguous(Format format) const {
+  return gestalt::contiguous(*this, format);
+}
+Tensor Tensor::dense() const {
+  return is_dense() ? *this : contiguous();
+}
+Tensor Tensor::to(DType dtype) const {
+  return gestalt::convert(*this, dtype);
+}
+Tensor Tensor::to(Device device) const {
+  return gestalt::transfer(*this, device);
+}
+
+// ---- in place ----
+
+namespace {
+
+void check_in_place(const char* op, const Tensor& tensor) {
+  GESTALT_CHECK(!tensor.requires_grad() || !grad_enabled(),
+                "[{}] in-place change of a tensor that autograd follows; use a NoGradGuard", op);
+}
+
+}  // namespace
+
+Tensor& Tensor::fill_(double value) {
+  check_in_place("fill_", *this);
+  Context& ctx = context(device());
+  ctx.kernels().fill(ctx, value, view());
+  bump_version();
+  return *this;
+}
+
+Tensor& Tensor::copy_(const Tensor& source) {
+  check_in_place("copy_", *this);
+  GESTALT_CHECK(shape() == source.shape(), "[copy_] shapes differ: {} from {}", *this, source);
+  const NoGradGuard no_grad;
+  const Tensor here = source.to(device());
+  Context& ctx = context(device());
+  ctx.kernels().copy(ctx, here.view(), view());
+  bump_version();
+  return *this;
+}
+
+Tensor Tensor::as_strided(const Shape& shape, const Strides& strides, int64_t offset) const {
+  return from_storage(storage(), offset, shape, strides, dtype());
+}
+
+// ---- gradients ----
+
+AutogradMeta* Tensor::autograd() const {
+  return impl_ ? impl_->autograd.get() : nullptr;
+}
+
+AutogradMeta& Tensor::ensure_autograd() const {
+  impl();
+  if (!impl_->autograd) impl_->autograd = std::make_unique<AutogradMeta>();
+  return *impl_->autograd;
+}
+
+bool Tensor::requires_grad() const {
+  const AutogradMeta* meta = autograd();
+  return meta != nullptr && (meta->requires_grad || meta->node != nullptr);
+}
+
+Tensor& Tensor::set_requires_grad(bool requires_grad) {
+  GESTALT_CHECK(is_leaf(), "[set_requires_grad] only leaves can be changed; use detach()");
+  GESTALT_CHECK(!requires_grad || is_floating(dtype()),
+                "[set_requires_grad] needs a floating tensor, this is {}", *this);
+  if (requires_grad || autograd() != nullptr) ensure_autograd().requires_grad = requires_grad;
+  return *this;
+}
+
+bool Tensor::is_leaf() const {
+  const AutogradMeta* meta = autograd();
+  return meta == nullptr || meta->node == nullptr;
+}
+
+Tensor Tensor::grad() const {
+  const AutogradMeta* meta = autograd();
+  return meta == nullptr ? Tensor() : meta->grad;
+}
+
+void Tensor::set_grad(Tensor grad) {
+  if (grad.defined() || autograd() != nullptr) ensure_autograd().grad = std::move(grad);
+}
+
+Tensor Tensor::detach() const {
+  return from_storage(storage(), storage_offset(), shape(), strides(), dtype());
+}
+
+void Tensor::backward(const Tensor& grad) const {
+  Tensor seed = grad;
+  if (!seed.defined()) {
+    GESTALT_CHECK(numel() == 1, "[backward] a gradient is needed for {}, which is no single number",
+                  *this);
+    seed = ones(shape(), options());
+  }
+  gestalt::backward(std::span(this, 1), std::span(&seed, 1));
+}
+
+void Tensor::register_hook(Hook hook) const {
+  GESTALT_CHECK(requires_grad(), "[register_hook] {} does not require a gradient", *this);
+  AutogradMeta& meta = ensure_autograd();
+  if (meta.node) {
+    meta.node->output_hooks_[meta.output_index].push_back(std::move(hook));
+  } else {
+    meta.hooks.push_back(std::move(hook));
+  }
+}
+
+uint64_t Tensor::version() const {
+  return impl().storage->version();
+}
+void Tensor::bump_version() const {
+  impl().storage->bump_version();
+}
+
+bool Tensor::is_sole_owner() const {
+  return impl_ != nullptr && impl_.use_count() == 1 && impl_->storage.use_count() == 1;
+}
+
+std::string to_string(const Tensor& tensor) {
+  return tensor.defined() ? to_string(tensor.view()) : "undefined";
+}
+
+void check_same_kind(const char* op, const Tensor& a, const Tensor& b) {
+  GESTALT_CHECK(a.device() == b.device(),
+                "[{}] inputs are on different devices: {} on {}, {} on {}", op, a, a.device(), b,
+                b.device());
+  GESTALT_CHECK(a.dtype() == b.dtype(), "[{}] inputs have different dtypes: {} and {}", op, a, b);
+}
+
+#define GESTALT_INSTANTIATE(T)                                                                    \
+  template Tensor Tensor::from_vector(const std::vector<T>&, const Shape&, const TensorOptions&); \
+  template T* Tensor::data<T>() const;                                                            \
+  template std::vector<T> Tensor::to_vector() const;
+GESTALT_INSTANTIATE(float)
+GESTALT_INSTANTIATE(bfloat16)
+GESTALT_INSTANTIATE(float16)
+GESTALT_INSTANTIATE(double)
+GESTALT_INSTANTIATE(int64_t)
+GESTALT_INSTANTIATE(uint8_t)
+#undef GESTALT_INSTANTIATE
+
+}  // namespace gestalt
