@@ -132,7 +132,8 @@ using ReduceKernel = void(const View& x,
    */                                                                                              \
   X(max_pool2d_forward,                                                                            \
     void(const View& x, const View& y, const View& indices, const Pool2dDesc& desc))               \
-  X(max_pool2d_backward, void(const View& dy, const View& indices, const View& dx))                \
+  X(max_pool2d_backward,                                                                           \
+    void(const View& dy, const View& indices, const View& dx, const Pool2dDesc& desc))             \
   X(avg_pool2d_forward, void(const View& x, const View& y, const Pool2dDesc& desc))                \
   X(avg_pool2d_backward, void(const View& dy, const View& dx, const Pool2dDesc& desc))             \
   X(adaptive_avg_pool2d_forward, UnaryKernel)                                                      \

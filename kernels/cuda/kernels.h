@@ -2,12 +2,13 @@
 
 // Declares gestalt::cuda::NAME for every entry of the kernel table. table.cpp says which exist.
 
+#include "kernels/cuda/namespace.h"
 #include "kernels/table.h"
 
-namespace gestalt::cuda {
+namespace GESTALT_CUDA_NAMESPACE {
 
 #define GESTALT_DECLARE_KERNEL(name, ...) Kernel<__VA_ARGS__>::Function name;
 GESTALT_KERNELS(GESTALT_DECLARE_KERNEL)
 #undef GESTALT_DECLARE_KERNEL
 
-}  // namespace gestalt::cuda
+}  // namespace GESTALT_CUDA_NAMESPACE

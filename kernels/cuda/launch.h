@@ -1,0 +1,58 @@
+#pragma once
+
+// The one way to launch a kernel:
+//
+//   launch(context, "topk_forward", topk_kernel<float>, {grid, block, shared_bytes}, args...);
+//
+// An empty grid launches nothing. More than 48 KB of shared memory is opted in to. The first error
+// throws gestalt::Error naming the kernel; GESTALT_SYNC=1 in the environment also waits for each
+// kernel, so that errors inside one carry its name.
+//
+// Launchers (kernels/cuda/*.cu, namespace GESTALT_CUDA_NAMESPACE) include this header, kernels.h,
+// device/*.cuh and kernels/*.h alone, call no CUDA runtime function, and take scratch memory from
+// context.workspace(): tests/simt compiles them a second time with the host's compiler, with
+// tests/simt/shadow/kernels/cuda/launch.h in this header's place.
+
+#include <cstdlib>
+#include <cstring>
+#include <cuda_runtime.h>
+
+#include "kernels/context.h"
+#include "kernels/cuda/check.h"
+#include "kernels/cuda/namespace.h"
+
+namespace GESTALT_CUDA_NAMESPACE {
+
+struct LaunchConfig {
+  dim3 grid;
+  dim3 block;
+  size_t shared_bytes = 0;  // dynamic, as summed by shared_size() of device/shared.cuh
+};
+
+inline bool synchronous_launches() {
+  static const bool enabled = [] {
+    const char* value = std::getenv("GESTALT_SYNC");
+    return value != nullptr && std::strcmp(value, "0") != 0;
+  }();
+  return enabled;
+}
+
+template <class... Parameters, class... Args>
+void launch(Context& context, const char* name, void (*kernel)(Parameters...),
+            const LaunchConfig& config, Args&&... args) {
+  if (config.grid.x == 0 || config.grid.y == 0 || config.grid.z == 0) return;
+  if (config.shared_bytes > 48 * 1024) {
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                               static_cast<int>(config.shared_bytes)),
+          name);
+  }
+  cudaLaunchConfig_t launch_config{};
+  launch_config.gridDim = config.grid;
+  launch_config.blockDim = config.block;
+  launch_config.dynamicSmemBytes = config.shared_bytes;
+  launch_config.stream = static_cast<cudaStream_t>(context.stream());
+  check(cudaLaunchKernelEx(&launch_config, kernel, static_cast<Args&&>(args)...), name);
+  if (synchronous_launches()) check(cudaStreamSynchronize(launch_config.stream), name);
+}
+
+}  // namespace GESTALT_CUDA_NAMESPACE
