@@ -8,16 +8,6 @@
 
 namespace gestalt {
 
-bfloat16::bfloat16(float value) {
-  const uint32_t u = std::bit_cast<uint32_t>(value);
-  if ((u & 0x7fffffffu) > 0x7f800000u) {
-    bits =
-        static_cast<uint16_t>((u >> 16) | 0x0040u);  // quiet, so that truncation can't make it inf
-  } else {
-    bits = static_cast<uint16_t>((u + 0x7fffu + ((u >> 16) & 1u)) >> 16);
-  }
-}
-
 float16::float16(float value) {
   const uint32_t u = std::bit_cast<uint32_t>(value);
   const uint32_t sign = (u >> 16) & 0x8000u;

@@ -17,7 +17,12 @@ enum class DType : uint8_t { f32, bf16, f16, f64, i64, u8 };
 struct bfloat16 {
   uint16_t bits = 0;
   bfloat16() = default;
-  explicit bfloat16(float value);  // rounds to nearest even; NaN stays NaN
+  explicit bfloat16(float value) {  // rounds to nearest even; NaN stays NaN
+    const uint32_t u = std::bit_cast<uint32_t>(value);
+    const uint32_t rounded = (u + 0x7fffu + ((u >> 16) & 1u)) >> 16;
+    const uint32_t quiet = (u >> 16) | 0x0040u;  // so that truncation can't make it inf
+    bits = static_cast<uint16_t>((u & 0x7fffffffu) > 0x7f800000u ? quiet : rounded);
+  }
   operator float() const { return std::bit_cast<float>(static_cast<uint32_t>(bits) << 16); }
 };
 

@@ -11,6 +11,45 @@ KernelTable make_table() {
   // memory.cpp
   GESTALT_ENTRY(copy);
   GESTALT_ENTRY(fill);
+  // arithmetic.cpp
+  GESTALT_ENTRY(add);
+  GESTALT_ENTRY(subtract);
+  GESTALT_ENTRY(multiply);
+  GESTALT_ENTRY(divide);
+  GESTALT_ENTRY(add_scaled);
+  GESTALT_ENTRY(add_scalar);
+  GESTALT_ENTRY(multiply_scalar);
+  GESTALT_ENTRY(power_scalar);
+  GESTALT_ENTRY(power_scalar_backward);
+  // unary.cpp
+  GESTALT_ENTRY(exp);
+  GESTALT_ENTRY(log);
+  GESTALT_ENTRY(sqrt);
+  GESTALT_ENTRY(sqrt_backward);
+  GESTALT_ENTRY(abs);
+  GESTALT_ENTRY(abs_backward);
+  GESTALT_ENTRY(sigmoid);
+  GESTALT_ENTRY(sigmoid_backward);
+  GESTALT_ENTRY(tanh);
+  GESTALT_ENTRY(tanh_backward);
+  GESTALT_ENTRY(relu);
+  GESTALT_ENTRY(relu_backward);
+  GESTALT_ENTRY(leaky_relu);
+  GESTALT_ENTRY(leaky_relu_backward);
+  GESTALT_ENTRY(clamp);
+  GESTALT_ENTRY(clamp_backward);
+  // random.cpp
+  GESTALT_ENTRY(uniform);
+  GESTALT_ENTRY(normal);
+  // reduce.cpp
+  GESTALT_ENTRY(sum);
+  GESTALT_ENTRY(max);
+  GESTALT_ENTRY(argmax);
+  GESTALT_ENTRY(dot);
+  GESTALT_ENTRY(absolute_norm);
+  // optimizers.cpp
+  GESTALT_ENTRY(sgd_step);
+  GESTALT_ENTRY(adam_step);
 #undef GESTALT_ENTRY
   return table;
 }

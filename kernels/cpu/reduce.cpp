@@ -1,0 +1,112 @@
+// Sums, maxima and norms.
+
+#include "kernels/cpu/reduce.h"
+
+#include <cmath>
+#include <limits>
+
+#include "kernels/cpu/kernels.h"
+
+namespace gestalt::cpu {
+namespace {
+
+// Sums are kept in f64 whatever is summed: memory, not the additions, sets the speed.
+template <class T>
+struct Sum {
+  using Value = double;
+  double scale = 1;
+  static double identity() { return 0; }
+  static double map(T x) { return static_cast<double>(static_cast<accumulate_t<T>>(x)); }
+  static double combine(double a, double b) { return a + b; }
+  accumulate_t<T> finish(double sum) const { return static_cast<accumulate_t<T>>(scale * sum); }
+};
+
+template <class T>
+struct Dot : Sum<T> {
+  static double map(T a, T b) { return Sum<T>::map(a) * Sum<T>::map(b); }
+};
+
+template <class T>
+struct AbsoluteSum : Sum<T> {
+  static double map(T x) { return std::abs(Sum<T>::map(x)); }
+};
+
+// NaN wins: once in, no comparison puts it out.
+template <class T>
+struct Max {
+  using Value = accumulate_t<T>;
+  static Value identity() { return -std::numeric_limits<Value>::infinity(); }
+  static Value map(T x) { return static_cast<Value>(x); }
+  static Value combine(Value a, Value b) { return ((b > a) | (b != b)) ? b : a; }
+  Value finish(Value value) const { return value; }
+};
+
+template <class T>
+struct AbsoluteMax : Max<T> {
+  using Value = typename Max<T>::Value;
+  static Value identity() { return 0; }
+  static Value map(T x) { return std::abs(Max<T>::map(x)); }
+};
+
+}  // namespace
+
+void sum(Context& context, const View& x, double scale, const View& y) {
+  dispatch<FloatTypes>("sum", x, [&]<class T>(std::type_identity<T>) {
+    Sum<T> reduction;
+    reduction.scale = scale;
+    reduce<T, T>(context, reduction, y, x);
+  });
+}
+
+void max(Context& context, const View& x, const View& y) {
+  dispatch<FloatTypes>(
+      "max", x, [&]<class T>(std::type_identity<T>) { reduce<T, T>(context, Max<T>{}, y, x); });
+}
+
+void dot(Context& context, const View& a, const View& b, const View& y) {
+  dispatch<FloatTypes>("dot", a, [&]<class T>(std::type_identity<T>) {
+    reduce<accumulate_t<T>, T, T>(context, Dot<T>{}, as_single(y, a), a, b);
+  });
+}
+
+void absolute_norm(Context& context, const View& a, int order, const View& y) {
+  GESTALT_CHECK(order == 0 || order == 1, "[absolute_norm] expected order 0 or 1, got {}", order);
+  dispatch<FloatTypes>("absolute_norm", a, [&]<class T>(std::type_identity<T>) {
+    if (order == 1) {
+      reduce<accumulate_t<T>, T>(context, AbsoluteSum<T>{}, as_single(y, a), a);
+    } else {
+      reduce<accumulate_t<T>, T>(context, AbsoluteMax<T>{}, as_single(y, a), a);
+    }
+  });
+}
+
+// The first NaN wins, as in max.
+void argmax(Context&, const View& x, int dim, const View& y) {
+  View first = x;  // element 0 of each line along dim
+  first.shape[dim] = 1;
+  const int64_t size = x.shape[dim];
+  const int64_t step = x.strides[dim];
+  const LoopNest<2> lines = make_loop_nest<2>({&y, &first});
+  dispatch<FloatTypes>("argmax", x, [&]<class T>(std::type_identity<T>) {
+    using Value = accumulate_t<T>;
+    parallel_for(lines.numel, std::max<int64_t>(1, 32768 / std::max<int64_t>(1, size)),
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t line = begin; line < end; ++line) {
+                     const auto offset = detail::nest_offsets(lines, line);
+                     const T* from = x.as<T>() + offset[1];
+                     int64_t best = 0;
+                     Value most = static_cast<Value>(from[0]);
+                     for (int64_t i = 1; i < size && most == most; ++i) {
+                       const Value value = static_cast<Value>(from[i * step]);
+                       if (value > most || value != value) {
+                         most = value;
+                         best = i;
+                       }
+                     }
+                     y.as<int64_t>()[offset[0]] = best;
+                   }
+                 });
+  });
+}
+
+}  // namespace gestalt::cpu

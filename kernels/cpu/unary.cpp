@@ -1,0 +1,120 @@
+// Functions of one element and their gradients.
+
+#include <cmath>
+
+#include "kernels/cpu/elementwise.h"
+#include "kernels/cpu/kernels.h"
+
+namespace gestalt::cpu {
+
+void exp(Context&, const View& x, const View& y) {
+  elementwise_floating(
+      "exp", [](auto x) { return std::exp(x); }, y, x);
+}
+
+void log(Context&, const View& x, const View& y) {
+  elementwise_floating(
+      "log", [](auto x) { return std::log(x); }, y, x);
+}
+
+void sqrt(Context&, const View& x, const View& y) {
+  elementwise_floating(
+      "sqrt", [](auto x) { return std::sqrt(x); }, y, x);
+}
+
+void sqrt_backward(Context&, const View& dy, const View& y, const View& dx) {
+  elementwise_floating(
+      "sqrt_backward", [](auto dy, auto y) { return dy / (2 * y); }, dx, dy, y);
+}
+
+void abs(Context&, const View& x, const View& y) {
+  elementwise_floating(
+      "abs", [](auto x) { return std::abs(x); }, y, x);
+}
+
+void abs_backward(Context&, const View& dy, const View& x, const View& dx) {
+  elementwise_floating(
+      "abs_backward",
+      [](auto dy, auto x) {
+        const auto if_negative = x < 0 ? -dy : decltype(dy)(0);
+        return x > 0 ? dy : if_negative;
+      },
+      dx, dy, x);
+}
+
+void sigmoid(Context&, const View& x, const View& y) {
+  elementwise_floating(
+      "sigmoid", [](auto x) { return 1 / (1 + std::exp(-x)); }, y, x);
+}
+
+void sigmoid_backward(Context&, const View& dy, const View& y, const View& dx) {
+  elementwise_floating(
+      "sigmoid_backward", [](auto dy, auto y) { return dy * ((1 - y) * y); }, dx, dy, y);
+}
+
+void tanh(Context&, const View& x, const View& y) {
+  elementwise_floating(
+      "tanh", [](auto x) { return std::tanh(x); }, y, x);
+}
+
+void tanh_backward(Context&, const View& dy, const View& y, const View& dx) {
+  elementwise_floating(
+      "tanh_backward", [](auto dy, auto y) { return dy * (1 - y * y); }, dx, dy, y);
+}
+
+// The comparisons below are written so that they are false for NaN, which then passes.
+
+void relu(Context&, const View& x, const View& y) {
+  elementwise_floating(
+      "relu", [](auto x) { return x < 0 ? decltype(x)(0) : x; }, y, x);
+}
+
+void relu_backward(Context&, const View& dy, const View& y, const View& dx) {
+  elementwise_floating(
+      "relu_backward", [](auto dy, auto y) { return y > 0 ? dy : decltype(dy)(0); }, dx, dy, y);
+}
+
+void leaky_relu(Context&, const View& x, double slope, const View& y) {
+  elementwise_floating(
+      "leaky_relu",
+      [slope](auto x) {
+        const auto below = x * decltype(x)(slope);
+        return x > 0 ? x : below;
+      },
+      y, x);
+}
+
+void leaky_relu_backward(Context&, const View& dy, const View& x, double slope, const View& dx) {
+  elementwise_floating(
+      "leaky_relu_backward",
+      [slope](auto dy, auto x) {
+        const auto below = dy * decltype(x)(slope);
+        return x > 0 ? dy : below;
+      },
+      dx, dy, x);
+}
+
+void clamp(Context&, const View& x, double low, double high, const View& y) {
+  elementwise_floating(
+      "clamp",
+      [low, high](auto x) {
+        using T = decltype(x);
+        const T raised = x < T(low) ? T(low) : x;
+        return raised > T(high) ? T(high) : raised;
+      },
+      y, x);
+}
+
+void clamp_backward(Context&, const View& dy, const View& x, double low, double high,
+                    const View& dx) {
+  elementwise_floating(
+      "clamp_backward",
+      [low, high](auto dy, auto x) {
+        using T = decltype(x);
+        const bool inside = (x >= T(low)) & (x <= T(high));
+        return inside ? dy : T(0);
+      },
+      dx, dy, x);
+}
+
+}  // namespace gestalt::cpu
