@@ -29,7 +29,7 @@ namespace detail {
 
 inline constexpr int64_t chunk_elements = 32768;  // folded by one task
 inline constexpr int64_t lanes = 16;              // independent sums along a row
-inline constexpr int64_t column_block = 128;      // outputs that are folded side by side
+inline constexpr int64_t column_block = 256;      // outputs that are folded side by side
 
 // Offset of element `index`, in loop order, in view `v`.
 template <int views>
@@ -134,7 +134,8 @@ struct Reducer {
     return base;
   }
 
-  // store(output, chunk, value) takes every partial result.
+  // store(output, count, chunk, values) takes the partial results of outputs that lie along the
+  // innermost kept dimension.
   template <class Store>
   void run(const Store& store) const {
     const auto range = [&](int64_t chunk) {
@@ -150,7 +151,8 @@ struct Reducer {
         const int64_t chunk = task % chunks;
         const auto [begin, end] = range(chunk);
         if (!columns) {
-          store(task / chunks, chunk, fold_rows(base_of(task / chunks), begin, end));
+          const Value value = fold_rows(base_of(task / chunks), begin, end);
+          store(task / chunks, 1, chunk, &value);
           continue;
         }
         const int64_t block = task / chunks;
@@ -159,7 +161,7 @@ struct Reducer {
         const int64_t count = std::min(column_block, width - column);
         Value result[column_block];
         fold_columns(result, count, base_of(output), begin, end);
-        for (int64_t k = 0; k < count; ++k) store(output + k, chunk, result[k]);
+        store(output, count, chunk, result);
       }
     });
   }
@@ -213,25 +215,28 @@ void reduce(Context& context, const R& reduction, const View& y, const Views&...
   reducer.chunks =
       std::max<int64_t>(1, (reducer.folded.numel + reducer.chunk_size - 1) / reducer.chunk_size);
 
-  const auto finish = [&](int64_t output_index, Value value) {
-    y.as<Out>()[detail::nest_offset(reducer.kept, output_index, inputs)] =
-        Out(reduction.finish(value));
+  const int64_t y_step = reducer.kept.strides[reducer.kept.rank - 1][inputs];
+  const auto finish = [&](int64_t output_index, int64_t count, const Value* values) {
+    Out* to = y.as<Out>() + detail::nest_offset(reducer.kept, output_index, inputs);
+    for (int64_t k = 0; k < count; ++k) to[k * y_step] = Out(reduction.finish(values[k]));
   };
   if (reducer.chunks == 1) {
-    reducer.run([&](int64_t index, int64_t, Value value) { finish(index, value); });
+    reducer.run([&](int64_t index, int64_t count, int64_t, const Value* values) {
+      finish(index, count, values);
+    });
     return;
   }
   Value* partial = static_cast<Value*>(
       context.workspace(static_cast<size_t>(outputs * reducer.chunks) * sizeof(Value)));
-  reducer.run([&](int64_t index, int64_t chunk, Value value) {
-    partial[index * reducer.chunks + chunk] = value;
+  reducer.run([&](int64_t index, int64_t count, int64_t chunk, const Value* values) {
+    for (int64_t k = 0; k < count; ++k) partial[(index + k) * reducer.chunks + chunk] = values[k];
   });
   parallel_for(outputs, 1024, [&](int64_t begin, int64_t end) {
     for (int64_t index = begin; index < end; ++index) {
       const Value* from = partial + index * reducer.chunks;
       Value value = from[0];
       for (int64_t c = 1; c < reducer.chunks; ++c) value = R::combine(value, from[c]);
-      finish(index, value);
+      finish(index, 1, &value);
     }
   });
 }
