@@ -1,0 +1,58 @@
+# The commands of the project; `make help` lists them. CMake presets stand behind them.
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help deps demo build test bench test-parity install format format-check asan cuda clean
+
+PREFIX ?= /usr/local
+JOBS ?= $(shell nproc)
+# Ninja where it is there; CMake's default generator elsewhere.
+export CMAKE_GENERATOR ?= $(if $(shell command -v ninja),Ninja,Unix Makefiles)
+
+RELEASE := build/release
+CONFIGURE := cmake --preset
+
+help:  ## this list
+	@sed -n 's/^\([a-z-]*\):.*##/\1 \t/p' $(MAKEFILE_LIST) | expand -t 16
+
+deps:  ## install the packages that are missing (Debian and Ubuntu; asks for root only then)
+	@cmake/install_dependencies.sh
+
+build: deps  ## the library and the tools, in build/release/bin
+	$(CONFIGURE) release $(CMAKE_FLAGS)
+	cmake --build $(RELEASE) -j $(JOBS)
+
+demo: build  ## texture synthesis and Top-K visualization of docs/images/demo.png; prints a contact sheet
+	@cmake/demo.sh $(RELEASE)/bin
+
+test: build  ## build everything and run every test
+	cd $(RELEASE) && ctest --output-on-failure
+
+bench: build  ## the benchmarks
+	@for bench in $(RELEASE)/bin/bench_*; do $$bench; done
+
+test-parity: build  ## compare with PyTorch, where python3 has it
+	@tests/parity/run.sh $(RELEASE)/bin
+
+install: build  ## into PREFIX (default /usr/local)
+	cmake --install $(RELEASE) --prefix $(PREFIX)
+
+asan: deps  ## build and test under the address and undefined-behaviour sanitizers
+	$(CONFIGURE) asan $(CMAKE_FLAGS)
+	cmake --build build/asan -j $(JOBS)
+	cd build/asan && ctest --output-on-failure
+
+cuda: deps  ## compile the CUDA backend for sm_90 alone; fails where nvcc or cuDNN is missing
+	$(CONFIGURE) cuda $(CMAKE_FLAGS)
+	cmake --build build/cuda -j $(JOBS)
+
+SOURCES = $(shell git ls-files '*.h' '*.cpp' '*.cu' '*.cuh')
+
+format:  ## clang-format every source
+	clang-format -i $(SOURCES)
+
+format-check: deps  ## fail where clang-format would change something
+	clang-format --dry-run --Werror $(SOURCES)
+
+clean:  ## remove build/
+	rm -rf build

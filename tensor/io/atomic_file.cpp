@@ -1,0 +1,72 @@
+#include "tensor/io/atomic_file.h"
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "kernels/error.h"
+
+namespace gestalt {
+namespace {
+
+// The temporary file; gone again unless committed.
+class Temporary {
+ public:
+  explicit Temporary(const std::string& path)
+      : path_(path), name_(path + ".tmp." + std::to_string(::getpid())) {
+    file_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    if (file_ < 0) fail();
+  }
+  ~Temporary() {
+    if (file_ >= 0) ::close(file_);
+    if (!committed_) ::unlink(name_.c_str());
+  }
+  Temporary(const Temporary&) = delete;
+  Temporary& operator=(const Temporary&) = delete;
+
+  void write(const void* data, size_t bytes) {
+    const char* next = static_cast<const char*>(data);
+    while (bytes > 0) {
+      const ssize_t written = ::write(file_, next, bytes);
+      if (written < 0 && errno == EINTR) continue;
+      if (written < 0) fail();
+      next += written;
+      bytes -= static_cast<size_t>(written);
+    }
+  }
+
+  void commit() {
+    if (::fsync(file_) != 0) fail();
+    const int file = file_;
+    file_ = -1;
+    if (::close(file) != 0) fail();
+    if (std::rename(name_.c_str(), path_.c_str()) != 0) fail();
+    committed_ = true;
+  }
+
+ private:
+  [[noreturn]] void fail() const {
+    throw Error(format("cannot write '{}': {}", path_, std::strerror(errno)));
+  }
+
+  std::string path_, name_;
+  int file_ = -1;
+  bool committed_ = false;
+};
+
+}  // namespace
+
+void write_file_atomically(const std::string& path,
+                           const std::function<void(const ByteSink&)>& write) {
+  Temporary file(path);
+  write([&](const void* data, size_t bytes) { file.write(data, bytes); });
+  file.commit();
+}
+
+void write_file_atomically(const std::string& path, const void* data, size_t bytes) {
+  write_file_atomically(path, [&](const ByteSink& sink) { sink(data, bytes); });
+}
+
+}  // namespace gestalt
