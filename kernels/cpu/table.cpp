@@ -50,6 +50,31 @@ KernelTable make_table() {
   // optimizers.cpp
   GESTALT_ENTRY(sgd_step);
   GESTALT_ENTRY(adam_step);
+  // conv.cpp
+  GESTALT_ENTRY(conv2d_forward);
+  GESTALT_ENTRY(conv2d_backward_data);
+  GESTALT_ENTRY(conv2d_backward_weights);
+  GESTALT_ENTRY(conv2d_backward_bias);
+  // matmul.cpp
+  GESTALT_ENTRY(matmul);
+  // pool.cpp
+  GESTALT_ENTRY(max_pool2d_forward);
+  GESTALT_ENTRY(max_pool2d_backward);
+  GESTALT_ENTRY(avg_pool2d_forward);
+  GESTALT_ENTRY(avg_pool2d_backward);
+  GESTALT_ENTRY(adaptive_avg_pool2d_forward);
+  GESTALT_ENTRY(adaptive_avg_pool2d_backward);
+  // resize.cpp
+  GESTALT_ENTRY(reflection_pad2d_forward);
+  GESTALT_ENTRY(reflection_pad2d_backward);
+  GESTALT_ENTRY(resize_nearest_forward);
+  GESTALT_ENTRY(resize_nearest_backward);
+  GESTALT_ENTRY(resize_bilinear_forward);
+  GESTALT_ENTRY(resize_bilinear_backward);
+  // batch_norm.cpp
+  GESTALT_ENTRY(batch_norm_training);
+  GESTALT_ENTRY(batch_norm_inference);
+  GESTALT_ENTRY(batch_norm_backward);
 #undef GESTALT_ENTRY
   return table;
 }
