@@ -1,0 +1,27 @@
+#pragma once
+
+// The decoders and encoders behind image.h and encode.h, one a format (internal to data/).
+//
+// Decoders get bytes that already carry the format's signature and give RGB. Their errors hold the
+// reason alone; decode_image puts the file's name before it.
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "data/image.h"
+
+namespace gestalt::data::codecs {
+
+Image decode_jpeg(std::span<const uint8_t> bytes, int64_t max_pixels);
+Image decode_png(std::span<const uint8_t> bytes, int64_t max_pixels);
+// WebP, BMP, PNM, TIFF.
+Image decode_other(std::span<const uint8_t> bytes, int64_t max_pixels);
+
+std::vector<uint8_t> encode_jpeg(const Image& image, int quality);
+std::vector<uint8_t> encode_png(const Image& image);
+
+// Throws unless 1 <= width, height and width * height <= max_pixels.
+void check_size(int64_t width, int64_t height, int64_t max_pixels);
+
+}  // namespace gestalt::data::codecs

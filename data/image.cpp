@@ -1,0 +1,89 @@
+#include "data/image.h"
+
+#include <cerrno>
+#include <cstring>
+#include <fstream>
+#include <string>
+
+#include "data/codecs.h"
+#include "kernels/error.h"
+
+namespace gestalt::data {
+namespace {
+
+bool starts_with(std::span<const uint8_t> bytes, std::string_view signature, size_t offset = 0) {
+  return bytes.size() >= offset + signature.size() &&
+         std::memcmp(bytes.data() + offset, signature.data(), signature.size()) == 0;
+}
+
+bool is_other_format(std::span<const uint8_t> bytes) {
+  using std::string_view_literals::operator""sv;
+  return starts_with(bytes, "BM") || starts_with(bytes, "II*\0"sv) ||
+         starts_with(bytes, "MM\0*"sv) || starts_with(bytes, "P5") || starts_with(bytes, "P6") ||
+         (starts_with(bytes, "RIFF") && starts_with(bytes, "WEBP", 8));
+}
+
+Image decode(std::span<const uint8_t> bytes, int64_t max_pixels) {
+  GESTALT_CHECK(!bytes.empty(), "the file is empty");
+  if (starts_with(bytes, "\xff\xd8\xff")) return codecs::decode_jpeg(bytes, max_pixels);
+  if (starts_with(bytes, "\x89PNG\r\n\x1a\n")) return codecs::decode_png(bytes, max_pixels);
+  if (is_other_format(bytes)) return codecs::decode_other(bytes, max_pixels);
+  GESTALT_CHECK(!starts_with(bytes, "version https://git-lfs.github.com/spec/"),
+                "it is a Git LFS pointer, not the image itself (git lfs pull fetches it)");
+  throw Error("not an image of a known format (JPEG, PNG, WebP, BMP, PPM, TIFF)");
+}
+
+std::vector<uint8_t> read_file(const std::filesystem::path& path) {
+  std::error_code error;
+  const auto status = std::filesystem::status(path, error);
+  GESTALT_CHECK(status.type() != std::filesystem::file_type::not_found, "no such file");
+  GESTALT_CHECK(!error, "{}", error.message());
+  GESTALT_CHECK(!std::filesystem::is_directory(status), "it is a folder");
+  std::ifstream file(path, std::ios::binary);
+  GESTALT_CHECK(file.is_open(), "{}", std::strerror(errno));
+  const auto size = std::filesystem::file_size(path, error);
+  GESTALT_CHECK(!error, "{}", error.message());
+  std::vector<uint8_t> bytes(size);
+  file.read(reinterpret_cast<char*>(bytes.data()), static_cast<std::streamsize>(size));
+  GESTALT_CHECK(static_cast<uintmax_t>(file.gcount()) == size, "reading failed");
+  return bytes;
+}
+
+[[noreturn]] void fail(std::string_view name, const Error& reason) {
+  throw Error(format("[image] cannot read {}: {}", name, reason.what()));
+}
+
+}  // namespace
+
+Image::Image(int height, int width, int channels)
+    : height(height), width(width), channels(channels) {
+  GESTALT_CHECK(height >= 1 && width >= 1, "[image] size must be at least 1x1, got {}x{}", height,
+                width);
+  GESTALT_CHECK(channels == 1 || channels == 3, "[image] expected 1 or 3 channels, got {}",
+                channels);
+  pixels.resize(row_bytes() * height);
+}
+
+Image decode_image(const std::filesystem::path& path) {
+  try {
+    return decode(read_file(path), max_image_pixels);
+  } catch (const Error& reason) {
+    fail(path.string(), reason);
+  }
+}
+
+Image decode_image(std::span<const uint8_t> bytes, std::string_view name, int64_t max_pixels) {
+  try {
+    return decode(bytes, max_pixels);
+  } catch (const Error& reason) {
+    fail(name, reason);
+  }
+}
+
+void codecs::check_size(int64_t width, int64_t height, int64_t max_pixels) {
+  GESTALT_CHECK(width >= 1 && height >= 1, "its size is {}x{}", width, height);
+  GESTALT_CHECK(width <= max_pixels && height <= max_pixels / width,
+                "{}x{} pixels are more than the limit of {}", width, height, max_pixels);
+}
+
+}  // namespace gestalt::data

@@ -1,0 +1,82 @@
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+
+#include "data/encode.h"
+#include "data/folder.h"
+#include "kernels/error.h"
+#include "tests/images/fixtures.h"
+
+namespace gestalt::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+class Files : public testing::Test {
+ protected:
+  void SetUp() override {
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    folder = fs::path(testing::TempDir()) / "gestalt_images" / test->name();
+    fs::remove_all(folder);
+    fs::create_directories(folder);
+  }
+  void TearDown() override { fs::remove_all(folder); }
+
+  std::string error_of(const fs::path& path) {
+    try {
+      list_images(path);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "no error";
+  }
+
+  fs::path folder;
+};
+
+TEST_F(Files, JpegIsPillowsDefaultJpeg) {
+  const Image image = decode_image(fixture("save.png"));
+  EXPECT_EQ(encode_image(image, ".JPG"), read_bytes(fixture("save.jpg")));
+}
+
+TEST_F(Files, PngKeepsPixels) {
+  const Image image = decode_image(fixture("save.png"));
+  save_image(folder / "image.png", image);
+  EXPECT_EQ(decode_image(folder / "image.png"), image);
+  Image grey(3, 5, 1);
+  for (size_t i = 0; i < grey.pixels.size(); ++i) grey.pixels[i] = static_cast<uint8_t>(i * 17);
+  save_image(folder / "image.png", grey);
+  const Image back = decode_image(folder / "image.png");
+  for (size_t i = 0; i < back.pixels.size(); ++i) ASSERT_EQ(back.pixels[i], grey.pixels[i / 3]);
+}
+
+TEST_F(Files, SavingLeavesNothingElseBehind) {
+  save_image(folder / "image.jpg", Image(2, 3), 90);
+  EXPECT_THROW(save_image(folder / "missing/image.jpg", Image(2, 3)), Error);
+  EXPECT_THROW(save_image(folder / "image.gif", Image(2, 3)), Error);
+  EXPECT_THROW(save_image(folder / "image.jpg", Image()), Error);
+  fs::create_directories(folder / "taken.png/inside");  // a folder in the target's place
+  EXPECT_THROW(save_image(folder / "taken.png", Image(2, 3)), Error);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 2);
+}
+
+TEST_F(Files, ListsImagesSorted) {
+  for (const char* name : {"b.JPG", "a.png", "c.webp", ".hidden.png", "notes.txt", "B.Jpeg"}) {
+    std::ofstream(folder / name) << "x";
+  }
+  fs::create_directory(folder / "folder.png");
+  const std::vector<fs::path> expected = {folder / "B.Jpeg", folder / "a.png", folder / "b.JPG",
+                                          folder / "c.webp"};
+  EXPECT_EQ(list_images(folder), expected);
+  EXPECT_EQ(list_images(folder / "notes.txt"), std::vector{folder / "notes.txt"});
+}
+
+TEST_F(Files, ListingErrorsNameThePath) {
+  EXPECT_NE(error_of(folder / "missing").find("missing: no such file"), std::string::npos);
+  EXPECT_NE(error_of(folder).find("the folder is empty"), std::string::npos);
+  std::ofstream(folder / "notes.txt") << "x";
+  EXPECT_NE(error_of(folder).find("no images among its 1 entries"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace gestalt::data

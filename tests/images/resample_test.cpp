@@ -1,0 +1,76 @@
+#include "data/resample.h"
+
+#include <fstream>
+#include <gtest/gtest.h>
+#include <map>
+#include <string>
+
+#include "kernels/cpu/parallel.h"
+#include "kernels/error.h"
+#include "tests/images/fixtures.h"
+
+namespace gestalt::data {
+namespace {
+
+uint64_t fnv(const std::vector<uint8_t>& bytes) {
+  uint64_t value = 0xCBF29CE484222325;
+  for (const uint8_t byte : bytes) value = (value ^ byte) * 0x100000001B3;
+  return value;
+}
+
+const std::map<std::string, Filter> filters = {
+    {"nearest", Filter::nearest}, {"box", Filter::box},         {"bilinear", Filter::bilinear},
+    {"hamming", Filter::hamming}, {"bicubic", Filter::bicubic}, {"lanczos", Filter::lanczos}};
+
+TEST(Resize, GivesPillowsBytes) {
+  std::ifstream list(fixture("resize.txt"));
+  std::string source, filter, checksum;
+  int height, width, count = 0;
+  Box box;
+  while (list >> source >> filter >> height >> width >> box.left >> box.top >> box.right >>
+         box.bottom >> checksum) {
+    ++count;
+    const Image image =
+        resize(decode_image(fixture(source)), height, width, filters.at(filter), box);
+    EXPECT_EQ(fnv(image.pixels), std::stoull(checksum, nullptr, 16))
+        << source << " by " << filter << " to " << height << "x" << width << " of box " << box.left
+        << " " << box.top << " " << box.right << " " << box.bottom;
+  }
+  EXPECT_GE(count, 400);
+}
+
+// Channels are independent, so a grey image is each channel of the same image in RGB.
+TEST(Resize, GreyEqualsOneChannel) {
+  const Image rgb = decode_image(fixture("resize_rgb.png"));
+  Image grey(rgb.height, rgb.width, 1);
+  for (size_t i = 0; i < grey.pixels.size(); ++i) grey.pixels[i] = rgb.pixels[3 * i + 1];
+  for (const auto& [name, filter] : filters) {
+    const Image expected = resize(rgb, 64, 21, filter);
+    const Image image = resize(grey, 64, 21, filter);
+    for (size_t i = 0; i < image.pixels.size(); ++i) {
+      ASSERT_EQ(image.pixels[i], expected.pixels[3 * i + 1]) << name;
+    }
+  }
+}
+
+TEST(Resize, ThreadCountDoesNotMatter) {
+  const Image image = decode_image(fixture("resize_rgb.png"));
+  const int threads = num_threads();
+  set_num_threads(1);
+  const Image one = resize(image, 200, 211, Filter::lanczos);
+  set_num_threads(5);
+  const Image five = resize(image, 200, 211, Filter::lanczos);
+  set_num_threads(threads);
+  EXPECT_EQ(one, five);
+}
+
+TEST(Resize, RejectsBadSizesAndBoxes) {
+  const Image image(4, 5);
+  EXPECT_THROW(resize(image, 0, 3, Filter::lanczos), Error);
+  EXPECT_THROW(resize(Image(), 2, 3, Filter::lanczos), Error);
+  EXPECT_THROW(resize(image, 2, 2, Filter::lanczos, Box{0, 0, 6, 4}), Error);
+  EXPECT_THROW(resize(image, 2, 2, Filter::lanczos, Box{2, 0, 2, 4}), Error);
+}
+
+}  // namespace
+}  // namespace gestalt::data
