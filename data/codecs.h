@@ -15,8 +15,10 @@ namespace gestalt::data::codecs {
 
 Image decode_jpeg(std::span<const uint8_t> bytes, int64_t max_pixels);
 Image decode_png(std::span<const uint8_t> bytes, int64_t max_pixels);
-// WebP, BMP, PNM, TIFF.
-Image decode_other(std::span<const uint8_t> bytes, int64_t max_pixels);
+Image decode_webp(std::span<const uint8_t> bytes, int64_t max_pixels);
+Image decode_tiff(std::span<const uint8_t> bytes, int64_t max_pixels);
+Image decode_bmp(std::span<const uint8_t> bytes, int64_t max_pixels);
+Image decode_pnm(std::span<const uint8_t> bytes, int64_t max_pixels);
 
 std::vector<uint8_t> encode_jpeg(const Image& image, int quality);
 std::vector<uint8_t> encode_png(const Image& image);

@@ -16,18 +16,23 @@ bool starts_with(std::span<const uint8_t> bytes, std::string_view signature, siz
          std::memcmp(bytes.data() + offset, signature.data(), signature.size()) == 0;
 }
 
-bool is_other_format(std::span<const uint8_t> bytes) {
+using Decoder = Image (*)(std::span<const uint8_t> bytes, int64_t max_pixels);
+
+// Null when the bytes are no image of a known format.
+Decoder decoder_of(std::span<const uint8_t> bytes) {
   using std::string_view_literals::operator""sv;
-  return starts_with(bytes, "BM") || starts_with(bytes, "II*\0"sv) ||
-         starts_with(bytes, "MM\0*"sv) || starts_with(bytes, "P5") || starts_with(bytes, "P6") ||
-         (starts_with(bytes, "RIFF") && starts_with(bytes, "WEBP", 8));
+  if (starts_with(bytes, "\xff\xd8\xff")) return codecs::decode_jpeg;
+  if (starts_with(bytes, "\x89PNG\r\n\x1a\n")) return codecs::decode_png;
+  if (starts_with(bytes, "RIFF") && starts_with(bytes, "WEBP", 8)) return codecs::decode_webp;
+  if (starts_with(bytes, "II*\0"sv) || starts_with(bytes, "MM\0*"sv)) return codecs::decode_tiff;
+  if (starts_with(bytes, "BM")) return codecs::decode_bmp;
+  if (starts_with(bytes, "P5") || starts_with(bytes, "P6")) return codecs::decode_pnm;
+  return nullptr;
 }
 
 Image decode(std::span<const uint8_t> bytes, int64_t max_pixels) {
   GESTALT_CHECK(!bytes.empty(), "the file is empty");
-  if (starts_with(bytes, "\xff\xd8\xff")) return codecs::decode_jpeg(bytes, max_pixels);
-  if (starts_with(bytes, "\x89PNG\r\n\x1a\n")) return codecs::decode_png(bytes, max_pixels);
-  if (is_other_format(bytes)) return codecs::decode_other(bytes, max_pixels);
+  if (const Decoder decoder = decoder_of(bytes)) return decoder(bytes, max_pixels);
   GESTALT_CHECK(!starts_with(bytes, "version https://git-lfs.github.com/spec/"),
                 "it is a Git LFS pointer, not the image itself (git lfs pull fetches it)");
   throw Error("not an image of a known format (JPEG, PNG, WebP, BMP, PPM, TIFF)");

@@ -9,7 +9,8 @@
 //     grey with alpha, keep the high byte
 //   - CMYK and YCCK JPEG are taken as Adobe's inverted CMYK, RGB = (255 - C) (255 - K) / 255
 //   - a palette index beyond the palette is black
-// JPEG, PNG, WebP (no animation), BMP, PPM/PGM (8-bit) and TIFF (8-bit grey, RGB or palette).
+// JPEG, PNG, WebP (no animation), BMP (uncompressed), PPM/PGM (8-bit), TIFF (8-bit grey, RGB,
+// palette).
 //
 // Errors: gestalt::Error, one line with the file and the reason: missing, empty, a Git LFS pointer,
 // not an image, truncated, corrupt, too large, an unsupported kind. Truncated files are errors.
