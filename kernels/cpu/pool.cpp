@@ -109,7 +109,7 @@ void max_pool2d_forward(Context&, const View& x_view, const View& y_view, const 
 }
 
 void max_pool2d_backward(Context&, const View& dy_view, const View& indices_view,
-                         const View& dx_view) {
+                         const View& dx_view, const Pool2dDesc&) {
   dispatch<FloatTypes>("max_pool2d_backward", dy_view, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
     const Image<T> dy(dy_view), dx(dx_view);
