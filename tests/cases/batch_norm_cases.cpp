@@ -93,7 +93,7 @@ OpCase inference(const std::string& name, Input x) {
 OpCase offset() {
   OpCase result = training("offset", {.shape = {2, 3, 8, 8}, .low = 1000, .high = 1001});
   result.dtypes = {DType::f32, DType::f64};
-  result.tolerance_f32 = 2e-4;
+  result.tolerance_f32 = 1e-5;
   result.differentiable = false;
   return result;
 }

@@ -1,3 +1,5 @@
+#include <cmath>
+
 #include "nn/pad.h"
 #include "nn/pool.h"
 #include "nn/resize.h"
