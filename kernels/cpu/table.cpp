@@ -47,6 +47,29 @@ KernelTable make_table() {
   GESTALT_ENTRY(argmax);
   GESTALT_ENTRY(dot);
   GESTALT_ENTRY(absolute_norm);
+  // squared_error.cpp
+  GESTALT_ENTRY(squared_error);
+  GESTALT_ENTRY(squared_error_backward);
+  // topk.cpp, topk_mean_replace.cpp
+  GESTALT_ENTRY(topk_forward);
+  GESTALT_ENTRY(topk_backward);
+  GESTALT_ENTRY(topk_mean_replace_forward);
+  GESTALT_ENTRY(topk_mean_replace_backward);
+  // gram.cpp
+  GESTALT_ENTRY(gram_forward);
+  GESTALT_ENTRY(gram_backward);
+  // adain.cpp
+  GESTALT_ENTRY(channel_stats_forward);
+  GESTALT_ENTRY(channel_stats_backward);
+  GESTALT_ENTRY(adain_forward);
+  GESTALT_ENTRY(adain_backward);
+  // softmax.cpp
+  GESTALT_ENTRY(softmax_forward);
+  GESTALT_ENTRY(softmax_backward);
+  GESTALT_ENTRY(log_softmax_forward);
+  GESTALT_ENTRY(log_softmax_backward);
+  GESTALT_ENTRY(nll_forward);
+  GESTALT_ENTRY(cross_entropy_backward);
   // optimizers.cpp
   GESTALT_ENTRY(sgd_step);
   GESTALT_ENTRY(adam_step);

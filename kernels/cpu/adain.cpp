@@ -1,0 +1,126 @@
+// channel_stats and adain, forward and backward. Sums are taken in double whatever the dtype.
+
+#include <cmath>
+
+#include "kernels/cpu/channels.h"
+#include "kernels/cpu/kernels.h"
+#include "kernels/dispatch.h"
+
+namespace gestalt::cpu {
+namespace {
+
+int64_t row_length(const View& x) {
+  return x.shape[2] * x.shape[3];
+}
+
+}  // namespace
+
+void channel_stats_forward(Context&, const View& x, double epsilon, const View& mean,
+                           const View& deviation) {
+  dispatch<FloatTypes>("channel_stats_forward", x, [&]<class T>(std::type_identity<T>) {
+    using Stat = accumulate_t<T>;
+    const T* in = x.as<T>();
+    const bool contiguous = x.is_contiguous();
+    const int64_t channels = x.shape[1];
+    const int64_t length = row_length(x);
+    // Shifted by each row's first element, so that a large mean doesn't cancel the variance.
+    const auto first = [=](int64_t r) {
+      return static_cast<double>(
+          in[contiguous ? r * length : r / channels * channels * length + r % channels]);
+    };
+    const auto sums = sum_channels<2>(x, [=](int64_t r, int64_t offset) {
+      const double shifted = static_cast<double>(in[offset]) - first(r);
+      return std::array<double, 2>{shifted, shifted * shifted};
+    });
+    for (int64_t r = 0; r < static_cast<int64_t>(sums.size()); ++r) {
+      const auto [sum, squares] = sums[r];
+      const double shifted_mean = sum / length;
+      const double variance = std::max(squares - sum * shifted_mean, 0.0) / (length - 1);
+      mean.as<Stat>()[r] = static_cast<Stat>(first(r) + shifted_mean);
+      deviation.as<Stat>()[r] = static_cast<Stat>(std::sqrt(variance + epsilon));
+    }
+  });
+}
+
+void channel_stats_backward(Context&, const View* dmean, const View* ddeviation, const View& x,
+                            const View& mean, const View& deviation, const View& dx) {
+  dispatch<FloatTypes>("channel_stats_backward", x, [&]<class T>(std::type_identity<T>) {
+    using Stat = accumulate_t<T>;
+    const T* in = x.as<T>();
+    T* out = dx.as<T>();
+    const int64_t rows = x.shape[0] * x.shape[1];
+    const int64_t length = row_length(x);
+    // dx = constant + slope * (x - mean)
+    std::vector<Stat> constant(rows), slope(rows);
+    for (int64_t r = 0; r < rows; ++r) {
+      if (dmean != nullptr) constant[r] = dmean->as<Stat>()[r] / length;
+      if (ddeviation != nullptr) {
+        slope[r] = ddeviation->as<Stat>()[r] / (deviation.as<Stat>()[r] * (length - 1));
+      }
+    }
+    const Stat* center = mean.as<Stat>();
+    for_channels(x, [&, in, out](int64_t r, int64_t offset) {
+      out[offset] = T(constant[r] + slope[r] * (static_cast<Stat>(in[offset]) - center[r]));
+    });
+  });
+}
+
+void adain_forward(Context&, const View& x, const View& mean, const View& deviation,
+                   const View& style_mean, const View& style_deviation, const View& y) {
+  dispatch<FloatTypes>("adain_forward", x, [&]<class T>(std::type_identity<T>) {
+    using Stat = accumulate_t<T>;
+    const T* in = x.as<T>();
+    T* out = y.as<T>();
+    const Stat* center = mean.as<Stat>();
+    const Stat* spread = deviation.as<Stat>();
+    const Stat* new_center = style_mean.as<Stat>();
+    const Stat* new_spread = style_deviation.as<Stat>();
+    for_channels(x, [=](int64_t r, int64_t offset) {
+      const Stat normalized = (static_cast<Stat>(in[offset]) - center[r]) / spread[r];
+      out[offset] = T(normalized * new_spread[r] + new_center[r]);
+    });
+  });
+}
+
+void adain_backward(Context&, const View& dy, const View& x, const View& mean,
+                    const View& deviation, const View& style_deviation, const View* dx,
+                    const View* dstyle_mean, const View* dstyle_deviation) {
+  dispatch<FloatTypes>("adain_backward", x, [&]<class T>(std::type_identity<T>) {
+    using Stat = accumulate_t<T>;
+    const T* in = x.as<T>();
+    const T* grad = dy.as<T>();
+    const Stat* center = mean.as<Stat>();
+    const Stat* spread = deviation.as<Stat>();
+    const Stat* new_spread = style_deviation.as<Stat>();
+    const int64_t length = row_length(x);
+    const auto normalized = [=](int64_t r, int64_t offset) {
+      return (static_cast<Stat>(in[offset]) - center[r]) / spread[r];
+    };
+    const auto sums = sum_channels<2>(x, [=](int64_t r, int64_t offset) {
+      const double g = static_cast<double>(grad[offset]);
+      return std::array<double, 2>{g, g * normalized(r, offset)};
+    });
+    const int64_t rows = static_cast<int64_t>(sums.size());
+    for (int64_t r = 0; r < rows; ++r) {
+      if (dstyle_mean != nullptr) dstyle_mean->as<Stat>()[r] = static_cast<Stat>(sums[r][0]);
+      if (dstyle_deviation != nullptr) {
+        dstyle_deviation->as<Stat>()[r] = static_cast<Stat>(sums[r][1]);
+      }
+    }
+    if (dx == nullptr) return;
+    // dx = (g - mean(g) - normalized * sum(g * normalized) / (L - 1)) * style_deviation / deviation
+    std::vector<Stat> grad_mean(rows), slope(rows), scale(rows);
+    for (int64_t r = 0; r < rows; ++r) {
+      grad_mean[r] = static_cast<Stat>(sums[r][0] / length);
+      slope[r] = static_cast<Stat>(sums[r][1] / (length - 1));
+      scale[r] = new_spread[r] / spread[r];
+    }
+    T* out = dx->as<T>();
+    for_channels(x, [&, grad, out](int64_t r, int64_t offset) {
+      const Stat g = static_cast<Stat>(grad[offset]);
+      out[offset] = T((g - grad_mean[r] - normalized(r, offset) * slope[r]) * scale[r]);
+    });
+  });
+}
+
+}  // namespace gestalt::cpu
