@@ -31,15 +31,18 @@ double channel_sum(const Image<T>& x, const F& f) {
   return total;
 }
 
-// y = x * scale + shift over a channel.
+// y = (x - mean) * scale + bias over a channel; subtracting first keeps the digits of data that lie
+// far from zero.
 template <class T>
-void scale_channel(const Image<T>& x, const Image<T>& y, int64_t c, double scale, double shift) {
+void normalize_channel(const Image<T>& x, const Image<T>& y, int64_t c, double mean, double scale,
+                       double bias) {
   using Sum = accumulate_t<T>;
-  const Sum a = static_cast<Sum>(scale), b = static_cast<Sum>(shift);
+  const Sum centre = static_cast<Sum>(mean), factor = static_cast<Sum>(scale);
+  const Sum shift = static_cast<Sum>(bias + (static_cast<double>(centre) - mean) * scale);
   for (int64_t n = 0; n < x.n; ++n) {
     for (int64_t h = 0; h < x.h; ++h) {
       for (int64_t w = 0; w < x.w; ++w) {
-        y(n, c, h, w) = static_cast<T>(static_cast<Sum>(x(n, c, h, w)) * a + b);
+        y(n, c, h, w) = static_cast<T>((static_cast<Sum>(x(n, c, h, w)) - centre) * factor + shift);
       }
     }
   }
@@ -83,7 +86,7 @@ void batch_norm_training(Context&, const View& x_view, const View& weight, const
       update(running_mean, mean);
       update(running_variance, squares / std::max(count - 1, 1.0));
       const double scale = at<Stat>(weight, c) * inverse_std;
-      scale_channel(x, y, c, scale, at<Stat>(bias, c) - mean * scale);
+      normalize_channel(x, y, c, mean, scale, at<Stat>(bias, c));
     });
   });
 }
@@ -97,7 +100,7 @@ void batch_norm_inference(Context&, const View& x_view, const View& weight, cons
     for_each_channel(x, [&](int64_t c) {
       const double variance = at<Stat>(running_variance, c);
       const double scale = at<Stat>(weight, c) / std::sqrt(variance + desc.epsilon);
-      scale_channel(x, y, c, scale, at<Stat>(bias, c) - at<Stat>(running_mean, c) * scale);
+      normalize_channel(x, y, c, at<Stat>(running_mean, c), scale, at<Stat>(bias, c));
     });
   });
 }

@@ -1,0 +1,174 @@
+#include "nn/batch_norm.h"
+
+#include <optional>
+
+#include "kernels/error.h"
+#include "kernels/table.h"
+#include "tensor/autograd.h"
+
+namespace gestalt::nn {
+namespace {
+
+TensorOptions stat_options(const Tensor& x) {
+  return {x.dtype() == DType::f64 ? DType::f64 : DType::f32, x.device()};
+}
+
+void check(const char* op, const Tensor& x, std::initializer_list<Tensor> parameters) {
+  GESTALT_CHECK((x.rank() == 4 || x.rank() == 2) && is_floating(x.dtype()),
+                "[{}] expected a floating input [N,C,H,W] or [N,C], got {}", op, x);
+  const DType dtype = stat_options(x).dtype;
+  for (const Tensor& parameter : parameters) {
+    if (!parameter.defined()) continue;
+    GESTALT_CHECK(parameter.rank() == 1 && parameter.size(0) == x.size(1) &&
+                      parameter.dtype() == dtype && parameter.device() == x.device(),
+                  "[{}] parameters and statistics must be {}[{}] on {}, got {} on {} (input {})",
+                  op, dtype, x.size(1), x.device(), parameter, parameter.device(), x);
+  }
+}
+
+Tensor dense_input(const Tensor& x) {
+  const NoGradGuard no_grad;
+  return x.contiguous(x.format());
+}
+
+// The kernel of both backward passes, with statistics of either kind. A gradient that was not asked
+// for stays undefined.
+struct Gradients {
+  Tensor dx, dweight, dbias;
+};
+Gradients run_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean,
+                       const Tensor& inverse_std, bool needs_x, bool needs_weight,
+                       bool needs_bias) {
+  Gradients result;
+  const auto make = [](bool needed, Tensor& tensor, const Shape& shape,
+                       const TensorOptions& options) -> std::optional<View> {
+    if (!needed) return std::nullopt;
+    tensor = Tensor::empty(shape, options);
+    return tensor.view();
+  };
+  const auto dx = make(needs_x, result.dx, x.shape(), x.options());
+  const auto dweight = make(needs_weight, result.dweight, weight.shape(), stat_options(x));
+  const auto dbias = make(needs_bias, result.dbias, weight.shape(), stat_options(x));
+  Context& ctx = context(x.device());
+  ctx.kernels().batch_norm_backward(ctx, dy.view(), x.view(), weight.view(), mean.view(),
+                                    inverse_std.view(), dx ? &*dx : nullptr,
+                                    dweight ? &*dweight : nullptr, dbias ? &*dbias : nullptr);
+  return result;
+}
+
+class BatchNormTrainingNode : public Node {
+ public:
+  BatchNormTrainingNode(const Tensor& x, const Tensor& weight, const Tensor& mean,
+                        const Tensor& inverse_std) {
+    save("x", x);
+    save("weight", weight);
+    save("mean", mean);
+    save("inverse_std", inverse_std);
+  }
+  const char* name() const override { return "batch_norm_training"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
+                               const NeedsGrad& needs) override {
+    const Tensor x = saved("x").contiguous(saved("x").format());
+    const Tensor dy = grad_outputs[0].contiguous(x.format());
+    const Gradients grads = run_backward(dy, x, saved("weight"), saved("mean"),
+                                         saved("inverse_std"), needs[0], needs[1], needs[2]);
+    return {grads.dx, grads.dweight, grads.dbias};
+  }
+};
+
+class BatchNormInferenceNode : public Node {
+ public:
+  BatchNormInferenceNode(const Tensor& x, const Tensor& weight, const Tensor& mean,
+                         const Tensor& variance, const BatchNormDesc& desc)
+      : format_(x.format()), desc_(desc) {
+    if (weight.requires_grad()) save("x", x);
+    save("weight", weight);
+    save("mean", mean);
+    save("variance", variance);
+  }
+  const char* name() const override { return "batch_norm_inference"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
+                               const NeedsGrad& needs) override {
+    const Tensor dy = grad_outputs[0].contiguous(format_);
+    const Tensor &weight = saved("weight"), &variance = saved("variance");
+    Context& ctx = context(dy.device());
+    Tensor dx, dweight, dbias;
+    if (needs[0]) {  // dy * weight / std is the same op with no mean and no bias
+      dx = Tensor::empty(dy.shape(), dy.options());
+      const Tensor zero = Tensor::zeros(weight.shape(), stat_options(dy));
+      ctx.kernels().batch_norm_inference(ctx, dy.view(), weight.view(), zero.view(), zero.view(),
+                                         variance.view(), dx.view(), desc_);
+    }
+    if (needs[1]) {
+      const Tensor x = saved("x").contiguous(format_);
+      const Tensor inverse_std = Tensor::empty(weight.shape(), stat_options(dy));
+      ctx.kernels().add_scalar(ctx, variance.view(), desc_.epsilon, inverse_std.view());
+      ctx.kernels().power_scalar(ctx, inverse_std.view(), -0.5, inverse_std.view());
+      const Gradients grads =
+          run_backward(dy, x, weight, saved("mean"), inverse_std, false, true, needs[2]);
+      dweight = grads.dweight;
+      dbias = grads.dbias;
+    } else if (needs[2]) {
+      Shape ones = Shape::filled(dy.rank(), 1);
+      ones[1] = dy.size(1);
+      const Tensor sums = Tensor::empty(ones, stat_options(dy));
+      const Tensor wide = dy.to(sums.dtype());
+      ctx.kernels().sum(ctx, wide.view(), 1, sums.view());
+      dbias = sums.as_strided(weight.shape(), {1}, 0);
+    }
+    return {dx, dweight, dbias};
+  }
+
+ private:
+  Format format_;
+  BatchNormDesc desc_;
+};
+
+}  // namespace
+
+Tensor batch_norm_training(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                           const Tensor& running_mean, const Tensor& running_variance,
+                           const BatchNormDesc& desc) {
+  check("batch_norm_training", x, {weight, bias, running_mean, running_variance});
+  GESTALT_CHECK(running_mean.defined() == running_variance.defined(),
+                "[batch_norm_training] both running statistics are needed, or none");
+  GESTALT_CHECK(x.numel() == 0 || x.numel() > x.size(1),
+                "[batch_norm_training] needs more than one value a channel, got {}", x);
+  Tensor y = Tensor::empty(x.shape(), x.options());
+  const Tensor mean = Tensor::zeros({x.size(1)}, stat_options(x));
+  const Tensor inverse_std = Tensor::zeros({x.size(1)}, stat_options(x));
+  std::optional<View> running[2];
+  if (running_mean.defined()) {
+    running[0] = running_mean.view();
+    running[1] = running_variance.view();
+    running_mean.bump_version();
+    running_variance.bump_version();
+  }
+  Context& ctx = context(x.device());
+  ctx.kernels().batch_norm_training(
+      ctx, dense_input(x).view(), weight.view(), bias.view(), running[0] ? &*running[0] : nullptr,
+      running[1] ? &*running[1] : nullptr, y.view(), mean.view(), inverse_std.view(), desc);
+  if (needs_grad({x, weight, bias})) {
+    attach(std::make_shared<BatchNormTrainingNode>(x, weight, mean, inverse_std), {x, weight, bias},
+           {y});
+  }
+  return y;
+}
+
+Tensor batch_norm_inference(const Tensor& x, const Tensor& weight, const Tensor& bias,
+                            const Tensor& running_mean, const Tensor& running_variance,
+                            const BatchNormDesc& desc) {
+  check("batch_norm_inference", x, {weight, bias, running_mean, running_variance});
+  Tensor y = Tensor::empty(x.shape(), x.options());
+  Context& ctx = context(x.device());
+  ctx.kernels().batch_norm_inference(ctx, dense_input(x).view(), weight.view(), bias.view(),
+                                     running_mean.view(), running_variance.view(), y.view(), desc);
+  if (needs_grad({x, weight, bias})) {
+    attach(
+        std::make_shared<BatchNormInferenceNode>(x, weight, running_mean, running_variance, desc),
+        {x, weight, bias}, {y});
+  }
+  return y;
+}
+
+}  // namespace gestalt::nn

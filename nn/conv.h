@@ -1,0 +1,21 @@
+#pragma once
+
+// 2-d convolution (cross-correlation), with gradients to input, weight and bias.
+//
+// x [N,C,H,W], weight [O,C/groups,KH,KW], bias [O] or undefined; y [N,O,OH,OW] with
+// OH = (H + 2 padding - dilation (KH - 1) - 1) / stride + 1, rounded down; all of one floating
+// dtype and device. y has x's format. Activation::relu is applied in place of a separate op, and
+// its gradient included. Only what the gradients asked for need is kept for backward: for the
+// gradient to x alone, the weight, and y where an activation is fused.
+//
+// Accuracy in f32 on the CPU: see kernels/cpu/winograd.h; Context::set_exact forbids Winograd.
+
+#include "kernels/descriptors.h"
+#include "tensor/tensor.h"
+
+namespace gestalt::nn {
+
+Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
+              const Conv2dDesc& desc = {});
+
+}  // namespace gestalt::nn

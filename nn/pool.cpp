@@ -1,0 +1,124 @@
+#include "nn/pool.h"
+
+#include "kernels/error.h"
+#include "kernels/table.h"
+#include "tensor/autograd.h"
+
+namespace gestalt::nn {
+namespace {
+
+Shape output_shape(const char* op, const Tensor& x, const Pool2dDesc& desc) {
+  GESTALT_CHECK(x.rank() == 4, "[{}] expected a 4-d input, got {}", op, x);
+  Shape shape = x.shape();
+  for (int axis : {0, 1}) {
+    const int64_t kernel = desc.kernel[axis], stride = desc.stride[axis];
+    const int64_t padding = desc.padding[axis];
+    GESTALT_CHECK(kernel > 0 && stride > 0 && padding >= 0 && 2 * padding <= kernel,
+                  "[{}] kernel {} and stride {} must be positive, padding {} at most half the "
+                  "kernel",
+                  op, kernel, stride, padding);
+    const int64_t room = x.size(2 + axis) + 2 * padding - kernel;
+    GESTALT_CHECK(room >= 0, "[{}] a window of {} does not fit into the input {}", op, kernel, x);
+    int64_t size = (room + (desc.ceil_mode ? stride - 1 : 0)) / stride + 1;
+    if (desc.ceil_mode && (size - 1) * stride >= x.size(2 + axis) + padding) --size;
+    shape[2 + axis] = size;
+  }
+  return shape;
+}
+
+class MaxPool2dNode : public Node {
+ public:
+  MaxPool2dNode(const Tensor& x, const Tensor& indices, const Pool2dDesc& desc)
+      : shape_(x.shape()), desc_(desc) {
+    save("indices", indices);
+  }
+  const char* name() const override { return "max_pool2d"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
+    const Tensor& indices = saved("indices");
+    const Tensor dy = grad_outputs[0].contiguous(indices.format());
+    Tensor dx = Tensor::empty(shape_, dy.options());
+    Context& ctx = context(dy.device());
+    ctx.kernels().max_pool2d_backward(ctx, dy.view(), indices.view(), dx.view(), desc_);
+    return {dx};
+  }
+
+ private:
+  Shape shape_;
+  Pool2dDesc desc_;
+};
+
+class AvgPool2dNode : public Node {
+ public:
+  AvgPool2dNode(const Tensor& x, const Pool2dDesc& desc)
+      : shape_(x.shape()), format_(x.format()), desc_(desc) {}
+  const char* name() const override { return "avg_pool2d"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
+    const Tensor dy = grad_outputs[0].contiguous(format_);
+    Tensor dx = Tensor::empty(shape_, {dy.dtype(), dy.device(), format_});
+    Context& ctx = context(dy.device());
+    ctx.kernels().avg_pool2d_backward(ctx, dy.view(), dx.view(), desc_);
+    return {dx};
+  }
+
+ private:
+  Shape shape_;
+  Format format_;
+  Pool2dDesc desc_;
+};
+
+class AdaptiveAvgPool2dNode : public Node {
+ public:
+  explicit AdaptiveAvgPool2dNode(const Tensor& x) : shape_(x.shape()), format_(x.format()) {}
+  const char* name() const override { return "adaptive_avg_pool2d"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
+    const Tensor dy = grad_outputs[0].contiguous(format_);
+    Tensor dx = Tensor::empty(shape_, {dy.dtype(), dy.device(), format_});
+    Context& ctx = context(dy.device());
+    ctx.kernels().adaptive_avg_pool2d_backward(ctx, dy.view(), dx.view());
+    return {dx};
+  }
+
+ private:
+  Shape shape_;
+  Format format_;
+};
+
+Tensor dense_input(const Tensor& x) {
+  const NoGradGuard no_grad;
+  return x.contiguous(x.format());
+}
+
+}  // namespace
+
+Tensor max_pool2d(const Tensor& x, const Pool2dDesc& desc) {
+  const Shape shape = output_shape("max_pool2d", x, desc);
+  Tensor y = Tensor::empty(shape, x.options());
+  const Tensor indices = Tensor::empty(shape, {DType::i64, x.device(), x.format()});
+  Context& ctx = context(x.device());
+  ctx.kernels().max_pool2d_forward(ctx, dense_input(x).view(), y.view(), indices.view(), desc);
+  if (needs_grad({x})) attach(std::make_shared<MaxPool2dNode>(x, indices, desc), {x}, {y});
+  return y;
+}
+
+Tensor avg_pool2d(const Tensor& x, const Pool2dDesc& desc) {
+  Tensor y = Tensor::empty(output_shape("avg_pool2d", x, desc), x.options());
+  Context& ctx = context(x.device());
+  ctx.kernels().avg_pool2d_forward(ctx, dense_input(x).view(), y.view(), desc);
+  if (needs_grad({x})) attach(std::make_shared<AvgPool2dNode>(x, desc), {x}, {y});
+  return y;
+}
+
+Tensor adaptive_avg_pool2d(const Tensor& x, Pair output_size) {
+  GESTALT_CHECK(x.rank() == 4 && x.size(2) > 0 && x.size(3) > 0,
+                "[adaptive_avg_pool2d] expected [N,C,H,W] with H, W > 0, got {}", x);
+  GESTALT_CHECK(output_size[0] > 0 && output_size[1] > 0,
+                "[adaptive_avg_pool2d] output sizes must be positive, got {} and {}",
+                output_size[0], output_size[1]);
+  Tensor y = Tensor::empty({x.size(0), x.size(1), output_size[0], output_size[1]}, x.options());
+  Context& ctx = context(x.device());
+  ctx.kernels().adaptive_avg_pool2d_forward(ctx, dense_input(x).view(), y.view());
+  if (needs_grad({x})) attach(std::make_shared<AdaptiveAvgPool2dNode>(x), {x}, {y});
+  return y;
+}
+
+}  // namespace gestalt::nn
