@@ -12,53 +12,10 @@
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
+#include "kernels/loop_nest.h"
 #include "kernels/types.h"
 
 namespace gestalt::cpu {
-
-// The loop nest of some views of one shape: dimensions of size 1 dropped, neighbours that lie as
-// one in every view merged, the innermost (last) the one with the smallest strides of the first
-// view.
-template <int views>
-struct LoopNest {
-  int rank = 0;
-  std::array<int64_t, Shape::max_rank> sizes{};
-  std::array<std::array<int64_t, views>, Shape::max_rank> strides{};
-  int64_t numel = 1;
-};
-
-template <int views>
-LoopNest<views> make_loop_nest(const std::array<const View*, views>& list) {
-  LoopNest<views> nest;
-  const Shape& shape = list[0]->shape;
-  std::array<int, Shape::max_rank> order{};
-  int count = 0;
-  for (int dim = 0; dim < shape.rank(); ++dim) {
-    nest.numel *= shape[dim];
-    if (shape[dim] != 1) order[count++] = dim;
-  }
-  // Insertion sort, stable: outermost (largest stride of the output) first.
-  for (int i = 1; i < count; ++i) {
-    for (int j = i; j > 0 && list[0]->strides[order[j - 1]] < list[0]->strides[order[j]]; --j) {
-      std::swap(order[j - 1], order[j]);
-    }
-  }
-  for (int i = 0; i < count; ++i) {
-    const int dim = order[i];
-    bool merges = nest.rank > 0;
-    for (int v = 0; v < views && merges; ++v) {
-      merges = nest.strides[nest.rank - 1][v] == list[v]->strides[dim] * shape[dim];
-    }
-    if (merges) {
-      nest.sizes[nest.rank - 1] *= shape[dim];
-    } else {
-      nest.sizes[nest.rank++] = shape[dim];
-    }
-    for (int v = 0; v < views; ++v) nest.strides[nest.rank - 1][v] = list[v]->strides[dim];
-  }
-  if (nest.rank == 0) nest.sizes[nest.rank++] = 1;
-  return nest;
-}
 
 namespace detail {
 

@@ -5,7 +5,15 @@
 // named here also runs under the SIMT executor. Entries that call cuDNN, cuBLAS or CUB stand in
 // kernels/cuda/library/ and in table.cpp alone.
 
+// clang-format off
 #define GESTALT_OWN_CUDA_KERNELS(X) \
-  /* memory.cu */                   \
-  X(copy)                           \
-  X(fill)
+  /* memory.cu */ \
+  X(copy) X(fill) \
+  /* arithmetic.cu */ \
+  X(add) X(subtract) X(multiply) X(divide) X(add_scaled) X(add_scalar) X(multiply_scalar) \
+  X(power_scalar) X(power_scalar_backward) \
+  /* unary.cu */ \
+  X(exp) X(log) X(sqrt) X(sqrt_backward) X(abs) X(abs_backward) X(sigmoid) X(sigmoid_backward) \
+  X(tanh) X(tanh_backward) X(relu) X(relu_backward) X(leaky_relu) X(leaky_relu_backward) X(clamp) \
+  X(clamp_backward)
+// clang-format on
