@@ -1,0 +1,71 @@
+#pragma once
+
+// The SIMT executor: runs a CUDA kernel, compiled as plain C++, on the host.
+//
+// Each thread of a block is a fiber; blocks run one after another in shuffled order, and the fibers
+// of a block in an order that the seed decides anew wherever one could yield. A kernel may rely on
+// nothing but its barriers. Found, and thrown as gestalt::Error naming kernel, block, thread and
+// seed:
+//  - a barrier that not all threads of the block reach, or that they reach at different lines;
+//  - a warp operation whose lanes disagree about mask or line, lack lanes that the mask names
+//    (elsewhere or exited), or read from a lane outside the mask;
+//  - shared memory: accesses out of bounds, reads of bytes that nobody in the block wrote, and
+//    races: two threads, the same bytes, at least one plain write, no barrier between (for lanes of
+//    one warp: no __syncwarp between, by vector clocks);
+//  - launches that no GPU takes (more than 1024 threads, 65535 in grid.y or z, 227 KB shared).
+// Not seen: races on global memory. Writes out of bounds there are for guarded_buffer.h and
+// AddressSanitizer, which knows the fibers.
+//
+// The seed is GESTALT_SIMT_SEED, else different in every process.
+
+#include <cstddef>
+#include <cstdint>
+#include <source_location>
+
+struct dim3 {
+  unsigned x, y, z;
+  constexpr dim3(unsigned x = 1, unsigned y = 1, unsigned z = 1) : x(x), y(y), z(z) {}
+};
+
+namespace gestalt::simt {
+
+struct Launch {
+  const char* kernel;
+  dim3 grid, block;
+  size_t shared_bytes = 0;
+};
+
+using ThreadBody = void (*)(const void* closure);
+void run_threads(const Launch& launch, ThreadBody body, const void* closure);
+
+// Runs body() once for each thread of the grid.
+template <class Body>
+void run(const Launch& launch, const Body& body) {
+  run_threads(
+      launch, [](const void* closure) { (*static_cast<const Body*>(closure))(); }, &body);
+}
+
+// The seed of the launches from here on.
+void set_seed(uint64_t seed);
+
+// What device_language.h and shared memory are made of; only to be called inside run().
+
+enum class WarpOperation : uint8_t { sync, shuffle, ballot, match };
+enum class Access : uint8_t { read, write, atomic };
+
+// Waits for the whole block; returns in how many threads `predicate` was true.
+int block_barrier(bool predicate, std::source_location where);
+// Waits for the lanes of `mask`. shuffle: `source`'s value; ballot: the lanes whose value is not
+// zero; match: the lanes with the same value.
+uint64_t warp_operation(WarpOperation operation, uint32_t mask, uint64_t value, int source,
+                        std::source_location where);
+int lane();
+// Lets other threads run, sometimes.
+void maybe_yield();
+
+size_t shared_bytes();
+// Checks an access and returns where the bytes lie.
+void* shared_access(size_t offset, size_t bytes, Access access);
+[[noreturn]] void fail(const char* pattern, long long a = 0, long long b = 0);
+
+}  // namespace gestalt::simt

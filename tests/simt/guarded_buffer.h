@@ -1,0 +1,38 @@
+#pragma once
+
+// GuardedBuffer<T>: `count` elements of poison (NaN for floats) between guard bytes, for outputs of
+// kernels under test. intact() tells whether the guards are as they were.
+
+#include <algorithm>
+#include <cstring>
+#include <vector>
+
+namespace gestalt::simt {
+
+template <class T>
+class GuardedBuffer {
+ public:
+  explicit GuardedBuffer(size_t count)
+      : count_(count), bytes_(count * sizeof(T) + 2 * guard_bytes, guard) {
+    std::fill_n(bytes_.begin() + guard_bytes, count * sizeof(T), poison);
+  }
+
+  T* data() { return reinterpret_cast<T*>(bytes_.data() + guard_bytes); }
+  size_t size() const { return count_; }
+  T operator[](size_t index) { return data()[index]; }
+
+  bool intact() const {
+    const auto is_guard = [](unsigned char byte) { return byte == guard; };
+    return std::all_of(bytes_.begin(), bytes_.begin() + guard_bytes, is_guard) &&
+           std::all_of(bytes_.end() - guard_bytes, bytes_.end(), is_guard);
+  }
+
+ private:
+  static constexpr size_t guard_bytes = 256;
+  static constexpr unsigned char guard = 0xa5;
+  static constexpr unsigned char poison = 0xff;  // a NaN as f16, bf16, f32 and f64
+  size_t count_;
+  std::vector<unsigned char> bytes_;
+};
+
+}  // namespace gestalt::simt

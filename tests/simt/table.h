@@ -1,0 +1,18 @@
+#pragma once
+
+// simt_kernels(): the CPU's table, with every own CUDA kernel (kernels/cuda/own_kernels.h) in the
+// place of the CPU's, run under the SIMT executor. For contexts of the CPU; those kernels know no
+// f64, like CUDA's.
+
+#include <string_view>
+
+#include "kernels/table.h"
+
+namespace gestalt {
+
+const KernelTable& simt_kernels();
+
+// Whether the entry of this name runs under the executor.
+bool is_emulated(std::string_view name);
+
+}  // namespace gestalt
