@@ -5,8 +5,8 @@
 //   render_demo_image OUTPUT [SAMPLES]      SAMPLES x SAMPLES rays a pixel, 4 by default
 //
 // It needs OpenCV alone:
-//   g++ -std=c++20 -O3 -I. $(pkg-config --cflags opencv4) tools/render_demo_image.cpp \
-//       -lopencv_imgcodecs -lopencv_core -o render_demo_image
+//   g++ -std=c++20 -O3 -I. -I/usr/include/opencv4 -o render_demo_image tools/render_demo_image.cpp
+//       -lopencv_imgcodecs -lopencv_core
 
 #include <algorithm>
 #include <cmath>
