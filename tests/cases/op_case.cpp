@@ -68,7 +68,7 @@ const std::vector<OpCase>& all_cases() {
 double tolerance(const OpCase& op_case, DType dtype) {
   switch (dtype) {
     case DType::f64:
-      return 1e-11;
+      return op_case.tolerance_f64;
     case DType::bf16:
       return op_case.tolerance_bf16;
     case DType::f16:
@@ -79,12 +79,17 @@ double tolerance(const OpCase& op_case, DType dtype) {
 }
 
 std::vector<Tensor> make_inputs(const OpCase& op_case, DType dtype, Device device) {
+  return make_inputs(op_case, dtype, device, dtype);
+}
+
+std::vector<Tensor> make_inputs(const OpCase& op_case, DType dtype, Device device, DType rounded) {
   const NoGradGuard no_grad;
   std::vector<Tensor> tensors;
   for (size_t i = 0; i < op_case.inputs.size(); ++i) {
     const Input& input = op_case.inputs[i];
     const Tensor wide = Tensor::from_vector(draw(op_case, i), input.shape, {.device = Device{}});
-    const Tensor typed = wide.to(input.integer ? DType::i64 : dtype).to(device);
+    const Tensor typed =
+        (input.integer ? wide.to(DType::i64) : wide.to(rounded).to(dtype)).to(device);
     tensors.push_back(lay_out(typed, input.layout));
   }
   return tensors;

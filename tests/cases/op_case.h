@@ -52,10 +52,11 @@ struct OpCase {
 
   std::vector<DType> dtypes = {DType::f32, DType::bf16, DType::f16, DType::f64};
   // Largest allowed |got - expected| / (|expected| + rms of all expected), forward; gradients get
-  // four times as much. f64's is 1e-11.
+  // four times as much.
   double tolerance_f32 = 1e-6;
   double tolerance_bf16 = 1e-2;
   double tolerance_f16 = 2e-3;
+  double tolerance_f64 = 1e-11;
   // Whether outputs are differentiable; false for argmax and the like.
   bool differentiable = true;
   // For benchmarks: work of one forward run.
@@ -72,6 +73,8 @@ double tolerance(const OpCase& op_case, DType dtype);
 // The case's inputs as tensors; values are rounded to `dtype`, the same for every device and
 // layout.
 std::vector<Tensor> make_inputs(const OpCase& op_case, DType dtype, Device device);
+// Of `dtype`, with values rounded to `rounded`: what a run in that dtype is compared with.
+std::vector<Tensor> make_inputs(const OpCase& op_case, DType dtype, Device device, DType rounded);
 Array to_array(const Tensor& tensor);
 
 // The worst element by the measure above; matches where NaN meets NaN and inf the same inf.

@@ -1,14 +1,24 @@
 // Runs every OpCase on every backend: forward against the reference, gradcheck, gradients.
+//
+// On the CPU and under the SIMT executor each kernel call runs between guard bytes; results must
+// not depend on the number of threads; and every kernel must be reached by some case.
 
 #include "tests/cases/op_case.h"
 
 #include <cmath>
 #include <cstdlib>
+#include <cstring>
 #include <gtest/gtest.h>
+#include <optional>
 
+#include "kernels/runtime.h"
 #include "kernels/table.h"
 #include "tensor/autograd.h"
 #include "tensor/context.h"
+#include "tests/ops/guarded_table.h"
+#if defined(GESTALT_WITH_SIMT)
+#include "tests/simt/table.h"
+#endif
 
 namespace gestalt::cases {
 namespace {
@@ -16,9 +26,43 @@ namespace {
 struct Backend {
   const char* name;
   Device device;
+  const KernelTable* kernels;  // run between guards; null: the device's own, as they are
+  bool has_f64;
+  int64_t largest;  // elements of all inputs together; larger cases are left out
 };
 
-const Backend backends[] = {{"cpu", {}}, {"cuda", {DeviceType::cuda, 0}}};
+std::vector<Backend> make_backends() {
+  constexpr int64_t any = INT64_MAX;
+  return {
+    {"cpu", {}, &cpu_runtime.kernels, true, any},
+#if defined(GESTALT_WITH_SIMT)
+        {"simt", {}, &simt_kernels(), false, 40000},
+#endif
+        {"cuda", {DeviceType::cuda, 0}, nullptr, false, any},
+  };
+}
+
+const std::vector<Backend>& backends() {
+  static const std::vector<Backend> list = make_backends();
+  return list;
+}
+
+// Kernels of the backend, guarded, while it lives.
+class UseBackend {
+ public:
+  explicit UseBackend(const Backend& backend) {
+    if (backend.kernels != nullptr) table_.emplace(guarded(*backend.kernels));
+  }
+
+ private:
+  std::optional<UseTable> table_;
+};
+
+int64_t elements(const OpCase& op_case) {
+  int64_t sum = 0;
+  for (const Input& input : op_case.inputs) sum += input.shape.numel();
+  return sum;
+}
 
 void skip_or_fail_without(Device device) {
   if (is_available(device)) return;
@@ -29,12 +73,14 @@ void skip_or_fail_without(Device device) {
 }
 
 // A fixed weight for each output element, so that a scalar objective sees every one of them.
-Tensor output_weights(const Tensor& output) {
+// Rounded like the inputs, so that runs in two dtypes have the same objective.
+Tensor output_weights(const Tensor& output, DType rounded) {
   std::vector<double> weights(output.numel());
   for (size_t i = 0; i < weights.size(); ++i) {
     weights[i] = std::cos(1.0 + 0.7 * static_cast<double>(i));
   }
   return Tensor::from_vector(weights, output.shape(), {.device = Device{}})
+      .to(rounded)
       .to(output.dtype())
       .to(output.device())
       .contiguous(output.format());
@@ -45,15 +91,16 @@ double objective(const OpCase& op_case, const std::vector<Tensor>& inputs) {
   double sum = 0;
   for (const Tensor& output : op_case.run(inputs)) {
     const std::vector<double> values = output.to_vector<double>();
-    const std::vector<double> weights = output_weights(output).to_vector<double>();
+    const std::vector<double> weights = output_weights(output, DType::f64).to_vector<double>();
     for (size_t i = 0; i < values.size(); ++i) sum += values[i] * weights[i];
   }
   return sum;
 }
 
 // Gradients of the objective to every input that asks for one.
-std::vector<Array> analytic_gradients(const OpCase& op_case, DType dtype, Device device) {
-  std::vector<Tensor> inputs = make_inputs(op_case, dtype, device);
+std::vector<Array> analytic_gradients(const OpCase& op_case, DType dtype, Device device,
+                                      DType rounded) {
+  std::vector<Tensor> inputs = make_inputs(op_case, dtype, device, rounded);
   std::vector<Tensor> wanted;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (op_case.inputs[i].gradient && !op_case.inputs[i].integer) {
@@ -63,21 +110,25 @@ std::vector<Array> analytic_gradients(const OpCase& op_case, DType dtype, Device
   }
   const std::vector<Tensor> outputs = op_case.run(inputs);
   std::vector<Tensor> weights;
-  for (const Tensor& output : outputs) weights.push_back(output_weights(output));
+  for (const Tensor& output : outputs) weights.push_back(output_weights(output, rounded));
   std::vector<Array> grads;
   for (const Tensor& grad : gradients(outputs, weights, wanted)) grads.push_back(to_array(grad));
   return grads;
 }
 
-std::vector<Array> numeric_gradients(const OpCase& op_case) {
+// Central differences at some coordinates of each input, all where that takes no time; the other
+// values are taken from `analytic`.
+std::vector<Array> numeric_gradients(const OpCase& op_case, const std::vector<Array>& analytic) {
   const double step = 1e-6;
+  const int64_t affordable = std::clamp<int64_t>(2'000'000 / (elements(op_case) + 1), 8, 400);
   std::vector<Tensor> inputs = make_inputs(op_case, DType::f64, {});
   std::vector<Array> grads;
   for (size_t i = 0; i < inputs.size(); ++i) {
     if (!op_case.inputs[i].gradient || op_case.inputs[i].integer) continue;
-    Array grad = to_array(inputs[i]);
-    std::vector<double> values = grad.values;
-    for (size_t j = 0; j < values.size(); ++j) {
+    Array grad = analytic[grads.size()];
+    std::vector<double> values = to_array(inputs[i]).values;
+    const int64_t stride = static_cast<int64_t>(values.size()) / affordable + 1;
+    for (size_t j = 0; j < values.size(); j += stride) {
       const double original = values[j];
       const auto at = [&](double value) {
         values[j] = value;
@@ -118,26 +169,53 @@ class OpCaseTest : public testing::Test {
     }
   }
 
-  void forward() {
-    const std::vector<Tensor> inputs = make_inputs(op_case_, dtype_, backend_.device);
-    std::vector<Array> arrays, outputs;
-    for (const Tensor& input : inputs) arrays.push_back(to_array(input));
+  std::vector<Array> run(const std::vector<Tensor>& inputs) {
+    std::vector<Array> outputs;
     for (const Tensor& output : op_case_.run(inputs)) outputs.push_back(to_array(output));
+    return outputs;
+  }
+
+  void forward() {
+    const UseBackend use(backend_);
+    const std::vector<Tensor> inputs = make_inputs(op_case_, dtype_, backend_.device);
+    std::vector<Array> arrays;
+    for (const Tensor& input : inputs) arrays.push_back(to_array(input));
+    const std::vector<Array> outputs = run(inputs);
     expect_all("output", outputs, op_case_.reference(arrays), tolerance(op_case_, dtype_));
     for (size_t i = 0; i < inputs.size(); ++i) {
       EXPECT_TRUE(compare(to_array(inputs[i]), arrays[i], 0).ok) << "input " << i << " was changed";
     }
+    if (backend_.device.is_cpu()) expect_same_for_all_thread_counts(inputs, outputs);
+  }
+
+  void expect_same_for_all_thread_counts(const std::vector<Tensor>& inputs,
+                                         const std::vector<Array>& expected) {
+    const int before = num_threads();
+    for (int threads : {1, 2, 3}) {
+      set_num_threads(threads);
+      const std::vector<Array> outputs = run(inputs);
+      for (size_t i = 0; i < outputs.size(); ++i) {
+        EXPECT_TRUE(compare(outputs[i], expected[i], 0).ok)
+            << "output " << i << " is another with " << threads << " threads than with " << before;
+      }
+    }
+    set_num_threads(before);
   }
 
   void gradients_agree() {
     if (dtype_ == DType::f64) return;  // gradcheck does more
-    expect_all("gradient", analytic_gradients(op_case_, dtype_, backend_.device),
-               analytic_gradients(op_case_, DType::f64, {}), 4 * tolerance(op_case_, dtype_));
+    const std::vector<Array> expected = analytic_gradients(op_case_, DType::f64, {}, dtype_);
+    const UseBackend use(backend_);
+    expect_all("gradient", analytic_gradients(op_case_, dtype_, backend_.device, dtype_), expected,
+               4 * tolerance(op_case_, dtype_));
   }
 
   void gradcheck() {
-    expect_all("gradcheck", analytic_gradients(op_case_, DType::f64, {}),
-               numeric_gradients(op_case_), 2e-7);
+    const std::vector<Array> analytic = [&] {
+      const UseBackend use(backend_);
+      return analytic_gradients(op_case_, DType::f64, {}, DType::f64);
+    }();
+    expect_all("gradcheck", analytic, numeric_gradients(op_case_, analytic), 2e-7);
   }
 
   const OpCase& op_case_;
@@ -149,18 +227,43 @@ std::string test_name(const OpCase& op_case, const Backend& backend, DType dtype
   return op_case.name + '/' + backend.name + '/' + to_string(dtype);
 }
 
+// Every kernel of a table is called by some case. Registered last; means nothing when filtered.
+class CoverageTest : public testing::Test {
+ public:
+  explicit CoverageTest(const Backend& backend) : backend_(backend) {}
+
+  void TestBody() override {
+    if (GTEST_FLAG_GET(filter) != "*") GTEST_SKIP() << "only some cases ran";
+    for_each_kernel(*backend_.kernels, [&](const auto& kernel) {
+      if (kernel) {
+        EXPECT_TRUE(reached(*backend_.kernels).contains(kernel.name))
+            << "no OpCase reaches " << kernel.name << " on " << backend_.name;
+      }
+    });
+  }
+
+ private:
+  const Backend& backend_;
+};
+
 void register_tests() {
-  for (const Backend& backend : backends) {
+  const auto add = [](const char* suite, const std::string& name, auto make) {
+    testing::RegisterTest(suite, name.c_str(), nullptr, nullptr, __FILE__, __LINE__,
+                          [make]() -> testing::Test* { return make(); });
+  };
+  for (const Backend& backend : backends()) {
     for (const OpCase& op_case : all_cases()) {
+      if (elements(op_case) > backend.largest) continue;
       for (DType dtype : op_case.dtypes) {
-        if (dtype == DType::f64 && !backend.device.is_cpu()) continue;
-        testing::RegisterTest("OpCase", test_name(op_case, backend, dtype).c_str(), nullptr,
-                              nullptr, __FILE__, __LINE__,
-                              [&op_case, &backend, dtype]() -> testing::Test* {
-                                return new OpCaseTest(op_case, backend, dtype);
-                              });
+        if (dtype == DType::f64 && !backend.has_f64) continue;
+        add("OpCase", test_name(op_case, backend, dtype),
+            [&op_case, &backend, dtype] { return new OpCaseTest(op_case, backend, dtype); });
       }
     }
+  }
+  for (const Backend& backend : backends()) {
+    if (backend.kernels == nullptr) continue;
+    add("KernelCoverage", backend.name, [&backend] { return new CoverageTest(backend); });
   }
 }
 
