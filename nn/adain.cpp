@@ -1,0 +1,139 @@
+#include "nn/adain.h"
+
+#include <optional>
+
+#include "kernels/error.h"
+#include "kernels/table.h"
+#include "tensor/autograd.h"
+
+namespace gestalt::nn {
+namespace {
+
+TensorOptions stat_options(const Tensor& x) {
+  return {x.dtype() == DType::f64 ? DType::f64 : DType::f32, x.device()};
+}
+
+std::optional<View> optional_view(const Tensor& tensor) {
+  return tensor.defined() ? std::optional(tensor.view()) : std::nullopt;
+}
+
+const View* pointer(const std::optional<View>& view) {
+  return view ? &*view : nullptr;
+}
+
+void check(const char* op, const Tensor& x) {
+  GESTALT_CHECK(x.rank() == 4 && is_floating(x.dtype()) && x.size(2) * x.size(3) >= 2,
+                "[{}] expected a floating input [N,C,H,W] with H*W at least 2, got {}", op, x);
+}
+
+class ChannelStatsNode : public Node {
+ public:
+  ChannelStatsNode(const Tensor& x, const Tensor& mean, const Tensor& deviation) {
+    save("x", x);
+    save("mean", mean);
+    save("deviation", deviation);
+  }
+  const char* name() const override { return "channel_stats"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
+    const Tensor& x = saved("x");
+    const Tensor dmean = grad_outputs[0].defined() ? grad_outputs[0].contiguous() : Tensor();
+    const Tensor ddeviation = grad_outputs[1].defined() ? grad_outputs[1].contiguous() : Tensor();
+    const auto dmean_view = optional_view(dmean), ddeviation_view = optional_view(ddeviation);
+    Tensor dx = Tensor::empty(x.shape(), x.options());
+    Context& ctx = context(x.device());
+    ctx.kernels().channel_stats_backward(ctx, pointer(dmean_view), pointer(ddeviation_view),
+                                         x.view(), saved("mean").view(), saved("deviation").view(),
+                                         dx.view());
+    return {dx};
+  }
+};
+
+class AdainNode : public Node {
+ public:
+  AdainNode(const Tensor& x, const ChannelStats& content, const Tensor& style_deviation) {
+    save("x", x);
+    save("mean", content.mean);
+    save("deviation", content.deviation);
+    save("style_deviation", style_deviation);
+  }
+  const char* name() const override { return "adain"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
+                               const NeedsGrad& needs) override {
+    const Tensor& x = saved("x");
+    const Tensor dy = grad_outputs[0].contiguous(x.format());
+    Tensor dx, dstyle_mean, dstyle_deviation;
+    if (needs[0]) dx = Tensor::empty(x.shape(), x.options());
+    const Shape stat = saved("mean").shape();
+    if (needs[1]) dstyle_mean = Tensor::empty(stat, stat_options(x));
+    if (needs[2]) dstyle_deviation = Tensor::empty(stat, stat_options(x));
+    const auto dx_view = optional_view(dx);
+    const auto mean_view = optional_view(dstyle_mean);
+    const auto deviation_view = optional_view(dstyle_deviation);
+    Context& ctx = context(x.device());
+    ctx.kernels().adain_backward(ctx, dy.view(), x.view(), saved("mean").view(),
+                                 saved("deviation").view(), saved("style_deviation").view(),
+                                 pointer(dx_view), pointer(mean_view), pointer(deviation_view));
+    return {dx, dstyle_mean, dstyle_deviation};
+  }
+};
+
+Tensor dense_input(const Tensor& x) {
+  const NoGradGuard no_grad;
+  return x.contiguous(x.format());
+}
+
+ChannelStats compute_stats(const Tensor& dense, double epsilon) {
+  const Shape shape{dense.size(0), dense.size(1)};
+  ChannelStats stats{Tensor::empty(shape, stat_options(dense)),
+                     Tensor::empty(shape, stat_options(dense))};
+  Context& ctx = context(dense.device());
+  ctx.kernels().channel_stats_forward(ctx, dense.view(), epsilon, stats.mean.view(),
+                                      stats.deviation.view());
+  return stats;
+}
+
+void check_style(const Tensor& content, const char* what, const Tensor& stat) {
+  const TensorOptions expected = stat_options(content);
+  GESTALT_CHECK(stat.defined() && stat.shape() == Shape({content.size(0), content.size(1)}) &&
+                    stat.dtype() == expected.dtype && stat.device() == expected.device,
+                "[adain] the style's {} must be {}[{},{}] on {}, got {} (content {})", what,
+                expected.dtype, content.size(0), content.size(1), expected.device, stat, content);
+}
+
+}  // namespace
+
+ChannelStats channel_stats(const Tensor& x, double epsilon) {
+  check("channel_stats", x);
+  const Tensor input = dense_input(x);
+  ChannelStats stats = compute_stats(input, epsilon);
+  if (needs_grad({x})) {
+    attach(std::make_shared<ChannelStatsNode>(input, stats.mean, stats.deviation), {x},
+           {stats.mean, stats.deviation});
+  }
+  return stats;
+}
+
+Tensor adain(const Tensor& content, const ChannelStats& style, double epsilon) {
+  check("adain", content);
+  check_style(content, "mean", style.mean);
+  check_style(content, "deviation", style.deviation);
+  const Tensor input = dense_input(content);
+  const Tensor style_mean = dense_input(style.mean);
+  const Tensor style_deviation = dense_input(style.deviation);
+  const ChannelStats stats = compute_stats(input, epsilon);
+  Tensor y = Tensor::empty(content.shape(), content.options());
+  Context& ctx = context(content.device());
+  ctx.kernels().adain_forward(ctx, input.view(), stats.mean.view(), stats.deviation.view(),
+                              style_mean.view(), style_deviation.view(), y.view());
+  if (needs_grad({content, style.mean, style.deviation})) {
+    attach(std::make_shared<AdainNode>(input, stats, style_deviation),
+           {content, style.mean, style.deviation}, {y});
+  }
+  return y;
+}
+
+Tensor adain(const Tensor& content, const Tensor& style, double epsilon) {
+  return adain(content, channel_stats(style, epsilon), epsilon);
+}
+
+}  // namespace gestalt::nn

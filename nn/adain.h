@@ -1,0 +1,22 @@
+#pragma once
+
+// Channel statistics and adaptive instance normalization (Huang and Belongie, 2017) of x [N,C,H,W],
+// any floating dtype, H*W at least 2. Statistics are [N,C], f32 (f64 for f64 input), and stay right
+// under large means. Gradients flow to the content, through its own statistics, and to the style's.
+
+#include "tensor/tensor.h"
+
+namespace gestalt::nn {
+
+struct ChannelStats {
+  Tensor mean;       // [N,C]
+  Tensor deviation;  // [N,C], sqrt(unbiased variance + epsilon)
+};
+
+ChannelStats channel_stats(const Tensor& x, double epsilon = 1e-5);
+
+// (content - mean) / deviation * style.deviation + style.mean, in content's dtype and format.
+Tensor adain(const Tensor& content, const ChannelStats& style, double epsilon = 1e-5);
+Tensor adain(const Tensor& content, const Tensor& style, double epsilon = 1e-5);
+
+}  // namespace gestalt::nn

@@ -1,0 +1,14 @@
+#pragma once
+
+// Softmax and its logarithm along one dimension of x, any floating dtype and shape; negative
+// dimensions count from the end. Shifted by the largest value, so that nothing overflows. The
+// result is contiguous unless `dim` is not the last.
+
+#include "tensor/tensor.h"
+
+namespace gestalt::nn {
+
+Tensor softmax(const Tensor& x, int dim = -1);
+Tensor log_softmax(const Tensor& x, int dim = -1);
+
+}  // namespace gestalt::nn

@@ -1,0 +1,126 @@
+#include "nn/topk.h"
+
+#include <algorithm>
+
+#include "kernels/error.h"
+#include "kernels/table.h"
+#include "tensor/autograd.h"
+
+namespace gestalt::nn {
+namespace {
+
+void check(const char* op, const Tensor& x, int64_t k) {
+  GESTALT_CHECK(x.rank() == 4 && is_floating(x.dtype()),
+                "[{}] expected a floating input [N,C,H,W], got {}", op, x);
+  const int64_t length = x.size(2) * x.size(3);
+  GESTALT_CHECK(k >= 1 && k <= length, "[{}] k must be in 1..{} (H*W), got {} (input {})", op,
+                length, k, x);
+}
+
+int64_t count_of(const char* op, const Tensor& x, double fraction) {
+  GESTALT_CHECK(fraction > 0 && fraction <= 1, "[{}] the fraction must be in (0, 1], got {}", op,
+                fraction);
+  GESTALT_CHECK(x.rank() == 4, "[{}] expected a floating input [N,C,H,W], got {}", op, x);
+  return topk_count(fraction, x.size(2), x.size(3));
+}
+
+Tensor empty_mask(const Tensor& x) {
+  const int64_t words = (x.size(2) * x.size(3) + 31) / 32;
+  return Tensor::empty({x.size(0) * x.size(1), words * 4}, {DType::u8, x.device()});
+}
+
+class TopKNode : public Node {
+ public:
+  TopKNode(const Tensor& mask, Format format, const TopKDesc& desc) : format_(format), desc_(desc) {
+    save("mask", mask);
+  }
+  const char* name() const override { return "topk"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
+    const Tensor dy = grad_outputs[0].contiguous(format_);
+    Tensor dx = Tensor::empty(dy.shape(), {dy.dtype(), dy.device(), format_});
+    Context& ctx = context(dy.device());
+    ctx.kernels().topk_backward(ctx, dy.view(), saved("mask").view(), dx.view(), desc_);
+    return {dx};
+  }
+
+ private:
+  Format format_;
+  TopKDesc desc_;
+};
+
+class TopKMeanReplaceNode : public Node {
+ public:
+  TopKMeanReplaceNode(const Tensor& mask, Format format, int64_t k) : format_(format), k_(k) {
+    save("mask", mask);
+  }
+  const char* name() const override { return "topk_mean_replace"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
+    const Tensor dy = grad_outputs[0].contiguous(format_);
+    Tensor dx = Tensor::empty(dy.shape(), {dy.dtype(), dy.device(), format_});
+    Context& ctx = context(dy.device());
+    ctx.kernels().topk_mean_replace_backward(ctx, dy.view(), saved("mask").view(), dx.view(),
+                                             {.k = k_});
+    return {dx};
+  }
+
+ private:
+  Format format_;
+  int64_t k_;
+};
+
+Tensor dense_input(const Tensor& x) {
+  const NoGradGuard no_grad;
+  return x.contiguous(x.format());
+}
+
+}  // namespace
+
+int64_t topk_count(double fraction, int64_t h, int64_t w) {
+  const double count = fraction * static_cast<double>(h) * static_cast<double>(w);
+  return static_cast<int64_t>(std::max(1.0, count));
+}
+
+Tensor topk(const Tensor& x, const TopKDesc& desc) {
+  check("topk", x, desc.k);
+  if (desc.k == x.size(2) * x.size(3) && desc.mode == TopKMode::keep) return x;
+  Tensor y = Tensor::empty(x.shape(), x.options());
+  const bool record = needs_grad({x});
+  Context& ctx = context(x.device());
+  const Tensor input = dense_input(x);
+  if (!record) {
+    ctx.kernels().topk_forward(ctx, input.view(), y.view(), nullptr, desc);
+    return y;
+  }
+  const Tensor mask = empty_mask(x);
+  const View mask_view = mask.view();
+  ctx.kernels().topk_forward(ctx, input.view(), y.view(), &mask_view, desc);
+  attach(std::make_shared<TopKNode>(mask, y.format(), desc), {x}, {y});
+  return y;
+}
+
+Tensor topk(const Tensor& x, double fraction, TopKMode mode, float tau) {
+  const int64_t k = count_of("topk", x, fraction);
+  if (fraction == 1) return x;
+  return topk(x, {.k = k, .mode = mode, .tau = tau});
+}
+
+Tensor topk_mean_replace(const Tensor& x, int64_t k) {
+  check("topk_mean_replace", x, k);
+  Tensor y = Tensor::empty(x.shape(), x.options());
+  const Tensor mask = empty_mask(x);
+  const View mask_view = mask.view();
+  Context& ctx = context(x.device());
+  ctx.kernels().topk_mean_replace_forward(ctx, dense_input(x).view(), y.view(), &mask_view,
+                                          {.k = k});
+  if (needs_grad({x})) {
+    attach(std::make_shared<TopKMeanReplaceNode>(mask, y.format(), k), {x}, {y});
+  }
+  return y;
+}
+
+Tensor topk_mean_replace(const Tensor& x, double fraction) {
+  const int64_t k = count_of("topk_mean_replace", x, fraction);
+  return fraction == 1 ? x : topk_mean_replace(x, k);
+}
+
+}  // namespace gestalt::nn
