@@ -5,17 +5,69 @@
 #include "kernels/cpu/image.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/winograd.h"
 #include "kernels/dispatch.h"
 
 namespace gestalt::cpu {
 
-void conv2d_forward(Context&, const View& x, const View& w, const View* bias, const View& y,
+namespace {
+
+// Winograd takes f32 3x3 kernels of stride 1 on contiguous images of at least 4x4 outputs, with
+// enough channels on both sides to pay for its transforms.
+bool takes_winograd(const Context& context, const View& x, const View& w, const View& y,
                     const Conv2dDesc& desc) {
+  const bool plain_3x3 = w.shape[2] == 3 && w.shape[3] == 3 && desc.stride == Pair{1, 1} &&
+                         desc.dilation == Pair{1, 1} && desc.groups == 1 && desc.padding[0] <= 2 &&
+                         desc.padding[1] <= 2;
+  return plain_3x3 && winograd_available() && !context.exact() && x.dtype == DType::f32 &&
+         x.is_contiguous() && w.is_contiguous() && y.is_contiguous() && y.shape[2] >= 4 &&
+         y.shape[3] >= 4 && w.shape[0] * w.shape[1] >= 64;
+}
+
+}  // namespace
+
+void conv2d_forward(Context& context, const View& x, const View& w, const View* bias, const View& y,
+                    const Conv2dDesc& desc) {
+  if (y.numel() == 0) return;
+  if (takes_winograd(context, x, w, y, desc) && (bias == nullptr || bias->is_contiguous())) {
+    return winograd_conv(context, {.x = x.as<float>(),
+                                   .y = y.as<float>(),
+                                   .batch = x.shape[0],
+                                   .inputs = x.shape[1],
+                                   .outputs = y.shape[1],
+                                   .height = x.shape[2],
+                                   .width = x.shape[3],
+                                   .padding_h = desc.padding[0],
+                                   .padding_w = desc.padding[1],
+                                   .w = w.as<float>(),
+                                   .output_stride = w.shape[1] * 9,
+                                   .input_stride = 9,
+                                   .bias = bias != nullptr ? bias->as<float>() : nullptr,
+                                   .relu = desc.activation == Activation::relu});
+  }
   conv2d_forward_plain(x, w, bias, y, desc);
 }
 
-void conv2d_backward_data(Context&, const View& dy, const View& w, const View& dx,
+// The gradient to the data of a 3x3 convolution with stride 1 is a 3x3 convolution of dy with the
+// weights turned by 180 degrees, inputs and outputs changed over, and padding 2 - padding.
+void conv2d_backward_data(Context& context, const View& dy, const View& w, const View& dx,
                           const Conv2dDesc& desc) {
+  if (dx.numel() == 0) return;
+  if (takes_winograd(context, dx, w, dy, desc)) {
+    return winograd_conv(context, {.x = dy.as<float>(),
+                                   .y = dx.as<float>(),
+                                   .batch = dy.shape[0],
+                                   .inputs = dy.shape[1],
+                                   .outputs = dx.shape[1],
+                                   .height = dy.shape[2],
+                                   .width = dy.shape[3],
+                                   .padding_h = 2 - desc.padding[0],
+                                   .padding_w = 2 - desc.padding[1],
+                                   .w = w.as<float>(),
+                                   .output_stride = 9,
+                                   .input_stride = w.shape[1] * 9,
+                                   .rotated = true});
+  }
   conv2d_backward_data_plain(dy, w, dx, desc);
 }
 

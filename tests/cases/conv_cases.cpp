@@ -34,6 +34,22 @@ OpCase relu_case() {
   return result;
 }
 
+// Shapes that the CPU gives to Winograd in f32: sizes that are no multiple of its tiles, paddings 0
+// to 2, more than one block of channels and, in the last, of tiles.
+std::vector<OpCase> winograd_cases() {
+  std::vector<OpCase> cases = {
+      conv_case("winograd", {{.shape = {2, 9, 7, 10}}, {.shape = {18, 9, 3, 3}}, {.shape = {18}}},
+                {.padding = {1, 1}}),
+      conv_case("winograd_paddings", {{.shape = {1, 8, 8, 5}}, {.shape = {8, 8, 3, 3}}},
+                {.padding = {0, 2}}),
+      conv_case("winograd_many_tiles",
+                {{.shape = {3, 5, 50, 67}}, {.shape = {17, 5, 3, 3}}, {.shape = {17}}},
+                {.padding = {1, 1}})};
+  for (OpCase& op_case : cases) op_case.tolerance_f32 = 2e-5;
+  cases.back().dtypes = {DType::f32};  // too large for finite differences
+  return cases;
+}
+
 std::vector<Tensor> run_linear(const std::vector<Tensor>& in) {
   return {nn::linear(in[0], in[1], in.size() > 2 ? in[2] : Tensor())};
 }
@@ -115,6 +131,8 @@ const bool added = add_cases({
     matmul_case("inner_0", {.shape = {3, 0}}, {.shape = {0, 2}}),
     matmul_case("batch_0", {.shape = {0, 3, 4}}, {.shape = {4, 2}}),
 });
+
+const bool winograd_added = add_cases(winograd_cases());
 
 }  // namespace
 }  // namespace gestalt::cases

@@ -1,0 +1,53 @@
+#pragma once
+
+// The inner loops of winograd.cpp, for one vector width. Each lane of a vector is one tile.
+//
+// Included by winograd_avx2.cpp and winograd_avx512.cpp alone: everything that depends on the
+// width stands in an unnamed namespace, so that the linker can't mix the two builds.
+
+#include <cstdint>
+
+namespace gestalt::cpu::winograd {
+
+constexpr int64_t frequencies = 36;    // elements of a transformed 6x6 tile
+constexpr int64_t block_tiles = 64;    // tiles that are multiplied together
+constexpr int64_t block_outputs = 16;  // output channels that are multiplied together
+// Between frequencies, a line of padding keeps the 36 streams out of each other's cache sets.
+constexpr int64_t padding = 16;
+
+// Floats from one frequency to the next in transformed inputs [36][inputs][block_tiles], weights
+// [36][inputs][block_outputs] and products [36][block_outputs][block_tiles].
+constexpr int64_t input_step(int64_t inputs) {
+  return inputs * block_tiles + padding;
+}
+constexpr int64_t weight_step(int64_t inputs) {
+  return inputs * block_outputs + padding;
+}
+constexpr int64_t product_step = block_outputs * block_tiles + padding;
+
+// A run of tiles beside each other in one row of one image.
+struct TileRun {
+  int64_t row, column;  // of the first tile's first element: may be negative in the input
+  int64_t tiles;
+  int64_t offset;  // of the first tile in its block
+};
+
+struct Kernels {
+  // Transforms the tiles of `run` of one channel [height, width] into v[f * step + offset + i].
+  void (*transform_input)(const float* x, int64_t height, int64_t width, const TileRun& run,
+                          float* v, int64_t step);
+  // Transforms the weights of up to block_outputs outputs, the rest becomes zero.
+  void (*transform_weights)(const float* w, int64_t outputs, int64_t output_stride, int64_t inputs,
+                            int64_t input_stride, bool rotated, float* u);
+  // m[f][o][t] = sum over c of u[f][c][o] * v[f][c][t], for t < tiles (rounded up to vectors).
+  void (*multiply)(const float* u, const float* v, int64_t inputs, int64_t outputs, int64_t tiles,
+                   float* m);
+  // Transforms products m[f * step + offset + i] into one channel [height, width] of the output.
+  void (*transform_output)(const float* m, const TileRun& run, float bias, bool relu, float* y,
+                           int64_t height, int64_t width);
+};
+
+extern const Kernels avx2_kernels;
+extern const Kernels avx512_kernels;
+
+}  // namespace gestalt::cpu::winograd
