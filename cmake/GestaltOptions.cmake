@@ -7,6 +7,7 @@ endif()
 option(GESTALT_BUILD_TESTS "Build the tests" ON)
 option(GESTALT_BUILD_BENCHMARKS "Build the benchmarks" ON)
 option(GESTALT_SANITIZE "Address and undefined-behaviour sanitizers" OFF)
+option(GESTALT_FUZZ "Build the libFuzzer targets of tests/fuzz; needs clang" OFF)
 option(GESTALT_WERROR "Treat warnings as errors" OFF)
 set(GESTALT_CUDA AUTO CACHE STRING "CUDA backend: AUTO (where nvcc and cuDNN are found), ON, OFF")
 set(GESTALT_CUDA_ARCHITECTURES "75-real;80-real;90" CACHE STRING
