@@ -1,0 +1,77 @@
+#include "optim/adam.h"
+
+#include <map>
+
+#include "kernels/error.h"
+#include "kernels/table.h"
+#include "tensor/autograd.h"
+
+namespace gestalt::optim {
+
+Adam::Adam(std::vector<ParameterGroup<AdamOptions>> groups)
+    : GroupedOptimizer("adam", std::move(groups)), moments_(parameters_.size()) {
+  for (const auto& group : groups_) {
+    const AdamOptions& options = group.options;
+    GESTALT_CHECK(
+        options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
+        "[adam] betas must be in [0, 1), are {} and {}", options.beta1, options.beta2);
+  }
+}
+
+void Adam::step() {
+  const NoGradGuard no_grad;
+  size_t index = 0;
+  for (const auto& group : groups_) {
+    // Usually all are at the same step, and this is one call.
+    std::map<int64_t, std::vector<AdamParameter>> calls;
+    std::vector<Tensor> gradients;
+    for (const Tensor& parameter : group.parameters) {
+      Moments& moments = moments_[index++];
+      if (!parameter.grad().defined()) continue;
+      gradients.push_back(gradient_of(name_, parameter));
+      if (moments.step == 0) {
+        moments.first = Tensor::zeros(parameter.shape(), state_options(parameter));
+        moments.second = Tensor::zeros(parameter.shape(), state_options(parameter));
+      }
+      ++moments.step;
+      calls[moments.step].push_back({flattened(parameter), flattened(gradients.back()),
+                                     flattened(moments.first), flattened(moments.second)});
+      parameter.bump_version();
+    }
+    for (const auto& [step, entries] : calls) {
+      Context& ctx = context(parameters_[0].device());
+      ctx.kernels().adam_step(ctx, entries,
+                              {.learning_rate = group.options.learning_rate,
+                               .beta1 = group.options.beta1,
+                               .beta2 = group.options.beta2,
+                               .epsilon = group.options.epsilon,
+                               .weight_decay = group.options.weight_decay,
+                               .decoupled_weight_decay = group.options.decoupled_weight_decay,
+                               .step = step});
+    }
+  }
+}
+
+void Adam::save_parameter_state(size_t index, const std::string& prefix, StateDict& state) const {
+  const Moments& moments = moments_[index];
+  if (moments.step == 0) return;
+  state.push_back(number(prefix + "step", moments.step));
+  state.push_back({prefix + "exp_avg", moments.first});
+  state.push_back({prefix + "exp_avg_sq", moments.second});
+}
+
+void Adam::load_parameter_state(size_t index, const std::string& prefix, const StateDict& state) {
+  Moments& moments = moments_[index];
+  moments = {};
+  if (find(state, prefix + "step") == nullptr) return;
+  const Tensor& parameter = parameters_[index];
+  const auto load = [&](const std::string& name) {
+    return restored(name_, name, require(name_, state, name), parameter.shape(),
+                    state_options(parameter));
+  };
+  moments.first = load(prefix + "exp_avg");
+  moments.second = load(prefix + "exp_avg_sq");
+  moments.step = require_integer(name_, state, prefix + "step");
+}
+
+}  // namespace gestalt::optim

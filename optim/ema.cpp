@@ -1,0 +1,55 @@
+#include "optim/ema.h"
+
+#include "kernels/error.h"
+#include "kernels/table.h"
+#include "optim/optimizer.h"
+#include "optim/state.h"
+#include "tensor/autograd.h"
+
+namespace gestalt::optim {
+
+ExponentialMovingAverage::ExponentialMovingAverage(std::vector<Tensor> parameters, double decay)
+    : parameters_(std::move(parameters)), decay_(decay) {
+  GESTALT_CHECK(decay >= 0 && decay <= 1, "[ema] decay must be in [0, 1], is {}", decay);
+  check_parameters("ema", parameters_);
+  for (const Tensor& parameter : parameters_) {
+    averages_.push_back(Tensor::empty(parameter.shape(), state_options(parameter)));
+    averages_.back().copy_(parameter.detach());
+  }
+}
+
+void ExponentialMovingAverage::update() {
+  for (size_t i = 0; i < averages_.size(); ++i) {
+    const Tensor& average = averages_[i];
+    const Tensor parameter = parameters_[i].detach().to(average.dtype());
+    Context& ctx = context(average.device());
+    ctx.kernels().multiply_scalar(ctx, average.view(), decay_, average.view());
+    ctx.kernels().add_scaled(ctx, average.view(), parameter.view(), 1 - decay_, average.view());
+    average.bump_version();
+  }
+}
+
+void ExponentialMovingAverage::copy_to(const std::vector<Tensor>& parameters) const {
+  GESTALT_CHECK(parameters.size() == averages_.size(), "[ema] {} averages, {} parameters",
+                averages_.size(), parameters.size());
+  const NoGradGuard no_grad;
+  for (size_t i = 0; i < averages_.size(); ++i) Tensor(parameters[i]).copy_(averages_[i]);
+}
+
+StateDict ExponentialMovingAverage::state_dict() const {
+  StateDict state;
+  for (size_t i = 0; i < averages_.size(); ++i) {
+    state.push_back({"average." + std::to_string(i), averages_[i]});
+  }
+  return state;
+}
+
+void ExponentialMovingAverage::load_state_dict(const StateDict& state) {
+  for (size_t i = 0; i < averages_.size(); ++i) {
+    const std::string name = "average." + std::to_string(i);
+    averages_[i] = restored("ema", name, require("ema", state, name), parameters_[i].shape(),
+                            state_options(parameters_[i]));
+  }
+}
+
+}  // namespace gestalt::optim

@@ -1,0 +1,118 @@
+#pragma once
+
+// Optimizer: what schedules and checkpoints need of SGD and Adam. GroupedOptimizer: their parameter
+// groups.
+//
+// Parameters are dense floating leaves, each in one group, all on one device. A parameter without
+// gradient is left as it is, its state too. The states are f32 (f64 for f64 parameters), in the
+// parameter's layout.
+//
+// State dicts have torch's names, with parameters counted through all groups:
+// state.{parameter}.{exp_avg, momentum_buffer, ...} and param_groups.{group}.{lr, momentum, ...};
+// loading restores both. Saved states share memory with the optimizer.
+
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "optim/state.h"
+#include "tensor/tensor.h"
+
+namespace gestalt::optim {
+
+class Optimizer {
+ public:
+  virtual ~Optimizer() = default;
+
+  virtual void step() = 0;
+  virtual void zero_grad() = 0;  // forgets the gradients
+
+  virtual size_t groups() const = 0;
+  virtual double learning_rate(size_t group = 0) const = 0;
+  virtual void set_learning_rate(double learning_rate, size_t group = 0) = 0;
+
+  virtual StateDict state_dict() const = 0;
+  virtual void load_state_dict(const StateDict& state) = 0;
+};
+
+// What every constructor checks.
+void check_parameters(const char* optimizer, const std::vector<Tensor>& parameters);
+// The memory of a dense tensor as one row.
+View flattened(const Tensor& dense);
+// The gradient in the parameter's layout; throws where it does not fit.
+Tensor gradient_of(const char* optimizer, const Tensor& parameter);
+// How the state of a parameter is stored.
+TensorOptions state_options(const Tensor& parameter);
+
+template <class Options>
+struct ParameterGroup {
+  std::vector<Tensor> parameters;
+  Options options;
+};
+
+// Options have `learning_rate` and `template for_each(options, f)`, which calls f(torch's name,
+// member) for each of them.
+template <class Options>
+class GroupedOptimizer : public Optimizer {
+ public:
+  void zero_grad() override {
+    for (auto& group : groups_) {
+      for (Tensor& parameter : group.parameters) parameter.set_grad({});
+    }
+  }
+
+  size_t groups() const override { return groups_.size(); }
+  double learning_rate(size_t group = 0) const override {
+    return groups_.at(group).options.learning_rate;
+  }
+  void set_learning_rate(double learning_rate, size_t group = 0) override {
+    groups_.at(group).options.learning_rate = learning_rate;
+  }
+
+  StateDict state_dict() const override {
+    StateDict state;
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      save_parameter_state(i, "state." + std::to_string(i) + ".", state);
+    }
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      const std::string prefix = "param_groups." + std::to_string(g) + ".";
+      Options::for_each(groups_[g].options, [&](const char* name, const auto& value) {
+        state.push_back(number(prefix + name, static_cast<double>(value)));
+      });
+    }
+    return state;
+  }
+
+  void load_state_dict(const StateDict& state) override {
+    for (size_t g = 0; g < groups_.size(); ++g) {
+      const std::string prefix = "param_groups." + std::to_string(g) + ".";
+      Options::for_each(groups_[g].options, [&]<class T>(const char* name, T& value) {
+        value = static_cast<T>(require_number(name_, state, prefix + name));
+      });
+    }
+    for (size_t i = 0; i < parameters_.size(); ++i) {
+      load_parameter_state(i, "state." + std::to_string(i) + ".", state);
+    }
+  }
+
+ protected:
+  GroupedOptimizer(const char* name, std::vector<ParameterGroup<Options>> groups)
+      : name_(name), groups_(std::move(groups)) {
+    for (const auto& group : groups_) {
+      for (const Tensor& parameter : group.parameters) parameters_.push_back(parameter);
+    }
+    check_parameters(name_, parameters_);
+  }
+
+  // Appends what is kept of parameter `index`, under `prefix`; nothing where nothing is.
+  virtual void save_parameter_state(size_t index, const std::string& prefix,
+                                    StateDict& state) const = 0;
+  virtual void load_parameter_state(size_t index, const std::string& prefix,
+                                    const StateDict& state) = 0;
+
+  const char* name_;
+  std::vector<ParameterGroup<Options>> groups_;
+  std::vector<Tensor> parameters_;  // of all groups
+};
+
+}  // namespace gestalt::optim

@@ -1,0 +1,74 @@
+#include "optim/sgd.h"
+
+#include <array>
+
+#include "kernels/error.h"
+#include "kernels/table.h"
+#include "tensor/autograd.h"
+
+namespace gestalt::optim {
+
+Sgd::Sgd(std::vector<ParameterGroup<SgdOptions>> groups)
+    : GroupedOptimizer("sgd", std::move(groups)), momentum_(parameters_.size()) {
+  for (const auto& group : groups_) {
+    const SgdOptions& options = group.options;
+    GESTALT_CHECK(!options.nesterov || (options.momentum > 0 && options.dampening == 0),
+                  "[sgd] Nesterov's momentum needs momentum, and no dampening; got {} and {}",
+                  options.momentum, options.dampening);
+  }
+}
+
+void Sgd::step() {
+  const NoGradGuard no_grad;
+  size_t index = 0;
+  for (const auto& group : groups_) {
+    // Parameters at their first step and later ones are two calls.
+    struct Call {
+      std::vector<SgdParameter> entries;
+      std::vector<View> buffers;
+    };
+    std::array<Call, 2> calls;
+    for (Call& call : calls) call.buffers.reserve(group.parameters.size());  // pointed to
+    std::vector<Tensor> gradients;
+    const bool has_momentum = group.options.momentum != 0;
+
+    for (const Tensor& parameter : group.parameters) {
+      Tensor& buffer = momentum_[index++];
+      if (!parameter.grad().defined()) continue;
+      gradients.push_back(gradient_of(name_, parameter));
+      const bool first = has_momentum && !buffer.defined();
+      if (first) buffer = Tensor::zeros(parameter.shape(), state_options(parameter));
+      Call& call = calls[first];
+      const View* momentum = nullptr;
+      if (has_momentum) momentum = &call.buffers.emplace_back(flattened(buffer));
+      call.entries.push_back({flattened(parameter), flattened(gradients.back()), momentum});
+      parameter.bump_version();
+    }
+    for (size_t first = 0; first < calls.size(); ++first) {
+      if (calls[first].entries.empty()) continue;
+      Context& ctx = context(parameters_[0].device());
+      ctx.kernels().sgd_step(ctx, calls[first].entries,
+                             {.learning_rate = group.options.learning_rate,
+                              .momentum = group.options.momentum,
+                              .dampening = group.options.dampening,
+                              .weight_decay = group.options.weight_decay,
+                              .nesterov = group.options.nesterov,
+                              .first_step = first == 1});
+    }
+  }
+}
+
+void Sgd::save_parameter_state(size_t index, const std::string& prefix, StateDict& state) const {
+  if (momentum_[index].defined()) state.push_back({prefix + "momentum_buffer", momentum_[index]});
+}
+
+void Sgd::load_parameter_state(size_t index, const std::string& prefix, const StateDict& state) {
+  const std::string name = prefix + "momentum_buffer";
+  const Tensor* saved = find(state, name);
+  const Tensor& parameter = parameters_[index];
+  momentum_[index] =
+      saved == nullptr ? Tensor()
+                       : restored(name_, name, *saved, parameter.shape(), state_options(parameter));
+}
+
+}  // namespace gestalt::optim

@@ -1,0 +1,31 @@
+#pragma once
+
+// Numbers in state dicts: an optimizer's counters and scalars are tensors of rank 1 on the CPU (f64
+// or i64), so that a state dict goes into a safetensors file as it is.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tensor/state_dict.h"
+
+namespace gestalt::optim {
+
+NamedTensor number(std::string name, double value);
+NamedTensor number(std::string name, int64_t value);
+NamedTensor numbers(std::string name, const std::vector<double>& values);
+
+// Null where there is none.
+const Tensor* find(const StateDict& state, const std::string& name);
+// Throw Error naming `owner` and the key where it is missing or does not hold that.
+const Tensor& require(const char* owner, const StateDict& state, const std::string& name);
+double require_number(const char* owner, const StateDict& state, const std::string& name);
+int64_t require_integer(const char* owner, const StateDict& state, const std::string& name);
+std::vector<double> require_numbers(const char* owner, const StateDict& state,
+                                    const std::string& name);
+
+// A copy of `saved` with these options; throws where its shape is another.
+Tensor restored(const char* owner, const std::string& name, const Tensor& saved, const Shape& shape,
+                const TensorOptions& options);
+
+}  // namespace gestalt::optim
