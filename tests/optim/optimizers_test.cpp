@@ -1,0 +1,230 @@
+// SGD, Adam, AdamW, schedules and averages: against torch's, and what torch's tests can't see.
+
+#include <gtest/gtest.h>
+#include <memory>
+
+#include "kernels/error.h"
+#include "optim/adam.h"
+#include "optim/ema.h"
+#include "optim/schedule.h"
+#include "optim/sgd.h"
+#include "tests/optim/fixture.h"
+
+namespace gestalt::optim {
+namespace {
+
+std::unique_ptr<Optimizer> make(const FixtureCase& fixture, std::vector<Tensor> parameters) {
+  if (fixture.words.at(0) == "SGD") {
+    return std::make_unique<Sgd>(std::move(parameters),
+                                 SgdOptions{.learning_rate = fixture.option("lr", 0),
+                                            .momentum = fixture.option("momentum", 0),
+                                            .dampening = fixture.option("dampening", 0),
+                                            .weight_decay = fixture.option("weight_decay", 0),
+                                            .nesterov = fixture.option("nesterov", 0) != 0});
+  }
+  AdamOptions options;
+  if (fixture.words[0] == "AdamW") options = AdamOptions::adamw();
+  options.learning_rate = fixture.option("lr", 0);
+  options.beta1 = fixture.option("beta1", 0.9);
+  options.beta2 = fixture.option("beta2", 0.999);
+  options.epsilon = fixture.option("eps", 1e-8);
+  options.weight_decay = fixture.option("weight_decay", options.weight_decay);
+  return std::make_unique<Adam>(std::move(parameters), options);
+}
+
+// The problem of make_optim.py: parameter b has no gradient in steps 2 and 3.
+struct Problem {
+  Tensor a = vector({1.0, -2.0, 0.5}), b = vector({0.3, -0.7});
+
+  std::vector<double> values() const {
+    std::vector<double> x = a.to_vector<double>();
+    for (double value : b.to_vector<double>()) x.push_back(value);
+    return x;
+  }
+  void set_gradients(int step) {
+    const std::vector<double> x = values();
+    std::vector<double> g;
+    for (size_t i = 0; i < x.size(); ++i) {
+      g.push_back(static_cast<double>(i + 1) * x[i] + 0.5 * std::sin(3 * x[i]));
+    }
+    a.set_grad(vector({g[0], g[1], g[2]}));
+    b.set_grad(step == 2 || step == 3 ? Tensor() : vector({g[3], g[4]}));
+  }
+};
+
+class StepsAgainstTorch : public testing::TestWithParam<FixtureCase> {};
+
+TEST_P(StepsAgainstTorch, every_step_is_torchs) {
+  Problem problem;
+  const auto optimizer = make(GetParam(), {problem.a, problem.b});
+  for (const auto& line : GetParam().lines) {
+    problem.set_gradients(static_cast<int>(line[0]));
+    optimizer->step();
+    const std::vector<double> x = problem.values();
+    for (size_t i = 0; i < x.size(); ++i) {
+      ASSERT_TRUE(is_close(x[i], line[i + 1], 1e-12, std::abs(line[i + 1])))
+          << "step " << line[0] << ", x[" << i << "] is " << x[i] << ", torch's " << line[i + 1];
+    }
+  }
+}
+
+TEST_P(StepsAgainstTorch, a_resumed_run_repeats_the_uninterrupted_one) {
+  Problem whole, interrupted;
+  const auto optimizer = make(GetParam(), {whole.a, whole.b});
+  auto resumed = make(GetParam(), {interrupted.a, interrupted.b});
+  for (int step = 0; step < 8; ++step) {
+    whole.set_gradients(step);
+    interrupted.set_gradients(step);
+    optimizer->step();
+    resumed->step();
+    ASSERT_EQ(interrupted.values(), whole.values()) << "step " << step;
+    // The options come from the state too.
+    const StateDict state = copied(resumed->state_dict());
+    FixtureCase plain;
+    plain.words = GetParam().words;
+    resumed = make(plain, {interrupted.a, interrupted.b});
+    resumed->load_state_dict(state);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, StepsAgainstTorch, testing::ValuesIn(read_fixture("steps.txt")),
+                         [](const auto& info) { return info.param.name; });
+
+TEST(Optimizers, groups_have_options_of_their_own) {
+  Tensor a = vector({1}), b = vector({1});
+  Sgd optimizer({{{a}, {.learning_rate = 0.5}}, {{b}, {.learning_rate = 0.25, .weight_decay = 1}}});
+  a.set_grad(vector({1}));
+  b.set_grad(vector({1}));
+  optimizer.step();
+  EXPECT_EQ(a.item(), 0.5);
+  EXPECT_EQ(b.item(), 1 - 0.25 * 2);
+  optimizer.set_learning_rate(0, 1);
+  optimizer.step();
+  EXPECT_EQ(a.item(), 0);
+  EXPECT_EQ(b.item(), 0.5);
+}
+
+TEST(Optimizers, channels_last_parameters_get_the_same_steps) {
+  const std::vector<double> values{1, 2, 3, 4, 5, 6, 7, 8}, gradient{1, -1, 2, -2, 3, -3, 4, -4};
+  const auto run = [&](Format of_parameter, Format of_gradient) {
+    Tensor x = Tensor::from_vector(values, {1, 2, 2, 2}, {.format = of_parameter});
+    Adam optimizer({x}, {.learning_rate = 0.1, .weight_decay = 0.1});
+    x.set_grad(Tensor::from_vector(gradient, {1, 2, 2, 2}, {.format = of_gradient}));
+    for (int step = 0; step < 3; ++step) optimizer.step();
+    return x.to_vector<double>();
+  };
+  const auto expected = run(Format::contiguous, Format::contiguous);
+  EXPECT_EQ(run(Format::channels_last, Format::channels_last), expected);
+  EXPECT_EQ(run(Format::channels_last, Format::contiguous), expected);
+  EXPECT_EQ(run(Format::contiguous, Format::channels_last), expected);
+}
+
+TEST(Optimizers, sixteen_bit_parameters_have_f32_states) {
+  Tensor x = Tensor::full({4}, 1, {.dtype = DType::bf16});
+  Sgd optimizer({x}, {.learning_rate = 0.5, .momentum = 0.9});
+  x.set_grad(Tensor::full({4}, 0.25, {.dtype = DType::bf16}));
+  optimizer.step();
+  EXPECT_EQ(x.to_vector<double>()[0], 0.875);
+  EXPECT_EQ(optimizer.state_dict()[0].name, "state.0.momentum_buffer");
+  EXPECT_EQ(optimizer.state_dict()[0].tensor.dtype(), DType::f32);
+}
+
+TEST(Optimizers, a_step_is_an_in_place_change_that_autograd_sees) {
+  Tensor x = vector({1}).set_requires_grad(true);
+  Sgd optimizer({x}, {.learning_rate = 1});
+  x.set_grad(vector({1}));
+  const uint64_t before = x.version();
+  optimizer.step();
+  EXPECT_GT(x.version(), before);
+  optimizer.zero_grad();
+  EXPECT_FALSE(x.grad().defined());
+}
+
+TEST(Optimizers, misuse_is_an_error) {
+  Tensor x = vector({1, 2});
+  EXPECT_THROW(Sgd(std::vector<Tensor>{}, SgdOptions{}), Error);
+  EXPECT_THROW(Sgd({x, x}, SgdOptions{}), Error);
+  EXPECT_THROW(Sgd({x}, SgdOptions{.nesterov = true}), Error);
+  EXPECT_THROW(Adam({x}, AdamOptions{.beta1 = 1}), Error);
+  EXPECT_THROW(Sgd({x.as_strided({1}, {2}, 0), x.as_strided({2, 2}, {1, 0}, 0)}, SgdOptions{}),
+               Error);
+  Sgd sgd({x}, {.momentum = 0.9});
+  x.set_grad(vector({1, 2, 3}));
+  EXPECT_THROW(sgd.step(), Error);
+  Adam adam({x}, AdamOptions{});
+  EXPECT_THROW(adam.load_state_dict({}), Error);
+}
+
+// ---- schedules ----
+
+std::unique_ptr<Schedule> make_schedule(const FixtureCase& fixture, Optimizer& optimizer) {
+  const std::string& kind = fixture.words.at(0);
+  if (kind == "CosineAnnealingLR") {
+    return std::make_unique<CosineSchedule>(optimizer, fixture.option("T_max", 0),
+                                            fixture.option("eta_min", 0));
+  }
+  if (kind == "StepLR") {
+    return std::make_unique<StepSchedule>(optimizer, fixture.option("step_size", 0),
+                                          fixture.option("gamma", 0.1));
+  }
+  return std::make_unique<LambdaSchedule>(
+      optimizer, [](int64_t epoch) { return 1 / (1 + 0.5 * static_cast<double>(epoch)); });
+}
+
+class ScheduleAgainstTorch : public testing::TestWithParam<FixtureCase> {};
+
+TEST_P(ScheduleAgainstTorch, every_rate_is_torchs_and_survives_resuming) {
+  Tensor x = vector({0});
+  auto optimizer = std::make_unique<Sgd>(std::vector<Tensor>{x}, SgdOptions{.learning_rate = 0.3});
+  auto schedule = make_schedule(GetParam(), *optimizer);
+  const auto& rates = GetParam().lines.at(0);
+  for (size_t epoch = 0; epoch < rates.size(); ++epoch) {
+    ASSERT_NEAR(optimizer->learning_rate(), rates[epoch], 1e-15) << "epoch " << epoch;
+    // A fresh pair goes on from the state.
+    auto next = std::make_unique<Sgd>(std::vector<Tensor>{x}, SgdOptions{.learning_rate = 7});
+    auto resumed = make_schedule(GetParam(), *next);
+    resumed->load_state_dict(schedule->state_dict());
+    ASSERT_EQ(next->learning_rate(), optimizer->learning_rate());
+    schedule = std::move(resumed);
+    optimizer = std::move(next);
+    schedule->step();
+    EXPECT_EQ(schedule->epoch(), static_cast<int64_t>(epoch) + 1);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Cases, ScheduleAgainstTorch,
+                         testing::ValuesIn(read_fixture("schedules.txt")),
+                         [](const auto& info) { return info.param.name; });
+
+// ---- averages ----
+
+TEST(ExponentialMovingAverage, follows_its_formula_and_resumes) {
+  Tensor x = vector({1, 2});
+  ExponentialMovingAverage average({x}, 0.75);
+  EXPECT_EQ(average.averages()[0].to_vector<double>(), x.to_vector<double>());
+  x.fill_(5);
+  average.update();
+  EXPECT_EQ(average.averages()[0].to_vector<double>(), (std::vector<double>{2, 2.75}));
+
+  ExponentialMovingAverage resumed({x}, 0.75);
+  resumed.load_state_dict(copied(average.state_dict()));
+  average.update();
+  resumed.update();
+  EXPECT_EQ(resumed.averages()[0].to_vector<double>(), average.averages()[0].to_vector<double>());
+
+  Tensor copy = vector({0, 0});
+  average.copy_to({copy});
+  EXPECT_EQ(copy.to_vector<double>(), average.averages()[0].to_vector<double>());
+  EXPECT_EQ(x.to_vector<double>(), (std::vector<double>{5, 5}));
+}
+
+TEST(ExponentialMovingAverage, averages_of_sixteen_bit_parameters_move) {
+  Tensor x = Tensor::full({1}, 1, {.dtype = DType::bf16});
+  ExponentialMovingAverage average({x}, 0.999);
+  x.fill_(2);
+  average.update();
+  EXPECT_NEAR(average.averages()[0].item(), 1.001, 1e-6);
+}
+
+}  // namespace
+}  // namespace gestalt::optim
