@@ -126,6 +126,28 @@ inline Evaluation flatten_out(const Values& x) {
   return e;
 }
 
+inline Evaluation stairs(const Values& x) {
+  Evaluation e{0, {}};
+  for (double value : x) {
+    e.loss += std::floor(4 * value * value) / 4;
+    e.gradient.push_back(2 * value);
+  }
+  return e;
+}
+
+inline Evaluation washboard(const Values& x) {
+  Evaluation e{0, {}};
+  for (double value : x) {
+    e.loss += 0.05 * value * value - 3 * value + 2 * std::sin(2 * value);
+    e.gradient.push_back(0.1 * value - 3 + 4 * std::cos(2 * value));
+  }
+  return e;
+}
+
+inline Evaluation plateau(const Values& x) {
+  return {3, x};
+}
+
 inline const Function& function(const std::string& name) {
   static const std::map<std::string, Function> all{
       {"rosenbrock", rosenbrock},
@@ -139,6 +161,9 @@ inline const Function& function(const std::string& name) {
       {"barrier", barrier},
       {"wall", wall},
       {"flatten_out", flatten_out},
+      {"stairs", stairs},
+      {"washboard", washboard},
+      {"plateau", plateau},
   };
   return all.at(name);
 }

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"
+#include "optim/state.h"
 #include "tests/optim/fixture.h"
 #include "tests/optim/functions.h"
 
@@ -40,6 +41,22 @@ TEST(Lbfgs, a_run_resumed_from_its_state_repeats_the_uninterrupted_one) {
     }
     EXPECT_GT(whole.evaluations(), 12);
   }
+}
+
+TEST(Lbfgs, the_scale_of_the_first_direction_resumes_too) {
+  LbfgsStepper whole(vector({-1.2, 1}), wolfe), resumed(vector({0, 0}), wolfe);
+  run_step(whole, quadratic);
+  resumed.load_state_dict(copied(whole.state_dict()));
+  // A straight slope that begins as steep as the last gradient adds no curvature: the first
+  // direction has the scale that was saved.
+  const auto last = require("test", whole.state_dict(), "prev_flat_grad").to_vector<double>();
+  const Function straight = [&](const Values& x) {
+    return Evaluation{last[0] * x[0] + last[1] * x[1], last};
+  };
+  run_step(whole, straight);
+  run_step(resumed, straight);
+  EXPECT_EQ(resumed.evaluations(), whole.evaluations());
+  EXPECT_EQ(resumed.point().to_vector<double>(), whole.point().to_vector<double>());
 }
 
 TEST(Lbfgs, a_saved_state_does_not_change_later) {
