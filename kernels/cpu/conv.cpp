@@ -1,7 +1,12 @@
-// Which algorithm a convolution takes: a rule of shapes, dtype and Context::exact() alone, so that
-// a run repeats bit for bit.
+// Which algorithm a convolution takes: a rule of shapes, strides, dtype and Context::exact() alone,
+// so that a run repeats bit for bit. In order: Winograd, oneDNN's direct convolution, plain loops;
+// bf16 and f16 are computed in f32 from converted copies.
 
+#include <optional>
+
+#include "kernels/cpu/conv_onednn.h"
 #include "kernels/cpu/conv_plain.h"
+#include "kernels/cpu/convert.h"
 #include "kernels/cpu/image.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
@@ -29,6 +34,14 @@ bool takes_winograd(const Context& context, const View& x, const View& w, const 
 void conv2d_forward(Context& context, const View& x, const View& w, const View* bias, const View& y,
                     const Conv2dDesc& desc) {
   if (y.numel() == 0) return;
+  if (is_half(x.dtype)) {
+    const F32Copy x32 = F32Copy::of(context, x), w32 = F32Copy::of(context, w), y32(y);
+    const std::optional<F32Copy> bias32 =
+        bias != nullptr ? std::optional(F32Copy::of(context, *bias)) : std::nullopt;
+    conv2d_forward(context, x32.view(), w32.view(), bias32 ? &bias32->view() : nullptr, y32.view(),
+                   desc);
+    return copy(context, y32.view(), y);
+  }
   if (takes_winograd(context, x, w, y, desc) && (bias == nullptr || bias->is_contiguous())) {
     return winograd_conv(context, {.x = x.as<float>(),
                                    .y = y.as<float>(),
@@ -45,6 +58,9 @@ void conv2d_forward(Context& context, const View& x, const View& w, const View* 
                                    .bias = bias != nullptr ? bias->as<float>() : nullptr,
                                    .relu = desc.activation == Activation::relu});
   }
+  if (takes_onednn(x, w, y) && (bias == nullptr || bias->is_contiguous())) {
+    return conv2d_forward_onednn(context, x, w, bias, y, desc);
+  }
   conv2d_forward_plain(x, w, bias, y, desc);
 }
 
@@ -53,6 +69,11 @@ void conv2d_forward(Context& context, const View& x, const View& w, const View* 
 void conv2d_backward_data(Context& context, const View& dy, const View& w, const View& dx,
                           const Conv2dDesc& desc) {
   if (dx.numel() == 0) return;
+  if (is_half(dy.dtype)) {
+    const F32Copy dy32 = F32Copy::of(context, dy), w32 = F32Copy::of(context, w), dx32(dx);
+    conv2d_backward_data(context, dy32.view(), w32.view(), dx32.view(), desc);
+    return copy(context, dx32.view(), dx);
+  }
   if (takes_winograd(context, dx, w, dy, desc)) {
     return winograd_conv(context, {.x = dy.as<float>(),
                                    .y = dx.as<float>(),
@@ -68,11 +89,18 @@ void conv2d_backward_data(Context& context, const View& dy, const View& w, const
                                    .input_stride = w.shape[1] * 9,
                                    .rotated = true});
   }
+  if (takes_onednn(dx, w, dy)) return conv2d_backward_data_onednn(context, dy, w, dx, desc);
   conv2d_backward_data_plain(dy, w, dx, desc);
 }
 
-void conv2d_backward_weights(Context&, const View& dy, const View& x, const View& dw,
+void conv2d_backward_weights(Context& context, const View& dy, const View& x, const View& dw,
                              const Conv2dDesc& desc) {
+  if (is_half(dy.dtype)) {
+    const F32Copy dy32 = F32Copy::of(context, dy), x32 = F32Copy::of(context, x), dw32(dw);
+    conv2d_backward_weights(context, dy32.view(), x32.view(), dw32.view(), desc);
+    return copy(context, dw32.view(), dw);
+  }
+  if (takes_onednn(x, dw, dy)) return conv2d_backward_weights_onednn(context, dy, x, dw, desc);
   conv2d_backward_weights_plain(dy, x, dw, desc);
 }
 

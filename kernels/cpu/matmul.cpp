@@ -1,10 +1,18 @@
-// Batched products. Work is cut into blocks of rows whose size depends on the shapes alone.
+// Batched products. f32 goes to oneDNN's sgemm (bf16 and f16 through f32 copies), f64 to plain
+// loops. Work is cut into blocks of y by the shapes alone, a single-threaded product each.
 
+#include <optional>
 #include <vector>
 
+#ifdef GESTALT_WITH_ONEDNN
+#include <dnnl.h>
+#endif
+
+#include "kernels/cpu/convert.h"
 #include "kernels/cpu/image.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/single_thread.h"
 #include "kernels/dispatch.h"
 
 namespace gestalt::cpu {
@@ -42,10 +50,96 @@ void matmul_plain(const View& a, const View& b, double alpha, double beta, const
   });
 }
 
+#ifdef GESTALT_WITH_ONEDNN
+
+// A matrix as sgemm takes it: one of its strides is 1, the other at least the size along the first.
+struct Operand {
+  const float* data;
+  int64_t batch_stride, row_stride, column_stride;
+
+  bool transposed() const { return column_stride != 1; }
+  int64_t leading() const { return transposed() ? column_stride : row_stride; }
+  const float* at(int64_t batch, int64_t row, int64_t column) const {
+    return data + batch * batch_stride + row * row_stride + column * column_stride;
+  }
+};
+
+// Whether sgemm takes the view; strides of dimensions of size 1 don't matter to it, but must be
+// passed as if they did.
+std::optional<Operand> operand(const View& view) {
+  const int64_t rows = view.shape[1], columns = view.shape[2];
+  int64_t row_stride = view.strides[1], column_stride = view.strides[2];
+  if (columns == 1) column_stride = 1;
+  if (rows == 1) row_stride = column_stride == 1 ? columns : 1;
+  const bool by_rows = column_stride == 1 && row_stride >= columns;
+  const bool by_columns = row_stride == 1 && column_stride >= rows;
+  if (!by_rows && !by_columns) return std::nullopt;
+  return Operand{view.as<float>(), view.strides[0], row_stride, column_stride};
+}
+
+void matmul_sgemm(const Operand& a, const Operand& b, double alpha, double beta, const View& y,
+                  const MatmulShape& shape) {
+  constexpr int64_t block_rows = 192, block_columns = 384;
+  const int64_t row_blocks = (shape.m + block_rows - 1) / block_rows;
+  const int64_t column_blocks = (shape.n + block_columns - 1) / block_columns;
+  const int64_t cost = std::min(shape.m, block_rows) * std::min(shape.n, block_columns) * shape.k;
+  parallel_for(
+      shape.batch * row_blocks * column_blocks, grain(cost / 16), [&](int64_t begin, int64_t end) {
+        const SingleThread alone;
+        for (int64_t unit = begin; unit < end; ++unit) {
+          const int64_t column = unit % column_blocks * block_columns;
+          const int64_t row = unit / column_blocks % row_blocks * block_rows;
+          const int64_t batch = unit / (column_blocks * row_blocks);
+          float* out = y.as<float>() + batch * y.strides[0] + row * y.strides[1] + column;
+          dnnl_sgemm(a.transposed() ? 'T' : 'N', b.transposed() ? 'T' : 'N',
+                     std::min(block_rows, shape.m - row), std::min(block_columns, shape.n - column),
+                     shape.k, static_cast<float>(alpha), a.at(batch, row, 0), a.leading(),
+                     b.at(batch, 0, column), b.leading(), static_cast<float>(beta), out,
+                     std::max(y.strides[1], shape.n));
+        }
+      });
+}
+
+// False where the views don't suit sgemm.
+bool try_sgemm(Context& context, const View& a, const View& b, double alpha, double beta,
+               const View& y, const MatmulShape& shape) {
+  if (y.dtype != DType::f32 || shape.k == 0 || y.strides[2] != 1 ||
+      (shape.m > 1 && y.strides[1] < shape.n)) {
+    return false;
+  }
+  std::optional<F32Copy> a_copy, b_copy;
+  const auto prepare = [&](const View& view, std::optional<F32Copy>& holder) {
+    if (const auto direct = operand(view)) return *direct;
+    holder.emplace(F32Copy::of(context, view));
+    return *operand(holder->view());
+  };
+  const Operand a_operand = prepare(a, a_copy), b_operand = prepare(b, b_copy);
+  matmul_sgemm(a_operand, b_operand, alpha, beta, y, shape);
+  return true;
+}
+
+#else
+
+bool try_sgemm(Context&, const View&, const View&, double, double, const View&,
+               const MatmulShape&) {
+  return false;
+}
+
+#endif
+
 }  // namespace
 
-void matmul(Context&, const View& a, const View& b, double alpha, double beta, const View& y) {
+void matmul(Context& context, const View& a, const View& b, double alpha, double beta,
+            const View& y) {
   const MatmulShape shape{y.shape[0], y.shape[1], y.shape[2], a.shape[2]};
+  if (y.numel() == 0) return;
+  if (is_half(y.dtype)) {
+    const F32Copy a32 = F32Copy::of(context, a), b32 = F32Copy::of(context, b);
+    const F32Copy y32 = beta == 0 ? F32Copy(y) : F32Copy::of(context, y);
+    matmul(context, a32.view(), b32.view(), alpha, beta, y32.view());
+    return copy(context, y32.view(), y);
+  }
+  if (try_sgemm(context, a, b, alpha, beta, y, shape)) return;
   dispatch<FloatTypes>("matmul", y, [&]<class T>(std::type_identity<T>) {
     matmul_plain<T>(a, b, alpha, beta, y, shape);
   });
