@@ -1,6 +1,7 @@
 #pragma once
 
-// LoopNest: how to walk some views of one shape together, in the fewest loops.
+// LoopNest: how to walk some views of one shape together, in the fewest loops. ReductionNest: the
+// same for a fold of views into one that has size 1 at the folded dimensions.
 
 #include <array>
 #include <cstdint>
@@ -52,6 +53,46 @@ LoopNest<views> make_loop_nest(const std::array<const View*, views>& list) {
   }
   if (nest.rank == 0) nest.sizes[nest.rank++] = 1;
   return nest;
+}
+
+template <int inputs>
+struct ReductionNest {
+  LoopNest<inputs> folded;    // strides of the inputs
+  LoopNest<inputs + 1> kept;  // strides of the inputs, then of y
+};
+
+template <class... Views>
+auto make_reduction_nest(const View& y, const Views&... x) {
+  constexpr int inputs = sizeof...(Views);
+  const std::array<const View*, inputs> list{&x...};
+  std::array<View, inputs> folded, kept;
+  View output;
+  for (int dim = 0; dim < list[0]->rank(); ++dim) {
+    const int64_t size = list[0]->shape[dim];
+    const bool is_folded = y.shape[dim] == 1;
+    for (int v = 0; v < inputs; ++v) {
+      View& to = is_folded ? folded[v] : kept[v];
+      to.shape.push_back(size);
+      to.strides.push_back(list[v]->strides[dim]);
+    }
+    if (!is_folded) {
+      output.shape.push_back(size);
+      output.strides.push_back(y.strides[dim]);
+    }
+  }
+  return [&]<size_t... I>(std::index_sequence<I...>) {
+    return ReductionNest<inputs>{make_loop_nest<inputs>({&folded[I]...}),
+                                 make_loop_nest<inputs + 1>({&kept[I]..., &output})};
+  }
+  (std::make_index_sequence<inputs>{});
+}
+
+// A view of `y`, of one element, with x's rank: for reductions over everything.
+inline View as_single(const View& y, const View& x) {
+  View single = y;
+  single.shape = Shape::filled(x.rank(), 1);
+  single.strides = Shape::filled(x.rank(), 1);
+  return single;
 }
 
 }  // namespace gestalt

@@ -21,6 +21,7 @@
 #include "kernels/context.h"
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/loop_nest.h"
 #include "kernels/types.h"
 
 namespace gestalt::cpu {
@@ -174,32 +175,10 @@ void reduce(Context& context, const R& reduction, const View& y, const Views&...
   constexpr int inputs = sizeof...(In);
   static_assert(inputs == sizeof...(Views));
   using Value = typename R::Value;
-  const std::array<const View*, inputs> list{&x...};
-
-  // The inputs and y over the kept dimensions alone, the inputs over the folded ones alone.
-  std::array<View, inputs> folded, input;
-  View output;
-  for (int v = 0; v < inputs; ++v) folded[v].dtype = list[v]->dtype;
-  for (int dim = 0; dim < list[0]->rank(); ++dim) {
-    const int64_t size = list[0]->shape[dim];
-    const bool is_folded = y.shape[dim] == 1;
-    for (int v = 0; v < inputs; ++v) {
-      View& to = is_folded ? folded[v] : input[v];
-      to.shape.push_back(size);
-      to.strides.push_back(list[v]->strides[dim]);
-    }
-    if (!is_folded) {
-      output.shape.push_back(size);
-      output.strides.push_back(y.strides[dim]);
-    }
-  }
-
   detail::Reducer<R, In...> reducer;
-  [&]<size_t... I>(std::index_sequence<I...>) {
-    reducer.folded = make_loop_nest<inputs>({&folded[I]...});
-    reducer.kept = make_loop_nest<inputs + 1>({&input[I]..., &output});
-  }
-  (reducer.each);
+  const ReductionNest<inputs> nest = make_reduction_nest(y, x...);
+  reducer.folded = nest.folded;
+  reducer.kept = nest.kept;
   reducer.data = std::tuple(x.template as<const In>()...);
   const int64_t outputs = reducer.kept.numel;
   if (outputs == 0) return;
@@ -239,14 +218,6 @@ void reduce(Context& context, const R& reduction, const View& y, const Views&...
       finish(index, 1, &value);
     }
   });
-}
-
-// A view of `y`, of one element, with x's rank: for reductions over everything.
-inline View as_single(const View& y, const View& x) {
-  View single = y;
-  single.shape = Shape::filled(x.rank(), 1);
-  single.strides = Shape::filled(x.rank(), 1);
-  return single;
 }
 
 }  // namespace gestalt::cpu

@@ -15,5 +15,21 @@
   /* unary.cu */ \
   X(exp) X(log) X(sqrt) X(sqrt_backward) X(abs) X(abs_backward) X(sigmoid) X(sigmoid_backward) \
   X(tanh) X(tanh_backward) X(relu) X(relu_backward) X(leaky_relu) X(leaky_relu_backward) X(clamp) \
-  X(clamp_backward)
+  X(clamp_backward) \
+  /* random.cu */ \
+  X(uniform) X(normal) \
+  /* reduce.cu */ \
+  X(sum) X(max) X(argmax) X(dot) X(absolute_norm) X(squared_error) X(squared_error_backward) \
+  X(conv2d_backward_bias) \
+  /* pool.cu */ \
+  X(max_pool2d_forward) X(max_pool2d_backward) X(avg_pool2d_forward) X(avg_pool2d_backward) \
+  X(adaptive_avg_pool2d_forward) X(adaptive_avg_pool2d_backward) \
+  /* resize.cu */ \
+  X(reflection_pad2d_forward) X(reflection_pad2d_backward) X(resize_nearest_forward) \
+  X(resize_nearest_backward) X(resize_bilinear_forward) X(resize_bilinear_backward) \
+  /* softmax.cu */ \
+  X(softmax_forward) X(softmax_backward) X(log_softmax_forward) X(log_softmax_backward) \
+  X(nll_forward) X(cross_entropy_backward) \
+  /* optimizers.cu */ \
+  X(sgd_step) X(adam_step)
 // clang-format on

@@ -1,0 +1,69 @@
+// Sums, maxima and norms.
+
+#include "kernels/cuda/device/operations.cuh"
+#include "kernels/cuda/kernels.h"
+#include "kernels/cuda/reduce.h"
+#include "kernels/dispatch.h"
+
+namespace GESTALT_CUDA_NAMESPACE {
+
+void sum(Context& context, const View& x, double scale, const View& y) {
+  dispatch<DeviceFloatTypes>("sum", x, [&]<class T>(std::type_identity<T>) {
+    reduce<T, T>(context, "sum", SumOf<T>{static_cast<float>(scale)}, y, x);
+  });
+}
+
+void max(Context& context, const View& x, const View& y) {
+  dispatch<DeviceFloatTypes>("max", x, [&]<class T>(std::type_identity<T>) {
+    reduce<T, T>(context, "max", MaxOf<T>{}, y, x);
+  });
+}
+
+// Only `dim` is folded, so that its elements keep their numbers.
+void argmax(Context& context, const View& x, int, const View& y) {
+  dispatch<DeviceFloatTypes>("argmax", x, [&]<class T>(std::type_identity<T>) {
+    reduce<int64_t, T>(context, "argmax", ArgMax{}, y, x);
+  });
+}
+
+void dot(Context& context, const View& a, const View& b, const View& y) {
+  dispatch<DeviceFloatTypes>("dot", a, [&]<class T>(std::type_identity<T>) {
+    reduce<float, T, T>(context, "dot", Dot{}, as_single(y, a), a, b);
+  });
+}
+
+void squared_error(Context& context, const View& a, const View& b, double scale, const View& y) {
+  dispatch<DeviceFloatTypes>("squared_error", a, [&]<class T>(std::type_identity<T>) {
+    reduce<float, T, T>(context, "squared_error", SquaredError{{static_cast<float>(scale)}},
+                        as_single(y, a), a, b);
+  });
+}
+
+void squared_error_backward(Context& context, const View& dy, const View& a, const View& b,
+                            double scale, const View& da) {
+  elementwise_floating(context, "squared_error_backward",
+                       SquaredErrorBackward{dy.as<float>(), static_cast<float>(2 * scale)}, da, a,
+                       b);
+}
+
+void conv2d_backward_bias(Context& context, const View& dy, const View& db) {
+  View y = db;
+  y.shape = {1, db.shape[0], 1, 1};
+  y.strides = {0, db.strides[0], 0, 0};
+  dispatch<DeviceFloatTypes>("conv2d_backward_bias", dy, [&]<class T>(std::type_identity<T>) {
+    reduce<T, T>(context, "conv2d_backward_bias", SumOf<T>{1.0f}, y, dy);
+  });
+}
+
+void absolute_norm(Context& context, const View& a, int order, const View& y) {
+  GESTALT_CHECK(order == 0 || order == 1, "[absolute_norm] expected order 0 or 1, got {}", order);
+  dispatch<DeviceFloatTypes>("absolute_norm", a, [&]<class T>(std::type_identity<T>) {
+    if (order == 1) {
+      reduce<float, T>(context, "absolute_norm", AbsoluteSum{{1.0f}}, as_single(y, a), a);
+    } else {
+      reduce<float, T>(context, "absolute_norm", AbsoluteMax{}, as_single(y, a), a);
+    }
+  });
+}
+
+}  // namespace GESTALT_CUDA_NAMESPACE
