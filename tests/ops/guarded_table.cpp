@@ -32,6 +32,8 @@ Extent extent_of(const View& view) {
 // The guarded copies of one call's views.
 class Guards {
  public:
+  explicit Guards(bool aligned) : aligned_(aligned) {}
+
   View copy(const View& view) {
     if (view.numel() == 0 || view.data == nullptr) return view;
     for (Buffer& buffer : buffers_) {  // in place: the same memory twice
@@ -50,7 +52,7 @@ class Guards {
     buffer.bytes.assign(bytes + 2 * guard_bytes + 128, pattern);
     const auto address = reinterpret_cast<uintptr_t>(buffer.bytes.data());
     const auto to_aligned = static_cast<int64_t>((64 - address % 64) % 64);
-    buffer.start = to_aligned + guard_bytes + size_of(view.dtype);
+    buffer.start = to_aligned + guard_bytes + (aligned_ ? 0 : size_of(view.dtype));
     std::memcpy(buffer.bytes.data() + buffer.start, view.as<char>() + extent.low, bytes);
     buffer.before = buffer.bytes;
     return moved(view, buffer);
@@ -100,11 +102,14 @@ class Guards {
     }
   }
 
+  bool aligned_;  // to 64 bytes, else to the element alone
   std::deque<Buffer> buffers_;
 };
 
 // Gives a call's arguments with their views replaced. What is not a view passes.
 struct Arguments {
+  explicit Arguments(bool aligned) : guards(aligned) {}
+
   Guards guards;
   std::deque<View> views;
   std::deque<std::vector<SgdParameter>> sgd;
@@ -154,7 +159,10 @@ struct GuardedKernel<member, Kernel<void(Args...)>> {
   static void call(Context& context, Args... args) {
     const auto& kernel = current_base->*member;
     wrapped_tables()[current_base].reached.insert(kernel.name);
-    Arguments guard;
+    // Kernels may take another path for aligned memory: each case calls them more than once.
+    static bool aligned = true;
+    aligned = !aligned;
+    Arguments guard(aligned);
     kernel.function(context, guard(args)...);
     guard.guards.finish(kernel.name);
   }

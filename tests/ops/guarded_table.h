@@ -1,9 +1,9 @@
 #pragma once
 
 // A kernel table around another one, for memory of the CPU. Each call runs on copies of its
-// arguments: every view lies in a buffer of its own, between guard bytes and at an address aligned
-// to its element alone. A byte changed outside the elements of a view is an error that names the
-// kernel. The table also remembers which kernels were called.
+// arguments: every view lies in a buffer of its own, between guard bytes and, every other time, at
+// an address aligned to its element alone. A byte changed outside the elements of a view is an
+// error that names the kernel. The table also remembers which kernels were called.
 
 #include <set>
 #include <string>
