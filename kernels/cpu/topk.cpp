@@ -48,27 +48,64 @@ void blend_row(const T* x, const uint8_t* mask, int64_t length, float tau, T* y)
   for (int64_t i = 0; i < length; ++i) y[i] = blend(x[i], bit_of(mask, i));
 }
 
-// y = blend(x, mask) for `width` neighbouring channels of all pixels. masks: [width, bytes].
+// Channels of one cache line.
+template <class T>
+inline constexpr int64_t line = 64 / sizeof(T);
+
+// y = blend(x, mask) for `width` <= line neighbouring channels of all pixels. masks: [width,
+// bytes]. Mask bits are kept in words as wide as the elements, so that the loops over channels
+// vectorize.
 template <class T>
 void blend_channels(const T* x, const uint8_t* masks, int64_t pixels, int64_t channels,
                     int64_t width, float tau, T* y) {
-  constexpr int64_t most = 64;
+  using Bits = typename TopKKey<T>::Bits;
+  constexpr int64_t group = sizeof(T) == 2 ? 16 : 32;
   const Blend<T> blend{tau};
   const int64_t bytes = mask_bytes(pixels);
-  uint32_t words[most];
-  for (int64_t first = 0; first < width; first += most) {
-    const int64_t count = std::min(most, width - first);
-    for (int64_t begin = 0; begin < pixels; begin += 32) {
-      for (int64_t c = 0; c < count; ++c) {
-        std::memcpy(&words[c], masks + (first + c) * bytes + begin / 8, sizeof(uint32_t));
-      }
-      const int64_t end = std::min(pixels, begin + 32);
-      for (int64_t p = begin; p < end; ++p) {
-        const T* in = x + p * channels + first;
-        T* out = y + p * channels + first;
-        for (int64_t c = 0; c < count; ++c) out[c] = blend(in[c], (words[c] >> (p - begin)) & 1);
+  Bits words[line<T>] = {};
+  for (int64_t begin = 0; begin < pixels; begin += group) {
+    for (int64_t c = 0; c < width; ++c) {
+      std::memcpy(&words[c], masks + c * bytes + begin / 8, group / 8);
+    }
+    const int64_t end = std::min(pixels, begin + group);
+    for (int64_t p = begin; p < end; ++p) {
+      const int shift = static_cast<int>(p - begin);
+      const T* in = x + p * channels;
+      T* out = y + p * channels;
+      if (tau == 1.0f && width == line<T>) {
+        Bits bits[line<T>];
+        std::memcpy(bits, in, sizeof(bits));
+        for (int64_t c = 0; c < line<T>; ++c) {
+          bits[c] &= static_cast<Bits>(-static_cast<Bits>((words[c] >> shift) & 1));
+        }
+        std::memcpy(out, bits, sizeof(bits));
+      } else {
+        for (int64_t c = 0; c < width; ++c) out[c] = blend(in[c], (words[c] >> shift) & 1);
       }
     }
+  }
+}
+
+// rows[c, p] = x[p, c], in blocks that stay in the first-level cache.
+template <class T>
+void transpose_channels(const T* x, int64_t pixels, int64_t channels, int64_t width, T* rows) {
+  constexpr int64_t block = 16;
+  int64_t begin = 0;
+  if (width == line<T>) {
+    for (; begin + block <= pixels; begin += block) {
+      T tile[block][line<T>];
+      for (int64_t p = 0; p < block; ++p) {
+        std::memcpy(tile[p], x + (begin + p) * channels, sizeof(tile[p]));
+      }
+      for (int64_t c = 0; c < line<T>; ++c) {
+        T column[block];
+        for (int64_t p = 0; p < block; ++p) column[p] = tile[p][c];
+        std::memcpy(rows + c * pixels + begin, column, sizeof(column));
+      }
+    }
+  }
+  for (int64_t p = begin; p < pixels; ++p) {
+    for (int64_t c = 0; c < width; ++c) rows[c * pixels + p] = x[p * channels + c];
   }
 }
 
@@ -98,7 +135,7 @@ void forward_rows(const View& x, const View& y, const View* mask, const TopKDesc
 
 template <class T>
 void forward_channels_last(const View& x, const View& y, const View* mask, const TopKDesc& desc) {
-  constexpr int64_t tile = 64 / sizeof(T);
+  constexpr int64_t tile = line<T>;
   const TopKRows<T>& rows = topk_rows<T>();
   const int64_t channels = x.shape[1];
   const int64_t length = x.shape[2] * x.shape[3];
@@ -116,9 +153,7 @@ void forward_channels_last(const View& x, const View& y, const View* mask, const
       const int64_t width = std::min(tile, channels - channel);
       const int64_t offset = image * channels * length + channel;
       const T* in = x.as<T>() + offset;
-      for (int64_t p = 0; p < length; ++p) {
-        for (int64_t c = 0; c < width; ++c) transposed[c * length + p] = in[p * channels + c];
-      }
+      transpose_channels(in, length, channels, width, transposed.get());
       uint8_t* masks = mask == nullptr ? own_masks.get()
                                        : mask->as<uint8_t>() + (image * channels + channel) * bytes;
       for (int64_t c = 0; c < width; ++c) {
@@ -156,12 +191,16 @@ template <class T>
 void backward_channels_last(const View& dy, const View& mask, const View& dx, float tau) {
   const int64_t channels = dy.shape[1];
   const int64_t length = dy.shape[2] * dy.shape[3];
-  parallel_for(dy.shape[0], 1, [&](int64_t begin, int64_t end) {
-    for (int64_t image = begin; image < end; ++image) {
-      const int64_t offset = image * channels * length;
-      blend_channels(dy.as<T>() + offset,
-                     mask.as<uint8_t>() + image * channels * mask_bytes(length), length, channels,
-                     channels, tau, dx.as<T>() + offset);
+  const int64_t bytes = mask_bytes(length);
+  const int64_t tiles = (channels + line<T> - 1) / line<T>;
+  parallel_for(dy.shape[0] * tiles, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t index = begin; index < end; ++index) {
+      const int64_t image = index / tiles;
+      const int64_t channel = index % tiles * line<T>;
+      const int64_t offset = image * channels * length + channel;
+      blend_channels(dy.as<T>() + offset, mask.as<uint8_t>() + (image * channels + channel) * bytes,
+                     length, channels, std::min(line<T>, channels - channel), tau,
+                     dx.as<T>() + offset);
     }
   });
 }
