@@ -20,10 +20,9 @@
 // iteration of all goes down the gradient g, from step length min(1, 1/|g|_1) * learning_rate.
 //
 // dtypes: f32 and f64, on any device. Vectors stay on the device; what is read back are two numbers
-// an evaluation and four an iteration. Dot products are summed in f64 and
-// rounded to the data's dtype; the line search, the step length and the curvatures are f64 (torch
-// has those in the data's dtype). So in f64 the decisions are torch's; in f32 the paths part by
-// rounding errors.
+// an evaluation and four an iteration. Dot products are summed in f64 and rounded to the data's
+// dtype; the line search, the step length and the curvatures are f64 (torch has those in the data's
+// dtype). So in f64 the decisions are torch's; in f32 the paths part by rounding errors.
 //
 // A NaN or infinite loss is compared as torch compares it, so nothing is thrown here; stop before
 // telling where that is an error. Where torch fails with an IndexError (a NaN loss with a flat
