@@ -49,11 +49,13 @@ find_package(OpenCV QUIET COMPONENTS core imgproc imgcodecs)
 find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
   pkg_check_modules(libzip QUIET IMPORTED_TARGET libzip)
+  pkg_check_modules(libcrypto QUIET IMPORTED_TARGET libcrypto)
   pkg_check_modules(openblas QUIET IMPORTED_TARGET openblas)
 endif()
 set(GESTALT_WITH_ONEDNN ${onednn_FOUND})
 set(GESTALT_WITH_OPENCV ${OpenCV_FOUND})
 set(GESTALT_WITH_LIBZIP ${libzip_FOUND})
+set(GESTALT_WITH_OPENSSL ${libcrypto_FOUND})  # names well-known weights files by their hash
 
 set(GESTALT_WITH_CUDA OFF)
 if(NOT GESTALT_CUDA STREQUAL "OFF")

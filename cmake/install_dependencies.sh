@@ -7,7 +7,7 @@ packages=(
   g++ cmake ninja-build make ccache pkg-config clang-format git
   libdnnl-dev libopenblas-dev liblapacke-dev
   libopencv-dev libjpeg-dev libpng-dev
-  libcli11-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libzip-dev
+  libcli11-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libzip-dev libssl-dev
   libgtest-dev libbenchmark-dev gnuplot-nox
 )
 

@@ -1,0 +1,58 @@
+#pragma once
+
+// Weights made elsewhere, as named tensors: safetensors, PyTorch zip archives, legacy streams,
+// TorchScript archives, pickled modules. Told apart by content, not by name. Nothing in a file is
+// ever run.
+//
+// f32, f64, f16, bf16, i64 and u8 keep their type; narrower integers become i64, bool becomes u8.
+// Tensors that share a storage share memory here too, and keep their strides; those of safetensors
+// and stored legacy files use the file's mapped pages.
+//
+// Errors name the file and the reason: missing, empty, truncated, not a checkpoint (HTML, text
+// ...), a Git LFS pointer, a storage out of bounds, a refused name, a pickle bomb.
+
+#include <string>
+#include <vector>
+
+#include "tensor/io/bytes.h"
+#include "tensor/io/safetensors.h"
+#include "tensor/state_dict.h"
+
+namespace gestalt {
+
+struct Checkpoint {
+  // A dict or list that holds tensors directly, or a module: what a state dict may be.
+  struct Group {
+    std::string prefix;  // "state_dict", "g_ema"; "" for the whole file
+    bool is_list = false;
+    bool numbers_alone = false;  // every tensor that it holds directly has one element
+  };
+
+  std::string path;
+  std::string format;  // "PyTorch zip archive"
+  StateDict tensors;   // full dotted names, "state_dict.conv1.weight"
+  std::vector<Group> groups;
+  std::vector<std::string> passed_over;  // lines for the user: optimizer states, numbers
+  Metadata metadata;                     // safetensors' own
+};
+
+Checkpoint read_checkpoint(const std::string& path);
+Checkpoint read_checkpoint(const Bytes& bytes, const std::string& path);
+
+struct SelectOptions {
+  std::string prefix;             // a group or a dotted prefix; "" finds the only group by itself
+  std::string strip = "module.";  // taken off the front of every name that has it
+};
+
+// The tensors under the prefix, named without it; a list's keep its last part ("g_ema.0"). Throws
+// Error with the choices where the prefix is not there, or none is given and there are several.
+StateDict find_state_dict(const Checkpoint& checkpoint, const SelectOptions& options = {});
+
+// The groups that `prefix` may name: not the parts of others, nor those that hold single numbers
+// beside real ones.
+std::vector<Checkpoint::Group> candidate_groups(const Checkpoint& checkpoint);
+
+// read_checkpoint and find_state_dict: what a tool that takes weights does.
+StateDict load_weights(const std::string& path, const SelectOptions& options = {});
+
+}  // namespace gestalt

@@ -1,0 +1,15 @@
+#pragma once
+
+// What a file is, by its first bytes, and why it is not a checkpoint where it is none.
+
+#include "tensor/io/bytes.h"
+
+namespace gestalt {
+
+enum class FileKind { safetensors, zip, pickle };
+
+// Throws Error with the reason where it is none of them: empty, a Git LFS pointer, HTML, text, HDF5
+// ...
+FileKind kind_of_file(const Bytes& bytes);
+
+}  // namespace gestalt

@@ -1,0 +1,157 @@
+#include "tensor/io/safetensors.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "kernels/error.h"
+#include "tensor/io/atomic_file.h"
+#include "tensor/io/element_type.h"
+
+namespace gestalt {
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr uint64_t longest_header = 100'000'000;  // as the reference implementation has it
+constexpr size_t alignment = 8;
+
+uint64_t header_length(const Bytes& bytes) {
+  uint64_t length = 0;
+  if (bytes.size >= sizeof(length)) std::memcpy(&length, bytes.data, sizeof(length));
+  return length;
+}
+
+struct Entry {
+  std::string name;
+  const ElementType* type;
+  Shape shape;
+  uint64_t begin, end;
+};
+
+Entry parse_entry(const std::string& name, const Json& json) {
+  const std::string dtype = json.at("dtype").get<std::string>();
+  const ElementType* type = element_type_of_safetensors(dtype);
+  GESTALT_CHECK(type != nullptr && type->dtype.has_value(),
+                "tensor '{}': the element type {} is not supported", name, dtype);
+  const auto sizes = json.at("shape").get<std::vector<uint64_t>>();
+  GESTALT_CHECK(sizes.size() <= static_cast<size_t>(Shape::max_rank),
+                "tensor '{}' has {} dimensions (at most {})", name, sizes.size(),
+                static_cast<int>(Shape::max_rank));
+  Shape shape;
+  uint64_t size = type->size;
+  for (const uint64_t extent : sizes) {
+    GESTALT_CHECK(extent <= INT64_MAX && !__builtin_mul_overflow(size, extent, &size),
+                  "tensor '{}' is larger than any memory", name);
+    shape.push_back(static_cast<int64_t>(extent));
+  }
+  const auto offsets = json.at("data_offsets").get<std::vector<uint64_t>>();
+  GESTALT_CHECK(offsets.size() == 2 && offsets[0] <= offsets[1] && offsets[1] - offsets[0] == size,
+                "tensor '{}' ({} {}): its data has another size", name, dtype, shape);
+  return {name, type, shape, offsets[0], offsets[1]};
+}
+
+Json parse_header(const Bytes& bytes) {
+  const uint64_t length = header_length(bytes);
+  GESTALT_CHECK(bytes.size >= 8 && length <= longest_header, "not a safetensors file");
+  Cursor cursor(bytes);
+  cursor.take(8);
+  const std::string_view text = cursor.take(length).text();
+  Json header = Json::parse(text.begin(), text.end());
+  GESTALT_CHECK(header.is_object(), "corrupt safetensors header: not an object");
+  return header;
+}
+
+// Fails on numbers and shapes of the wrong kind by nlohmann's exceptions.
+std::vector<Entry> parse_entries(const Json& header, Metadata* metadata) {
+  std::vector<Entry> entries;
+  for (const auto& [name, json] : header.items()) {
+    if (name != "__metadata__") {
+      entries.push_back(parse_entry(name, json));
+    } else if (metadata != nullptr) {
+      *metadata = json.get<Metadata>();
+    }
+  }
+  std::stable_sort(entries.begin(), entries.end(), [](const Entry& a, const Entry& b) {
+    return std::tie(a.begin, a.end) < std::tie(b.begin, b.end);
+  });
+  return entries;
+}
+
+}  // namespace
+
+bool is_safetensors(const Bytes& bytes) {
+  return bytes.size > 8 && bytes.data[8] == std::byte{'{'} &&
+         header_length(bytes) <= longest_header;
+}
+
+StateDict read_safetensors(const Bytes& bytes, Metadata* metadata) {
+  std::vector<Entry> entries;
+  try {
+    entries = parse_entries(parse_header(bytes), metadata);
+  } catch (const Json::exception& error) {
+    throw Error(format("corrupt safetensors header: {}", error.what()));
+  }
+  const size_t start = 8 + header_length(bytes);
+  const Bytes data = bytes.slice(start, bytes.size - start);
+  StateDict state;
+  uint64_t expected = 0;
+  for (const Entry& entry : entries) {
+    GESTALT_CHECK(entry.end <= data.size, "truncated: tensor '{}' ends at {} of {} data bytes",
+                  entry.name, entry.end, data.size);
+    GESTALT_CHECK(entry.begin == expected,
+                  "corrupt: tensor '{}' begins at {} where the one before ends at {}", entry.name,
+                  entry.begin, expected);
+    expected = entry.end;
+    const auto storage = make_storage(data.slice(entry.begin, entry.end - entry.begin), *entry.type,
+                                      entry.shape.numel());
+    state.push_back({entry.name, Tensor::from_storage(storage, 0, entry.shape,
+                                                      strides_of(entry.shape, Format::contiguous),
+                                                      *entry.type->dtype)});
+  }
+  GESTALT_CHECK(expected == data.size, "corrupt: {} bytes after the last tensor",
+                data.size - expected);
+  return state;
+}
+
+void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
+                       const Metadata& metadata) {
+  std::vector<const NamedTensor*> order;
+  for (const NamedTensor& entry : tensors) order.push_back(&entry);
+  std::sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
+    const int64_t size_a = size_of(a->tensor.dtype()), size_b = size_of(b->tensor.dtype());
+    return size_a != size_b ? size_a > size_b : a->name < b->name;
+  });
+
+  Json header = Json::object();
+  if (!metadata.empty()) header["__metadata__"] = metadata;
+  uint64_t offset = 0;
+  for (const NamedTensor* entry : order) {
+    GESTALT_CHECK(!header.contains(entry->name), "cannot write '{}': two tensors are named '{}'",
+                  path, entry->name);
+    const Shape& shape = entry->tensor.shape();
+    const uint64_t end = offset + shape.numel() * size_of(entry->tensor.dtype());
+    header[entry->name] = {{"dtype", safetensors_name(entry->tensor.dtype())},
+                           {"shape", std::vector<int64_t>(shape.begin(), shape.end())},
+                           {"data_offsets", {offset, end}}};
+    offset = end;
+  }
+  std::string text;
+  try {
+    text = header.dump();
+  } catch (const Json::exception& error) {
+    throw Error(format("cannot write '{}': {}", path, error.what()));
+  }
+  text.append((alignment - text.size() % alignment) % alignment, ' ');
+
+  write_file_atomically(path, [&](const ByteSink& sink) {
+    const uint64_t length = text.size();
+    sink(&length, sizeof(length));
+    sink(text.data(), text.size());
+    for (const NamedTensor* entry : order) {
+      const Tensor tensor = entry->tensor.detach().to(Device{}).contiguous();
+      sink(tensor.view().data, tensor.numel() * size_of(tensor.dtype()));
+    }
+  });
+}
+
+}  // namespace gestalt
