@@ -67,8 +67,6 @@ class Flattener {
     }
   }
 
-  void add_group(const std::string& name, bool is_list) { tree_.groups.push_back({name, is_list}); }
-
   static bool is_number(const Value& value) {
     const std::vector<int64_t>& sizes = value.as_tensor().sizes;
     return std::all_of(sizes.begin(), sizes.end(), [](int64_t size) { return size == 1; });
