@@ -97,6 +97,7 @@ struct Reducer {
     std::copy_n(result, lanes, lane);
     int64_t i = 0;
     for (; i + lanes <= count; i += lanes) {
+#pragma omp simd  // else it is unrolled, and selections stay scalar
       for (int64_t k = 0; k < lanes; ++k) lane[k] = R::combine(lane[k], R::map(x[i + k]...));
     }
     for (int64_t k = 0; i + k < count; ++k) lane[k] = R::combine(lane[k], R::map(x[i + k]...));
