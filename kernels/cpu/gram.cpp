@@ -96,20 +96,28 @@ void forward_tiles(Context& context, const View& x, double scale, const View& y)
     }
   });
   parallel_for(batch * tiles, 4, [&](int64_t begin, int64_t end) {
+    const std::unique_ptr<T[]> result(new T[tile * tile]);
     for (int64_t task = begin; task < end; ++task) {
       const Tile at(task % tiles);
       const double* from = sums + task * chunks * tile * tile;
       T* to = y.as<T>() + task / tiles * rows * rows;
-      const int64_t i_end = std::min(rows, (at.i + 1) * tile);
-      for (int64_t i = at.i * tile; i < i_end; ++i) {
-        const int64_t j_end = std::min(i + 1, (at.j + 1) * tile);
-        for (int64_t j = at.j * tile; j < j_end; ++j) {
+      const int64_t i_first = at.i * tile, i_count = std::min(tile, rows - i_first);
+      const int64_t j_first = at.j * tile, j_count = std::min(tile, rows - j_first);
+      for (int64_t i = 0; i < i_count; ++i) {
+        for (int64_t j = 0; j < (at.i == at.j ? i + 1 : j_count); ++j) {
           double sum = 0;
-          for (int64_t c = 0; c < chunks; ++c) {
-            sum += from[(c * tile + i % tile) * tile + j % tile];
-          }
-          to[i * rows + j] = to[j * rows + i] = T(static_cast<float>(scale * sum));
+          for (int64_t c = 0; c < chunks; ++c) sum += from[(c * tile + i) * tile + j];
+          result[i * tile + j] = T(static_cast<float>(scale * sum));
+          if (at.i == at.j) result[j * tile + i] = result[i * tile + j];
         }
+        if (at.i != at.j) {
+          std::copy_n(&result[i * tile], j_count, to + (i_first + i) * rows + j_first);
+        }
+      }
+      // Rows of the mirror image are written whole: single columns of y would share cache sets.
+      for (int64_t j = 0; j < j_count; ++j) {
+        T* mirrored = to + (j_first + j) * rows + i_first;
+        for (int64_t i = 0; i < i_count; ++i) mirrored[i] = result[i * tile + j];
       }
     }
   });

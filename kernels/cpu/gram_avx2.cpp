@@ -17,10 +17,11 @@ struct Sum256 {
   static Vector broadcast(float value) { return _mm256_set1_ps(value); }
   static void store(float* to, Vector value) { _mm256_storeu_ps(to, value); }
   static Vector multiply_add(Vector a, Vector b, Vector c) { return _mm256_fmadd_ps(a, b, c); }
-  static double sum(Vector a) {
-    const __m128 half = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
-    const __m128 quarter = _mm_add_ps(half, _mm_movehl_ps(half, half));
-    return _mm_cvtss_f32(_mm_add_ss(quarter, _mm_movehdup_ps(quarter)));
+  static void add_sums(const Vector (&sums)[columns], double* to) {
+    const __m256 pairs = _mm256_hadd_ps(sums[0], sums[1]);
+    const __m256 quads = _mm256_hadd_ps(pairs, pairs);  // 0 1 0 1 in each half
+    const __m128 both = _mm_add_ps(_mm256_castps256_ps128(quads), _mm256_extractf128_ps(quads, 1));
+    _mm_storeu_pd(to, _mm_add_pd(_mm_loadu_pd(to), _mm_cvtps_pd(both)));
   }
 };
 

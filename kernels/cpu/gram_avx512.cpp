@@ -21,7 +21,16 @@ struct Sum512 {
   static Vector broadcast(float value) { return _mm512_set1_ps(value); }
   static void store(float* to, Vector value) { _mm512_storeu_ps(to, value); }
   static Vector multiply_add(Vector a, Vector b, Vector c) { return _mm512_fmadd_ps(a, b, c); }
-  static double sum(Vector a) { return _mm512_reduce_add_ps(a); }
+  static __m256 folded(Vector a) {
+    return _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+  }
+  static void add_sums(const Vector (&sums)[columns], double* to) {
+    const __m256 low = _mm256_hadd_ps(folded(sums[0]), folded(sums[1]));
+    const __m256 high = _mm256_hadd_ps(folded(sums[2]), folded(sums[3]));
+    const __m256 quads = _mm256_hadd_ps(low, high);  // 0 1 2 3 in each half
+    const __m128 all = _mm_add_ps(_mm256_castps256_ps128(quads), _mm256_extractf128_ps(quads, 1));
+    _mm256_storeu_pd(to, _mm256_add_pd(_mm256_loadu_pd(to), _mm256_cvtps_pd(all)));
+  }
 };
 
 }  // namespace

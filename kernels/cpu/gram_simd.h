@@ -3,7 +3,8 @@
 // gram_tiles.h over an instruction set, in an unnamed namespace for the reason that topk_simd.h
 // gives. 4 x columns accumulators stay in registers; every load feeds several multiply-adds.
 //
-// Isa: Vector, lanes, columns; zero, load, broadcast, store, multiply_add, sum.
+// Isa: Vector, lanes, columns; zero, load, broadcast, store, multiply_add, add_sums (to[c] += the
+// sum of the lanes of vector c).
 
 #include "kernels/cpu/gram_tiles.h"
 
@@ -31,11 +32,7 @@ void dots_simd(const float* a, int64_t rows_a, const float* b, int64_t rows_b, i
           }
         }
       }
-      for (int r = 0; r < 4; ++r) {
-        for (int c = 0; c < columns; ++c) {
-          sums[(i + r) * gram_tile + j + c] += Isa::sum(sum[r][c]);
-        }
-      }
+      for (int r = 0; r < 4; ++r) Isa::add_sums(sum[r], sums + (i + r) * gram_tile + j);
     }
   }
 }
