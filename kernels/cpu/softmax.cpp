@@ -38,10 +38,10 @@ Sum sum_of_exp(const T* x, int64_t length, Sum most) {
   return sum;
 }
 
-int64_t checked_target(const View& target, int64_t row, int64_t classes, const char* kernel) {
+int64_t checked_target(const View& target, int64_t row, int64_t classes) {
   const int64_t index = target.as<int64_t>()[row * target.strides[0]];
   GESTALT_CHECK(index >= 0 && index < classes,
-                "[{}] target {} of row {} is not one of the {} classes", kernel, index, row,
+                "[cross_entropy] target {} of row {} is not one of the {} classes", index, row,
                 classes);
   return index;
 }
@@ -123,7 +123,7 @@ void nll_forward(Context&, const View& log_probabilities, const View& target, do
     double sum = 0;
     for (int64_t row = 0; row < rows; ++row) {
       const T* log_probability = log_probabilities.as<T>() + row * classes;
-      const int64_t index = checked_target(target, row, classes, "nll_forward");
+      const int64_t index = checked_target(target, row, classes);
       sum += (1 - label_smoothing) * static_cast<double>(log_probability[index]);
       if (label_smoothing != 0) {
         double all = 0;
@@ -148,7 +148,7 @@ void cross_entropy_backward(Context&, const View& dloss, const View& log_probabi
         for_rows(log_probabilities, [&](int64_t row, int64_t base) {
           const T* log_probability = log_probabilities.as<T>() + base;
           T* out = dlogits.as<T>() + base;
-          const int64_t index = checked_target(target, row, classes, "cross_entropy_backward");
+          const int64_t index = checked_target(target, row, classes);
           for (int64_t c = 0; c < classes; ++c) {
             Sum gradient = std::exp(static_cast<Sum>(log_probability[c])) - everywhere;
             if (c == index) gradient -= at_target;
