@@ -1,7 +1,10 @@
 #pragma once
 
 // check(status, what): throws gestalt::Error "[what] CUDA: out of memory" unless status is success.
+// check_or_log(status, what): for destructors; prints the same line to stderr instead.
+// The same for cuDNN and cuBLAS: library/check.h.
 
+#include <cstdio>
 #include <cuda_runtime.h>
 
 #include "kernels/error.h"
@@ -13,6 +16,13 @@ inline void check(cudaError_t status, const char* what) {
     return;
   cudaGetLastError();  // so that the next call does not report this error again
   throw Error(format("[{}] CUDA: {}", what, cudaGetErrorString(status)));
+}
+
+inline void check_or_log(cudaError_t status, const char* what) noexcept {
+  // At process exit the driver may be gone before the last destructor: nothing is left to release.
+  if (status == cudaSuccess || status == cudaErrorCudartUnloading) return;
+  cudaGetLastError();
+  std::fprintf(stderr, "[%s] CUDA: %s\n", what, cudaGetErrorString(status));
 }
 
 }  // namespace gestalt::cuda

@@ -31,5 +31,7 @@
   X(softmax_forward) X(softmax_backward) X(log_softmax_forward) X(log_softmax_backward) \
   X(nll_forward) X(cross_entropy_backward) \
   /* optimizers.cu */ \
-  X(sgd_step) X(adam_step)
+  X(sgd_step) X(adam_step) \
+  /* topk.cu, topk_mean_replace.cu */ \
+  X(topk_forward) X(topk_backward) X(topk_mean_replace_forward) X(topk_mean_replace_backward)
 // clang-format on

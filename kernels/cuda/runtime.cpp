@@ -1,0 +1,138 @@
+#include "kernels/cuda/runtime.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "kernels/cuda/library/check.h"
+#include "kernels/cuda/table.h"
+
+namespace gestalt {
+namespace cuda {
+namespace {
+
+cudaStream_t stream(const Context& context) {
+  return static_cast<cudaStream_t>(context.stream());
+}
+
+cudaMemPool_t memory_pool(int index) {
+  cudaMemPool_t pool = nullptr;
+  check(cudaDeviceGetDefaultMemPool(&pool, index), "memory pool");
+  return pool;
+}
+
+int device_count() {
+  int count = 0;
+  if (cudaGetDeviceCount(&count) == cudaSuccess) return count;
+  cudaGetLastError();  // no driver, no device: not an error
+  return 0;
+}
+
+// "13000" -> "13.0", as cudaRuntimeGetVersion has it.
+std::string version_text(int version) {
+  return format("{}.{}", version / 1000, version % 1000 / 10);
+}
+
+std::string describe(int index) {
+  cudaDeviceProp properties;
+  check(cudaGetDeviceProperties(&properties, index), "describe device");
+  int driver = 0, runtime = 0, cublas_major = 0, cublas_minor = 0, cublas_patch = 0;
+  check(cudaDriverGetVersion(&driver), "driver version");
+  check(cudaRuntimeGetVersion(&runtime), "runtime version");
+  check(cublasGetProperty(MAJOR_VERSION, &cublas_major), "cuBLAS version");
+  check(cublasGetProperty(MINOR_VERSION, &cublas_minor), "cuBLAS version");
+  check(cublasGetProperty(PATCH_LEVEL, &cublas_patch), "cuBLAS version");
+  const size_t cudnn = cudnnGetVersion();
+  return format(
+      "{} (sm_{}{}, {} MiB), driver for CUDA {}, CUDA {}, cuDNN {}.{}.{}, cuBLAS {}.{}.{}",
+      properties.name, properties.major, properties.minor, properties.totalGlobalMem >> 20,
+      version_text(driver), version_text(runtime), cudnn / 10000, cudnn / 100 % 100, cudnn % 100,
+      cublas_major, cublas_minor, cublas_patch);
+}
+
+std::unique_ptr<Context> make_context(int index) {
+  const int count = device_count();
+  GESTALT_CHECK(index >= 0 && index < count, "no device cuda:{}: {} found", index, count);
+  check(cudaSetDevice(index), "make context");
+  // Memory once taken stays in the pool: allocation costs no system call after warm-up.
+  uint64_t threshold = std::numeric_limits<uint64_t>::max();
+  check(cudaMemPoolSetAttribute(memory_pool(index), cudaMemPoolAttrReleaseThreshold, &threshold),
+        "memory pool");
+  cudaStream_t stream = nullptr;
+  check(cudaStreamCreateWithFlags(&stream, cudaStreamNonBlocking), "make context");
+  return std::make_unique<Context>(Device{DeviceType::cuda, index}, cuda_runtime, stream);
+}
+
+void destroy_stream(Context& context) {
+  check_or_log(cudaStreamSynchronize(stream(context)), "destroy stream");
+  check_or_log(cudaStreamDestroy(stream(context)), "destroy stream");
+}
+
+void* allocate(Context& context, size_t bytes) {
+  check(cudaSetDevice(context.device().index), "allocate");
+  bytes = std::max<size_t>(bytes, 1);
+  void* pointer = nullptr;
+  cudaError_t status = cudaMallocAsync(&pointer, bytes, stream(context));
+  if (status == cudaErrorMemoryAllocation) {
+    // Give back what the pool holds in pieces too small, and try once more.
+    cudaGetLastError();
+    check(cudaDeviceSynchronize(), "allocate");
+    check(cudaMemPoolTrimTo(memory_pool(context.device().index), 0), "allocate");
+    status = cudaMallocAsync(&pointer, bytes, stream(context));
+    if (status == cudaErrorMemoryAllocation) {
+      cudaGetLastError();
+      return nullptr;
+    }
+  }
+  check(status, "allocate");
+  return pointer;
+}
+
+void release(Context& context, void* pointer) {
+  check_or_log(cudaFreeAsync(pointer, stream(context)), "release");
+}
+
+void copy_bytes(Context& context, void* to, const void* from, size_t bytes, CopyKind kind) {
+  if (bytes == 0) return;
+  const cudaMemcpyKind direction = kind == CopyKind::host_to_device   ? cudaMemcpyHostToDevice
+                                   : kind == CopyKind::device_to_host ? cudaMemcpyDeviceToHost
+                                                                      : cudaMemcpyDeviceToDevice;
+  check(cudaMemcpyAsync(to, from, bytes, direction, stream(context)), "copy");
+  // The caller may read or free its host memory on return, even where it is page-locked.
+  if (kind != CopyKind::device_to_device) check(cudaStreamSynchronize(stream(context)), "copy");
+}
+
+void synchronize(Context& context) {
+  check(cudaStreamSynchronize(stream(context)), "synchronize");
+}
+
+MemoryInfo memory(Context& context) {
+  check(cudaSetDevice(context.device().index), "memory");
+  MemoryInfo info;
+  check(cudaMemGetInfo(&info.free, &info.total), "memory");
+  // What the pool holds and nobody uses is free to us.
+  const cudaMemPool_t pool = memory_pool(context.device().index);
+  uint64_t reserved = 0, used = 0;
+  check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &reserved), "memory");
+  check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used), "memory");
+  info.free += reserved - std::min(reserved, used);
+  return info;
+}
+
+}  // namespace
+}  // namespace cuda
+
+const Runtime cuda_runtime = {
+    .name = "cuda",
+    .kernels = cuda_kernels,
+    .device_count = cuda::device_count,
+    .describe = cuda::describe,
+    .make_context = cuda::make_context,
+    .destroy_stream = cuda::destroy_stream,
+    .allocate = cuda::allocate,
+    .release = cuda::release,
+    .copy = cuda::copy_bytes,
+    .synchronize = cuda::synchronize,
+    .memory = cuda::memory,
+};
+
+}  // namespace gestalt
