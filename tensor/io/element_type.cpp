@@ -95,6 +95,7 @@ std::shared_ptr<Storage> make_storage(const Bytes& bytes, const ElementType& typ
   GESTALT_CHECK(count >= 0 && static_cast<uint64_t>(count) <= bytes.size / type.size,
                 "a storage of {} {} elements has only {} bytes", count, type.torch, bytes.size);
   const size_t size = static_cast<size_t>(count) * type.size;
+  if (size == 0) return std::make_shared<Storage>(Device{}, 0);
   if (big_endian && type.size > 1) {
     return make_storage(byte_swapped(bytes.slice(0, size), type.size), type, count);
   }

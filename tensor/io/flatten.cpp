@@ -12,6 +12,7 @@ constexpr int deepest = 64;
 constexpr size_t most_values = size_t{1} << 22;  // visited; shared ones each time
 constexpr size_t most_tensors = size_t{1} << 20;
 constexpr size_t longest_name = 1024;
+constexpr size_t most_name_bytes = size_t{1} << 28;
 
 std::string joined(const std::string& prefix, const std::string& name) {
   std::string result = prefix.empty() || name.empty() ? prefix + name : prefix + '.' + name;
@@ -56,7 +57,15 @@ class Flattener {
   void add(const std::string& name, TensorRecord& record) {
     GESTALT_CHECK(tree_.tensors.size() < most_tensors, "the checkpoint has more than {} tensors",
                   most_tensors);
-    tree_.tensors.push_back({name.empty() ? "tensor" : name, &record});
+    tree_.tensors.push_back({stored(name.empty() ? "tensor" : name), &record});
+  }
+
+  // Shared containers give many long names from few bytes.
+  std::string stored(const std::string& name) {
+    name_bytes_ += name.size();
+    GESTALT_CHECK(name_bytes_ <= most_name_bytes,
+                  "the names of the tensors take more than {} bytes", most_name_bytes);
+    return name;
   }
 
   void pass_over(const std::string& name) {
@@ -90,7 +99,7 @@ class Flattener {
       const bool numbers_alone = std::all_of(
           entries.begin(), entries.end(),
           [&](const auto& entry) { return !is_tensor(entry) || is_number(entry.second); });
-      tree_.groups.push_back({name, false, numbers_alone});
+      tree_.groups.push_back({stored(name), false, numbers_alone});
     }
     for (const auto& [key, value] : entries) {
       visit(joined(name, key_name(key)), value, depth + 1);
@@ -101,7 +110,7 @@ class Flattener {
     const std::vector<Value>& items = list.items();
     const bool has_tensor = std::any_of(items.begin(), items.end(),
                                         [](const Value& item) { return item.is(Kind::tensor); });
-    if (has_tensor) tree_.groups.push_back({name, true, false});
+    if (has_tensor) tree_.groups.push_back({stored(name), true, false});
     const bool has_more = has_tensor || std::any_of(items.begin(), items.end(), [](const Value& v) {
                             return v.is(Kind::dict) || v.is_sequence() || v.is(Kind::object);
                           });
@@ -121,7 +130,7 @@ class Flattener {
     const std::string& type = object.type.as_text();
     const bool is_module = object.state.find("_modules") != nullptr;
     if (!is_module && !type.starts_with("__torch__.")) return pass_over(name);
-    if (modules_ == 0) tree_.groups.push_back({name, false, false});
+    if (modules_ == 0) tree_.groups.push_back({stored(name), false, false});
     ++modules_;
     if (is_module) {
       visit_module(name, object.state, depth);
@@ -154,7 +163,7 @@ class Flattener {
   }
 
   FlatTree tree_;
-  size_t visited_ = 0, others_ = 0;
+  size_t visited_ = 0, others_ = 0, name_bytes_ = 0;
   int modules_ = 0;
   std::vector<std::string> names_of_others_;
 };
