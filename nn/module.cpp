@@ -21,23 +21,6 @@ std::string stripped(const std::string& name) {
 
 }  // namespace
 
-std::string to_string(const LoadReport& report, size_t most) {
-  std::string text;
-  const auto section = [&](const char* title, size_t count, const auto& line) {
-    if (count == 0) return;
-    text += format("\n  {} ({}):", title, count);
-    for (size_t i = 0; i < std::min(count, most); ++i) text += "\n    " + line(i);
-    if (count > most) text += format("\n    ... and {} more", count - most);
-  };
-  section("missing", report.missing.size(), [&](size_t i) { return report.missing[i]; });
-  section("unexpected", report.unexpected.size(), [&](size_t i) { return report.unexpected[i]; });
-  section("mismatched", report.mismatched.size(), [&](size_t i) {
-    const LoadReport::Mismatch& entry = report.mismatched[i];
-    return format("{}: expected {}, found {}", entry.name, entry.expected, entry.found);
-  });
-  return text;
-}
-
 Tensor Module::forward(const Tensor&) {
   throw Error("this module has no forward of one input and one output");
 }
@@ -124,33 +107,27 @@ StateDict Module::state_dict() const {
   return state;
 }
 
-LoadReport Module::load_state_dict(const StateDict& state, bool strict) {
-  std::map<std::string, Tensor> given;
-  for (const NamedTensor& entry : state) given[stripped(entry.name)] = entry.tensor;
+StateDictReport Module::load_state_dict(const StateDict& state, bool strict) {
+  StateDict given;
+  std::map<std::string_view, const Tensor*> by_name;
+  for (const NamedTensor& entry : state) given.push_back({stripped(entry.name), entry.tensor});
+  for (const NamedTensor& entry : given) by_name[entry.name] = &entry.tensor;
 
   std::vector<Named> own;
   collect("", true, true, own);
-  LoadReport report;
-  std::vector<std::pair<Tensor*, Tensor>> copies;
-  for (const Named& entry : own) {
-    const auto found = given.find(entry.name);
-    if (found == given.end()) {
-      report.missing.push_back(entry.name);
-      continue;
-    }
-    if (found->second.shape() == entry.tensor->shape()) {
-      copies.emplace_back(entry.tensor, found->second);
-    } else {
-      report.mismatched.push_back(
-          {entry.name, to_string(entry.tensor->shape()), to_string(found->second.shape())});
-    }
-    given.erase(found);
-  }
-  for (const auto& [name, tensor] : given) report.unexpected.push_back(name);
+  std::vector<ExpectedTensor> expected;
+  for (const Named& entry : own) expected.push_back({entry.name, entry.tensor->shape()});
+  const StateDictReport report = compare_state_dicts(expected, given);
   GESTALT_CHECK(!strict || report.ok(), "the state dict does not fit the network:{}",
                 to_string(report));
+
   const NoGradGuard no_grad;
-  for (auto& [target, source] : copies) target->copy_(source);
+  for (const Named& entry : own) {
+    const auto found = by_name.find(entry.name);
+    if (found != by_name.end() && found->second->shape() == entry.tensor->shape()) {
+      entry.tensor->copy_(*found->second);
+    }
+  }
   return report;
 }
 

@@ -8,24 +8,11 @@
 #include <string>
 #include <vector>
 
+#include "tensor/io/state_dict_check.h"
 #include "tensor/state_dict.h"
 #include "tensor/tensor.h"
 
 namespace gestalt::nn {
-
-// What load_state_dict found. Shapes as text, for the user.
-struct LoadReport {
-  struct Mismatch {
-    std::string name, expected, found;
-  };
-  std::vector<std::string> missing;     // of the module, not in the state dict
-  std::vector<std::string> unexpected;  // of the state dict, not in the module
-  std::vector<Mismatch> mismatched;
-  bool ok() const { return missing.empty() && unexpected.empty() && mismatched.empty(); }
-};
-
-// A table of the three lists, one line an entry, at most `most` of each.
-std::string to_string(const LoadReport& report, size_t most = 10);
 
 class Module {
  public:
@@ -63,7 +50,7 @@ class Module {
   StateDict state_dict() const;
   // Copies values by name (converting dtype and device). Strict: throws Error with the table of
   // what does not fit, and changes nothing; otherwise copies what fits. "module." is stripped.
-  LoadReport load_state_dict(const StateDict& state, bool strict = true);
+  StateDictReport load_state_dict(const StateDict& state, bool strict = true);
 
   void train(bool training = true);
   void eval() { train(false); }

@@ -56,8 +56,9 @@ class Materializer {
       storages_;
 };
 
-void add_tree(Checkpoint& checkpoint, const pickle::Value& root, Materializer materializer) {
-  pickle::FlatTree tree = pickle::flatten(root);
+void add_tree(Checkpoint& checkpoint, const pickle::Value& root, const pickle::Arena& arena,
+              Materializer materializer) {
+  pickle::FlatTree tree = pickle::flatten(root, arena);
   for (const pickle::FlatTensor& flat : tree.tensors) {
     try {
       checkpoint.tensors.push_back({flat.name, materializer.make(*flat.record)});
@@ -83,14 +84,14 @@ void read_into(Checkpoint& checkpoint, const Bytes& bytes) {
   if (kind == FileKind::zip) {
     pickle::ZipObject zip = pickle::read_zip(bytes, arena);
     checkpoint.format = zip.is_torchscript ? "TorchScript archive" : "PyTorch zip archive";
-    add_tree(checkpoint, zip.object, {zip.load, zip.is_big_endian});
+    add_tree(checkpoint, zip.object, arena, {zip.load, zip.is_big_endian});
     return;
   }
   const pickle::Value root = pickle::read_pickle_file(bytes, arena, checkpoint.format);
   const auto no_bytes = [](pickle::StorageRecord& record) {
     throw Error(format("storage '{}' is missing", record.key));
   };
-  add_tree(checkpoint, root, {no_bytes, false});
+  add_tree(checkpoint, root, arena, {no_bytes, false});
 }
 
 bool is_under(const std::string& name, const std::string& prefix) {

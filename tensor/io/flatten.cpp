@@ -9,7 +9,7 @@ namespace gestalt::pickle {
 namespace {
 
 constexpr int deepest = 64;
-constexpr size_t most_values = size_t{1} << 22;  // visited; shared ones each time
+constexpr size_t free_visits = 4096;  // shared values are visited each time, but not without end
 constexpr size_t most_tensors = size_t{1} << 20;
 constexpr size_t longest_name = 1024;
 constexpr size_t most_name_bytes = size_t{1} << 28;
@@ -23,6 +23,9 @@ std::string joined(const std::string& prefix, const std::string& name) {
 
 class Flattener {
  public:
+  explicit Flattener(const Arena& arena)
+      : most_visits_(free_visits + 16 * (arena.spent() / sizeof(Value))) {}
+
   FlatTree run(const Value& root) {
     if (root.is(Kind::tensor)) tree_.groups.push_back({"", false, false});
     visit("", root, 0);
@@ -40,7 +43,9 @@ class Flattener {
  private:
   void visit(const std::string& name, const Value& value, int depth) {
     GESTALT_CHECK(depth <= deepest, "the checkpoint is nested more than {} deep", deepest);
-    GESTALT_CHECK(++visited_ <= most_values, "the checkpoint has more than {} values", most_values);
+    GESTALT_CHECK(++visited_ <= most_visits_,
+                  "the checkpoint's lists and dicts share parts so that it has more than {} values",
+                  most_visits_);
     if (value.is(Kind::tensor)) {
       add(name, value.as_tensor());
     } else if (value.is(Kind::dict)) {
@@ -163,6 +168,7 @@ class Flattener {
   }
 
   FlatTree tree_;
+  size_t most_visits_;
   size_t visited_ = 0, others_ = 0, name_bytes_ = 0;
   int modules_ = 0;
   std::vector<std::string> names_of_others_;
@@ -170,8 +176,8 @@ class Flattener {
 
 }  // namespace
 
-FlatTree flatten(const Value& root) {
-  return Flattener().run(root);
+FlatTree flatten(const Value& root, const Arena& arena) {
+  return Flattener(arena).run(root);
 }
 
 }  // namespace gestalt::pickle

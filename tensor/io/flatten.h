@@ -29,6 +29,6 @@ struct FlatTree {
   std::vector<std::string> passed_over;  // lines for the user
 };
 
-FlatTree flatten(const Value& root);
+FlatTree flatten(const Value& root, const Arena& arena);
 
 }  // namespace gestalt::pickle

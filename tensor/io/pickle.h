@@ -116,12 +116,13 @@ class Arena {
   }
   // Counts memory or work of about that many bytes; throws Error where it is too much for the file.
   void charge(size_t cost);
+  size_t spent() const { return spent_; }
 
  private:
   static constexpr size_t node_cost = sizeof(Node);
 
   std::deque<Node> nodes_;
-  size_t budget_;
+  size_t budget_, spent_ = 0;
 };
 
 Value make_integer(int64_t value);

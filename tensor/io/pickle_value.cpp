@@ -69,8 +69,9 @@ Arena::Arena(size_t file_bytes)
     : budget_(std::min<size_t>(file_bytes, size_t{1} << 24) * 4 * node_cost + (size_t{1} << 16)) {}
 
 void Arena::charge(size_t cost) {
-  GESTALT_CHECK(cost <= budget_, "the pickle asks for more memory than a file of its size may");
-  budget_ -= cost;
+  GESTALT_CHECK(cost <= budget_ - spent_,
+                "the pickle asks for more memory than a file of its size may");
+  spent_ += cost;
 }
 
 Value make_integer(int64_t value) {

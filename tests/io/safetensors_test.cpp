@@ -70,6 +70,7 @@ TEST_F(Safetensors, header_is_sorted_and_all_data_is_aligned) {
     EXPECT_LT(header.find(sorted[i - 1]), header.find(sorted[i]));
   }
   for (const NamedTensor& entry : read_safetensors(file)) {
+    if (entry.tensor.numel() == 0) continue;
     const auto address = reinterpret_cast<const std::byte*>(entry.tensor.view().data);
     EXPECT_TRUE(address >= file.data && address <= file.data + file.size)
         << entry.name << " is a copy, so it was not aligned";
