@@ -14,6 +14,7 @@ namespace gestalt::cpu {
 namespace {
 
 using dnnl::memory;
+constexpr auto any = memory::format_tag::any;
 
 const dnnl::engine& engine() {
   static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
@@ -28,7 +29,7 @@ memory::desc strided(const memory::dims& dims, const memory::dims& strides) {
 // channels-last stays as it is.
 memory::desc free_layout(const memory::desc& user, const View& view) {
   if (view.is_channels_last() && !view.is_contiguous()) return user;
-  return memory::desc(user.dims(), memory::data_type::f32, memory::format_tag::any);
+  return memory::desc(user.dims(), memory::data_type::f32, any);
 }
 
 // One argument of a primitive: where the caller has it, and where the primitive wants it.
@@ -117,7 +118,7 @@ Problem make_problem(const View& x, const View& w, const View* bias, const View&
     w_strides.insert(w_strides.begin(), w_strides[0] * w_dims[1]);
   }
   p.w = strided(w_dims, w_strides);
-  p.w_free = memory::desc(w_dims, memory::data_type::f32, memory::format_tag::any);
+  p.w_free = memory::desc(w_dims, memory::data_type::f32, any);
   if (bias != nullptr) p.bias = strided({bias->shape[0]}, {1});
   for (int axis : {0, 1}) {
     p.stride.push_back(desc.stride[axis]);
@@ -195,8 +196,14 @@ std::shared_ptr<const Plan> plan_of(Context& context, Direction direction, const
   for (const Pair& pair : {desc.stride, desc.padding, desc.dilation}) {
     key.insert(key.end(), pair.begin(), pair.end());
   }
-  return context.state<ConvPlans>().get(
-      key, [&] { return make_plan(direction, make_problem(x, w, bias, y, desc)); });
+  return context.state<ConvPlans>().get(key, [&] {
+    Problem problem = make_problem(x, w, bias, y, desc);
+    if (direction == Direction::weights) {  // some channels of a channels-last image are too slow
+      problem.x_free = memory::desc(problem.x.dims(), memory::data_type::f32, any);
+      problem.y_free = memory::desc(problem.y.dims(), memory::data_type::f32, any);
+    }
+    return make_plan(direction, problem);
+  });
 }
 
 }  // namespace
