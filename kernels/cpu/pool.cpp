@@ -75,6 +75,16 @@ void halve_row(const T* top, const T* bottom, T* out, int64_t count) {
   }
 }
 
+// Its gradient: one row of dy to two rows of dx, zeros in a last odd column.
+template <class T>
+void spread_row(const T* dy, T* top, T* bottom, int64_t count, int64_t width) {
+  for (int64_t i = 0; i < count; ++i) {
+    const T share = static_cast<T>(static_cast<accumulate_t<T>>(dy[i]) * accumulate_t<T>(0.25));
+    top[2 * i] = top[2 * i + 1] = bottom[2 * i] = bottom[2 * i + 1] = share;
+  }
+  if (2 * count < width) top[width - 1] = bottom[width - 1] = T(0);
+}
+
 }  // namespace
 
 void max_pool2d_forward(Context&, const View& x_view, const View& y_view, const View& indices_view,
@@ -159,6 +169,16 @@ void avg_pool2d_backward(Context&, const View& dy_view, const View& dx_view,
   dispatch<FloatTypes>("avg_pool2d_backward", dy_view, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
     const Image<T> dy(dy_view), dx(dx_view);
+    if (is_halving(desc) && dy.h == dx.h / 2 && dy.w == dx.w / 2 && dy.stride_w == 1 &&
+        dx.stride_w == 1) {
+      for_each_plane(dx.n, dx.c, dx.plane_size(), [&](int64_t n, int64_t c) {
+        for (int64_t h = 0; h < dy.h; ++h) {
+          spread_row(dy.row(n, c, h), dx.row(n, c, 2 * h), dx.row(n, c, 2 * h + 1), dy.w, dx.w);
+        }
+        if (2 * dy.h < dx.h) std::fill_n(dx.row(n, c, dx.h - 1), dx.w, T(0));
+      });
+      return;
+    }
     scatter_planes(dx, [&](int64_t n, int64_t c, Sum* sums) {
       for (int64_t oh = 0; oh < dy.h; ++oh) {
         const Range rows = window(oh, 0, dx.h, desc);

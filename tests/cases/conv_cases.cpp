@@ -46,7 +46,9 @@ std::vector<OpCase> winograd_cases() {
                 {{.shape = {3, 5, 50, 67}}, {.shape = {17, 5, 3, 3}}, {.shape = {17}}},
                 {.padding = {1, 1}})};
   for (OpCase& op_case : cases) op_case.tolerance_f32 = 2e-5;
-  cases.back().dtypes = {DType::f32};  // too large for finite differences
+  // Too large for finite differences.
+  cases.front().dtypes = {DType::f32, DType::bf16, DType::f16};
+  cases.back().dtypes = {DType::f32};
   return cases;
 }
 

@@ -99,6 +99,7 @@ const bool added = add_cases({
     max_nan_case(),
     avg_case("2x2", {.shape = {2, 3, 6, 4}}, {}),
     avg_case("2x2_odd_size", {.shape = odd}, {}),
+    avg_case("2x2_odd_width", {.shape = {1, 2, 4, 5}}, {}),
     avg_case("strided", strided, {}),
     avg_case("3x3_padding", {.shape = odd},
              {.kernel = {3, 3}, .stride = {1, 1}, .padding = {1, 1}}),
