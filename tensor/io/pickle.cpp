@@ -65,8 +65,9 @@ std::string unescape(std::string_view text, bool raw_unicode) {
     const char escape = text[i + 1];
     const size_t digits = escape == 'u' ? 4 : escape == 'U' ? 8 : escape == 'x' ? 2 : 0;
     if (digits != 0 && raw_unicode == (escape != 'x')) {
+      GESTALT_CHECK(text.size() - i - 2 >= digits, "corrupt pickle: a bad escape in a string");
       append_utf8(out, parse_hex(text.substr(i + 2, digits)));
-      i += 1 + std::min(digits, text.size() - i - 2);
+      i += 1 + digits;
     } else if (raw_unicode) {
       out.push_back('\\');
     } else {
