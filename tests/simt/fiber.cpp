@@ -11,7 +11,7 @@
 #include <sanitizer/common_interface_defs.h>
 #endif
 
-#if defined(__x86_64__)
+#ifdef GESTALT_FIBER_ASSEMBLY
 // Saves the registers that a callee must keep and changes stacks; swapcontext would also make two
 // system calls. A stack that was never entered holds six zeros and the entry's address.
 extern "C" void gestalt_simt_switch(void** save, void* load);
@@ -64,7 +64,7 @@ void Fiber::start(std::unique_ptr<FiberStack> stack, Entry entry) {
   __asan_unpoison_memory_region(stack_->begin(), FiberStack::size);
   fake_stack_ = nullptr;
 #endif
-#if defined(__x86_64__)
+#ifdef GESTALT_FIBER_ASSEMBLY
   void** top = reinterpret_cast<void**>(stack_->begin() + FiberStack::size);
   *--top = nullptr;  // in the place of the entry's return address: keeps the stack aligned
   *--top = reinterpret_cast<void*>(entry);
@@ -83,7 +83,7 @@ void Fiber::enter() {
 #ifdef GESTALT_FIBER_ASAN
   __sanitizer_start_switch_fiber(&scheduler_fake_stack_, stack_->begin(), FiberStack::size);
 #endif
-#if defined(__x86_64__)
+#ifdef GESTALT_FIBER_ASSEMBLY
   gestalt_simt_switch(&scheduler_pointer_, pointer_);
 #else
   swapcontext(&scheduler_context_, &context_);
@@ -97,7 +97,7 @@ void Fiber::leave([[maybe_unused]] bool last) {
 #ifdef GESTALT_FIBER_ASAN
   __sanitizer_start_switch_fiber(last ? nullptr : &fake_stack_, scheduler_begin_, scheduler_size_);
 #endif
-#if defined(__x86_64__)
+#ifdef GESTALT_FIBER_ASSEMBLY
   gestalt_simt_switch(&pointer_, scheduler_pointer_);
 #else
   swapcontext(&context_, &scheduler_context_);

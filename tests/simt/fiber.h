@@ -5,7 +5,10 @@
 #include <cstddef>
 #include <memory>
 
-#if !defined(__x86_64__)
+// Elsewhere than on x86-64, ucontext switches stacks: slower, by two system calls each time.
+#if defined(__x86_64__) && !defined(GESTALT_FIBER_UCONTEXT)
+#define GESTALT_FIBER_ASSEMBLY 1
+#else
 #include <ucontext.h>
 #endif
 
@@ -51,7 +54,7 @@ class Fiber {
 
  private:
   std::unique_ptr<FiberStack> stack_;
-#if defined(__x86_64__)
+#ifdef GESTALT_FIBER_ASSEMBLY
   void* pointer_ = nullptr;  // the fiber's stack pointer while it does not run
   void* scheduler_pointer_ = nullptr;
 #else

@@ -201,6 +201,23 @@ TEST_F(KernelPaths, CopiesOfTransposedViews) {
           [&](const KernelTable& table, const View& y) { table.copy(*context_, transposed, y); });
 }
 
+TEST_F(KernelPaths, CopiesBetweenFormats) {
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f64}) {
+    for (const Shape& shape : {Shape{2, 40, 9, 7}, {1, 8, 3, 3}, {3, 33, 1, 65}, {2, 7, 30, 30}}) {
+      const Buffer values = random(dtype, shape);
+      View x = values.view;
+      x.strides = strides_of(shape, Format::channels_last);
+      compare("to contiguous", dtype, shape, 0,
+              [&](const KernelTable& table, const View& y) { table.copy(*context_, x, y); });
+      compare("to channels_last", dtype, shape, 0, [&](const KernelTable& table, const View& y) {
+        View last = y;
+        last.strides = strides_of(shape, Format::channels_last);
+        table.copy(*context_, values.view, last);
+      });
+    }
+  }
+}
+
 // More parameters than one launch lists, of three types and some empty; the largest takes many
 // blocks.
 TEST_F(KernelPaths, ManyParameters) {
