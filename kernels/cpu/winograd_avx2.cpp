@@ -22,6 +22,31 @@ struct Avx2 {
   static Reg load_some(const float* p, int64_t low, int64_t high) {
     return _mm256_maskload_ps(p, mask(low, high));
   }
+  // columns[k] gets p[lane * stride + k], zero in lanes from `count` on.
+  static void load_nine(const float* p, int64_t stride, int64_t count, Reg (&columns)[9]) {
+    Reg r[8];
+    alignas(32) float last[8] = {};
+    for (int i = 0; i < 8; ++i) {
+      r[i] = i < count ? load(p + i * stride) : set(0);
+      if (i < count) last[i] = p[i * stride + 8];
+    }
+    // Four rows at a time: s[half][j] holds columns j and j + 4 of rows 0-3 or 4-7.
+    Reg s[2][4];
+    for (int half = 0; half < 2; ++half) {
+      const Reg *q = r + 4 * half, a = _mm256_unpacklo_ps(q[0], q[1]);
+      const Reg b = _mm256_unpackhi_ps(q[0], q[1]);
+      const Reg c = _mm256_unpacklo_ps(q[2], q[3]), d = _mm256_unpackhi_ps(q[2], q[3]);
+      s[half][0] = _mm256_shuffle_ps(a, c, 0x44);
+      s[half][1] = _mm256_shuffle_ps(a, c, 0xee);
+      s[half][2] = _mm256_shuffle_ps(b, d, 0x44);
+      s[half][3] = _mm256_shuffle_ps(b, d, 0xee);
+    }
+    for (int j = 0; j < 4; ++j) {
+      columns[j] = _mm256_permute2f128_ps(s[0][j], s[1][j], 0x20);
+      columns[j + 4] = _mm256_permute2f128_ps(s[0][j], s[1][j], 0x31);
+    }
+    columns[8] = load(last);
+  }
   static void store(float* p, Reg a) { _mm256_storeu_ps(p, a); }
   static void store_some(float* p, Reg a, int64_t low, int64_t high) {
     _mm256_maskstore_ps(p, mask(low, high), a);

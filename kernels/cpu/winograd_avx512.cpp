@@ -22,6 +22,37 @@ struct Avx512 {
   static Reg load_some(const float* p, int64_t low, int64_t high) {
     return _mm512_maskz_loadu_ps(mask(low, high), p);
   }
+  // columns[k] gets p[lane * stride + k], zero in lanes from `count` on.
+  static void load_nine(const float* p, int64_t stride, int64_t count, Reg (&columns)[9]) {
+    Reg r[8];  // of rows i and i + 8, eight columns each
+    for (int i = 0; i < 8; ++i) {
+      const __m256 low = i < count ? _mm256_loadu_ps(p + i * stride) : _mm256_setzero_ps();
+      const __m256 high =
+          i + 8 < count ? _mm256_loadu_ps(p + (i + 8) * stride) : _mm256_setzero_ps();
+      r[i] = _mm512_insertf32x8(_mm512_castps256_ps512(low), high, 1);
+    }
+    // Four rows at a time: s[half][j] holds columns j and j + 4 of rows 0-3 or 4-7 (and 8 more).
+    Reg s[2][4];
+    for (int half = 0; half < 2; ++half) {
+      const Reg *q = r + 4 * half, a = _mm512_unpacklo_ps(q[0], q[1]);
+      const Reg b = _mm512_unpackhi_ps(q[0], q[1]);
+      const Reg c = _mm512_unpacklo_ps(q[2], q[3]), d = _mm512_unpackhi_ps(q[2], q[3]);
+      s[half][0] = _mm512_shuffle_ps(a, c, 0x44);
+      s[half][1] = _mm512_shuffle_ps(a, c, 0xee);
+      s[half][2] = _mm512_shuffle_ps(b, d, 0x44);
+      s[half][3] = _mm512_shuffle_ps(b, d, 0xee);
+    }
+    const __m512i first = _mm512_setr_epi64(0, 1, 8, 9, 4, 5, 12, 13);
+    const __m512i second = _mm512_setr_epi64(2, 3, 10, 11, 6, 7, 14, 15);
+    for (int j = 0; j < 4; ++j) {
+      const __m512d a = _mm512_castps_pd(s[0][j]), b = _mm512_castps_pd(s[1][j]);
+      columns[j] = _mm512_castpd_ps(_mm512_permutex2var_pd(a, first, b));
+      columns[j + 4] = _mm512_castpd_ps(_mm512_permutex2var_pd(a, second, b));
+    }
+    const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
+    const __m512i index = _mm512_mullo_epi32(lane, _mm512_set1_epi32(static_cast<int>(stride)));
+    columns[8] = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask(0, count), index, p + 8, 4);
+  }
   static void store(float* p, Reg a) { _mm512_storeu_ps(p, a); }
   static void store_some(float* p, Reg a, int64_t low, int64_t high) {
     _mm512_mask_storeu_ps(p, mask(low, high), a);

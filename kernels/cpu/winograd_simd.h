@@ -2,9 +2,9 @@
 
 // The code behind Kernels, over a vector type Simd; see winograd_kernels.h for why it is included
 // only where its width is chosen. Simd has: Reg, lanes, rows (of the product's register block),
-// load, load_some and store_some (lanes [low, high), others zero or untouched), store, set, add,
-// subtract, multiply, fma (a * b + c), negative_fma (c - a * b), maximum, deinterleave, interleave,
-// shift_in.
+// load, load_some and store_some (lanes [low, high), others zero or untouched), load_nine, store,
+// set, add, subtract, multiply, fma (a * b + c), negative_fma (c - a * b), maximum, deinterleave,
+// interleave, shift_in.
 
 #include <algorithm>
 
@@ -112,32 +112,23 @@ void transform_weights(const float* w, int64_t outputs, int64_t output_stride, i
                        int64_t input_stride, bool rotated, float* u) {
   using Reg = typename Simd::Reg;
   const int64_t step = weight_step(inputs);
-  constexpr int64_t batch = 8;  // inputs a round: their stores are done when they are read again
-  alignas(64) float lined_up[batch][9][block_outputs] = {};
-  for (int64_t c0 = 0; c0 < inputs; c0 += batch) {
-    const int64_t count = std::min(batch, inputs - c0);
-    for (int64_t o = 0; o < outputs; ++o) {
-      for (int64_t c = 0; c < count; ++c) {
-        const float* from = w + o * output_stride + (c0 + c) * input_stride;
-        for (int k = 0; k < 9; ++k) lined_up[c][k][o] = from[rotated ? 8 - k : k];
+  for (int64_t c = 0; c < inputs; ++c) {
+    for (int64_t o = 0; o < block_outputs; o += Simd::lanes) {
+      Reg weights[9];
+      const int64_t count = std::clamp<int64_t>(outputs - o, 0, Simd::lanes);
+      Simd::load_nine(w + o * output_stride + c * input_stride, output_stride, count, weights);
+      Reg half[6][3];
+      for (int j = 0; j < 3; ++j) {
+        Reg g[3], t[6];
+        for (int i = 0; i < 3; ++i) g[i] = weights[rotated ? 8 - 3 * i - j : 3 * i + j];
+        weight_transform<Simd>(g, t);
+        for (int i = 0; i < 6; ++i) half[i][j] = t[i];
       }
-    }
-    for (int64_t c = 0; c < count; ++c) {
-      for (int64_t o = 0; o < block_outputs; o += Simd::lanes) {
-        Reg half[6][3];
-        for (int j = 0; j < 3; ++j) {
-          const Reg g[3] = {Simd::load(&lined_up[c][j][o]), Simd::load(&lined_up[c][3 + j][o]),
-                            Simd::load(&lined_up[c][6 + j][o])};
-          Reg t[6];
-          weight_transform<Simd>(g, t);
-          for (int i = 0; i < 6; ++i) half[i][j] = t[i];
-        }
-        for (int i = 0; i < 6; ++i) {
-          Reg t[6];
-          weight_transform<Simd>(half[i], t);
-          for (int j = 0; j < 6; ++j) {
-            Simd::store(u + (i * 6 + j) * step + (c0 + c) * block_outputs + o, t[j]);
-          }
+      for (int i = 0; i < 6; ++i) {
+        Reg t[6];
+        weight_transform<Simd>(half[i], t);
+        for (int j = 0; j < 6; ++j) {
+          Simd::store(u + (i * 6 + j) * step + c * block_outputs + o, t[j]);
         }
       }
     }
