@@ -28,12 +28,24 @@ struct Entry {
   uint64_t begin, end;
 };
 
+// The library would convert 2.5, and overflow on 1e30.
+std::vector<uint64_t> whole_numbers(const Json& json, const std::string& name) {
+  std::vector<uint64_t> numbers;
+  for (const Json& item : json) {
+    GESTALT_CHECK(json.is_array() && item.is_number_unsigned(),
+                  "corrupt safetensors header: tensor '{}' has a size that is not a whole number",
+                  name);
+    numbers.push_back(item.get<uint64_t>());
+  }
+  return numbers;
+}
+
 Entry parse_entry(const std::string& name, const Json& json) {
   const std::string dtype = json.at("dtype").get<std::string>();
   const ElementType* type = element_type_of_safetensors(dtype);
   GESTALT_CHECK(type != nullptr && type->dtype.has_value(),
                 "tensor '{}': the element type {} is not supported", name, dtype);
-  const auto sizes = json.at("shape").get<std::vector<uint64_t>>();
+  const auto sizes = whole_numbers(json.at("shape"), name);
   GESTALT_CHECK(sizes.size() <= static_cast<size_t>(Shape::max_rank),
                 "tensor '{}' has {} dimensions (at most {})", name, sizes.size(),
                 static_cast<int>(Shape::max_rank));
@@ -44,7 +56,7 @@ Entry parse_entry(const std::string& name, const Json& json) {
                   "tensor '{}' is larger than any memory", name);
     shape.push_back(static_cast<int64_t>(extent));
   }
-  const auto offsets = json.at("data_offsets").get<std::vector<uint64_t>>();
+  const auto offsets = whole_numbers(json.at("data_offsets"), name);
   GESTALT_CHECK(offsets.size() == 2 && offsets[0] <= offsets[1] && offsets[1] - offsets[0] == size,
                 "tensor '{}' ({} {}): its data has another size", name, dtype, shape);
   return {name, type, shape, offsets[0], offsets[1]};
