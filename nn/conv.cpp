@@ -56,9 +56,10 @@ class Conv2dNode : public Node {
                                const NeedsGrad& needs) override {
     Context& ctx = context(options_.device);
     const Format format = options_.format;
+    const bool reusable = grad_outputs[0].is_sole_owner();  // nobody else will read it
     Tensor dy = grad_outputs[0].contiguous(format);
     if (desc_.activation == Activation::relu) {
-      const Tensor masked = Tensor::empty(dy.shape(), options_);
+      const Tensor masked = reusable ? dy : Tensor::empty(dy.shape(), options_);
       ctx.kernels().relu_backward(ctx, dy.view(), saved("y").view(), masked.view());
       dy = masked;
     }
