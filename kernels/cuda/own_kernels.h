@@ -33,5 +33,11 @@
   /* optimizers.cu */ \
   X(sgd_step) X(adam_step) \
   /* topk.cu, topk_mean_replace.cu */ \
-  X(topk_forward) X(topk_backward) X(topk_mean_replace_forward) X(topk_mean_replace_backward)
+  X(topk_forward) X(topk_backward) X(topk_mean_replace_forward) X(topk_mean_replace_backward) \
+  /* gram.cu */ \
+  X(gram_forward) X(gram_backward) \
+  /* adain.cu */ \
+  X(channel_stats_forward) X(channel_stats_backward) X(adain_forward) X(adain_backward) \
+  /* batch_norm.cu */ \
+  X(batch_norm_training) X(batch_norm_inference) X(batch_norm_backward)
 // clang-format on
