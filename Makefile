@@ -29,7 +29,8 @@ test: build  ## build everything and run every test
 	cd $(RELEASE) && ctest --output-on-failure
 
 bench: build  ## the benchmarks
-	@for bench in $(RELEASE)/bin/bench_*; do $$bench; done
+	cmake --build $(RELEASE) --target benchmarks -j $(JOBS)
+	@for bench in $(RELEASE)/bin/*_bench; do $$bench; done
 
 test-parity: build  ## compare with PyTorch, where python3 has it
 	@tests/parity/run.sh $(RELEASE)/bin

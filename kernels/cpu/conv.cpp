@@ -58,8 +58,10 @@ void conv2d_forward(Context& context, const View& x, const View& w, const View* 
                                    .bias = bias != nullptr ? bias->as<float>() : nullptr,
                                    .relu = desc.activation == Activation::relu});
   }
-  if (takes_onednn(x, w, y) && (bias == nullptr || bias->is_contiguous())) {
-    return conv2d_forward_onednn(context, x, w, bias, y, desc);
+  if constexpr (with_onednn) {
+    if (takes_onednn(x, w, y) && (bias == nullptr || bias->is_contiguous())) {
+      return conv2d_forward_onednn(context, x, w, bias, y, desc);
+    }
   }
   conv2d_forward_plain(x, w, bias, y, desc);
 }
@@ -89,7 +91,9 @@ void conv2d_backward_data(Context& context, const View& dy, const View& w, const
                                    .input_stride = w.shape[1] * 9,
                                    .rotated = true});
   }
-  if (takes_onednn(dx, w, dy)) return conv2d_backward_data_onednn(context, dy, w, dx, desc);
+  if constexpr (with_onednn) {
+    if (takes_onednn(dx, w, dy)) return conv2d_backward_data_onednn(context, dy, w, dx, desc);
+  }
   conv2d_backward_data_plain(dy, w, dx, desc);
 }
 
@@ -100,7 +104,9 @@ void conv2d_backward_weights(Context& context, const View& dy, const View& x, co
     conv2d_backward_weights(context, dy32.view(), x32.view(), dw32.view(), desc);
     return copy(context, dw32.view(), dw);
   }
-  if (takes_onednn(x, dw, dy)) return conv2d_backward_weights_onednn(context, dy, x, dw, desc);
+  if constexpr (with_onednn) {
+    if (takes_onednn(x, dw, dy)) return conv2d_backward_weights_onednn(context, dy, x, dw, desc);
+  }
   conv2d_backward_weights_plain(dy, x, dw, desc);
 }
 

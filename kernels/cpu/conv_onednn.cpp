@@ -1,12 +1,11 @@
-#include "kernels/cpu/conv_onednn.h"
-
-#include "kernels/cpu/kernels.h"
-#include "kernels/cpu/parallel.h"
-
 #ifdef GESTALT_WITH_ONEDNN
+
+#include "kernels/cpu/conv_onednn.h"
 
 #include <dnnl.hpp>
 
+#include "kernels/cpu/kernels.h"
+#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/plan_cache.h"
 #include "kernels/cpu/single_thread.h"
 
@@ -282,22 +281,6 @@ void conv2d_backward_weights_onednn(Context& context, const View& dy, const View
     }
   });
 }
-
-}  // namespace gestalt::cpu
-
-#else
-
-namespace gestalt::cpu {
-
-bool takes_onednn(const View&, const View&, const View&) {
-  return false;
-}
-void conv2d_forward_onednn(Context&, const View&, const View&, const View*, const View&,
-                           const Conv2dDesc&) {}
-void conv2d_backward_data_onednn(Context&, const View&, const View&, const View&,
-                                 const Conv2dDesc&) {}
-void conv2d_backward_weights_onednn(Context&, const View&, const View&, const View&,
-                                    const Conv2dDesc&) {}
 
 }  // namespace gestalt::cpu
 

@@ -9,7 +9,14 @@
 
 namespace gestalt::cpu {
 
-// Whether this build has oneDNN and it takes such views.
+// Where it is false, the functions below do not exist.
+#ifdef GESTALT_WITH_ONEDNN
+inline constexpr bool with_onednn = true;
+#else
+inline constexpr bool with_onednn = false;
+#endif
+
+// Dense f32 views with elements.
 bool takes_onednn(const View& x, const View& w, const View& y);
 
 void conv2d_forward_onednn(Context& context, const View& x, const View& w, const View* bias,
