@@ -28,6 +28,7 @@ class Module {
   // Sees each output; what it returns, if defined, replaces it.
   using ForwardHook = std::function<Tensor(const Tensor& output)>;
   void register_forward_hook(ForwardHook hook);
+  bool has_forward_hooks() const { return !hooks_.empty(); }
 
   // Depth first, own before children, with dotted names. The pointers are to the module's own
   // handles.

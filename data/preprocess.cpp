@@ -1,0 +1,56 @@
+#include "data/preprocess.h"
+
+#include <algorithm>
+
+#include "kernels/error.h"
+
+namespace gestalt::data {
+namespace {
+
+constexpr float mean_bgr[3] = {0.40760392f, 0.45795686f, 0.48501961f};
+
+}  // namespace
+
+Tensor to_texture_input(const Image& image) {
+  GESTALT_CHECK(image.channels == 3, "[to_texture_input] expected 3 channels, got {}",
+                image.channels);
+  const int64_t pixels = static_cast<int64_t>(image.height) * image.width;
+  std::vector<float> values(3 * pixels);
+  for (int c = 0; c < 3; ++c) {
+    for (int64_t i = 0; i < pixels; ++i) {
+      const float unit = static_cast<float>(image.pixels[3 * i + 2 - c]) / 255.0f;
+      values[c * pixels + i] = (unit - mean_bgr[c]) * 255.0f;
+    }
+  }
+  return Tensor::from_vector(values, {1, 3, image.height, image.width}, {.device = Device{}});
+}
+
+std::vector<float> from_texture_input(const Tensor& input) {
+  GESTALT_CHECK(input.rank() == 4 && input.size(0) == 1 && input.size(1) == 3,
+                "[from_texture_input] expected [1,3,H,W], got {}", input);
+  const std::vector<float> values = input.to_vector<float>();
+  const size_t pixels = values.size() / 3;
+  std::vector<float> planes(values.size());
+  for (int c = 0; c < 3; ++c) {
+    for (size_t i = 0; i < pixels; ++i) {
+      planes[(2 - c) * pixels + i] = values[c * pixels + i] / 255.0f + mean_bgr[c];
+    }
+  }
+  return planes;
+}
+
+Image planes_to_image(const std::vector<float>& planes, int height, int width) {
+  Image image(height, width);
+  const size_t pixels = static_cast<size_t>(height) * width;
+  GESTALT_CHECK(planes.size() == 3 * pixels, "[planes_to_image] {} values for {} x {}",
+                planes.size(), height, width);
+  for (int c = 0; c < 3; ++c) {
+    for (size_t i = 0; i < pixels; ++i) {
+      const float value = std::clamp(planes[c * pixels + i], 0.0f, 1.0f) * 255.0f;
+      image.pixels[3 * i + c] = static_cast<uint8_t>(value);
+    }
+  }
+  return image;
+}
+
+}  // namespace gestalt::data

@@ -1,0 +1,23 @@
+#pragma once
+
+// Between 8-bit images and the input space of the texture-synthesis VGG (Gatys et al. 2015):
+// channels B, G, R; x/255 minus the mean (0.40760392, 0.45795686, 0.48501961), times 255.
+
+#include <vector>
+
+#include "data/image.h"
+#include "tensor/tensor.h"
+
+namespace gestalt::data {
+
+// [1,3,H,W] f32 on the CPU.
+Tensor to_texture_input(const Image& image);
+
+// The inverse: three planes R, G, B of H*W values, 1 being white, not clamped. `input`: [1,3,H,W].
+std::vector<float> from_texture_input(const Tensor& input);
+
+// Planes as above to an image: clamped to [0, 1], times 255, truncated, as torchvision's
+// ToPILImage.
+Image planes_to_image(const std::vector<float>& planes, int height, int width);
+
+}  // namespace gestalt::data

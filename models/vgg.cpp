@@ -1,0 +1,124 @@
+#include "models/vgg.h"
+
+#include <array>
+#include <cmath>
+#include <map>
+
+#include "kernels/error.h"
+#include "nn/layers.h"
+#include "nn/pool.h"
+#include "nn/resize.h"
+#include "tensor/autograd.h"
+#include "tensor/ops/arithmetic.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/shape.h"
+#include "tensor/ops/unary.h"
+
+namespace gestalt::models {
+namespace {
+
+constexpr std::array<int64_t, 5> block_channels = {64, 128, 256, 512, 512};
+
+// Convolutions in each of the five blocks.
+const std::array<int, 5>& block_sizes(int depth) {
+  static const std::map<int, std::array<int, 5>> sizes = {
+      {11, {1, 1, 2, 2, 2}}, {13, {2, 2, 2, 2, 2}}, {16, {2, 2, 3, 3, 3}}, {19, {2, 2, 4, 4, 4}}};
+  const auto found = sizes.find(depth);
+  GESTALT_CHECK(found != sizes.end(), "no VGG-{}: depths are 11, 13, 16, 19", depth);
+  return found->second;
+}
+
+std::shared_ptr<nn::Conv2d> conv3x3(int64_t in, int64_t out, Generator& generator) {
+  return std::make_shared<nn::Conv2d>(
+      nn::Conv2dOptions{.in_channels = in, .out_channels = out, .desc = {.padding = {1, 1}}},
+      generator);
+}
+
+std::shared_ptr<nn::Module> make_pool(Pooling pooling) {
+  if (pooling == Pooling::max) return std::make_shared<nn::MaxPool2d>(Pool2dDesc{});
+  return std::make_shared<nn::AvgPool2d>(Pool2dDesc{});
+}
+
+// Images in the network's input space: a sum of octaves of smooth noise, each with the same power,
+// which is the 1/f amplitude spectrum of photographs; deviation about 60 grey levels.
+Tensor calibration_images(Generator& generator) {
+  constexpr int64_t images = 4, size = 96;
+  Tensor sum = Tensor::zeros({images, 3, size, size});
+  for (int64_t cells = 3; cells <= size; cells *= 2) {
+    const Tensor coarse = generator.normal({images, 3, cells, cells}, 0, 1);
+    const Tensor fine = nn::resize_bilinear(coarse, {size, size});
+    sum = sum + fine;
+  }
+  return sum * (60.0 / std::sqrt(6.0));
+}
+
+}  // namespace
+
+std::shared_ptr<nn::Sequential> make_texture_vgg19(Pooling pooling, Generator& generator) {
+  auto network = std::make_shared<nn::Sequential>();
+  int64_t in = 3;
+  for (size_t block = 0; block < block_channels.size(); ++block) {
+    const std::string prefix = std::to_string(block + 1);
+    for (int i = 1; i <= block_sizes(19)[block]; ++i) {
+      const std::string suffix = prefix + "_" + std::to_string(i);
+      network->add("conv" + suffix, conv3x3(in, block_channels[block], generator));
+      network->add("relu" + suffix, std::make_shared<nn::ReLU>());
+      in = block_channels[block];
+    }
+    network->add("pool" + prefix, make_pool(pooling));
+  }
+  return network;
+}
+
+void init_well_scaled(nn::Sequential& network, Generator& generator) {
+  const NoGradGuard no_grad;
+  Tensor x = calibration_images(generator);
+  for (const nn::Module::Child& child : network.children()) {
+    if (auto* conv = dynamic_cast<nn::Conv2d*>(child.module.get())) {
+      Tensor& weight = conv->weight();
+      const int64_t fan_in = weight.numel() / weight.size(0);
+      Tensor filters =
+          generator.normal(weight.shape(), 0, std::sqrt(2.0 / static_cast<double>(fan_in)));
+      // A filter with a mean answers the picture's brightness more than its structure.
+      filters = filters - mean(filters, {1, 2, 3}, true);
+      conv->bias().fill_(0);
+      weight.copy_(filters);
+      const Tensor activation = mean(conv->forward(x, Activation::relu), {0, 2, 3}, false);
+      const Tensor floor =
+          mean(activation, {0}, true) * 1e-3;  // a filter that never fires stays small
+      weight.copy_(filters / reshape(activation + floor, {weight.size(0), 1, 1, 1}));
+    }
+    x = child.module->forward(x);
+  }
+}
+
+Vgg::Vgg(int depth, int64_t classes, Generator& generator) {
+  features_ = register_module("features", std::make_shared<nn::Sequential>());
+  int index = 0;
+  const auto add = [&](nn::Sequential& to, std::shared_ptr<nn::Module> module) {
+    to.add(std::to_string(index++), std::move(module));
+  };
+  int64_t in = 3;
+  for (size_t block = 0; block < block_channels.size(); ++block) {
+    for (int i = 0; i < block_sizes(depth)[block]; ++i) {
+      add(*features_, conv3x3(in, block_channels[block], generator));
+      add(*features_, std::make_shared<nn::ReLU>());
+      in = block_channels[block];
+    }
+    add(*features_, make_pool(Pooling::max));
+  }
+  classifier_ = register_module("classifier", std::make_shared<nn::Sequential>());
+  // Dropout stands at 2 and 5 in torchvision's numbering; in evaluation it does nothing.
+  classifier_->add("0", std::make_shared<nn::Linear>(512 * 7 * 7, 4096, generator));
+  classifier_->add("1", std::make_shared<nn::ReLU>());
+  classifier_->add("3", std::make_shared<nn::Linear>(4096, 4096, generator));
+  classifier_->add("4", std::make_shared<nn::ReLU>());
+  classifier_->add("6", std::make_shared<nn::Linear>(4096, classes, generator));
+}
+
+Tensor Vgg::forward(const Tensor& x) {
+  const Tensor pooled = nn::adaptive_avg_pool2d((*features_)(x), {7, 7});
+  return (*classifier_)(flatten(pooled, 1));
+}
+
+}  // namespace gestalt::models

@@ -1,0 +1,81 @@
+#pragma once
+
+// Modules over the functional ops, with PyTorch's parameter names, shapes and default
+// initialization.
+
+#include "kernels/descriptors.h"
+#include "nn/module.h"
+#include "tensor/random.h"
+
+namespace gestalt::nn {
+
+// weight [out, in/groups, kh, kw], bias [out]; drawn as PyTorch's default, U(+-1/sqrt(fan_in)).
+struct Conv2dOptions {
+  int64_t in_channels = 0, out_channels = 0;
+  Pair kernel{3, 3};
+  Conv2dDesc desc;
+  bool bias = true;
+};
+
+class Conv2d : public Module {
+ public:
+  Conv2d(const Conv2dOptions& options, Generator& generator);
+  Tensor forward(const Tensor& x) override { return forward(x, options_.desc.activation); }
+  Tensor forward(const Tensor& x, Activation activation);
+  Tensor& weight() { return weight_; }
+  Tensor& bias() { return bias_; }  // undefined without bias
+
+ private:
+  Conv2dOptions options_;
+  Tensor weight_, bias_;
+};
+
+// y = x weight^T + bias; weight [out, in], bias [out].
+class Linear : public Module {
+ public:
+  Linear(int64_t in_features, int64_t out_features, Generator& generator);
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Tensor weight_, bias_;
+};
+
+class ReLU : public Module {
+ public:
+  Tensor forward(const Tensor& x) override;
+};
+
+class MaxPool2d : public Module {
+ public:
+  explicit MaxPool2d(const Pool2dDesc& desc) : desc_(desc) {}
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Pool2dDesc desc_;
+};
+
+class AvgPool2d : public Module {
+ public:
+  explicit AvgPool2d(const Pool2dDesc& desc) : desc_(desc) {}
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Pool2dDesc desc_;
+};
+
+class AdaptiveAvgPool2d : public Module {
+ public:
+  explicit AdaptiveAvgPool2d(const Pair& output) : output_(output) {}
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Pair output_;
+};
+
+// [N, ...] to [N, rest].
+class Flatten : public Module {
+ public:
+  Tensor forward(const Tensor& x) override;
+};
+
+}  // namespace gestalt::nn

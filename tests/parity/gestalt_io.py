@@ -1,0 +1,31 @@
+"""Reads the tools' safetensors files with nothing but NumPy, and runs the tools."""
+
+import json
+import os
+import struct
+import subprocess
+
+import numpy
+
+DTYPES = {"F32": "<f4", "F64": "<f8", "I64": "<i8", "U8": "u1"}
+
+
+def read_safetensors(path):
+    with open(path, "rb") as file:
+        (size,) = struct.unpack("<Q", file.read(8))
+        header = json.loads(file.read(size))
+        data = file.read()
+    header.pop("__metadata__", None)
+    arrays = {}
+    for name, entry in header.items():
+        begin, end = entry["data_offsets"]
+        array = numpy.frombuffer(data[begin:end], DTYPES[entry["dtype"]])
+        arrays[name] = array.reshape(entry["shape"]).copy()
+    return arrays
+
+
+def run_tool(name, *arguments):
+    """The tool of the release build, or of the folder that GESTALT_BIN names."""
+    here = os.path.dirname(os.path.abspath(__file__))
+    folder = os.environ.get("GESTALT_BIN", os.path.join(here, "../../build/release/bin"))
+    subprocess.run([os.path.join(folder, name), *map(str, arguments)], check=True)

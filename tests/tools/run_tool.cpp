@@ -1,0 +1,79 @@
+#include "tests/tools/run_tool.h"
+
+#include <atomic>
+#include <chrono>
+#include <fstream>
+#include <poll.h>
+#include <signal.h>
+#include <sstream>
+#include <sys/wait.h>
+#include <unistd.h>
+
+namespace gestalt::tests {
+
+namespace fs = std::filesystem;
+
+ToolResult run_tool(const std::string& name, const std::vector<std::string>& arguments,
+                    double interrupt_after) {
+  const std::string program = std::string(GESTALT_BINARY_DIR) + "/bin/" + name;
+  std::vector<char*> argv{const_cast<char*>(program.c_str())};
+  for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
+  argv.push_back(nullptr);
+
+  int ends[2];
+  ToolResult result;
+  if (pipe(ends) != 0) return result;
+  const pid_t child = fork();
+  if (child == 0) {
+    dup2(ends[1], STDOUT_FILENO);
+    dup2(ends[1], STDERR_FILENO);
+    close(ends[0]);
+    close(ends[1]);
+    execv(program.c_str(), argv.data());
+    _exit(127);
+  }
+  close(ends[1]);
+
+  using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  bool interrupt = interrupt_after > 0;
+  char buffer[4096];
+  while (true) {
+    pollfd waiting{ends[0], POLLIN, 0};
+    poll(&waiting, 1, 20);
+    if (interrupt && Clock::now() - start > std::chrono::duration<double>(interrupt_after)) {
+      kill(child, SIGINT);
+      interrupt = false;
+    }
+    if (waiting.revents == 0) continue;
+    const ssize_t bytes = read(ends[0], buffer, sizeof buffer);
+    if (bytes <= 0) break;
+    result.output.append(buffer, static_cast<size_t>(bytes));
+  }
+  close(ends[0]);
+  int status = 0;
+  waitpid(child, &status, 0);
+  result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return result;
+}
+
+TemporaryFolder::TemporaryFolder() {
+  static std::atomic<int> count = 0;
+  path_ = fs::temp_directory_path() /
+          ("gestalt_test_" + std::to_string(getpid()) + "_" + std::to_string(count++));
+  fs::create_directories(path_);
+}
+
+TemporaryFolder::~TemporaryFolder() {
+  std::error_code ignored;
+  fs::remove_all(path_, ignored);
+}
+
+std::string read_text(const fs::path& path) {
+  std::ifstream file(path, std::ios::binary);
+  std::ostringstream text;
+  text << file.rdbuf();
+  return text.str();
+}
+
+}  // namespace gestalt::tests

@@ -1,0 +1,56 @@
+#include "tools/common/output.h"
+
+#include <chrono>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernels/error.h"
+#include "tensor/io/atomic_file.h"
+#include "tools/common/tool.h"
+
+namespace gestalt::tools {
+
+namespace fs = std::filesystem;
+
+void prepare_output_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  GESTALT_CHECK(!error, "cannot make the output folder '{}': {}", folder.string(), error.message());
+  const fs::path probe = folder / ".write_test";
+  write_text(probe, "");
+  fs::remove(probe, error);
+}
+
+void write_text(const fs::path& path, const std::string& text) {
+  write_file_atomically(path, text.data(), text.size());
+}
+
+void write_config(const fs::path& folder, const std::string& tool, const nlohmann::json& settings) {
+  nlohmann::json config;
+  config["tool"] = tool;
+  config["version"] = version_text();
+  config["settings"] = settings;
+  write_text(folder / "config.json", config.dump(2) + "\n");
+}
+
+bool run_gnuplot(const fs::path& script_path, const std::string& script) {
+  write_text(script_path, script);
+  const pid_t child = fork();
+  if (child == 0) {
+    if (chdir(script_path.parent_path().c_str()) != 0) _exit(127);
+    execlp("gnuplot", "gnuplot", script_path.filename().c_str(), static_cast<char*>(nullptr));
+    _exit(127);
+  }
+  int status = 0;
+  if (child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status) &&
+      WEXITSTATUS(status) == 0) {
+    return true;
+  }
+  std::fprintf(stderr, "no plot: gnuplot is missing or failed; the script is %s\n",
+               script_path.c_str());
+  return false;
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,27 @@
+#pragma once
+
+// The output folder of a long job.
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+namespace gestalt::tools {
+
+// Makes the folder and writes to it once, so that a job fails before its work, not after. Throws
+// Error.
+void prepare_output_folder(const std::filesystem::path& folder);
+
+// Whole or not at all: written beside, synced, renamed.
+void write_text(const std::filesystem::path& path, const std::string& text);
+
+// `settings` with the versions added, as FOLDER/config.json.
+void write_config(const std::filesystem::path& folder, const std::string& tool,
+                  const nlohmann::json& settings);
+
+// Runs gnuplot on a script that stays beside its picture. False, with a line on stderr, where
+// gnuplot is missing or fails.
+bool run_gnuplot(const std::filesystem::path& script_path, const std::string& script);
+
+}  // namespace gestalt::tools

@@ -1,0 +1,82 @@
+#include "tools/common/tool.h"
+
+#include <csignal>
+#include <cstdio>
+
+#include "kernels/error.h"
+#include "kernels/runtime.h"
+#include "tensor/context.h"
+
+namespace gestalt::tools {
+namespace {
+
+volatile std::sig_atomic_t interrupt_flag = 0;
+
+void on_interrupt(int signal) {
+  interrupt_flag = 1;
+  std::signal(signal, SIG_DFL);
+}
+
+Device chosen_device(const std::string& name) {
+  if (name != "auto") return parse_device(name);
+  const Device cuda{DeviceType::cuda, 0};
+  return is_available(cuda) ? cuda : Device{};
+}
+
+}  // namespace
+
+Tool::Tool(std::string name, const std::string& description)
+    : name_(std::move(name)), app_(description, name_) {
+  app_.set_version_flag("--version", version_text());
+  app_.option_defaults()->always_capture_default();
+  app_.get_formatter()->column_width(36);
+  app_.add_option("--device", common_.device, "auto, cpu, cuda or cuda:N")->group("Common");
+  app_.add_option("--seed", common_.seed, "seed of every random number")->group("Common");
+  app_.add_option("--threads", common_.threads, "CPU threads; 0: all cores")->group("Common");
+  app_.add_flag("--quiet", common_.quiet, "print errors and results alone")->group("Common");
+}
+
+void Tool::apply_common() const {
+  GESTALT_CHECK(common_.threads >= 0, "--threads must be 0 or more, got {}", common_.threads);
+  if (common_.threads > 0) set_num_threads(common_.threads);
+  const Device device = chosen_device(common_.device);
+  context(device);  // throws now, not in the middle, where it can't be had
+  set_default_device(device);
+}
+
+int Tool::run(int argc, char** argv, const std::function<int()>& body) {
+  try {
+    app_.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app_.exit(error) == 0 ? exit_done : exit_usage;
+  }
+  try {
+    apply_common();
+    return body();
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", name_.c_str(), error.what());
+    return exit_failed;
+  }
+}
+
+void catch_interrupts() {
+  std::signal(SIGINT, on_interrupt);
+  std::signal(SIGTERM, on_interrupt);
+}
+
+bool interrupted() {
+  return interrupt_flag != 0;
+}
+
+std::string version_text() {
+  std::string text = "gestalt " GESTALT_VERSION ", backends:";
+  for (DeviceType type : {DeviceType::cpu, DeviceType::cuda}) {
+    const Runtime* backend = runtime(type);
+    if (backend == nullptr) continue;
+    text += std::string(" ") + backend->name;
+    if (backend->device_count() == 0) text += " (no device)";
+  }
+  return text;
+}
+
+}  // namespace gestalt::tools

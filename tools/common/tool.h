@@ -1,0 +1,51 @@
+#pragma once
+
+// What every tool shares: common flags, exit codes, interruption.
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <functional>
+#include <string>
+
+#include "kernels/types.h"
+
+namespace gestalt::tools {
+
+enum ExitCode { exit_done = 0, exit_failed = 1, exit_usage = 2, exit_interrupted = 130 };
+
+// --device, --seed, --threads, --quiet.
+struct CommonOptions {
+  std::string device = "auto";  // auto: CUDA where there is one
+  uint64_t seed = 0;
+  int threads = 0;  // of the CPU; 0: all cores
+  bool quiet = false;
+};
+
+class Tool {
+ public:
+  // `name` begins the error lines; `description` heads --help.
+  Tool(std::string name, const std::string& description);
+
+  CLI::App& app() { return app_; }
+  const CommonOptions& common() const { return common_; }
+
+  // Parses, sets the default device and the threads, and runs `body`, which returns the exit code.
+  // An Error becomes one line on stderr and exit code 1; bad usage, 2.
+  int run(int argc, char** argv, const std::function<int()>& body);
+
+ private:
+  void apply_common() const;
+
+  std::string name_;
+  CLI::App app_;
+  CommonOptions common_;
+};
+
+// After this, SIGINT and SIGTERM set a flag instead of ending the process; a second one ends it.
+void catch_interrupts();
+bool interrupted();
+
+// "gestalt 0.1.0" and what was built in; goes into config.json.
+std::string version_text();
+
+}  // namespace gestalt::tools

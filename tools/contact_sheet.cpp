@@ -1,0 +1,59 @@
+// Pictures in rows and columns with captions, as one PNG (docs/contact_sheet.md).
+
+#include "data/contact_sheet.h"
+
+#include <string>
+#include <vector>
+
+#include "data/encode.h"
+#include "kernels/error.h"
+#include "tools/common/tool.h"
+
+namespace gestalt::tools {
+namespace {
+
+struct Settings {
+  std::string output, title;
+  std::vector<std::string> columns, rows, images;
+};
+
+int draw(const Settings& settings) {
+  const size_t columns = settings.columns.size();
+  GESTALT_CHECK(settings.images.size() == columns * settings.rows.size(),
+                "{} columns and {} rows need {} images, got {}", columns, settings.rows.size(),
+                columns * settings.rows.size(), settings.images.size());
+  data::ContactSheet sheet;
+  sheet.title = settings.title;
+  sheet.columns = settings.columns;
+  sheet.rows = settings.rows;
+  for (size_t row = 0; row < settings.rows.size(); ++row) {
+    std::vector<data::Image>& cells = sheet.cells.emplace_back();
+    for (size_t i = 0; i < columns; ++i) {
+      cells.push_back(data::decode_image(settings.images[row * columns + i]));
+    }
+  }
+  data::save_image(settings.output, data::draw_contact_sheet(sheet));
+  return exit_done;
+}
+
+}  // namespace
+}  // namespace gestalt::tools
+
+int main(int argc, char** argv) {
+  using namespace gestalt::tools;
+  Tool tool("contact_sheet", "Draws pictures in rows and columns with captions.");
+  Settings settings;
+  CLI::App& app = tool.app();
+  app.add_option("-o,--output", settings.output, "the sheet, .png or .jpg")->required();
+  app.add_option("--title", settings.title, "over everything");
+  app.add_option("--columns", settings.columns, "caption of each column")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->required();
+  app.add_option("--rows", settings.rows, "caption of each row")
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->required();
+  app.add_option("images", settings.images, "row by row")->required();
+  return tool.run(argc, argv, [&] { return draw(settings); });
+}

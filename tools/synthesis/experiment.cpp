@@ -1,0 +1,180 @@
+#include "tools/synthesis/experiment.h"
+
+#include <chrono>
+#include <fstream>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+#include <spdlog/spdlog.h>
+#include <utility>
+
+#include "data/encode.h"
+#include "kernels/error.h"
+#include "tensor/ops/shape.h"
+#include "tools/common/output.h"
+#include "tools/common/progress.h"
+#include "tools/synthesis/batch.h"
+#include "tools/synthesis/initial.h"
+#include "tools/synthesis/network.h"
+#include "tools/synthesis/report.h"
+
+namespace gestalt::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+using Logger = std::shared_ptr<spdlog::logger>;
+
+// More lost work than this would annoy.
+constexpr std::chrono::seconds checkpoint_interval{10};
+
+Logger make_logger(const fs::path& folder, const CommonOptions& common, bool append) {
+  const std::string path = (folder / "log.txt").string();
+  auto file = std::make_shared<spdlog::sinks::basic_file_sink_st>(path, !append);
+  file->set_pattern("%Y-%m-%d %H:%M:%S %v");
+  auto console = std::make_shared<spdlog::sinks::stdout_sink_st>();
+  console->set_pattern("%v");
+  if (common.quiet) console->set_level(spdlog::level::off);
+  auto logger = std::make_shared<spdlog::logger>("log", spdlog::sinks_init_list{file, console});
+  logger->flush_on(spdlog::level::info);
+  return logger;
+}
+
+class Experiment {
+ public:
+  Experiment(const std::string& tool, const SynthesisSettings& settings,
+             const CommonOptions& common)
+      : tool_(tool), settings_(settings), common_(common), started_(Clock::now()) {}
+
+  int run() {
+    check_settings(settings_);
+    prepare_output_folder(settings_.output);
+    jobs_ = make_jobs(settings_, common_.seed);
+    GESTALT_CHECK(settings_.save_tensors.empty() || jobs_.size() <= batch_size(),
+                  "--save_tensors holds one batch: {} pictures need --batch {}", jobs_.size(),
+                  jobs_.size());
+    if (settings_.resume) check_same_settings();
+    logger_ = make_logger(settings_.output, common_, settings_.resume);
+    write_config(settings_.output, tool_, to_json(settings_, common_));
+
+    std::string description;
+    context(default_device()).set_exact(settings_.exact);
+    network_ = make_network(settings_, description);
+    logger_->info("{}: {} pictures on {}, {}", tool_, jobs_.size(), to_string(default_device()),
+                  description);
+
+    progress_.emplace(tool_, settings_.steps * static_cast<int64_t>(jobs_.size()), common_.quiet);
+    for (size_t first = 0; first < jobs_.size() && !interrupted(); first += batch_size()) {
+      run_batch(first);
+    }
+    progress_->finish();
+    write_losses(settings_, jobs_);
+    if (interrupted()) {
+      logger_->info("interrupted and saved; the same command with --resume goes on");
+      return exit_interrupted;
+    }
+    if (settings_.sheet) write_sheet(tool_, settings_, jobs_);
+    fs::remove_all(fs::path(settings_.output) / "checkpoints");
+    logger_->info("{} pictures in {}", jobs_.size(), settings_.output);
+    return exit_done;
+  }
+
+ private:
+  size_t batch_size() const { return static_cast<size_t>(settings_.batch); }
+
+  void run_batch(size_t first) {
+    std::vector<Job*> jobs;
+    for (size_t i = first; i < std::min(first + batch_size(), jobs_.size()); ++i) {
+      jobs_[i].load_source();
+      jobs.push_back(&jobs_[i]);
+    }
+    Batch batch(jobs, network_, settings_);
+    const Tensor initial = initial_parameters(jobs, batch.bounded(), settings_);
+    for (size_t n = 0; n < jobs.size(); ++n) {
+      if (settings_.resume && jobs[n]->resume()) continue;
+      jobs[n]->start(narrow(initial, 0, static_cast<int64_t>(n), 1));
+    }
+
+    bool idle = false;
+    while (true) {
+      for (Job* job : batch.advance(interrupted(), idle)) step_done(batch, *job);
+      if (idle) break;
+      if (!std::exchange(evaluated_, true)) {
+        logger_->info("first evaluation {:.2f} s after the start",
+                      std::chrono::duration<double>(Clock::now() - started_).count());
+      }
+      show_progress(first);
+    }
+    for (Job* job : jobs) {
+      job->save_checkpoint();
+      if (job->is_finished()) save_picture(batch, *job, job->picture_path());
+    }
+    if (!settings_.save_tensors.empty() && !interrupted()) write_tensors(settings_, batch);
+  }
+
+  void step_done(const Batch& batch, Job& job) {
+    if (settings_.save_every > 0 && job.steps_done() % settings_.save_every == 0) {
+      const fs::path folder = fs::path(settings_.output) / "progress";
+      fs::create_directories(folder);
+      save_picture(batch, job,
+                   folder / fmt::format("{}_step_{:05}.jpg", job.name(), job.steps_done()));
+    }
+    Clock::time_point& last = saved_.try_emplace(&job, Clock::now()).first->second;
+    if (Clock::now() - last < checkpoint_interval) return;
+    job.save_checkpoint();
+    last = Clock::now();
+  }
+
+  void show_progress(size_t first) {
+    int64_t steps = settings_.steps * static_cast<int64_t>(first);
+    double loss = 0;
+    for (size_t i = first; i < jobs_.size(); ++i) {
+      steps += jobs_[i].steps_done();
+      if (!jobs_[i].losses().empty()) loss = jobs_[i].losses().back();
+    }
+    progress_->update(steps, fmt::format("loss {:.4g}", loss));
+  }
+
+  void save_picture(const Batch& batch, const Job& job, const fs::path& path) {
+    data::save_image(path, finish_picture(batch.image_of(job), job.source()));
+  }
+
+  void check_same_settings() const {
+    const fs::path path = fs::path(settings_.output) / "config.json";
+    std::ifstream file(path);
+    GESTALT_CHECK(file.is_open(), "--resume: no run to go on with in '{}'", settings_.output);
+    const nlohmann::json before = nlohmann::json::parse(file, nullptr, false);
+    GESTALT_CHECK(before.is_object() && before.contains("settings"), "'{}' is damaged",
+                  path.string());
+    const nlohmann::json now = to_json(settings_, common_);
+    for (const auto& [key, value] : now.items()) {
+      if (key == "threads") continue;  // changes no result
+      const nlohmann::json old = before["settings"].value(key, nlohmann::json());
+      GESTALT_CHECK(old == value, "--resume: --{} was {}, is now {}", key, old.dump(),
+                    value.dump());
+    }
+  }
+
+  std::string tool_;
+  const SynthesisSettings& settings_;
+  const CommonOptions& common_;
+  Clock::time_point started_;
+  Logger logger_;
+  std::vector<Job> jobs_;
+  std::shared_ptr<nn::Sequential> network_;
+  std::optional<Progress> progress_;
+  std::map<const Job*, Clock::time_point> saved_;
+  bool evaluated_ = false;
+};
+
+}  // namespace
+
+int run_synthesis(const std::string& tool, const SynthesisSettings& settings,
+                  const CommonOptions& common) {
+  catch_interrupts();
+  return Experiment(tool, settings, common).run();
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,96 @@
+#include "tools/synthesis/job.h"
+
+#include <cmath>
+
+#include "data/folder.h"
+#include "kernels/error.h"
+#include "tensor/io/checkpoint.h"
+
+namespace gestalt::tools {
+
+namespace fs = std::filesystem;
+
+Job::Job(fs::path image, uint64_t seed, const SynthesisSettings& settings)
+    : image_(std::move(image)), seed_(seed), settings_(settings) {
+  name_ = format("seed_{}_{}", seed, image_.stem().string());
+  picture_path_ = fs::path(settings.output) / (name_ + ".jpg");
+}
+
+void Job::load_source() {
+  source_ = tools::load_source(image_, settings_.image_size);
+}
+
+optim::LbfgsOptions Job::optimizer_options() const {
+  return {.learning_rate = settings_.learning_rate,
+          .max_iterations = settings_.iterations,
+          .tolerance_gradient = 0,
+          .tolerance_change = 0,
+          .history_size = 100,
+          .line_search = optim::LineSearch::strong_wolfe};
+}
+
+void Job::start(const Tensor& initial) {
+  initial_ = initial.clone();
+  optimizer_ = std::make_unique<optim::LbfgsStepper>(initial_, optimizer_options());
+}
+
+void Job::tell(double loss, const Tensor& gradient) {
+  GESTALT_CHECK(std::isfinite(loss),
+                "{}: the loss became {} at evaluation {}; the last good state is kept", name_, loss,
+                losses_.size() + 1);
+  losses_.push_back(loss);
+  optimizer_->tell(loss, gradient);
+  if (is_between_steps()) ++steps_done_;
+}
+
+// ---- checkpoints ----
+
+fs::path Job::checkpoint_path() const {
+  return fs::path(settings_.output) / "checkpoints" / (name_ + ".safetensors");
+}
+
+void Job::save_checkpoint() const {
+  StateDict state;
+  state.push_back({"initial", initial_});
+  state.push_back({"losses", Tensor::from_vector(losses_, {static_cast<int64_t>(losses_.size())},
+                                                 {.device = Device{}})});
+  state.push_back(
+      {"steps", Tensor::from_vector<int64_t>({steps_done_}, {1}, {.device = Device{}})});
+  for (const NamedTensor& entry : optimizer_->state_dict()) {
+    state.push_back({"optimizer." + entry.name, entry.tensor});
+  }
+  fs::create_directories(checkpoint_path().parent_path());
+  write_safetensors(checkpoint_path().string(), state);
+}
+
+bool Job::resume() {
+  const std::string path = checkpoint_path().string();
+  if (!fs::exists(path)) return false;
+  constexpr std::string_view prefix = "optimizer.";
+  StateDict optimizer;
+  for (const NamedTensor& entry : read_checkpoint(path).tensors) {
+    if (entry.name == "initial") initial_ = entry.tensor.to(default_device());
+    if (entry.name == "losses") losses_ = entry.tensor.to_vector<double>();
+    if (entry.name == "steps") steps_done_ = static_cast<int64_t>(entry.tensor.item());
+    if (entry.name.starts_with(prefix)) {
+      optimizer.push_back({entry.name.substr(prefix.size()), entry.tensor});
+    }
+  }
+  GESTALT_CHECK(initial_.defined() && !optimizer.empty(), "'{}' is no checkpoint of this tool",
+                path);
+  start(initial_);
+  optimizer_->load_state_dict(optimizer);
+  return true;
+}
+
+std::vector<Job> make_jobs(const SynthesisSettings& settings, uint64_t first_seed) {
+  std::vector<Job> jobs;
+  for (const fs::path& image : data::list_images(settings.input)) {
+    for (int64_t i = 0; i < settings.textures_per_image; ++i) {
+      jobs.emplace_back(image, first_seed + static_cast<uint64_t>(i), settings);
+    }
+  }
+  return jobs;
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,66 @@
+#pragma once
+
+// One picture to make: an input image and a seed, its optimizer and what was seen so far.
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "optim/lbfgs.h"
+#include "tensor/tensor.h"
+#include "tools/synthesis/options.h"
+#include "tools/synthesis/picture.h"
+
+namespace gestalt::tools {
+
+class Job {
+ public:
+  // `name` is seed_{seed}_{image name}. Nothing is loaded yet.
+  Job(std::filesystem::path image, uint64_t seed, const SynthesisSettings& settings);
+
+  const std::string& name() const { return name_; }
+  uint64_t seed() const { return seed_; }
+  const std::filesystem::path& picture_path() const { return picture_path_; }
+
+  void load_source();
+  const SourceImage& source() const { return source_; }
+
+  void start(const Tensor& initial);  // u [1,3,S,S]
+  // Takes up where the checkpoint left off; false where there is none. Throws Error for a damaged
+  // one.
+  bool resume();
+  void save_checkpoint() const;
+
+  bool is_finished() const { return steps_done_ >= settings_.steps; }
+  bool is_between_steps() const { return !optimizer_->needs_evaluation(); }
+  void begin_step() { optimizer_->begin_step(); }
+  // Where the optimizer wants the loss; between steps, where it stands. u [1,3,S,S].
+  const Tensor& point() const { return optimizer_->point(); }
+  // The answer. Throws Error for a loss that is not finite; the last checkpoint stays.
+  void tell(double loss, const Tensor& gradient);
+
+  int64_t steps_done() const { return steps_done_; }
+  const std::vector<double>& losses() const { return losses_; }  // one an evaluation
+  const Tensor& initial() const { return initial_; }
+
+ private:
+  optim::LbfgsOptions optimizer_options() const;
+  std::filesystem::path checkpoint_path() const;
+
+  std::filesystem::path image_;
+  uint64_t seed_;
+  const SynthesisSettings& settings_;
+  std::string name_;
+  std::filesystem::path picture_path_;
+  SourceImage source_;
+  Tensor initial_;
+  std::unique_ptr<optim::LbfgsStepper> optimizer_;
+  int64_t steps_done_ = 0;
+  std::vector<double> losses_;
+};
+
+// The jobs of a run, in order: every image with every seed. `settings` must outlive them.
+std::vector<Job> make_jobs(const SynthesisSettings& settings, uint64_t first_seed);
+
+}  // namespace gestalt::tools

@@ -1,0 +1,16 @@
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "nn/sequential.h"
+#include "tools/synthesis/options.h"
+
+namespace gestalt::tools {
+
+// The VGG-19 of `settings` on the default device: weights from the file, or well-scaled random
+// ones. `description` gets one line for the log.
+std::shared_ptr<nn::Sequential> make_network(const SynthesisSettings& settings,
+                                             std::string& description);
+
+}  // namespace gestalt::tools

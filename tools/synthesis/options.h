@@ -1,0 +1,50 @@
+#pragma once
+
+// The settings that synthesize_texture and visualize_topk share; flags and defaults as published.
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "models/synthesis.h"
+#include "tools/common/tool.h"
+
+namespace gestalt::tools {
+
+struct SynthesisSettings {
+  std::string input;
+  std::string output = "output";
+  std::string weights;  // empty: the untrained, well-scaled network
+  int64_t steps = 100;
+  int64_t iterations = 20;
+  double learning_rate = 1.0;
+  int64_t textures_per_image = 1;
+  double topk = 0.05;
+  bool reverse_topk = false;
+  int64_t image_size = 256;
+  std::vector<std::string> layers = {"relu1_1", "pool1", "pool2", "pool3", "pool4"};
+  std::vector<double> layer_weights;
+  std::string pooling = "avg";
+  int64_t batch = 1;
+  std::string init_image;
+  std::string save_tensors;
+  int64_t save_every = 0;
+  bool sheet = false;
+  std::string dtype = "f32";
+  bool exact = false;
+  bool resume = false;
+  models::SynthesisObjective objective = models::SynthesisObjective::texture;
+};
+
+// Adds the flags to the tool's command line. `settings` holds the defaults and must outlive the
+// tool.
+void add_synthesis_flags(Tool& tool, SynthesisSettings& settings);
+
+// What CLI11 can't see: values that are out of range or don't go together. Throws Error.
+void check_settings(const SynthesisSettings& settings);
+
+// Everything that changes the result; a resumed run must have the same.
+nlohmann::json to_json(const SynthesisSettings& settings, const CommonOptions& common);
+
+}  // namespace gestalt::tools

@@ -1,0 +1,25 @@
+#pragma once
+
+// From optimized tensors to pictures: the published post-processing.
+
+#include <filesystem>
+
+#include "data/image.h"
+#include "tensor/tensor.h"
+
+namespace gestalt::tools {
+
+// An input image of a job, as decoded and as the network sees it.
+struct SourceImage {
+  data::Image original;  // [source height, source width]
+  Tensor target;         // [1,3,S,S] f32, CPU, the network's input space
+};
+
+// Decoded, resized to size x size by Lanczos, brought to the network's input space.
+SourceImage load_source(const std::filesystem::path& path, int64_t size);
+
+// The result's histogram matched to the target's (per channel, 100 bins), then resized by Lanczos
+// to the size of the source. `result`: [1,3,S,S], the network's input space.
+data::Image finish_picture(const Tensor& result, const SourceImage& source);
+
+}  // namespace gestalt::tools

@@ -1,0 +1,97 @@
+#include "tools/synthesis/report.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "data/contact_sheet.h"
+#include "data/encode.h"
+#include "kernels/error.h"
+#include "tensor/io/safetensors.h"
+#include "tensor/ops/shape.h"
+#include "tools/common/output.h"
+
+namespace gestalt::tools {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* plot_script = R"(# Losses over evaluations; edit and run `gnuplot losses.gp`.
+set terminal pngcairo size 900,540 font "sans,11"
+set output "losses.png"
+set datafile separator ","
+set logscale y
+set format y "10^{%L}"
+set xlabel "evaluation"
+set ylabel "loss"
+set grid linecolor rgb "#dddddd"
+set key outside right noenhanced
+)";
+
+// More curves than this in one legend can't be told apart.
+constexpr size_t most_curves = 12;
+
+}  // namespace
+
+void write_losses(const SynthesisSettings& settings, const std::vector<Job>& jobs) {
+  const fs::path folder = settings.output;
+  std::string csv = "picture,evaluation,loss\n";
+  std::string plots;
+  size_t curves = 0;
+  for (const Job& job : jobs) {
+    for (size_t i = 0; i < job.losses().size(); ++i) {
+      char loss[32];
+      std::snprintf(loss, sizeof loss, "%.9g", job.losses()[i]);
+      csv += format("{},{},{}\n", job.name(), i + 1, loss);
+    }
+    if (job.losses().empty() || ++curves > most_curves) continue;
+    plots += format("{}\"< grep '^{},' losses.csv\" using 2:3 with lines linewidth 2 title \"{}\"",
+                    plots.empty() ? "plot " : ", \\\n     ", job.name(), job.name());
+  }
+  write_text(folder / "losses.csv", csv);
+  if (!plots.empty()) run_gnuplot(folder / "losses.gp", plot_script + plots + "\n");
+}
+
+void write_sheet(const std::string& title, const SynthesisSettings& settings,
+                 const std::vector<Job>& jobs) {
+  data::ContactSheet sheet;
+  sheet.title = format("{}, {} {}% of the activations", title,
+                       settings.reverse_topk ? "without the top" : "top", settings.topk * 100);
+  sheet.columns = {"original", "result"};
+  for (const Job& job : jobs) {
+    sheet.rows.push_back(job.name());
+    sheet.cells.push_back({job.source().original, data::decode_image(job.picture_path())});
+  }
+  data::save_image(fs::path(settings.output) / "sheet.png", data::draw_contact_sheet(sheet));
+}
+
+void write_tensors(const SynthesisSettings& settings, const Batch& batch) {
+  std::vector<Tensor> initial, result;
+  size_t longest = 0;
+  for (const Job* job : batch.jobs()) {
+    initial.push_back(job->initial());
+    result.push_back(batch.image_of(*job));
+    longest = std::max(longest, job->losses().size());
+  }
+  std::vector<double> losses;
+  for (const Job* job : batch.jobs()) {
+    losses.insert(losses.end(), job->losses().begin(), job->losses().end());
+    losses.resize(losses.size() + longest - job->losses().size(),
+                  std::numeric_limits<double>::quiet_NaN());
+  }
+  const auto jobs = static_cast<int64_t>(batch.jobs().size());
+  const auto evaluations = static_cast<int64_t>(longest);
+  const Shape shape = jobs == 1 ? Shape{evaluations} : Shape{jobs, evaluations};
+
+  StateDict tensors;
+  tensors.push_back({"initial", batch.bounded().to_images(cat(initial, 0))});
+  tensors.push_back({"result", cat(result, 0)});
+  tensors.push_back({"losses", Tensor::from_vector(losses, shape, {.device = Device{}})});
+  for (size_t i = 0; i < settings.layers.size(); ++i) {
+    tensors.push_back({"target/" + settings.layers[i], batch.loss().targets()[i]});
+  }
+  write_safetensors(settings.save_tensors, tensors);
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,24 @@
+#pragma once
+
+// What a run leaves beside its pictures.
+
+#include <string>
+#include <vector>
+
+#include "tools/synthesis/batch.h"
+#include "tools/synthesis/job.h"
+
+namespace gestalt::tools {
+
+// losses.csv: job, evaluation, loss; and losses.png with its gnuplot script.
+void write_losses(const SynthesisSettings& settings, const std::vector<Job>& jobs);
+
+// sheet.png: one row a job, the original beside the result.
+void write_sheet(const std::string& title, const SynthesisSettings& settings,
+                 const std::vector<Job>& jobs);
+
+// settings.save_tensors: initial and result [N,3,S,S] in the network's input space, losses [N,
+// evaluations] ([evaluations] for one job; NaN past the end of a shorter one), target/<layer>.
+void write_tensors(const SynthesisSettings& settings, const Batch& batch);
+
+}  // namespace gestalt::tools
