@@ -48,7 +48,7 @@ Tensor SynthesisLoss::represent(const Tensor& tap, bool is_target) const {
   if (is_texture || is_target) {
     sparse = nn::topk(tap, options_.fraction, options_.mode);
   }
-  const Tensor wide = sparse.to(DType::f32);
+  const Tensor wide = sparse.dtype() == DType::f64 ? sparse : sparse.to(DType::f32);
   return is_texture ? nn::gram_matrices(wide) : wide;
 }
 

@@ -23,20 +23,20 @@ struct SynthesisOptions {
   std::vector<double> tap_weights;  // one a tap; empty: all 1
   double fraction = 0.05;           // kept by Top-K, in (0, 1]
   TopKMode mode = TopKMode::keep;
-  DType dtype = DType::f32;  // inside the network; losses are f32 always
+  DType dtype = DType::f32;  // inside the network; losses are f32, or f64 where this is f64
 };
 
 class SynthesisLoss {
  public:
-  // targets: [N,3,H,W] f32 in the network's input space. The network's weights get no gradients.
+  // targets: [N,3,H,W] f32 (f64 where the dtype is f64) in the network's input space. The network's weights get no gradients.
   SynthesisLoss(std::shared_ptr<nn::Sequential> network, const SynthesisOptions& options,
                 const Tensor& targets);
 
-  // Losses [N] f32 of images [N,3,H,W]: sum over taps of weight * (1e9 / 4) * sum((a - target)^2),
+  // Losses [N] of images [N,3,H,W]: sum over taps of weight * (1e9 / 4) * sum((a - target)^2),
   // with a the Gram matrix A A^T / (C*H*W) of the tap, or the tap itself.
   Tensor operator()(const Tensor& images) const;
 
-  // One a tap: Gram matrices [N,C,C] or activations [N,C,H,W], f32.
+  // One a tap: Gram matrices [N,C,C] or activations [N,C,H,W].
   const std::vector<Tensor>& targets() const { return targets_; }
   const SynthesisOptions& options() const { return options_; }
 

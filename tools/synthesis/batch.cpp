@@ -8,10 +8,10 @@
 namespace gestalt::tools {
 namespace {
 
-Tensor stacked_targets(const std::vector<Job*>& jobs) {
+Tensor stacked_targets(const std::vector<Job*>& jobs, const SynthesisSettings& settings) {
   std::vector<Tensor> targets;
   for (const Job* job : jobs) targets.push_back(job->source().target);
-  return cat(targets, 0).to(default_device());
+  return cat(targets, 0).to(image_dtype(settings)).to(default_device());
 }
 
 models::SynthesisOptions loss_options(const SynthesisSettings& settings) {
@@ -28,8 +28,8 @@ models::SynthesisOptions loss_options(const SynthesisSettings& settings) {
 Batch::Batch(std::vector<Job*> jobs, std::shared_ptr<nn::Sequential> network,
              const SynthesisSettings& settings)
     : jobs_(std::move(jobs)),
-      bounded_(stacked_targets(jobs_)),
-      loss_(std::move(network), loss_options(settings), stacked_targets(jobs_)) {}
+      bounded_(stacked_targets(jobs_, settings)),
+      loss_(std::move(network), loss_options(settings), stacked_targets(jobs_, settings)) {}
 
 std::vector<Job*> Batch::advance(bool stopping, bool& idle) {
   std::vector<Job*> active;

@@ -36,7 +36,7 @@ Tensor initial_parameters(const std::vector<Job*>& jobs, const models::BoundedIm
       images.push_back(read_init_image(settings).to(default_device()));
     }
   }
-  return bounded.to_parameters(cat(images, 0));
+  return bounded.to_parameters(cat(images, 0).to(image_dtype(settings)));
 }
 
 }  // namespace gestalt::tools

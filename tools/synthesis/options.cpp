@@ -36,7 +36,8 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
                  "safetensors file for initial, result, losses and target/<layer>");
   app.add_option("--save_every", s.save_every, "save a picture every N steps; 0: only the last");
   app.add_flag("--sheet", s.sheet, "also write sheet.png, the originals beside the results");
-  app.add_option("--dtype", s.dtype, "inside the network")->check(CLI::IsMember({"f32", "bf16"}));
+  app.add_option("--dtype", s.dtype, "inside the network; f64 for the whole run, slow, CPU alone")
+      ->check(CLI::IsMember({"f32", "bf16", "f64"}));
   app.add_flag("--exact", s.exact, "no Winograd convolutions: slower, errors near f32 rounding");
   app.add_flag("--resume", s.resume, "go on with an interrupted run in the output folder");
 }
@@ -53,6 +54,10 @@ void check_settings(const SynthesisSettings& s) {
   GESTALT_CHECK(s.layer_weights.empty() || s.layer_weights.size() == s.layers.size(),
                 "--layer_weights has {} values for {} layers", s.layer_weights.size(),
                 s.layers.size());
+}
+
+DType image_dtype(const SynthesisSettings& s) {
+  return s.dtype == "f64" ? DType::f64 : DType::f32;
 }
 
 nlohmann::json to_json(const SynthesisSettings& s, const CommonOptions& common) {

@@ -44,6 +44,9 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& settings);
 // What CLI11 can't see: values that are out of range or don't go together. Throws Error.
 void check_settings(const SynthesisSettings& settings);
 
+// Of the images and the optimizer: f32, or f64 where the whole run is.
+DType image_dtype(const SynthesisSettings& settings);
+
 // Everything that changes the result; a resumed run must have the same.
 nlohmann::json to_json(const SynthesisSettings& settings, const CommonOptions& common);
 
