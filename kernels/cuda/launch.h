@@ -41,6 +41,8 @@ template <class... Parameters, class... Args>
 void launch(Context& context, const char* name, void (*kernel)(Parameters...),
             const LaunchConfig& config, Args&&... args) {
   if (config.grid.x == 0 || config.grid.y == 0 || config.grid.z == 0) return;
+  // A thread's current device need not be the one of the context that it uses now.
+  check(cudaSetDevice(context.device().index), name);
   if (config.shared_bytes > 48 * 1024) {
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                static_cast<int>(config.shared_bytes)),

@@ -164,9 +164,7 @@ __device__ inline TopKBin topk_find_bin(const TopKBlockMemory& shared, uint32_t 
     }
   }
   __syncthreads();
-  const TopKBin bin{shared.found[0], shared.found[1], shared.found[2], true};
-  __syncthreads();  // before anyone writes here again
-  return bin;
+  return {shared.found[0], shared.found[1], shared.found[2], true};
 }
 
 // Radix selection, 11 bits at a time from the top. element(i) gives the row's elements.

@@ -31,8 +31,8 @@ constexpr size_t cublas_workspace_bytes = size_t{32} << 20;  // what cuBLAS asks
 
 cudnnHandle_t cudnn_handle(Context& context) {
   CudnnHandle& state = context.state<CudnnHandle>();
+  check(cudaSetDevice(context.device().index), "cudnn_handle");
   if (state.handle == nullptr) {
-    check(cudaSetDevice(context.device().index), "cudnnCreate");
     check(cudnnCreate(&state.handle), "cudnnCreate");
     check(cudnnSetStream(state.handle, static_cast<cudaStream_t>(context.stream())),
           "cudnnSetStream");
@@ -42,8 +42,8 @@ cudnnHandle_t cudnn_handle(Context& context) {
 
 cublasHandle_t cublas_handle(Context& context) {
   CublasHandle& state = context.state<CublasHandle>();
+  check(cudaSetDevice(context.device().index), "cublas_handle");
   if (state.handle == nullptr) {
-    check(cudaSetDevice(context.device().index), "cublasCreate");
     state.context = &context;
     check(cublasCreate(&state.handle), "cublasCreate");
     check(cublasSetStream(state.handle, static_cast<cudaStream_t>(context.stream())),

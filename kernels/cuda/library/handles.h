@@ -1,6 +1,7 @@
 #pragma once
 
-// The library handles of a context, made when first asked for and set to its stream.
+// The library handles of a context, made when first asked for and set to its stream. Asking also
+// makes the context's device this thread's current one, which the libraries need.
 
 #include <cublas_v2.h>
 #include <cudnn.h>
