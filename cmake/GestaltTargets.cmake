@@ -7,6 +7,7 @@ function(gestalt_library name)
   target_include_directories(gestalt_${name} PUBLIC
     $<BUILD_INTERFACE:${PROJECT_SOURCE_DIR}> $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}/gestalt>)
   target_link_libraries(gestalt_${name} PUBLIC ${ARGN})
+  target_compile_features(gestalt_${name} PUBLIC cxx_std_20)  # users of the package need it too
   set_target_properties(gestalt_${name} PROPERTIES EXPORT_NAME ${name})
   set_property(GLOBAL APPEND PROPERTY GESTALT_LIBRARIES gestalt_${name})
 endfunction()

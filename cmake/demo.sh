@@ -15,7 +15,7 @@ run() {  # TOOL FOLDER flags...
 texture=(-n 10)
 for experiment in synthesize_texture visualize_topk; do
   steps=("${texture[@]}")
-  [ "$experiment" = visualize_topk ] && steps=(-n 8)
+  [ "$experiment" = visualize_topk ] && steps=(-n 6)
   echo "$experiment: all activations, Top-K alone, all but Top-K"
   run "$experiment" "$experiment/all" "${steps[@]}" --topk 1.
   run "$experiment" "$experiment/topk" "${steps[@]}" --topk 0.05

@@ -6,7 +6,7 @@ set -euo pipefail
 packages=(
   g++ cmake ninja-build make ccache pkg-config clang-format git
   libdnnl-dev libopenblas-dev liblapacke-dev
-  libopencv-dev libjpeg-dev libpng-dev
+  libopencv-dev libjpeg-dev libpng-dev libtiff-dev
   libcli11-dev nlohmann-json3-dev libspdlog-dev libfmt-dev libzip-dev libssl-dev
   libgtest-dev libbenchmark-dev gnuplot-nox
 )
