@@ -28,7 +28,8 @@ struct SynthesisOptions {
 
 class SynthesisLoss {
  public:
-  // targets: [N,3,H,W] f32 (f64 where the dtype is f64) in the network's input space. The network's weights get no gradients.
+  // targets: [N,3,H,W] f32 (f64 where the dtype is f64) in the network's input space. The network's
+  // weights get no gradients.
   SynthesisLoss(std::shared_ptr<nn::Sequential> network, const SynthesisOptions& options,
                 const Tensor& targets);
 
@@ -51,8 +52,7 @@ class SynthesisLoss {
 
 // The images that lie within the range of their targets: image = sigmoid(u) * range + minimum,
 // range and minimum those of each target's values. Its inverse is infinite at both ends; there u is
-// cut at
-// +-logit(1 - 1e-6), which moves the image by a millionth of the range.
+// cut at +-logit(1 - 1e-6), which moves the image by a millionth of the range.
 class BoundedImages {
  public:
   explicit BoundedImages(const Tensor& targets);     // [N,3,H,W]

@@ -41,7 +41,8 @@ int draw(const Settings& settings) {
 
 int main(int argc, char** argv) {
   using namespace gestalt::tools;
-  Tool tool("contact_sheet", "Draws pictures in rows and columns with captions.");
+  Tool tool("contact_sheet", "Draws pictures in rows and columns with captions.",
+            CommonFlags::none);
   Settings settings;
   CLI::App& app = tool.app();
   app.add_option("-o,--output", settings.output, "the sheet, .png or .jpg")->required();

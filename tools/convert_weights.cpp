@@ -1,18 +1,20 @@
 // convert_weights IN OUT.safetensors: weights of any readable form, listed, renamed, converted.
 
-#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
 
 #include "kernels/error.h"
+#include "models/registry.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
+#include "tensor/io/state_dict_check.h"
+#include "tools/common/tool.h"
 
-namespace gestalt {
+namespace gestalt::tools {
 namespace {
 
 struct Settings {
-  std::string in, out;
+  std::string in, out, architecture;
   bool list = false, quiet = false;
   SelectOptions select;
   std::vector<std::string> renames;
@@ -73,7 +75,19 @@ void print_list(const StateDict& state) {
               static_cast<double>(bytes) / 1e6);
 }
 
-void run(const Settings& settings) {
+// Throws Error with the table of what is missing, unexpected or of another shape.
+void check_fits(const StateDict& state, const std::string& architecture) {
+  std::vector<ExpectedTensor> expected;
+  for (const NamedTensor& entry : models::make_model(architecture)->state_dict()) {
+    expected.push_back({entry.name, entry.tensor.shape()});
+  }
+  const StateDictReport report = compare_state_dicts(expected, state);
+  const size_t all = expected.size() + state.size();
+  GESTALT_CHECK(report.ok(), "the weights do not fit {}:{}", architecture, to_string(report, all));
+  std::printf("fits %s\n", architecture.c_str());
+}
+
+int convert(const Settings& settings) {
   const Checkpoint checkpoint = read_checkpoint(settings.in);
   std::printf("%s: %s\n", settings.in.c_str(), checkpoint.format.c_str());
   if (const auto known = known_file(map_file(settings.in))) {
@@ -86,19 +100,25 @@ void run(const Settings& settings) {
   for (const std::string& rule : settings.renames) rename(state, rule);
   if (!settings.dtype.empty()) convert_dtype(state, parse_dtype(settings.dtype));
   if (settings.list || !settings.quiet) print_list(state);
-  if (settings.list) return;
+  if (!settings.architecture.empty()) check_fits(state, settings.architecture);
+  if (settings.list) return exit_done;
   write_safetensors(settings.out, state, checkpoint.metadata);
   std::printf("wrote %s\n", settings.out.c_str());
+  return exit_done;
 }
 
 }  // namespace
-}  // namespace gestalt
+}  // namespace gestalt::tools
 
 int main(int argc, char** argv) {
-  gestalt::Settings settings;
-  CLI::App app{
-      "Reads weights (safetensors, PyTorch's .pth and .pt in every form, pickled modules) and "
-      "writes them as safetensors. Nothing in a file is ever run."};
+  using namespace gestalt::tools;
+  Tool tool(
+      "convert_weights",
+      "Reads weights (safetensors, PyTorch's .pth and .pt in every form, pickled modules) and\n"
+      "writes them as safetensors. Nothing in a file is ever run.",
+      CommonFlags::none);
+  Settings settings;
+  CLI::App& app = tool.app();
   app.add_option("in", settings.in, "the weights to read")->required();
   auto* out = app.add_option("out", settings.out, "the safetensors file to write");
   auto* list = app.add_flag("--list", settings.list, "only list what would be taken");
@@ -109,26 +129,19 @@ int main(int argc, char** argv) {
          "one")
       ->type_name("PREFIX");
   app.add_option("--strip", settings.select.strip, "taken off the front of names")
-      ->type_name("PREFIX")
-      ->capture_default_str();
+      ->type_name("PREFIX");
   app.add_option("--rename", settings.renames,
                  "a name, or a front of names that ends in a dot; repeatable")
       ->type_name("FROM=TO")
       ->allow_extra_args(false);
   app.add_option("--dtype", settings.dtype, "what floating tensors become")
       ->check(CLI::IsMember({"f32", "bf16", "f16", "f64"}));
+  app.add_option("--architecture", settings.architecture,
+                 "check names and shapes against this network, and fail where they do not fit")
+      ->check(CLI::IsMember(gestalt::models::model_names()));
   app.add_flag("--quiet", settings.quiet, "do not list the tensors");
-  try {
-    app.parse(argc, argv);
+  app.callback([&] {
     if (!settings.list && settings.out.empty()) throw CLI::RequiredError("OUT (or --list)");
-  } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : 2;
-  }
-  try {
-    gestalt::run(settings);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "convert_weights: %s\n", error.what());
-    return 1;
-  }
-  return 0;
+  });
+  return tool.run(argc, argv, [&] { return convert(settings); });
 }

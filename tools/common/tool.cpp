@@ -25,11 +25,12 @@ Device chosen_device(const std::string& name) {
 
 }  // namespace
 
-Tool::Tool(std::string name, const std::string& description)
-    : name_(std::move(name)), app_(description, name_) {
+Tool::Tool(std::string name, const std::string& description, CommonFlags flags)
+    : name_(std::move(name)), flags_(flags), app_(description, name_) {
   app_.set_version_flag("--version", version_text());
   app_.option_defaults()->always_capture_default();
   app_.get_formatter()->column_width(36);
+  if (flags_ == CommonFlags::none) return;
   app_.add_option("--device", common_.device, "auto, cpu, cuda or cuda:N")->group("Common");
   app_.add_option("--seed", common_.seed, "seed of every random number")->group("Common");
   app_.add_option("--threads", common_.threads, "CPU threads; 0: all cores")->group("Common");
@@ -51,7 +52,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     return app_.exit(error) == 0 ? exit_done : exit_usage;
   }
   try {
-    apply_common();
+    if (flags_ == CommonFlags::all) apply_common();
     return body();
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s: %s\n", name_.c_str(), error.what());

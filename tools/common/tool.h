@@ -13,6 +13,9 @@ namespace gestalt::tools {
 
 enum ExitCode { exit_done = 0, exit_failed = 1, exit_usage = 2, exit_interrupted = 130 };
 
+// Whether a tool has --device, --seed, --threads and --quiet: one that computes nothing has not.
+enum class CommonFlags { all, none };
+
 // --device, --seed, --threads, --quiet.
 struct CommonOptions {
   std::string device = "auto";  // auto: CUDA where there is one
@@ -24,19 +27,20 @@ struct CommonOptions {
 class Tool {
  public:
   // `name` begins the error lines; `description` heads --help.
-  Tool(std::string name, const std::string& description);
+  Tool(std::string name, const std::string& description, CommonFlags flags = CommonFlags::all);
 
   CLI::App& app() { return app_; }
   const CommonOptions& common() const { return common_; }
 
-  // Parses, sets the default device and the threads, and runs `body`, which returns the exit code.
-  // An Error becomes one line on stderr and exit code 1; bad usage, 2.
+  // Parses, sets the default device and the threads (with common flags), and runs `body`, which
+  // returns the exit code. An Error becomes one line on stderr and exit code 1; bad usage, 2.
   int run(int argc, char** argv, const std::function<int()>& body);
 
  private:
   void apply_common() const;
 
   std::string name_;
+  CommonFlags flags_;
   CLI::App app_;
   CommonOptions common_;
 };
