@@ -55,6 +55,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
     if (flags_ == CommonFlags::all) apply_common();
     return body();
   } catch (const std::exception& error) {
+    std::fflush(stdout);  // the error comes last also where both go to one file
     std::fprintf(stderr, "%s: %s\n", name_.c_str(), error.what());
     return exit_failed;
   }
