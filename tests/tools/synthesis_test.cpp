@@ -131,16 +131,58 @@ TEST_F(Synthesis, an_interrupted_run_resumes_to_the_same_bits) {
   ASSERT_EQ(run_tool("synthesize_texture", flags("whole", length)).exit_code, 0);
   std::vector<std::string> resumed = flags("parts", length);
   int interruptions = 0;
-  ToolResult run = run_tool("synthesize_texture", resumed, 0.7);
+  double seconds = 0.7;
+  ToolResult run = run_tool("synthesize_texture", resumed, seconds);
   resumed.push_back("--resume");
-  while (run.exit_code == 130 && interruptions < 50) {
+  while (run.exit_code == 130 && interruptions < 20) {
     ++interruptions;
     EXPECT_TRUE(fs::exists(folder_ / "parts" / "checkpoints"));
-    run = run_tool("synthesize_texture", resumed, 0.7);
+    seconds *= 1.3;  // on a slow machine a short one ends before its first step
+    run = run_tool("synthesize_texture", resumed, seconds);
   }
   ASSERT_EQ(run.exit_code, 0) << run.output;
   EXPECT_GE(interruptions, 1) << "too fast to be interrupted: lengthen the run";
   expect_same_pictures("whole", "parts");
+}
+
+TEST_F(Synthesis, a_run_takes_no_checkpoint_of_an_earlier_one) {
+  ASSERT_EQ(run_tool("synthesize_texture", flags("whole", {"-n", "2"})).exit_code, 0);
+  // Interrupted with other settings, then begun anew, interrupted, and resumed.
+  const fs::path checkpoint = folder_ / "out" / "checkpoints" / "seed_0_a.safetensors";
+  for (double seconds = 1; !fs::exists(checkpoint) && seconds < 20; seconds *= 2) {
+    run_tool("synthesize_texture", flags("out", {"-n", "500", "--topk", "0.3"}), seconds);
+  }
+  ASSERT_TRUE(fs::exists(checkpoint));
+  ToolResult run = run_tool("synthesize_texture", flags("out", {"-n", "2"}), 0.1);
+  if (run.exit_code == 130) {
+    run = run_tool("synthesize_texture", flags("out", {"-n", "2", "--resume"}));
+  }
+  ASSERT_EQ(run.exit_code, 0) << run.output;
+  expect_same_pictures("whole", "out");
+}
+
+TEST_F(Synthesis, resuming_a_finished_run_changes_nothing) {
+  ASSERT_EQ(run_tool("synthesize_texture", flags("out", {"-n", "1"})).exit_code, 0);
+  const fs::path picture = folder_ / "out" / "seed_0_a.jpg";
+  const auto written = fs::last_write_time(picture);
+  ASSERT_EQ(run_tool("synthesize_texture", flags("out", {"-n", "1", "--resume"})).exit_code, 0);
+  EXPECT_EQ(fs::last_write_time(picture), written);
+}
+
+TEST_F(Synthesis, an_image_that_cannot_be_read_is_skipped) {
+  std::ofstream(folder_ / "in" / "aa.jpg") << "no image";
+  const ToolResult run = run_tool("synthesize_texture", flags("out", {"-n", "1", "--sheet"}));
+  EXPECT_EQ(run.exit_code, 0) << run.output;
+  EXPECT_NE(run.output.find("skipped: "), std::string::npos) << run.output;
+  EXPECT_TRUE(fs::exists(folder_ / "out" / "seed_0_b.jpg"));
+  EXPECT_FALSE(fs::exists(folder_ / "out" / "seed_0_aa.jpg"));
+}
+
+TEST_F(Synthesis, two_images_of_one_name_are_refused) {
+  data::save_image(folder_ / "in" / "a.jpg", make_picture(1));
+  const ToolResult run = run_tool("synthesize_texture", flags("out", {"-n", "1"}));
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_NE(run.output.find("would write the same picture"), std::string::npos) << run.output;
 }
 
 TEST_F(Synthesis, resuming_with_other_settings_is_refused_by_name) {

@@ -36,7 +36,7 @@ Logger make_logger(const fs::path& folder, const CommonOptions& common, bool app
   file->set_pattern("%Y-%m-%d %H:%M:%S %v");
   auto console = std::make_shared<spdlog::sinks::stdout_sink_st>();
   console->set_pattern("%v");
-  if (common.quiet) console->set_level(spdlog::level::off);
+  if (common.quiet) console->set_level(spdlog::level::warn);
   auto logger = std::make_shared<spdlog::logger>("log", spdlog::sinks_init_list{file, console});
   logger->flush_on(spdlog::level::info);
   return logger;
@@ -56,6 +56,14 @@ class Experiment {
                   "--save_tensors holds one batch: {} pictures need --batch {}", jobs_.size(),
                   jobs_.size());
     if (settings_.resume) check_same_settings();
+    const fs::path checkpoints = checkpoint_folder(settings_);
+    if (settings_.resume && !fs::exists(checkpoints)) {
+      if (!common_.quiet) fmt::print("the run in {} is finished\n", settings_.output);
+      return exit_done;
+    }
+    // What an earlier run with other settings left must not be taken for this one's.
+    if (!settings_.resume) fs::remove_all(checkpoints);
+    fs::create_directories(checkpoints);
     logger_ = make_logger(settings_.output, common_, settings_.resume);
     write_config(settings_.output, tool_, to_json(settings_, common_));
 
@@ -76,20 +84,33 @@ class Experiment {
       return exit_interrupted;
     }
     if (settings_.sheet) write_sheet(tool_, settings_, jobs_);
-    fs::remove_all(fs::path(settings_.output) / "checkpoints");
-    logger_->info("{} pictures in {}", jobs_.size(), settings_.output);
+    fs::remove_all(checkpoints);
+    logger_->info("{} pictures in {}, {} skipped", jobs_.size() - skipped_, settings_.output,
+                  skipped_);
     return exit_done;
   }
 
  private:
   size_t batch_size() const { return static_cast<size_t>(settings_.batch); }
 
+  // False for an image of a folder that can't be read: the others are made without it.
+  bool load_source(Job& job) {
+    try {
+      job.load_source();
+      return true;
+    } catch (const Error& error) {
+      if (++skipped_ == jobs_.size()) throw;
+      logger_->warn("skipped: {}", error.what());
+      return false;
+    }
+  }
+
   void run_batch(size_t first) {
     std::vector<Job*> jobs;
     for (size_t i = first; i < std::min(first + batch_size(), jobs_.size()); ++i) {
-      jobs_[i].load_source();
-      jobs.push_back(&jobs_[i]);
+      if (load_source(jobs_[i])) jobs.push_back(&jobs_[i]);
     }
+    if (jobs.empty()) return;
     Batch batch(jobs, network_, settings_);
     const Tensor initial = initial_parameters(jobs, batch.bounded(), settings_);
     for (size_t n = 0; n < jobs.size(); ++n) {
@@ -112,6 +133,7 @@ class Experiment {
       if (job->is_finished()) save_picture(batch, *job, job->picture_path());
     }
     if (!settings_.save_tensors.empty() && !interrupted()) write_tensors(settings_, batch);
+    for (Job* job : jobs) job->release();
   }
 
   void step_done(const Batch& batch, Job& job) {
@@ -167,6 +189,7 @@ class Experiment {
   std::optional<Progress> progress_;
   std::map<const Job*, Clock::time_point> saved_;
   bool evaluated_ = false;
+  size_t skipped_ = 0;  // jobs whose image can't be read
 };
 
 }  // namespace

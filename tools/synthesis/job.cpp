@@ -1,6 +1,7 @@
 #include "tools/synthesis/job.h"
 
 #include <cmath>
+#include <map>
 
 #include "data/folder.h"
 #include "kernels/error.h"
@@ -45,8 +46,12 @@ void Job::tell(double loss, const Tensor& gradient) {
 
 // ---- checkpoints ----
 
+fs::path checkpoint_folder(const SynthesisSettings& settings) {
+  return fs::path(settings.output) / "checkpoints";
+}
+
 fs::path Job::checkpoint_path() const {
-  return fs::path(settings_.output) / "checkpoints" / (name_ + ".safetensors");
+  return checkpoint_folder(settings_) / (name_ + ".safetensors");
 }
 
 void Job::save_checkpoint() const {
@@ -56,10 +61,13 @@ void Job::save_checkpoint() const {
                                                  {.device = Device{}})});
   state.push_back(
       {"steps", Tensor::from_vector<int64_t>({steps_done_}, {1}, {.device = Device{}})});
-  for (const NamedTensor& entry : optimizer_->state_dict()) {
-    state.push_back({"optimizer." + entry.name, entry.tensor});
+  if (is_finished()) {  // the history is large, and nobody goes on from it
+    state.push_back({"optimizer.x", point()});
+  } else {
+    for (const NamedTensor& entry : optimizer_->state_dict()) {
+      state.push_back({"optimizer." + entry.name, entry.tensor});
+    }
   }
-  fs::create_directories(checkpoint_path().parent_path());
   write_safetensors(checkpoint_path().string(), state);
 }
 
@@ -79,13 +87,27 @@ bool Job::resume() {
   GESTALT_CHECK(initial_.defined() && !optimizer.empty(), "'{}' is no checkpoint of this tool",
                 path);
   start(initial_);
-  optimizer_->load_state_dict(optimizer);
+  if (is_finished()) {
+    optimizer_->set_point(optimizer[0].tensor);
+  } else {
+    optimizer_->load_state_dict(optimizer);
+  }
   return true;
+}
+
+void Job::release() {
+  optimizer_.reset();
+  initial_ = Tensor();
+  source_ = {};
 }
 
 std::vector<Job> make_jobs(const SynthesisSettings& settings, uint64_t first_seed) {
   std::vector<Job> jobs;
+  std::map<std::string, fs::path> stems;
   for (const fs::path& image : data::list_images(settings.input)) {
+    const auto [other, is_new] = stems.try_emplace(image.stem().string(), image);
+    GESTALT_CHECK(is_new, "'{}' and '{}' would write the same picture: rename one",
+                  other->second.string(), image.string());
     for (int64_t i = 0; i < settings.textures_per_image; ++i) {
       jobs.emplace_back(image, first_seed + static_cast<uint64_t>(i), settings);
     }

@@ -21,6 +21,7 @@ class Job {
 
   const std::string& name() const { return name_; }
   uint64_t seed() const { return seed_; }
+  const std::filesystem::path& image_path() const { return image_; }
   const std::filesystem::path& picture_path() const { return picture_path_; }
 
   void load_source();
@@ -31,6 +32,9 @@ class Job {
   // one.
   bool resume();
   void save_checkpoint() const;
+  // Frees what a long run must not keep of each picture (the history of L-BFGS, the source); only
+  // the losses and the count of steps stay.
+  void release();
 
   bool is_finished() const { return steps_done_ >= settings_.steps; }
   bool is_between_steps() const { return !optimizer_->needs_evaluation(); }
@@ -60,7 +64,11 @@ class Job {
   std::vector<double> losses_;
 };
 
-// The jobs of a run, in order: every image with every seed. `settings` must outlive them.
+// Holds the checkpoints of a run; it exists while the run is unfinished.
+std::filesystem::path checkpoint_folder(const SynthesisSettings& settings);
+
+// The jobs of a run, in order: every image with every seed. `settings` must outlive them. Throws
+// Error where two images would write one picture.
 std::vector<Job> make_jobs(const SynthesisSettings& settings, uint64_t first_seed);
 
 }  // namespace gestalt::tools

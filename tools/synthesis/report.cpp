@@ -60,8 +60,10 @@ void write_sheet(const std::string& title, const SynthesisSettings& settings,
                        settings.reverse_topk ? "without the top" : "top", settings.topk * 100);
   sheet.columns = {"original", "result"};
   for (const Job& job : jobs) {
+    if (job.losses().empty()) continue;  // skipped
     sheet.rows.push_back(job.name());
-    sheet.cells.push_back({job.source().original, data::decode_image(job.picture_path())});
+    sheet.cells.push_back(
+        {data::decode_image(job.image_path()), data::decode_image(job.picture_path())});
   }
   data::save_image(fs::path(settings.output) / "sheet.png", data::draw_contact_sheet(sheet));
 }
