@@ -1,7 +1,6 @@
 #include "tests/tools/run_tool.h"
 
 #include <atomic>
-#include <chrono>
 #include <fstream>
 #include <poll.h>
 #include <signal.h>
@@ -14,7 +13,7 @@ namespace gestalt::tests {
 namespace fs = std::filesystem;
 
 ToolResult run_tool(const std::string& name, const std::vector<std::string>& arguments,
-                    double interrupt_after) {
+                    const std::function<bool()>& interrupt_when) {
   const std::string program = std::string(GESTALT_BINARY_DIR) + "/bin/" + name;
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -34,14 +33,12 @@ ToolResult run_tool(const std::string& name, const std::vector<std::string>& arg
   }
   close(ends[1]);
 
-  using Clock = std::chrono::steady_clock;
-  const Clock::time_point start = Clock::now();
-  bool interrupt = interrupt_after > 0;
+  bool interrupt = static_cast<bool>(interrupt_when);
   char buffer[4096];
   while (true) {
     pollfd waiting{ends[0], POLLIN, 0};
     poll(&waiting, 1, 20);
-    if (interrupt && Clock::now() - start > std::chrono::duration<double>(interrupt_after)) {
+    if (interrupt && interrupt_when()) {
       kill(child, SIGINT);
       interrupt = false;
     }

@@ -3,6 +3,7 @@
 // Running the built tools as a user would.
 
 #include <filesystem>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,9 +14,9 @@ struct ToolResult {
   std::string output;  // stdout and stderr
 };
 
-// build/.../bin/NAME with these arguments. After `interrupt_after` seconds, if not 0, SIGINT.
+// build/.../bin/NAME with these arguments. As soon as `interrupt_when` is true, SIGINT, once.
 ToolResult run_tool(const std::string& name, const std::vector<std::string>& arguments,
-                    double interrupt_after = 0);
+                    const std::function<bool()>& interrupt_when = {});
 
 // An empty folder of this test's own, removed when the object goes.
 class TemporaryFolder {

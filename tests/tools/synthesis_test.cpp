@@ -74,6 +74,12 @@ class Synthesis : public testing::Test {
     EXPECT_EQ(losses(one), losses(other));
   }
 
+  // Pictures that --save_every left so far.
+  std::ptrdiff_t progress_pictures(const std::string& out) const {
+    const fs::path folder = folder_ / out / "progress";
+    return fs::exists(folder) ? std::distance(fs::directory_iterator(folder), {}) : 0;
+  }
+
   TemporaryFolder folder_;
 };
 
@@ -127,18 +133,21 @@ TEST_F(Synthesis, threads_do_not_change_the_pictures) {
 }
 
 TEST_F(Synthesis, an_interrupted_run_resumes_to_the_same_bits) {
-  const std::vector<std::string> length = {"-n", "12", "--reverse_topk", "--batch", "2"};
+  const std::vector<std::string> length = {"-n",           "8", "--reverse_topk", "--batch", "2",
+                                           "--save_every", "2"};
   ASSERT_EQ(run_tool("synthesize_texture", flags("whole", length)).exit_code, 0);
-  std::vector<std::string> resumed = flags("parts", length);
+  // Interrupted whenever another picture of the way has appeared, so that every part gets
+  // somewhere.
+  std::vector<std::string> arguments = flags("parts", length);
   int interruptions = 0;
-  double seconds = 0.7;
-  ToolResult run = run_tool("synthesize_texture", resumed, seconds);
-  resumed.push_back("--resume");
-  while (run.exit_code == 130 && interruptions < 20) {
-    ++interruptions;
+  ToolResult run;
+  while (true) {
+    const auto before = progress_pictures("parts");
+    run = run_tool("synthesize_texture", arguments,
+                   [&] { return progress_pictures("parts") > before; });
+    if (run.exit_code != 130) break;
+    if (interruptions++ == 0) arguments.push_back("--resume");
     EXPECT_TRUE(fs::exists(folder_ / "parts" / "checkpoints"));
-    seconds *= 1.3;  // on a slow machine a short one ends before its first step
-    run = run_tool("synthesize_texture", resumed, seconds);
   }
   ASSERT_EQ(run.exit_code, 0) << run.output;
   EXPECT_GE(interruptions, 1) << "too fast to be interrupted: lengthen the run";
@@ -148,12 +157,12 @@ TEST_F(Synthesis, an_interrupted_run_resumes_to_the_same_bits) {
 TEST_F(Synthesis, a_run_takes_no_checkpoint_of_an_earlier_one) {
   ASSERT_EQ(run_tool("synthesize_texture", flags("whole", {"-n", "2"})).exit_code, 0);
   // Interrupted with other settings, then begun anew, interrupted, and resumed.
-  const fs::path checkpoint = folder_ / "out" / "checkpoints" / "seed_0_a.safetensors";
-  for (double seconds = 1; !fs::exists(checkpoint) && seconds < 20; seconds *= 2) {
-    run_tool("synthesize_texture", flags("out", {"-n", "500", "--topk", "0.3"}), seconds);
-  }
-  ASSERT_TRUE(fs::exists(checkpoint));
-  ToolResult run = run_tool("synthesize_texture", flags("out", {"-n", "2"}), 0.1);
+  run_tool("synthesize_texture", flags("out", {"-n", "500", "--topk", "0.3", "--save_every", "1"}),
+           [&] { return progress_pictures("out") > 0; });
+  ASSERT_TRUE(fs::exists(folder_ / "out" / "checkpoints" / "seed_0_a.safetensors"));
+  ToolResult run = run_tool("synthesize_texture", flags("out", {"-n", "2"}), [&] {
+    return read_text(folder_ / "out" / "config.json").find("\"topk\": 0.05") != std::string::npos;
+  });
   if (run.exit_code == 130) {
     run = run_tool("synthesize_texture", flags("out", {"-n", "2", "--resume"}));
   }
