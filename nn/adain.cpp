@@ -77,11 +77,6 @@ class AdainNode : public Node {
   }
 };
 
-Tensor dense_input(const Tensor& x) {
-  const NoGradGuard no_grad;
-  return x.contiguous(x.format());
-}
-
 ChannelStats compute_stats(const Tensor& dense, double epsilon) {
   const Shape shape{dense.size(0), dense.size(1)};
   ChannelStats stats{Tensor::empty(shape, stat_options(dense)),
@@ -104,7 +99,7 @@ void check_style(const Tensor& content, const char* what, const Tensor& stat) {
 
 ChannelStats channel_stats(const Tensor& x, double epsilon) {
   check("channel_stats", x);
-  const Tensor input = dense_input(x);
+  const Tensor input = x.detach().dense();
   ChannelStats stats = compute_stats(input, epsilon);
   if (needs_grad({x})) {
     attach(std::make_shared<ChannelStatsNode>(input, stats.mean, stats.deviation), {x},
@@ -117,9 +112,9 @@ Tensor adain(const Tensor& content, const ChannelStats& style, double epsilon) {
   check("adain", content);
   check_style(content, "mean", style.mean);
   check_style(content, "deviation", style.deviation);
-  const Tensor input = dense_input(content);
-  const Tensor style_mean = dense_input(style.mean);
-  const Tensor style_deviation = dense_input(style.deviation);
+  const Tensor input = content.detach().dense();
+  const Tensor style_mean = style.mean.detach().dense();
+  const Tensor style_deviation = style.deviation.detach().dense();
   const ChannelStats stats = compute_stats(input, epsilon);
   Tensor y = Tensor::empty(content.shape(), content.options());
   Context& ctx = context(content.device());

@@ -26,11 +26,6 @@ void check(const char* op, const Tensor& x, std::initializer_list<Tensor> parame
   }
 }
 
-Tensor dense_input(const Tensor& x) {
-  const NoGradGuard no_grad;
-  return x.contiguous(x.format());
-}
-
 // The kernel of both backward passes, with statistics of either kind. A gradient that was not asked
 // for stays undefined.
 struct Gradients {
@@ -145,9 +140,10 @@ Tensor batch_norm_training(const Tensor& x, const Tensor& weight, const Tensor& 
     running_variance.bump_version();
   }
   Context& ctx = context(x.device());
-  ctx.kernels().batch_norm_training(
-      ctx, dense_input(x).view(), weight.view(), bias.view(), running[0] ? &*running[0] : nullptr,
-      running[1] ? &*running[1] : nullptr, y.view(), mean.view(), inverse_std.view(), desc);
+  ctx.kernels().batch_norm_training(ctx, x.detach().dense().view(), weight.view(), bias.view(),
+                                    running[0] ? &*running[0] : nullptr,
+                                    running[1] ? &*running[1] : nullptr, y.view(), mean.view(),
+                                    inverse_std.view(), desc);
   if (needs_grad({x, weight, bias})) {
     attach(std::make_shared<BatchNormTrainingNode>(x, weight, mean, inverse_std), {x, weight, bias},
            {y});
@@ -161,7 +157,7 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& weight, const Tensor&
   check("batch_norm_inference", x, {weight, bias, running_mean, running_variance});
   Tensor y = Tensor::empty(x.shape(), x.options());
   Context& ctx = context(x.device());
-  ctx.kernels().batch_norm_inference(ctx, dense_input(x).view(), weight.view(), bias.view(),
+  ctx.kernels().batch_norm_inference(ctx, x.detach().dense().view(), weight.view(), bias.view(),
                                      running_mean.view(), running_variance.view(), y.view(), desc);
   if (needs_grad({x, weight, bias})) {
     attach(

@@ -83,11 +83,6 @@ class AdaptiveAvgPool2dNode : public Node {
   Format format_;
 };
 
-Tensor dense_input(const Tensor& x) {
-  const NoGradGuard no_grad;
-  return x.contiguous(x.format());
-}
-
 }  // namespace
 
 Tensor max_pool2d(const Tensor& x, const Pool2dDesc& desc) {
@@ -95,7 +90,7 @@ Tensor max_pool2d(const Tensor& x, const Pool2dDesc& desc) {
   Tensor y = Tensor::empty(shape, x.options());
   const Tensor indices = Tensor::empty(shape, {DType::i64, x.device(), x.format()});
   Context& ctx = context(x.device());
-  ctx.kernels().max_pool2d_forward(ctx, dense_input(x).view(), y.view(), indices.view(), desc);
+  ctx.kernels().max_pool2d_forward(ctx, x.detach().dense().view(), y.view(), indices.view(), desc);
   if (needs_grad({x})) attach(std::make_shared<MaxPool2dNode>(x, indices, desc), {x}, {y});
   return y;
 }
@@ -103,7 +98,7 @@ Tensor max_pool2d(const Tensor& x, const Pool2dDesc& desc) {
 Tensor avg_pool2d(const Tensor& x, const Pool2dDesc& desc) {
   Tensor y = Tensor::empty(output_shape("avg_pool2d", x, desc), x.options());
   Context& ctx = context(x.device());
-  ctx.kernels().avg_pool2d_forward(ctx, dense_input(x).view(), y.view(), desc);
+  ctx.kernels().avg_pool2d_forward(ctx, x.detach().dense().view(), y.view(), desc);
   if (needs_grad({x})) attach(std::make_shared<AvgPool2dNode>(x, desc), {x}, {y});
   return y;
 }
@@ -116,7 +111,7 @@ Tensor adaptive_avg_pool2d(const Tensor& x, Pair output_size) {
                 output_size[0], output_size[1]);
   Tensor y = Tensor::empty({x.size(0), x.size(1), output_size[0], output_size[1]}, x.options());
   Context& ctx = context(x.device());
-  ctx.kernels().adaptive_avg_pool2d_forward(ctx, dense_input(x).view(), y.view());
+  ctx.kernels().adaptive_avg_pool2d_forward(ctx, x.detach().dense().view(), y.view());
   if (needs_grad({x})) attach(std::make_shared<AdaptiveAvgPool2dNode>(x), {x}, {y});
   return y;
 }

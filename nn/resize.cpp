@@ -51,17 +51,12 @@ Tensor output(const char* op, const Tensor& x, Pair size) {
   return Tensor::empty({x.size(0), x.size(1), size[0], size[1]}, x.options());
 }
 
-Tensor dense_input(const Tensor& x) {
-  const NoGradGuard no_grad;
-  return x.contiguous(x.format());
-}
-
 }  // namespace
 
 Tensor resize_nearest(const Tensor& x, Pair size) {
   Tensor y = output("resize_nearest", x, size);
   Context& ctx = context(x.device());
-  ctx.kernels().resize_nearest_forward(ctx, dense_input(x).view(), y.view());
+  ctx.kernels().resize_nearest_forward(ctx, x.detach().dense().view(), y.view());
   if (needs_grad({x})) attach(std::make_shared<ResizeNearestNode>(x), {x}, {y});
   return y;
 }
@@ -69,7 +64,7 @@ Tensor resize_nearest(const Tensor& x, Pair size) {
 Tensor resize_bilinear(const Tensor& x, Pair size, const ResizeDesc& desc) {
   Tensor y = output("resize_bilinear", x, size);
   Context& ctx = context(x.device());
-  ctx.kernels().resize_bilinear_forward(ctx, dense_input(x).view(), y.view(), desc);
+  ctx.kernels().resize_bilinear_forward(ctx, x.detach().dense().view(), y.view(), desc);
   if (needs_grad({x})) attach(std::make_shared<ResizeBilinearNode>(x, desc), {x}, {y});
   return y;
 }

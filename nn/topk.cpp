@@ -68,11 +68,6 @@ class TopKMeanReplaceNode : public Node {
   int64_t k_;
 };
 
-Tensor dense_input(const Tensor& x) {
-  const NoGradGuard no_grad;
-  return x.contiguous(x.format());
-}
-
 }  // namespace
 
 int64_t topk_count(double fraction, int64_t h, int64_t w) {
@@ -86,7 +81,7 @@ Tensor topk(const Tensor& x, const TopKDesc& desc) {
   Tensor y = Tensor::empty(x.shape(), x.options());
   const bool record = needs_grad({x});
   Context& ctx = context(x.device());
-  const Tensor input = dense_input(x);
+  const Tensor input = x.detach().dense();
   if (!record) {
     ctx.kernels().topk_forward(ctx, input.view(), y.view(), nullptr, desc);
     return y;
@@ -110,7 +105,7 @@ Tensor topk_mean_replace(const Tensor& x, int64_t k) {
   const Tensor mask = empty_mask(x);
   const View mask_view = mask.view();
   Context& ctx = context(x.device());
-  ctx.kernels().topk_mean_replace_forward(ctx, dense_input(x).view(), y.view(), &mask_view,
+  ctx.kernels().topk_mean_replace_forward(ctx, x.detach().dense().view(), y.view(), &mask_view,
                                           {.k = k});
   if (needs_grad({x})) {
     attach(std::make_shared<TopKMeanReplaceNode>(mask, y.format(), k), {x}, {y});

@@ -116,6 +116,7 @@ class Experiment {
     for (size_t n = 0; n < jobs.size(); ++n) {
       if (settings_.resume && jobs[n]->resume()) continue;
       jobs[n]->start(narrow(initial, 0, static_cast<int64_t>(n), 1));
+      jobs[n]->save_checkpoint();  // a good state to keep, whatever happens
     }
 
     bool idle = false;
