@@ -38,11 +38,12 @@ def forward_taps(network, x, taps=TAPS):
 
 
 def topk_mask(x, fraction):
-    """The published five operations: abs, topk, zeros_like, scatter, and a product by the caller."""
+    """Abs, the k largest, zeros_like, scatter; the product is the caller's. A stable sort instead of torch.topk, which
+    leaves the order of ties open: saturated pixels make flat regions, whose activations tie exactly."""
     n, c, h, w = x.shape
     flat = x.reshape(n, c, h * w)
     k = int(max(1, fraction * h * w))
-    index = flat.abs().topk(k, dim=2).indices
+    index = flat.abs().sort(dim=2, descending=True, stable=True).indices[:, :, :k]
     return torch.zeros_like(flat).scatter_(2, index, 1).reshape(x.shape)
 
 
