@@ -159,7 +159,7 @@ using ReduceKernel = void(const View& x,
          const View& saved_inverse_std, const View* dx, const View* dweight, const View* dbias))   \
   /* ---- Top-K over rows (n, c) of H*W; x, y dense [N,C,H,W] ---- */                              \
   /* mask: u8 [N*C, ceil(H*W/32)*4] contiguous, bit i of a row (little-endian): element i = h*W +  \
-     w is passed on; padding bits 0; may be null. */                                               \
+     w is passed on; padding bits 0; 4-byte aligned; may be null. */                               \
   X(topk_forward, void(const View& x, const View& y, const View* mask, const TopKDesc& desc))      \
   X(topk_backward, void(const View& dy, const View& mask, const View& dx, const TopKDesc& desc))   \
   /* Top k by signed value, each replaced by their mean; k from desc, mode and tau unused. */      \
