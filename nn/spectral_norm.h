@@ -1,0 +1,71 @@
+#pragma once
+
+// Spectral normalization (Miyato et al. 2018), as torch.nn.utils.spectral_norm: a weight divided by
+// an estimate of its largest singular value, which power iteration follows from step to step.
+
+#include "kernels/descriptors.h"
+#include "nn/conv_transpose.h"
+#include "nn/module.h"
+#include "tensor/random.h"
+
+namespace gestalt::nn {
+
+struct SpectralNormDesc {
+  int dim = 0;  // of the weight, the rows of the matrix: 0, or 1 for transposed convolutions
+  int iterations = 1;
+  double epsilon = 1e-12;
+};
+
+// weight / sigma with sigma = u^T W v, W [rows, columns] the weight with `dim` first. u [rows] and
+// v [columns] are unit vectors and constants to the gradient. With `update` they are first moved on
+// in place by power iterations; the result does not share their memory.
+Tensor spectral_normalize(const Tensor& weight, Tensor& u, Tensor& v, const SpectralNormDesc& desc,
+                          bool update);
+
+// A weight with PyTorch's names: parameter weight_orig, buffers weight_u, weight_v; a base of the
+// layers below.
+class SpectralWeight : public Module {
+ protected:
+  // `weight`: the initial value; u and v are drawn from the standard normal distribution.
+  SpectralWeight(Tensor weight, const SpectralNormDesc& desc, Generator& generator);
+  Tensor normalized();  // moves u and v in training
+
+ private:
+  SpectralNormDesc desc_;
+  Tensor weight_, u_, v_;
+};
+
+// Convolutions without bias whose weight is normalized; weights are drawn from N(0, deviation).
+struct SpectralConv2dOptions {
+  int64_t in_channels = 0, out_channels = 0;
+  Pair kernel{3, 3};
+  Conv2dDesc desc{};
+  double deviation = 0.02;
+};
+
+class SpectralConv2d : public SpectralWeight {
+ public:
+  SpectralConv2d(const SpectralConv2dOptions& options, Generator& generator);
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Conv2dDesc desc_;
+};
+
+struct SpectralConvTranspose2dOptions {
+  int64_t in_channels = 0, out_channels = 0;
+  Pair kernel{4, 4};
+  ConvTranspose2dDesc desc{};
+  double deviation = 0.02;
+};
+
+class SpectralConvTranspose2d : public SpectralWeight {
+ public:
+  SpectralConvTranspose2d(const SpectralConvTranspose2dOptions& options, Generator& generator);
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  ConvTranspose2dDesc desc_;
+};
+
+}  // namespace gestalt::nn
