@@ -1,11 +1,7 @@
 # cuDNN 9: target cudnn::cudnn. Looked for in CUDNN_ROOT, beside the CUDA toolkit, in system paths,
 # and inside Python's nvidia-cudnn package.
-find_program(_python3 python3)
-if(_python3)
-  execute_process(
-    COMMAND ${_python3} -c "import importlib.util as u; s = u.find_spec('nvidia.cudnn'); print(list(s.submodule_search_locations)[0] if s else '')"
-    OUTPUT_VARIABLE _cudnn_python OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
-endif()
+include(PythonPackage)
+find_python_package(_cudnn_python nvidia.cudnn)
 set(_cudnn_hints ${CUDNN_ROOT} $ENV{CUDNN_ROOT} /usr/local/cuda /usr/local/cuda/targets/x86_64-linux
                  ${_cudnn_python})
 find_path(CUDNN_INCLUDE_DIR cudnn_version.h HINTS ${_cudnn_hints} PATH_SUFFIXES include)

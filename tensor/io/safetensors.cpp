@@ -1,7 +1,9 @@
 #include "tensor/io/safetensors.h"
 
 #include <algorithm>
+#ifdef GESTALT_WITH_JSON
 #include <nlohmann/json.hpp>
+#endif
 
 #include "kernels/error.h"
 #include "tensor/io/atomic_file.h"
@@ -10,16 +12,27 @@
 namespace gestalt {
 namespace {
 
-using Json = nlohmann::json;
-
 constexpr uint64_t longest_header = 100'000'000;  // as the reference implementation has it
-constexpr size_t alignment = 8;
 
 uint64_t header_length(const Bytes& bytes) {
   uint64_t length = 0;
   if (bytes.size >= sizeof(length)) std::memcpy(&length, bytes.data, sizeof(length));
   return length;
 }
+
+}  // namespace
+
+bool is_safetensors(const Bytes& bytes) {
+  return bytes.size > 8 && bytes.data[8] == std::byte{'{'} &&
+         header_length(bytes) <= longest_header;
+}
+
+#ifdef GESTALT_WITH_JSON
+namespace {
+
+using Json = nlohmann::json;
+
+constexpr size_t alignment = 8;
 
 struct Entry {
   std::string name;
@@ -91,11 +104,6 @@ std::vector<Entry> parse_entries(const Json& header, Metadata* metadata) {
 
 }  // namespace
 
-bool is_safetensors(const Bytes& bytes) {
-  return bytes.size > 8 && bytes.data[8] == std::byte{'{'} &&
-         header_length(bytes) <= longest_header;
-}
-
 StateDict read_safetensors(const Bytes& bytes, Metadata* metadata) {
   std::vector<Entry> entries;
   try {
@@ -165,5 +173,17 @@ void write_safetensors(const std::string& path, std::span<const NamedTensor> ten
     }
   });
 }
+
+#else
+
+StateDict read_safetensors(const Bytes&, Metadata*) {
+  throw Error("a safetensors file; this build has no JSON library to read it");
+}
+
+void write_safetensors(const std::string& path, std::span<const NamedTensor>, const Metadata&) {
+  throw Error(format("cannot write '{}': this build has no JSON library", path));
+}
+
+#endif
 
 }  // namespace gestalt
