@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "kernels/capture.h"
 #include "kernels/context.h"
 #include "kernels/types.h"
 
@@ -31,6 +32,9 @@ struct Runtime {
   void (*copy)(Context& context, void* to, const void* from, size_t bytes, CopyKind kind);
   void (*synchronize)(Context& context);
   MemoryInfo (*memory)(Context& context);
+  // See kernels/capture.h. Both may throw; after end_capture the context captures no more.
+  void (*begin_capture)(Context& context);
+  std::unique_ptr<CapturedWork> (*end_capture)(Context& context);
 };
 
 // The runtime of a backend; null when it was not built.

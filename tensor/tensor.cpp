@@ -63,6 +63,7 @@ Tensor Tensor::from_vector(const std::vector<T>& values, const Shape& shape,
                            const TensorOptions& options) {
   GESTALT_CHECK(static_cast<int64_t>(values.size()) == shape.numel(),
                 "[from_vector] {} values for shape {}", values.size(), shape);
+  check_not_capturing(context(options.device), "making a tensor of host values");
   Tensor host = empty(shape, {dtype_of<T>, Device{}});
   std::copy(values.begin(), values.end(), host.template data<T>());
   return host.to(options.device).contiguous(options.format);
@@ -116,6 +117,7 @@ T* Tensor::data() const {
 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
+  check_not_capturing(context(device()), "reading {}", *this);
   const NoGradGuard no_grad;
   const Tensor host = to(Device{}).to(dtype_of<T>).contiguous();
   const T* first = host.data<T>();

@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "kernels/cpu/capture.h"
 #include "kernels/cpu/table.h"
 
 namespace gestalt {
@@ -22,6 +23,8 @@ const Runtime cpu_runtime = {
                CopyKind) { std::memcpy(to, from, bytes); },
     .synchronize = [](Context&) {},
     .memory = [](Context&) { return MemoryInfo{}; },
+    .begin_capture = cpu::begin_capture,
+    .end_capture = cpu::end_capture,
 };
 
 }  // namespace gestalt

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "kernels/cuda/capture.h"
 #include "kernels/cuda/library/check.h"
 #include "kernels/cuda/table.h"
 
@@ -68,6 +69,7 @@ void destroy_stream(Context& context) {
 }
 
 void* allocate(Context& context, size_t bytes) {
+  check_not_capturing(context, "an allocation of {} bytes", bytes);
   check(cudaSetDevice(context.device().index), "allocate");
   bytes = std::max<size_t>(bytes, 1);
   void* pointer = nullptr;
@@ -93,6 +95,9 @@ void release(Context& context, void* pointer) {
 
 void copy_bytes(Context& context, void* to, const void* from, size_t bytes, CopyKind kind) {
   if (bytes == 0) return;
+  if (kind != CopyKind::device_to_device) {
+    check_not_capturing(context, "a copy of {} bytes from or to the host", bytes);
+  }
   const cudaMemcpyKind direction = kind == CopyKind::host_to_device   ? cudaMemcpyHostToDevice
                                    : kind == CopyKind::device_to_host ? cudaMemcpyDeviceToHost
                                                                       : cudaMemcpyDeviceToDevice;
@@ -102,6 +107,7 @@ void copy_bytes(Context& context, void* to, const void* from, size_t bytes, Copy
 }
 
 void synchronize(Context& context) {
+  check_not_capturing(context, "waiting for the device");
   check(cudaStreamSynchronize(stream(context)), "synchronize");
 }
 
@@ -133,6 +139,8 @@ const Runtime cuda_runtime = {
     .copy = cuda::copy_bytes,
     .synchronize = cuda::synchronize,
     .memory = cuda::memory,
+    .begin_capture = cuda::begin_capture,
+    .end_capture = cuda::end_capture,
 };
 
 }  // namespace gestalt

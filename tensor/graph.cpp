@@ -1,0 +1,65 @@
+#include "tensor/graph.h"
+
+#include <utility>
+
+#include "kernels/runtime.h"
+#include "tensor/context.h"
+#include "tensor/step_memory.h"
+
+namespace gestalt {
+namespace {
+
+// Captures while it lives; finish() gives what was recorded. Left by an exception, it drops that.
+class Capturing {
+ public:
+  explicit Capturing(Context& context) : context_(context) {
+    GESTALT_CHECK(!is_capturing(context), "[capture] a captured step can't capture another");
+    context.runtime().begin_capture(context);
+    context.state<CaptureState>().active = true;
+  }
+  ~Capturing() {
+    if (!is_capturing(context_)) return;
+    try {
+      finish();
+    } catch (const Error&) {
+      // The error that ended the step is the one to report.
+    }
+  }
+
+  std::unique_ptr<CapturedWork> finish() {
+    context_.state<CaptureState>().active = false;
+    return context_.runtime().end_capture(context_);
+  }
+
+ private:
+  Context& context_;
+};
+
+}  // namespace
+
+CapturedGraph::CapturedGraph(Device device, std::function<void()> step,
+                             const CaptureOptions& options)
+    : device_(device), step_(std::move(step)), memory_(std::make_shared<StepMemory>(device)) {
+  GESTALT_CHECK(options.warm_up_runs >= 2, "[capture] expected at least 2 warm-up runs, got {}",
+                options.warm_up_runs);
+  const StepMemory::Use use(*memory_);
+  for (int run = 0; run < options.warm_up_runs; ++run) step_();
+  record();
+}
+
+CapturedGraph::~CapturedGraph() = default;
+CapturedGraph::CapturedGraph(CapturedGraph&&) noexcept = default;
+CapturedGraph& CapturedGraph::operator=(CapturedGraph&&) noexcept = default;
+
+void CapturedGraph::record() {
+  const StepMemory::Use use(*memory_);
+  Capturing capturing(context(device_));
+  step_();
+  work_ = capturing.finish();
+}
+
+void CapturedGraph::replay() {
+  work_->replay(context(device_));
+}
+
+}  // namespace gestalt

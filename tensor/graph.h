@@ -1,0 +1,62 @@
+#pragma once
+
+// CapturedGraph: a step recorded once and replayed as one piece, a CUDA graph on CUDA. Replaying
+// costs one launch instead of one a kernel, and gives the bits that running the step gives.
+//
+//   Tensor images = ..., loss;                       // fixed: the step reads and writes these
+//   CapturedGraph graph(device, [&] {
+//     images.set_grad({});
+//     loss = objective(images);
+//     loss.backward();
+//   });
+//   images.copy_(next);  graph.replay();  loss.item();  images.grad();
+//
+// The step runs `warm_up_runs` times for good, so that plans, workspaces, optimizer states and
+// memory are there; then it is recorded, which computes nothing. Each replay is one more run.
+//
+// What a step must keep to:
+//  - Its inputs are fixed tensors, filled by copy_ between replays; they outlive the graph. Tensors
+//    that it leaves (a loss, gradients) have fixed memory, which each replay overwrites.
+//  - No reading of values (item, to_vector), no tensors from host values, no more memory than in
+//    its warm-up runs: these throw Error, and the step is as if it had not been recorded.
+//  - Host values are those of the recording: a learning rate, Adam's step count, the offset of a
+//    Generator. A step whose host values change is recorded again before it is replayed
+//    (`record`), at the host's cost of one run; or it leaves what uses them, the optimizer's step
+//    or the random numbers, outside.
+//
+// On the CPU the kernel calls are recorded in the same way. A graph is used by the thread that made
+// it.
+
+#include <functional>
+#include <memory>
+
+#include "kernels/capture.h"
+#include "kernels/types.h"
+
+namespace gestalt {
+
+class StepMemory;
+
+struct CaptureOptions {
+  int warm_up_runs = 2;  // the first may differ (an optimizer's first step); at least 2
+};
+
+class CapturedGraph {
+ public:
+  CapturedGraph(Device device, std::function<void()> step, const CaptureOptions& options = {});
+  ~CapturedGraph();
+  CapturedGraph(CapturedGraph&&) noexcept;
+  CapturedGraph& operator=(CapturedGraph&&) noexcept;
+
+  void replay();
+  // Records the step again, with the host values of now; computes nothing.
+  void record();
+
+ private:
+  Device device_;
+  std::function<void()> step_;
+  std::shared_ptr<StepMemory> memory_;
+  std::unique_ptr<CapturedWork> work_;
+};
+
+}  // namespace gestalt
