@@ -10,13 +10,31 @@
 
 namespace GESTALT_CUDA_NAMESPACE {
 
+inline int device_attribute(const Context& context, cudaDeviceAttr attribute) {
+  int value = 0;
+  check(cudaDeviceGetAttribute(&value, attribute, context.device().index), "device limits");
+  return value;
+}
+
 // Bytes of shared memory that one block may have, opted in to: 64 KiB (sm_75) to 227 KiB (sm_90).
 inline size_t max_shared_bytes(const Context& context) {
-  int bytes = 0;
-  check(cudaDeviceGetAttribute(&bytes, cudaDevAttrMaxSharedMemoryPerBlockOptin,
-                               context.device().index),
-        "device limits");
-  return static_cast<size_t>(bytes);
+  return static_cast<size_t>(device_attribute(context, cudaDevAttrMaxSharedMemoryPerBlockOptin));
+}
+
+inline int multiprocessors(const Context& context) {
+  return device_attribute(context, cudaDevAttrMultiProcessorCount);
+}
+
+// The most blocks of a cluster of this kernel: 8 where the device has clusters and the kernel's
+// code was made for such devices (older PTX, compiled for a newer one when loaded, knows none),
+// else 1.
+template <class... Parameters>
+int max_cluster_size(const Context& context, void (*kernel)(Parameters...)) {
+  if (device_attribute(context, cudaDevAttrClusterLaunch) == 0) return 1;
+  check(cudaSetDevice(context.device().index), "device limits");
+  cudaFuncAttributes attributes{};
+  check(cudaFuncGetAttributes(&attributes, kernel), "device limits");
+  return attributes.ptxVersion >= 90 ? 8 : 1;
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

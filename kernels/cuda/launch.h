@@ -27,6 +27,7 @@ struct LaunchConfig {
   dim3 grid;
   dim3 block;
   size_t shared_bytes = 0;  // dynamic, as summed by shared_size() of device/shared.cuh
+  unsigned cluster = 1;     // blocks along x: device/cluster.cuh; grid.x is a multiple of it
 };
 
 inline bool synchronous_launches() {
@@ -53,6 +54,13 @@ void launch(Context& context, const char* name, void (*kernel)(Parameters...),
   launch_config.blockDim = config.block;
   launch_config.dynamicSmemBytes = config.shared_bytes;
   launch_config.stream = static_cast<cudaStream_t>(context.stream());
+  cudaLaunchAttribute cluster{};
+  if (config.cluster > 1) {
+    cluster.id = cudaLaunchAttributeClusterDimension;
+    cluster.val.clusterDim = {config.cluster, 1, 1};
+    launch_config.attrs = &cluster;
+    launch_config.numAttrs = 1;
+  }
   check(cudaLaunchKernelEx(&launch_config, kernel, static_cast<Args&&>(args)...), name);
   if (synchronous_launches()) check(cudaStreamSynchronize(launch_config.stream), name);
 }

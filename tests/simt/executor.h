@@ -2,16 +2,23 @@
 
 // The SIMT executor: runs a CUDA kernel, compiled as plain C++, on the host.
 //
-// Each thread of a block is a fiber; blocks run one after another in shuffled order, and the fibers
-// of a block in an order that the seed decides anew wherever one could yield. A kernel may rely on
-// nothing but its barriers. Found, and thrown as gestalt::Error naming kernel, block, thread and
-// seed:
-//  - a barrier that not all threads of the block reach, or that they reach at different lines;
+// Each thread of a block is a fiber; blocks run one after another in shuffled order (those of a
+// cluster together), and the fibers in an order that the seed decides anew wherever one could
+// yield. A bulk copy is done at a moment that the seed decides. A kernel may rely on nothing but
+// its barriers. Found, and thrown as gestalt::Error naming kernel, block, thread and seed:
+//  - a barrier that not all threads of the block, or of the cluster, reach, or that those of a
+//    block reach at different lines;
 //  - a warp operation whose lanes disagree about mask or line, lack lanes that the mask names
 //    (elsewhere or exited), or read from a lane outside the mask;
-//  - shared memory: accesses out of bounds, reads of bytes that nobody in the block wrote, and
-//    races: two threads, the same bytes, at least one plain write, no barrier between (for lanes of
-//    one warp: no __syncwarp between, by vector clocks);
+//  - shared memory, the own and that of the cluster's other blocks: accesses out of bounds, reads
+//  of
+//    bytes that nobody wrote, and races: two threads, the same bytes, at least one plain write, no
+//    barrier between (for lanes of one warp: no __syncwarp, for blocks: no cluster barrier
+//    between);
+//  - shared memory of a block that has exited, may exit or need not have begun;
+//  - bulk copies: accesses to what one fills, and writes to what one reads, before a wait for it;
+//    addresses and sizes that are not multiples of 16; memory written without a fence; copies that
+//    nobody waits for;
 //  - launches that no GPU takes (more than 1024 threads, 65535 in grid.y or z, 227 KB shared).
 // Not seen: races on global memory. Writes out of bounds there are for guarded_buffer.h and
 // AddressSanitizer, which knows the fibers.
@@ -33,7 +40,18 @@ struct Launch {
   const char* kernel;
   dim3 grid, block;
   size_t shared_bytes = 0;
+  unsigned cluster = 1;  // blocks
 };
+
+// The device that launchers and kernels see; an H100 unless told otherwise. Architectures below 90
+// have neither clusters nor bulk copies.
+struct EmulatedDevice {
+  int architecture = 90;
+  size_t shared_bytes = 227 * 1024;  // that a block may have
+  int multiprocessors = 132;
+};
+void set_device(const EmulatedDevice& device);
+const EmulatedDevice& device();
 
 using ThreadBody = void (*)(const void* closure);
 void run_threads(const Launch& launch, ThreadBody body, const void* closure);
@@ -64,8 +82,25 @@ int lane();
 void maybe_yield();
 
 size_t shared_bytes();
-// Checks an access and returns where the bytes lie.
-void* shared_access(size_t offset, size_t bytes, Access access);
+// Checks an access to the shared memory of the block `rank` of the cluster, -1: the own, and
+// returns where the bytes lie.
+void* shared_access(size_t offset, size_t bytes, Access access, int rank = -1);
+
+int cluster_rank();
+int cluster_size();
+void cluster_arrive(std::source_location where);
+void cluster_wait(std::source_location where);
+
+// Bulk copies (kernels/cuda/device/async_copy.cuh); shared memory and barriers by their place.
+void copy_barrier_init(size_t barrier, uint32_t arrivals);
+void copy_barrier_arrive(size_t barrier, uint32_t bytes);
+void copy_barrier_wait(size_t barrier, uint32_t parity, std::source_location where);
+void copy_to_shared(size_t to, const void* from, size_t bytes, size_t barrier);
+void copy_to_global(void* to, size_t from, size_t bytes);
+void copy_commit();
+void copy_wait_read(std::source_location where);
+void async_fence();
+
 [[noreturn]] void fail(const char* pattern, long long a = 0, long long b = 0);
 
 }  // namespace gestalt::simt

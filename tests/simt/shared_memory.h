@@ -6,21 +6,11 @@
 #include <cstdint>
 #include <cstdlib>
 #include <memory>
-#include <span>
 #include <vector>
 
-#include "tests/simt/executor.h"
+#include "tests/simt/happens_before.h"
 
 namespace gestalt::simt {
-
-// The happens-before order of the lanes of one warp: step[l] is the latest step of lane l that
-// this thread knows to lie behind it. A __syncwarp ends a step and joins the clocks of its lanes.
-struct LaneClocks {
-  uint32_t step[32];
-
-  void reset();
-  static void join(std::span<LaneClocks* const> clocks, std::span<const int> lanes);
-};
 
 class SharedMemoryWatch {
  public:
@@ -28,34 +18,37 @@ class SharedMemoryWatch {
   enum class Fault : uint8_t { none, bounds, uninitialized, race };
   struct Verdict {
     Fault fault = Fault::none;
-    int other = 0;
+    AccessRecord other{};
   };
 
   void begin_launch(size_t bytes);
   void begin_block();
-  // All threads passed a barrier: nothing before it can race with what follows.
-  void next_epoch() { ++epoch_; }
 
-  Verdict access(size_t offset, size_t bytes, Access access, int thread, const LaneClocks& clocks);
+  Verdict access(size_t offset, size_t bytes, Access access, const ThreadClock& now);
+
+  // An asynchronous copy fills the bytes, or reads them: of both, what threads wrote there before
+  // must have been fenced. The number of a thread that has not since its write, or -1.
+  template <class Fences>  // fences(thread): how many the thread has made
+  int unfenced_writer(size_t offset, size_t bytes, const Fences& fences) const {
+    for (size_t word = offset / 4; word * 4 < offset + bytes; ++word) {
+      const Cell& cell = cells_[word];
+      if (cell.written_by_thread && fences(cell.writer) == cell.fences) return cell.writer;
+    }
+    return -1;
+  }
+  void filled_by_copy(size_t offset, size_t bytes);
 
   char* data() { return data_.get(); }
   size_t bytes() const { return bytes_; }
 
  private:
-  struct Record {
-    uint32_t epoch = 0;  // 0: none
-    uint32_t step = 0;   // of the lane
-    uint16_t thread = 0;
-    uint8_t bytes = 0;  // of the word, as bits
-    bool atomic = false;
-  };
-  // One word. Two readers, of different warps where there were such: then any writer meets one.
   struct Cell {
-    Record write, read[2];
+    WordHistory history;
     uint8_t written = 0;  // bytes of the word, in this block
+    bool written_by_thread = false;
+    uint16_t writer = 0;
+    uint32_t fences = 0;  // of the writer, when it wrote
   };
-
-  bool races(const Record& record, uint8_t bytes, int thread, const LaneClocks& clocks) const;
 
   struct Free {
     void operator()(char* pointer) const { std::free(pointer); }
@@ -63,7 +56,6 @@ class SharedMemoryWatch {
   std::unique_ptr<char, Free> data_;
   size_t bytes_ = 0;
   std::vector<Cell> cells_;
-  uint32_t epoch_ = 0;
 };
 
 }  // namespace gestalt::simt

@@ -52,4 +52,10 @@ __device__ SharedArray<To> shared_cast(From* array) {
   return reinterpret_cast<To*>(array);
 }
 
+// The place in the block's shared memory, in bytes.
+template <class T>
+__device__ unsigned shared_address(T* array) {
+  return static_cast<unsigned>(__cvta_generic_to_shared(array));
+}
+
 }  // namespace GESTALT_CUDA_NAMESPACE

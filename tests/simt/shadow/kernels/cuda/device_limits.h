@@ -1,16 +1,26 @@
 #pragma once
 
-// kernels/cuda/device_limits.h under the SIMT executor: those of sm_90.
+// kernels/cuda/device_limits.h under the SIMT executor: those of the emulated device.
 
 #include <cstddef>
 
 #include "kernels/context.h"
 #include "kernels/cuda/namespace.h"
+#include "tests/simt/executor.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
 inline size_t max_shared_bytes(const Context&) {
-  return 227 * 1024;
+  return simt::device().shared_bytes;
+}
+
+inline int multiprocessors(const Context&) {
+  return simt::device().multiprocessors;
+}
+
+template <class... Parameters>
+int max_cluster_size(const Context&, void (*)(Parameters...)) {
+  return simt::device().architecture >= 90 ? 8 : 1;
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

@@ -15,6 +15,7 @@ struct LaunchConfig {
   dim3 grid;
   dim3 block;
   size_t shared_bytes = 0;
+  unsigned cluster = 1;
 };
 
 template <class... Parameters, class... Args>
@@ -22,7 +23,7 @@ void launch(Context&, const char* name, void (*kernel)(Parameters...), const Lau
             Args&&... args) {
   if (config.grid.x == 0 || config.grid.y == 0 || config.grid.z == 0) return;
   const std::tuple<Parameters...> parameters(static_cast<Args&&>(args)...);
-  simt::run({name, config.grid, config.block, config.shared_bytes},
+  simt::run({name, config.grid, config.block, config.shared_bytes, config.cluster},
             [&] { std::apply(kernel, parameters); });
 }
 

@@ -11,12 +11,12 @@ namespace gestalt::simt {
 template <class T>
 class SharedElement {
  public:
-  explicit SharedElement(size_t offset) : offset_(offset) {}
+  SharedElement(size_t offset, int rank) : offset_(offset), rank_(rank) {}
   SharedElement(const SharedElement&) = default;
 
-  operator T() const { return *static_cast<T*>(shared_access(offset_, sizeof(T), Access::read)); }
+  operator T() const { return *at(Access::read); }
   const SharedElement& operator=(const T& value) const {
-    *static_cast<T*>(shared_access(offset_, sizeof(T), Access::write)) = value;
+    *at(Access::write) = value;
     return *this;
   }
   const SharedElement& operator=(const SharedElement& other) const {
@@ -29,18 +29,25 @@ class SharedElement {
   const SharedElement& operator^=(const T& value) const { return *this = T(*this) ^ value; }
 
  private:
+  T* at(Access access) const {
+    return static_cast<T*>(shared_access(offset_, sizeof(T), access, rank_));
+  }
+
   size_t offset_;
+  int rank_;
 };
 
-// A pointer into one carved array, which it may not leave.
+// A pointer into one carved array, which it may not leave, of the block `rank` of the cluster (-1:
+// the own block).
 template <class T>
 class SharedArray {
  public:
   SharedArray() = default;
-  SharedArray(size_t begin, int64_t count) : begin_(begin), count_(count) {}
+  SharedArray(size_t begin, int64_t count, int rank = -1)
+      : begin_(begin), count_(count), rank_(rank) {}
 
   SharedElement<T> operator[](int64_t index) const {
-    return SharedElement<T>(offset_of(position_ + index));
+    return SharedElement<T>(offset_of(position_ + index), rank_);
   }
   SharedElement<T> operator*() const { return (*this)[0]; }
   SharedArray operator+(int64_t steps) const {
@@ -53,19 +60,23 @@ class SharedArray {
   // Where an atomic acts.
   T* atomic_pointer() const {
     maybe_yield();
-    return static_cast<T*>(shared_access(offset_of(position_), sizeof(T), Access::atomic));
+    return static_cast<T*>(shared_access(offset_of(position_), sizeof(T), Access::atomic, rank_));
   }
 
   template <class To>
   SharedArray<To> cast() const {
-    SharedArray<To> other(
-        begin_ + static_cast<size_t>(position_) * sizeof(T),
-        (count_ - position_) * static_cast<int64_t>(sizeof(T)) / static_cast<int64_t>(sizeof(To)));
-    if (other.begin() % alignof(To) != 0)
-      fail("shared_cast to a misaligned array at byte {}", other.begin());
-    return other;
+    if (address() % alignof(To) != 0) {
+      fail("shared_cast to a misaligned array at byte {}", static_cast<long long>(address()));
+    }
+    return {address(), bytes() / static_cast<int64_t>(sizeof(To)), rank_};
   }
-  size_t begin() const { return begin_; }
+  SharedArray of_block(int rank) const {
+    SharedArray theirs = *this;
+    theirs.rank_ = rank;
+    return theirs;
+  }
+  size_t address() const { return begin_ + static_cast<size_t>(position_) * sizeof(T); }
+  int64_t bytes() const { return (count_ - position_) * static_cast<int64_t>(sizeof(T)); }
 
  private:
   size_t offset_of(int64_t index) const {
@@ -78,6 +89,7 @@ class SharedArray {
   size_t begin_ = 0;
   int64_t count_ = 0;
   int64_t position_ = 0;
+  int rank_ = -1;
 };
 
 template <class T, class F>
@@ -121,6 +133,11 @@ class SharedMemory {
 template <class To, class From>
 SharedArray<To> shared_cast(const SharedArray<From>& array) {
   return array.template cast<To>();
+}
+
+template <class T>
+unsigned shared_address(const SharedArray<T>& array) {
+  return static_cast<unsigned>(array.address());
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

@@ -1,0 +1,101 @@
+// The functions of executor.h.
+
+#include "kernels/error.h"
+#include "tests/simt/executor_state.h"
+
+namespace gestalt::simt {
+
+void run_threads(const Launch& launch, ThreadBody body, const void* closure) {
+  Executor::instance().run(launch, body, closure);
+}
+
+void set_seed(uint64_t seed) {
+  Executor::instance().set_seed(seed);
+}
+
+void set_device(const EmulatedDevice& device) {
+  Executor::instance().set_device(device);
+}
+
+const EmulatedDevice& device() {
+  return Executor::instance().device();
+}
+
+int block_barrier(bool predicate, std::source_location where) {
+  return static_cast<int>(Executor::instance().block_barrier(predicate, where));
+}
+
+uint64_t warp_operation(WarpOperation operation, uint32_t mask, uint64_t value, int source,
+                        std::source_location where) {
+  return Executor::instance().warp_operation(operation, mask, value, source, where);
+}
+
+int lane() {
+  return Executor::instance().lane();
+}
+
+void maybe_yield() {
+  Executor::instance().maybe_yield();
+}
+
+size_t shared_bytes() {
+  return Executor::instance().shared_bytes();
+}
+
+void* shared_access(size_t offset, size_t bytes, Access access, int rank) {
+  return Executor::instance().shared_access(offset, bytes, access, rank);
+}
+
+int cluster_rank() {
+  return Executor::instance().cluster_rank();
+}
+
+int cluster_size() {
+  return Executor::instance().cluster_size();
+}
+
+void cluster_arrive(std::source_location where) {
+  Executor::instance().cluster_arrive(where);
+}
+
+void cluster_wait(std::source_location where) {
+  Executor::instance().cluster_wait(where);
+}
+
+void copy_barrier_init(size_t barrier, uint32_t arrivals) {
+  Executor::instance().copy_barrier_init(barrier, arrivals);
+}
+
+void copy_barrier_arrive(size_t barrier, uint32_t bytes) {
+  Executor::instance().copy_barrier_arrive(barrier, bytes);
+}
+
+void copy_barrier_wait(size_t barrier, uint32_t parity, std::source_location where) {
+  Executor::instance().copy_barrier_wait(barrier, parity, where);
+}
+
+void copy_to_shared(size_t to, const void* from, size_t bytes, size_t barrier) {
+  Executor::instance().copy_to_shared(to, from, bytes, barrier);
+}
+
+void copy_to_global(void* to, size_t from, size_t bytes) {
+  Executor::instance().copy_to_global(to, from, bytes);
+}
+
+void copy_commit() {
+  Executor::instance().copy_commit();
+}
+
+void copy_wait_read(std::source_location where) {
+  Executor::instance().copy_wait_read(where);
+}
+
+void async_fence() {
+  Executor::instance().async_fence();
+}
+
+void fail(const char* pattern, long long a, long long b) {
+  Executor::instance().fail(format(pattern, a, b));
+}
+
+}  // namespace gestalt::simt
