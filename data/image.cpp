@@ -69,6 +69,20 @@ Image::Image(int height, int width, int channels)
   pixels.resize(row_bytes() * height);
 }
 
+ImageView::ImageView(const Image& image)
+    : ImageView(image.pixels.data(), image.height, image.width, image.channels, image.row_bytes()) {
+}
+
+ImageView ImageView::part(int left, int top, int part_width, int part_height) const {
+  GESTALT_CHECK(
+      left >= 0 && top >= 0 && part_width >= 1 && part_height >= 1 && part_width <= width - left &&
+          part_height <= height - top,
+      "[image] the part {}x{} at ({}, {}) is not inside {}x{} (height x width, left, top)",
+      part_height, part_width, left, top, height, width);
+  return {row(top) + static_cast<size_t>(left) * channels, part_height, part_width, channels,
+          stride};
+}
+
 Image decode_image(const std::filesystem::path& path) {
   try {
     return decode(read_file(path), max_image_pixels);

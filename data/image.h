@@ -40,6 +40,25 @@ struct Image {
   bool operator==(const Image&) const = default;
 };
 
+// Pixels that somebody else owns: an image or a part of it.
+struct ImageView {
+  const uint8_t* pixels = nullptr;
+  int height = 0;
+  int width = 0;
+  int channels = 3;
+  size_t stride = 0;  // bytes from a row to the next
+
+  ImageView() = default;
+  ImageView(const Image& image);  // valid as long as the image
+  ImageView(const uint8_t* pixels, int height, int width, int channels, size_t stride)
+      : pixels(pixels), height(height), width(width), channels(channels), stride(stride) {}
+
+  size_t row_bytes() const { return static_cast<size_t>(width) * channels; }
+  const uint8_t* row(int y) const { return pixels + y * stride; }
+  // Error: empty, or not inside.
+  ImageView part(int left, int top, int width, int height) const;
+};
+
 // Pillow's decompression-bomb limit: more pixels are an error.
 inline constexpr int64_t max_image_pixels = 178956970;
 

@@ -108,7 +108,7 @@ void weigh(const uint8_t* from, size_t stride, const int32_t* weights, int count
   }
 }
 
-Image resize_columns(const Image& image, int height, const Axis& axis) {
+Image resize_columns(const ImageView& image, int height, const Axis& axis) {
   Image result(height, image.width, image.channels);
   const size_t row_bytes = image.row_bytes();
   cpu::parallel_for(height, 8, [&](int64_t begin, int64_t end) {
@@ -117,10 +117,10 @@ Image resize_columns(const Image& image, int height, const Axis& axis) {
       uint8_t* to = result.row(y);
       size_t x = 0;
       for (; x + lanes <= row_bytes; x += lanes) {
-        weigh<lanes>(from + x, row_bytes, axis.weights_of(y), axis.count[y], to + x);
+        weigh<lanes>(from + x, image.stride, axis.weights_of(y), axis.count[y], to + x);
       }
       for (; x < row_bytes; ++x) {
-        weigh<1>(from + x, row_bytes, axis.weights_of(y), axis.count[y], to + x);
+        weigh<1>(from + x, image.stride, axis.weights_of(y), axis.count[y], to + x);
       }
     }
   });
@@ -129,7 +129,7 @@ Image resize_columns(const Image& image, int height, const Axis& axis) {
 
 // Rows [first_row, first_row + rows) of the image, resized to `width`. Blocks of rows are turned on
 // their side, so that neighbouring lanes are different rows and the sums run as for columns.
-Image resize_rows(const Image& image, int first_row, int rows, int width, const Axis& axis) {
+Image resize_rows(const ImageView& image, int first_row, int rows, int width, const Axis& axis) {
   const int channels = image.channels;
   Image result(rows, width, channels);
   const int block = lanes / channels;
@@ -159,7 +159,15 @@ Image resize_rows(const Image& image, int first_row, int rows, int width, const 
   return result;
 }
 
-Image resize_nearest(const Image& image, int height, int width, const Box& box) {
+Image copy(const ImageView& image) {
+  Image result(image.height, image.width, image.channels);
+  for (int y = 0; y < image.height; ++y) {
+    std::memcpy(result.row(y), image.row(y), image.row_bytes());
+  }
+  return result;
+}
+
+Image resize_nearest(const ImageView& image, int height, int width, const Box& box) {
   // Positions are summed up step by step, as Pillow does: multiplying rounds differently.
   const auto positions = [](float from, float to, int size, int limit) {
     const double step = static_cast<double>(to - from) / size;
@@ -186,7 +194,8 @@ Image resize_nearest(const Image& image, int height, int width, const Box& box) 
 
 }  // namespace
 
-Image resize(const Image& image, int height, int width, Filter filter, std::optional<Box> part) {
+Image resize(const ImageView& image, int height, int width, Filter filter,
+             std::optional<Box> part) {
   GESTALT_CHECK(height >= 1 && width >= 1, "[resize] size must be at least 1x1, got {}x{}", height,
                 width);
   GESTALT_CHECK(image.height >= 1 && image.width >= 1, "[resize] the image is empty");
@@ -201,7 +210,7 @@ Image resize(const Image& image, int height, int width, Filter filter, std::opti
 
   const bool change_rows = width != image.width || box.left != 0 || box.right != whole.right;
   const bool change_columns = height != image.height || box.top != 0 || box.bottom != whole.bottom;
-  if (!change_rows && !change_columns) return image;
+  if (!change_rows && !change_columns) return copy(image);
   const Kernel kernel = kernel_of(filter);
   Axis horizontal, vertical;
   if (change_rows) horizontal = make_axis(image.width, box.left, box.right, width, kernel);

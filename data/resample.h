@@ -17,12 +17,13 @@ namespace gestalt::data {
 
 enum class Filter { nearest, box, bilinear, hamming, bicubic, lanczos };
 
-// The part of the source that is resized, in its pixels.
+// The part of the source that is resized, in its pixels. The filter reaches beyond its edges, as
+// far as the image does; cropping first (ImageView::part) keeps it inside.
 struct Box {
   float left = 0, top = 0, right = 0, bottom = 0;
 };
 
-Image resize(const Image& image, int height, int width, Filter filter,
+Image resize(const ImageView& image, int height, int width, Filter filter,
              std::optional<Box> box = std::nullopt);
 
 }  // namespace gestalt::data

@@ -29,6 +29,10 @@ struct Runtime {
   void (*destroy_stream)(Context& context);
   void* (*allocate)(Context& context, size_t bytes);  // null when out of memory
   void (*release)(Context& context, void* pointer);   // never throws
+  // Host memory that the device copies from and to without a detour (page-locked for CUDA), 64-byte
+  // aligned; null when out of memory.
+  void* (*allocate_host)(Context& context, size_t bytes);
+  void (*release_host)(Context& context, void* pointer);  // never throws
   void (*copy)(Context& context, void* to, const void* from, size_t bytes, CopyKind kind);
   void (*synchronize)(Context& context);
   MemoryInfo (*memory)(Context& context);

@@ -7,8 +7,19 @@
 #include "kernels/cpu/table.h"
 
 namespace gestalt {
+namespace {
 
-// Plain malloc with 64-byte alignment; pooling is the tensor library's business.
+// Plain malloc; pooling is the tensor library's business.
+void* allocate(Context&, size_t bytes) {
+  return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+}
+
+void release(Context&, void* pointer) {
+  std::free(pointer);
+}
+
+}  // namespace
+
 const Runtime cpu_runtime = {
     .name = "cpu",
     .kernels = cpu_kernels,
@@ -16,9 +27,10 @@ const Runtime cpu_runtime = {
     .describe = [](int) { return std::string("cpu"); },
     .make_context = [](int) { return std::make_unique<Context>(Device{}, cpu_runtime); },
     .destroy_stream = [](Context&) {},
-    .allocate = [](Context&,
-                   size_t bytes) { return std::aligned_alloc(64, (bytes + 63) / 64 * 64); },
-    .release = [](Context&, void* pointer) { std::free(pointer); },
+    .allocate = allocate,
+    .release = release,
+    .allocate_host = allocate,
+    .release_host = release,
     .copy = [](Context&, void* to, const void* from, size_t bytes,
                CopyKind) { std::memcpy(to, from, bytes); },
     .synchronize = [](Context&) {},

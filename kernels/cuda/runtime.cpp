@@ -93,6 +93,23 @@ void release(Context& context, void* pointer) {
   check_or_log(cudaFreeAsync(pointer, stream(context)), "release");
 }
 
+void* allocate_host(Context& context, size_t bytes) {
+  check(cudaSetDevice(context.device().index), "allocate host memory");
+  void* pointer = nullptr;
+  const cudaError_t status =
+      cudaHostAlloc(&pointer, std::max<size_t>(bytes, 1), cudaHostAllocDefault);
+  if (status == cudaErrorMemoryAllocation) {
+    cudaGetLastError();
+    return nullptr;
+  }
+  check(status, "allocate host memory");
+  return pointer;
+}
+
+void release_host(Context&, void* pointer) {
+  check_or_log(cudaFreeHost(pointer), "release host memory");
+}
+
 void copy_bytes(Context& context, void* to, const void* from, size_t bytes, CopyKind kind) {
   if (bytes == 0) return;
   if (kind != CopyKind::device_to_device) {
@@ -136,6 +153,8 @@ const Runtime cuda_runtime = {
     .destroy_stream = cuda::destroy_stream,
     .allocate = cuda::allocate,
     .release = cuda::release,
+    .allocate_host = cuda::allocate_host,
+    .release_host = cuda::release_host,
     .copy = cuda::copy_bytes,
     .synchronize = cuda::synchronize,
     .memory = cuda::memory,

@@ -1,0 +1,191 @@
+#include "data/dataset.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "data/folder.h"
+#include "kernels/error.h"
+#include "tensor/random.h"
+
+namespace gestalt::data {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A stream of its own: the same seed also draws weights and crops.
+constexpr uint64_t split_stream = 0x53504C4954;
+
+class DecodedImage : public OpenedImage {
+ public:
+  explicit DecodedImage(Image image) : image_(std::move(image)) {
+    height_ = image_.height;
+    width_ = image_.width;
+  }
+  ImageView decode(int left, int top, int width, int height) override {
+    return ImageView(image_).part(left, top, width, height);
+  }
+
+ private:
+  Image image_;
+};
+
+class FolderSource : public ImageSource {
+ public:
+  FolderSource(fs::path root, ImageIndex index) : root_(std::move(root)) {
+    index_ = std::move(index);
+  }
+  std::unique_ptr<OpenedImage> open(int64_t i) const override {
+    return std::make_unique<DecodedImage>(decode_image(root_ / name(i)));
+  }
+  std::string location() const override { return root_.string(); }
+
+ private:
+  fs::path root_;
+};
+
+class Subset : public ImageSource {
+ public:
+  Subset(ImageSourcePtr source, const std::vector<int64_t>& indices)
+      : source_(std::move(source)), indices_(indices) {
+    const ImageIndex& all = source_->index();
+    index_.classes = all.classes;
+    for (const int64_t i : indices) {
+      GESTALT_CHECK(i >= 0 && i < all.size(), "[subset] image {} of {} does not exist", i,
+                    all.size());
+      index_.names.push_back(all.names[i]);
+      if (all.has_labels()) index_.labels.push_back(all.labels[i]);
+    }
+  }
+  std::unique_ptr<OpenedImage> open(int64_t i) const override { return source_->open(indices_[i]); }
+  std::string location() const override { return source_->location(); }
+
+ private:
+  ImageSourcePtr source_;
+  std::vector<int64_t> indices_;
+};
+
+bool is_hidden(const fs::path& path) {
+  return path.filename().string().starts_with('.');
+}
+
+// Folders in `folder`, links to folders among them, sorted bytewise by name.
+std::vector<std::string> subfolders(const fs::path& folder) {
+  std::vector<std::string> names;
+  std::error_code error;
+  fs::directory_iterator iterator(folder, error);
+  for (; !error && iterator != fs::directory_iterator(); iterator.increment(error)) {
+    std::error_code ignored;
+    if (!is_hidden(iterator->path()) && fs::is_directory(iterator->path(), ignored)) {
+      names.push_back(iterator->path().filename().string());
+    }
+  }
+  GESTALT_CHECK(!error, "[dataset] {}: {}", folder.string(), error.message());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+// The images below `folder`, as paths relative to `root`, in the order of (folder, name).
+std::vector<std::string> images_below(const fs::path& root, const std::string& folder) {
+  std::vector<std::pair<std::string, std::string>> found;  // folder, name
+  std::error_code error;
+  fs::recursive_directory_iterator iterator(root / folder,
+                                            fs::directory_options::follow_directory_symlink, error);
+  for (; !error && iterator != fs::recursive_directory_iterator(); iterator.increment(error)) {
+    const fs::path& path = iterator->path();
+    std::error_code ignored;
+    const bool is_folder = fs::is_directory(path, ignored);
+    if (is_hidden(path)) {
+      if (is_folder) iterator.disable_recursion_pending();
+    } else if (!is_folder && has_image_extension(path)) {
+      found.emplace_back(path.parent_path().lexically_relative(root).string(),
+                         path.filename().string());
+    }
+  }
+  GESTALT_CHECK(!error, "[dataset] {}: {}", (root / folder).string(), error.message());
+  std::sort(found.begin(), found.end());
+  std::vector<std::string> names;
+  for (const auto& [parent, name] : found) names.push_back((fs::path(parent) / name).string());
+  return names;
+}
+
+std::string quoted_list(const std::vector<std::string>& names) {
+  std::string text;
+  for (const std::string& name : names) text += (text.empty() ? "'" : ", '") + name + "'";
+  return text;
+}
+
+}  // namespace
+
+ImageSourcePtr open_dataset(const fs::path& path) {
+  std::error_code error;
+  const auto status = fs::status(path, error);
+  GESTALT_CHECK(fs::exists(status), "[dataset] {}: no such folder", path.string());
+  GESTALT_CHECK(fs::is_directory(status), "[dataset] {}: not a folder", path.string());
+  ImageIndex index;
+  index.classes = subfolders(path);
+  GESTALT_CHECK(!index.classes.empty(),
+                "[dataset] {}: no class folders; images are expected as CLASS/NAME.jpg in it",
+                path.string());
+  std::vector<std::string> empty;
+  for (size_t label = 0; label < index.classes.size(); ++label) {
+    const std::vector<std::string> names = images_below(path, index.classes[label]);
+    if (names.empty()) empty.push_back(index.classes[label]);
+    index.names.insert(index.names.end(), names.begin(), names.end());
+    index.labels.resize(index.names.size(), static_cast<int64_t>(label));
+  }
+  GESTALT_CHECK(empty.empty(), "[dataset] {}: no images in the class folder{} {}", path.string(),
+                empty.size() > 1 ? "s" : "", quoted_list(empty));
+  return std::make_shared<FolderSource>(path, std::move(index));
+}
+
+ImageSourcePtr open_images(const fs::path& path) {
+  ImageIndex index;
+  for (const fs::path& image : list_images(path)) index.names.push_back(image.filename().string());
+  std::error_code ignored;
+  const fs::path root = fs::is_directory(path, ignored) ? path : path.parent_path();
+  return std::make_shared<FolderSource>(root, std::move(index));
+}
+
+ImageSourcePtr subset(ImageSourcePtr source, const std::vector<int64_t>& indices) {
+  return std::make_shared<Subset>(std::move(source), indices);
+}
+
+std::pair<ImageSourcePtr, ImageSourcePtr> split_by_class(const ImageSourcePtr& source,
+                                                         double fraction, uint64_t seed) {
+  GESTALT_CHECK(fraction >= 0 && fraction <= 1, "[split] expected a fraction in [0, 1], got {}",
+                fraction);
+  const ImageIndex& index = source->index();
+  GESTALT_CHECK(index.has_labels(), "[split] {}: the images have no labels", source->location());
+  std::vector<std::vector<int64_t>> members(index.classes.size());
+  for (int64_t i = 0; i < index.size(); ++i) members[index.labels[i]].push_back(i);
+
+  Generator generator(seed ^ split_stream);
+  std::vector<int64_t> rest, part;
+  for (const std::vector<int64_t>& of_class : members) {
+    const int64_t count = static_cast<int64_t>(of_class.size());
+    const std::vector<int64_t> order = generator.permutation(count);
+    const int64_t taken = std::llround(fraction * static_cast<double>(count));
+    for (int64_t i = 0; i < count; ++i) {
+      (i < taken ? part : rest).push_back(of_class[order[i]]);
+    }
+  }
+  std::sort(rest.begin(), rest.end());
+  std::sort(part.begin(), part.end());
+  return {subset(source, rest), subset(source, part)};
+}
+
+void check_same_classes(const ImageSource& expected, const ImageSource& source) {
+  const auto& a = expected.index().classes;
+  const auto& b = source.index().classes;
+  std::vector<std::string> missing, unknown;
+  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(missing));
+  std::set_difference(b.begin(), b.end(), a.begin(), a.end(), std::back_inserter(unknown));
+  if (missing.empty() && unknown.empty()) return;
+  std::string difference;
+  if (!missing.empty()) difference += "; missing: " + quoted_list(missing);
+  if (!unknown.empty()) difference += "; unknown: " + quoted_list(unknown);
+  throw Error(format("[dataset] the classes of {} are not those of {}{}", source.location(),
+                     expected.location(), difference));
+}
+
+}  // namespace gestalt::data

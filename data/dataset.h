@@ -1,0 +1,40 @@
+#pragma once
+
+// Opening folders of images, and parts of them.
+//
+// Class folders are ROOT/CLASS/**/*.jpg ... as torchvision's ImageFolder reads them: classes are
+// the subfolders of ROOT, sorted bytewise; images of a class are sorted by path, subfolders
+// included; links are followed. Extensions: see has_image_extension. Hidden files and folders are
+// passed over. A packed file (data/packed.h) is opened in place of either kind of folder.
+//
+// Errors, one line with the path: missing, no class folders, a class with no image.
+
+#include <filesystem>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "data/image_source.h"
+
+namespace gestalt::data {
+
+using ImageSourcePtr = std::shared_ptr<const ImageSource>;
+
+// With labels.
+ImageSourcePtr open_dataset(const std::filesystem::path& path);
+
+// Without labels: the images of a folder (not of its subfolders), one file, or a packed file.
+ImageSourcePtr open_images(const std::filesystem::path& path);
+
+// The images of `source` with these numbers, in this order; classes stay as they are.
+ImageSourcePtr subset(ImageSourcePtr source, const std::vector<int64_t>& indices);
+
+// Splits each class by chance: {the rest, round(fraction * images of the class)}, both in the
+// source's order. The same for the same names and seed.
+std::pair<ImageSourcePtr, ImageSourcePtr> split_by_class(const ImageSourcePtr& source,
+                                                         double fraction, uint64_t seed);
+
+// Throws Error, naming the classes that one has and the other has not.
+void check_same_classes(const ImageSource& expected, const ImageSource& source);
+
+}  // namespace gestalt::data

@@ -1,0 +1,61 @@
+#pragma once
+
+// ImageSource: images by number, wherever they lie. Class folders, plain folders and packed files
+// (data/packed.h) give the same interface; data/dataset.h opens them.
+//
+// Sources are immutable and may be read by several threads at once.
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "data/image.h"
+
+namespace gestalt::data {
+
+struct ImageIndex {
+  std::vector<std::string> names;    // relative to the folder, "dog/056_0001.jpg"
+  std::vector<std::string> classes;  // sorted bytewise; empty where the images have no labels
+  std::vector<int64_t> labels;       // one an image, an index into `classes`; empty likewise
+
+  int64_t size() const { return static_cast<int64_t>(names.size()); }
+  bool has_labels() const { return !classes.empty(); }
+};
+
+// An image whose size is known and whose pixels are decoded on request.
+class OpenedImage {
+ public:
+  virtual ~OpenedImage() = default;
+
+  int height() const { return height_; }
+  int width() const { return width_; }
+
+  // RGB pixels of the part, the very bytes that the whole image has there. Valid until the next
+  // call, and as long as this. Decodes once: call it for one part. Error: see decode_image.
+  virtual ImageView decode(int left, int top, int width, int height) = 0;
+
+ protected:
+  int height_ = 0, width_ = 0;
+};
+
+class ImageSource {
+ public:
+  virtual ~ImageSource() = default;
+
+  const ImageIndex& index() const { return index_; }
+  int64_t size() const { return index_.size(); }
+  const std::string& name(int64_t i) const { return index_.names[i]; }
+
+  // Error: unreadable, with the file and the reason.
+  virtual std::unique_ptr<OpenedImage> open(int64_t i) const = 0;
+  // Where the images come from, for logs and errors: the folder or the file.
+  virtual std::string location() const = 0;
+
+  Image read(int64_t i) const;  // the whole image
+
+ protected:
+  ImageIndex index_;
+};
+
+}  // namespace gestalt::data

@@ -1,0 +1,106 @@
+#include "data/dataset.h"
+
+#include <fstream>
+#include <gtest/gtest.h>
+
+#include "tests/data/folders.h"
+
+namespace gestalt::data {
+namespace {
+
+void touch(const std::filesystem::path& path) {
+  std::filesystem::create_directories(path.parent_path());
+  std::ofstream(path) << "x";
+}
+
+TEST(Dataset, ListsAsImageFolderDoes) {
+  const TemporaryFolder root;
+  for (const char* name : {"b/2.JPEG", "b/10.jpg", "b/sub/1.png", "b/a.webp", "Z/1.jpeg",
+                           "b/notes.txt", "b/.hidden.png", ".git/1.png", "stray.png"}) {
+    touch(root / name);
+  }
+  const ImageSourcePtr source = open_dataset(root.path());
+  EXPECT_EQ(source->index().classes, (std::vector<std::string>{"Z", "b"}));
+  EXPECT_EQ(source->index().names, (std::vector<std::string>{"Z/1.jpeg", "b/10.jpg", "b/2.JPEG",
+                                                             "b/a.webp", "b/sub/1.png"}));
+  EXPECT_EQ(source->index().labels, (std::vector<int64_t>{0, 1, 1, 1, 1}));
+  EXPECT_EQ(source->location(), root.path().string());
+}
+
+TEST(Dataset, ReadsImages) {
+  const TemporaryFolder root;
+  make_class_folders(root.path(), 2);
+  const ImageSourcePtr source = open_dataset(root.path());
+  ASSERT_EQ(source->size(), 6);
+  EXPECT_EQ(source->name(2), "cat/0.png");
+  EXPECT_EQ(source->read(2), numbered_image(25, 40, 0));
+  const auto opened = source->open(2);
+  EXPECT_EQ(opened->height(), 25);
+  EXPECT_EQ(opened->width(), 40);
+  const ImageView part = opened->decode(3, 2, 10, 5);
+  EXPECT_EQ(part.width, 10);
+  EXPECT_EQ(part.height, 5);
+  EXPECT_EQ(part.row(1)[0], 7 * 3);
+  EXPECT_EQ(part.row(1)[1], 5 * 3);
+}
+
+TEST(Dataset, BadFoldersAreNamed) {
+  const TemporaryFolder root;
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "none: no such folder",
+                      error_of([&] { open_dataset(root / "none"); }));
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "no class folders",
+                      error_of([&] { open_dataset(root.path()); }));
+  touch(root / "cat/1.png");
+  std::filesystem::create_directories(root / "dog");
+  touch(root / "owl/readme.txt");
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "no images in the class folders 'dog', 'owl'",
+                      error_of([&] { open_dataset(root.path()); }));
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "not a folder",
+                      error_of([&] { open_dataset(root / "cat/1.png"); }));
+}
+
+TEST(Dataset, UnlabeledImages) {
+  const TemporaryFolder root;
+  save(root / "b.png", numbered_image(4, 5, 1));
+  save(root / "a.png", numbered_image(4, 5, 2));
+  const ImageSourcePtr source = open_images(root.path());
+  EXPECT_EQ(source->index().names, (std::vector<std::string>{"a.png", "b.png"}));
+  EXPECT_FALSE(source->index().has_labels());
+  EXPECT_EQ(source->read(1), numbered_image(4, 5, 1));
+  EXPECT_EQ(open_images(root / "b.png")->read(0), numbered_image(4, 5, 1));
+}
+
+TEST(Dataset, SplitsEachClass) {
+  const TemporaryFolder root;
+  make_class_folders(root.path(), 10);
+  const ImageSourcePtr all = open_dataset(root.path());
+  const auto [train, held_out] = split_by_class(all, 0.25, 5);
+  EXPECT_EQ(train->size(), 21);  // round(2.5) is 3 a class
+  EXPECT_EQ(held_out->size(), 9);
+  std::vector<std::string> names = train->index().names;
+  names.insert(names.end(), held_out->index().names.begin(), held_out->index().names.end());
+  std::sort(names.begin(), names.end());
+  EXPECT_EQ(names, all->index().names);
+  for (int64_t i = 0; i < held_out->size(); ++i) {
+    const std::string& name = held_out->name(i);
+    EXPECT_EQ(held_out->index().classes[held_out->index().labels[i]],
+              name.substr(0, name.find('/')));
+  }
+  EXPECT_EQ(split_by_class(all, 0.25, 5).second->index().names, held_out->index().names);
+  EXPECT_NE(split_by_class(all, 0.25, 6).second->index().names, held_out->index().names);
+}
+
+TEST(Dataset, ClassesThatDifferAreNamed) {
+  const TemporaryFolder root;
+  touch(root / "train/cat/1.png");
+  touch(root / "train/dog/1.png");
+  touch(root / "val/cat/1.png");
+  touch(root / "val/dogs/1.png");
+  const auto train = open_dataset(root / "train"), val = open_dataset(root / "val");
+  check_same_classes(*train, *train);
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "missing: 'dog'; unknown: 'dogs'",
+                      error_of([&] { check_same_classes(*train, *val); }));
+}
+
+}  // namespace
+}  // namespace gestalt::data

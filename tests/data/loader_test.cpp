@@ -1,0 +1,169 @@
+#include "data/loader.h"
+
+#include <fstream>
+#include <gtest/gtest.h>
+
+#include "kernels/error.h"
+#include "tests/data/folders.h"
+
+namespace gestalt::data {
+namespace {
+
+struct Delivered {
+  int64_t epoch, step;
+  std::vector<int64_t> indices, labels;
+  std::vector<float> images;
+  bool operator==(const Delivered&) const = default;
+};
+
+std::vector<Delivered> all_batches(Loader& loader) {
+  std::vector<Delivered> batches;
+  while (const auto batch = loader.next()) {
+    batches.push_back({batch->epoch, batch->step, batch->indices,
+                       batch->labels ? batch->labels.to_vector<int64_t>() : std::vector<int64_t>(),
+                       batch->images.to_vector<float>()});
+    EXPECT_EQ(batch->images.size(0), static_cast<int64_t>(batch->indices.size()));
+  }
+  return batches;
+}
+
+LoaderOptions shuffled(int workers) {
+  LoaderOptions options;
+  options.sampler = {.batch_size = 4, .shuffle = true, .seed = 11};
+  options.epochs = 3;
+  options.workers = workers;
+  options.prefetch = 3;
+  options.device = Device{};
+  return options;
+}
+
+class LoaderTest : public ::testing::Test {
+ protected:
+  void SetUp() override { make_class_folders(root.path(), 6); }
+
+  std::vector<Delivered> load(const LoaderOptions& options) {
+    Loader loader(open_dataset(root.path()), train_transform({.size = 16}), options);
+    return all_batches(loader);
+  }
+
+  const TemporaryFolder root;
+};
+
+TEST_F(LoaderTest, AnyNumberOfWorkersGivesTheSameBatches) {
+  const std::vector<Delivered> one = load(shuffled(1));
+  ASSERT_EQ(one.size(), 15u);  // 18 images in batches of 4, three epochs
+  EXPECT_EQ(one[4].indices.size(), 2u);
+  EXPECT_EQ(one[7].epoch, 1);
+  EXPECT_EQ(one[7].step, 2);
+  EXPECT_NE(one[0].images, one[5].images);
+  for (const int workers : {2, 3, 7}) EXPECT_EQ(load(shuffled(workers)), one) << workers;
+  LoaderOptions narrow = shuffled(4);
+  narrow.prefetch = 1;
+  EXPECT_EQ(load(narrow), one);
+}
+
+TEST_F(LoaderTest, StartsAnywhere) {
+  const std::vector<Delivered> all = load(shuffled(2));
+  LoaderOptions options = shuffled(2);
+  options.epoch = 1;
+  options.step = 3;
+  options.epochs = 2;
+  EXPECT_EQ(load(options), std::vector<Delivered>(all.begin() + 8, all.end()));
+  options.step = 5;  // the end of an epoch is the beginning of the next
+  EXPECT_EQ(load(options), std::vector<Delivered>(all.begin() + 10, all.end()));
+}
+
+TEST_F(LoaderTest, LabelsAndPixelsBelongTogether) {
+  LoaderOptions options;
+  options.sampler.batch_size = 18;
+  options.dtype = DType::u8;
+  options.device = Device{};
+  const ImageSourcePtr source = open_dataset(root.path());
+  Loader loader(source, evaluation_transform({.resize = 0, .crop = 8}), options);
+  const auto batch = loader.next();
+  ASSERT_TRUE(batch);
+  EXPECT_EQ(batch->images.dtype(), DType::u8);
+  EXPECT_EQ(batch->labels.to_vector<int64_t>(), source->index().labels);
+  const Image image = source->read(7);
+  const int top = static_cast<int>(std::nearbyint((image.height - 8) / 2.0));
+  const int left = static_cast<int>(std::nearbyint((image.width - 8) / 2.0));
+  const uint8_t* planes = batch->images.data<uint8_t>() + 7 * 3 * 64;
+  for (int c = 0; c < 3; ++c) {
+    for (int i = 0; i < 64; ++i) {
+      ASSERT_EQ(planes[c * 64 + i], image.row(top + i / 8)[3 * (left + i % 8) + c]);
+    }
+  }
+  EXPECT_FALSE(loader.next());
+  EXPECT_FALSE(loader.next());
+}
+
+TEST_F(LoaderTest, UnreadableImagesAreLeftOutAndNamed) {
+  std::ofstream(root / "bird/2.png") << "no image";
+  std::ofstream(root / "dog/0.png") << "neither";
+  LoaderOptions options = shuffled(3);
+  const std::vector<Delivered> batches = load(options);
+  size_t images = 0;
+  for (const Delivered& batch : batches) {
+    images += batch.indices.size();
+    EXPECT_EQ(batch.labels.size(), batch.indices.size());
+    for (const int64_t index : batch.indices) EXPECT_TRUE(index != 2 && index != 12);
+  }
+  EXPECT_EQ(images, 3u * 16);
+
+  options.workers = 1;
+  Loader loader(open_dataset(root.path()), train_transform({.size = 16}), options);
+  EXPECT_EQ(all_batches(loader), batches);
+  const auto unreadable = loader.unreadable();
+  ASSERT_EQ(unreadable.size(), 2u);
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "bird/2.png: not an image", unreadable.at(2));
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "dog/0.png", unreadable.at(12));
+}
+
+TEST_F(LoaderTest, BatchesOfUnreadableImagesArePassedOver) {
+  for (int i = 0; i < 6; ++i) std::ofstream(root / ("bird/" + std::to_string(i) + ".png")) << "x";
+  LoaderOptions options = shuffled(2);
+  options.sampler.shuffle = false;
+  options.epochs = 1;
+  const std::vector<Delivered> batches = load(options);
+  ASSERT_EQ(batches.size(), 4u);
+  EXPECT_EQ(batches[0].step, 1);
+  EXPECT_EQ(batches[0].indices, (std::vector<int64_t>{6, 7}));
+}
+
+TEST_F(LoaderTest, NoReadableImageIsAnError) {
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(root.path())) {
+    if (entry.is_regular_file()) std::ofstream(entry.path()) << "x";
+  }
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "none of the images can be read",
+                      error_of([&] { load(shuffled(2)); }));
+}
+
+TEST_F(LoaderTest, StopsWithBatchesLeft) {
+  for (int repeat = 0; repeat < 20; ++repeat) {
+    Loader loader(open_dataset(root.path()), train_transform({.size = 16}), shuffled(3));
+    if (repeat % 2 == 0) loader.next();
+  }
+}
+
+TEST_F(LoaderTest, AWorkersExceptionComesOutOfNext) {
+  Transform transform = train_transform({.size = 16});
+  transform.plan = [](int, int, Generator&) -> Geometry {
+    throw std::runtime_error("broken plan");
+  };
+  Loader loader(open_dataset(root.path()), transform, shuffled(3));
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "broken plan", error_of([&] { loader.next(); }));
+}
+
+TEST_F(LoaderTest, RejectsBadOptions) {
+  LoaderOptions options = shuffled(1);
+  options.dtype = DType::f64;
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "f32 or u8, not f64",
+                      error_of([&] { load(options); }));
+  options = shuffled(1);
+  options.step = 6;
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "step 6 of epoch 0 does not exist",
+                      error_of([&] { load(options); }));
+}
+
+}  // namespace
+}  // namespace gestalt::data
