@@ -5,19 +5,36 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 
 namespace gestalt {
 
 using Pair = std::array<int64_t, 2>;  // {height, width}
 
+enum class TopKMode : uint8_t { keep, reverse };
+
+// See topk in nn/topk.h for the semantics.
+struct TopKDesc {
+  int64_t k = 1;  // of each row of H*W values, 1 <= k <= H*W
+  TopKMode mode = TopKMode::keep;
+  float tau = 1.0f;  // y = tau * sparse + (1 - tau) * x
+};
+
 enum class Activation : uint8_t { none, relu };
+
+// Top-K that a layer applies behind its ReLU, with tau = 1. Then the gradient passes exactly where
+// y > 0, and no mask is kept. The selection is among values rounded to y's dtype, so that the
+// result is the one of separate ops, bit for bit.
+using FusedTopK = std::optional<TopKDesc>;
 
 struct Conv2dDesc {
   Pair stride{1, 1};
   Pair padding{0, 0};
   Pair dilation{1, 1};
   int64_t groups = 1;
-  Activation activation = Activation::none;  // applied after the bias, forward only
+  // Applied after the bias, forward only: first the activation, then Top-K of the rectified values.
+  Activation activation = Activation::none;
+  FusedTopK topk = std::nullopt;
 };
 
 struct Pool2dDesc {
@@ -41,15 +58,9 @@ struct ResizeDesc {
 struct BatchNormDesc {
   double epsilon = 1e-5;
   double momentum = 0.1;
-};
-
-enum class TopKMode : uint8_t { keep, reverse };
-
-// See topk in nn/topk.h for the semantics.
-struct TopKDesc {
-  int64_t k = 1;  // of each row of H*W values, 1 <= k <= H*W
-  TopKMode mode = TopKMode::keep;
-  float tau = 1.0f;  // y = tau * sparse + (1 - tau) * x
+  // Applied to the result, forward only.
+  Activation activation = Activation::none;
+  FusedTopK topk = std::nullopt;
 };
 
 enum class Reduction : uint8_t { mean, sum };

@@ -118,8 +118,8 @@ using ReduceKernel = void(const View& x,
   /* ---- products: y[B,M,N] = alpha * a[B,M,K] b[B,K,N] + beta * y; a, b may be transposed by     \
      their strides or broadcast over B; with beta = 0, y is not read ---- */                       \
   X(matmul, void(const View& a, const View& b, double alpha, double beta, const View& y))          \
-  /* ---- convolution: x[N,C,H,W] dense, w[O,C/groups,KH,KW] dense, bias[O], y[N,O,OH,OW] dense    \
-   * ---- */                                                                                       \
+  /* ---- convolution: x[N,C,H,W] dense, w[O,C/groups,KH,KW] dense, bias[O], y[N,O,OH,OW] dense;   \
+     conv2d_forward ends with desc.activation and desc.topk ---- */                                \
   X(conv2d_forward,                                                                                \
     void(const View& x, const View& w, const View* bias, const View& y, const Conv2dDesc& desc))   \
   X(conv2d_backward_data,                                                                          \
@@ -144,7 +144,8 @@ using ReduceKernel = void(const View& x,
   X(resize_nearest_backward, UnaryKernel) /* (dy, dx) */                                           \
   X(resize_bilinear_forward, void(const View& x, const View& y, const ResizeDesc& desc))           \
   X(resize_bilinear_backward, void(const View& dy, const View& dx, const ResizeDesc& desc))        \
-  /* ---- batch norm: x, y [N,C,H,W] dense or [N,C]; weight, bias, statistics stat[C] ---- */      \
+  /* ---- batch norm: x, y [N,C,H,W] dense or [N,C]; weight, bias, statistics stat[C]; forward     \
+     entries end with desc.activation and desc.topk (for [N,C,H,W]) ---- */                        \
   /* saved_mean, saved_inverse_std: stat[C], written; running_*: updated in place, or null */      \
   X(batch_norm_training,                                                                           \
     void(const View& x, const View& weight, const View& bias, const View* running_mean,            \
@@ -153,15 +154,20 @@ using ReduceKernel = void(const View& x,
   X(batch_norm_inference,                                                                          \
     void(const View& x, const View& weight, const View& bias, const View& running_mean,            \
          const View& running_variance, const View& y, const BatchNormDesc& desc))                  \
-  /* Gradient of the training form; dx, dweight, dbias: each may be null */                        \
+  /* Gradient of the training form; dx, dweight, dbias: each may be null. passed_by: null, or the  \
+     y of a forward pass with activation: dy counts where it is > 0, and as 0 elsewhere. */        \
   X(batch_norm_backward,                                                                           \
-    void(const View& dy, const View& x, const View& weight, const View& saved_mean,                \
-         const View& saved_inverse_std, const View* dx, const View* dweight, const View* dbias))   \
+    void(const View& dy, const View* passed_by, const View& x, const View& weight,                 \
+         const View& saved_mean, const View& saved_inverse_std, const View* dx,                    \
+         const View* dweight, const View* dbias))                                                  \
   /* ---- Top-K over rows (n, c) of H*W; x, y dense [N,C,H,W] ---- */                              \
   /* mask: u8 [N*C, ceil(H*W/32)*4] contiguous, bit i of a row (little-endian): element i = h*W +  \
      w is passed on; padding bits 0; 4-byte aligned; may be null. */                               \
   X(topk_forward, void(const View& x, const View& y, const View* mask, const TopKDesc& desc))      \
   X(topk_backward, void(const View& dy, const View& mask, const View& dx, const TopKDesc& desc))   \
+  /* y = topk(relu(x + bias)): bias [C], of x's dtype, or null; each step rounded to that dtype;   \
+     tau is 1. Its gradient is relu_backward(dy, y). In place allowed. */                          \
+  X(relu_topk_forward, void(const View& x, const View* bias, const View& y, const TopKDesc& desc)) \
   /* Top k by signed value, each replaced by their mean; k from desc, mode and tau unused. */      \
   X(topk_mean_replace_forward,                                                                     \
     void(const View& x, const View& y, const View* mask, const TopKDesc& desc))                    \

@@ -4,6 +4,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/topk.h"
 #include "tensor/autograd.h"
 
 namespace gestalt::nn {
@@ -26,14 +27,14 @@ void check(const char* op, const Tensor& x, std::initializer_list<Tensor> parame
   }
 }
 
-// The kernel of both backward passes, with statistics of either kind. A gradient that was not asked
-// for stays undefined.
+// The kernel of both backward passes, with statistics of either kind. passed_by: the result behind
+// an activation, or undefined. A gradient that was not asked for stays undefined.
 struct Gradients {
   Tensor dx, dweight, dbias;
 };
-Gradients run_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, const Tensor& mean,
-                       const Tensor& inverse_std, bool needs_x, bool needs_weight,
-                       bool needs_bias) {
+Gradients run_backward(const Tensor& dy, const Tensor& passed_by, const Tensor& x,
+                       const Tensor& weight, const Tensor& mean, const Tensor& inverse_std,
+                       bool needs_x, bool needs_weight, bool needs_bias) {
   Gradients result;
   const auto make = [](bool needed, Tensor& tensor, const Shape& shape,
                        const TensorOptions& options) -> std::optional<View> {
@@ -44,17 +45,21 @@ Gradients run_backward(const Tensor& dy, const Tensor& x, const Tensor& weight, 
   const auto dx = make(needs_x, result.dx, x.shape(), x.options());
   const auto dweight = make(needs_weight, result.dweight, weight.shape(), stat_options(x));
   const auto dbias = make(needs_bias, result.dbias, weight.shape(), stat_options(x));
+  const View passed_by_view = passed_by.defined() ? passed_by.view() : View{};
   Context& ctx = context(x.device());
-  ctx.kernels().batch_norm_backward(ctx, dy.view(), x.view(), weight.view(), mean.view(),
-                                    inverse_std.view(), dx ? &*dx : nullptr,
-                                    dweight ? &*dweight : nullptr, dbias ? &*dbias : nullptr);
+  ctx.kernels().batch_norm_backward(ctx, dy.view(), passed_by.defined() ? &passed_by_view : nullptr,
+                                    x.view(), weight.view(), mean.view(), inverse_std.view(),
+                                    dx ? &*dx : nullptr, dweight ? &*dweight : nullptr,
+                                    dbias ? &*dbias : nullptr);
   return result;
 }
 
 class BatchNormTrainingNode : public Node {
  public:
   BatchNormTrainingNode(const Tensor& x, const Tensor& weight, const Tensor& mean,
-                        const Tensor& inverse_std) {
+                        const Tensor& inverse_std, const Tensor& y, const BatchNormDesc& desc)
+      : activated_(desc.activation == Activation::relu) {
+    if (activated_) save("y", y);
     save("x", x);
     save("weight", weight);
     save("mean", mean);
@@ -65,17 +70,22 @@ class BatchNormTrainingNode : public Node {
                                const NeedsGrad& needs) override {
     const Tensor x = saved("x").contiguous(saved("x").format());
     const Tensor dy = grad_outputs[0].contiguous(x.format());
-    const Gradients grads = run_backward(dy, x, saved("weight"), saved("mean"),
-                                         saved("inverse_std"), needs[0], needs[1], needs[2]);
+    const Gradients grads = run_backward(
+        dy, activated_ ? saved("y").contiguous(x.format()) : Tensor(), x, saved("weight"),
+        saved("mean"), saved("inverse_std"), needs[0], needs[1], needs[2]);
     return {grads.dx, grads.dweight, grads.dbias};
   }
+
+ private:
+  bool activated_;
 };
 
 class BatchNormInferenceNode : public Node {
  public:
   BatchNormInferenceNode(const Tensor& x, const Tensor& weight, const Tensor& mean,
-                         const Tensor& variance, const BatchNormDesc& desc)
+                         const Tensor& variance, const Tensor& y, const BatchNormDesc& desc)
       : format_(x.format()), desc_(desc) {
+    if (desc.activation == Activation::relu) save("y", y);
     if (weight.requires_grad()) save("x", x);
     save("weight", weight);
     save("mean", mean);
@@ -84,7 +94,7 @@ class BatchNormInferenceNode : public Node {
   const char* name() const override { return "batch_norm_inference"; }
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
                                const NeedsGrad& needs) override {
-    const Tensor dy = grad_outputs[0].contiguous(format_);
+    const Tensor dy = passed_gradient(grad_outputs[0]);
     const Tensor &weight = saved("weight"), &variance = saved("variance");
     Context& ctx = context(dy.device());
     Tensor dx, dweight, dbias;
@@ -92,7 +102,7 @@ class BatchNormInferenceNode : public Node {
       dx = Tensor::empty(dy.shape(), dy.options());
       const Tensor zero = Tensor::zeros(weight.shape(), stat_options(dy));
       ctx.kernels().batch_norm_inference(ctx, dy.view(), weight.view(), zero.view(), zero.view(),
-                                         variance.view(), dx.view(), desc_);
+                                         variance.view(), dx.view(), {.epsilon = desc_.epsilon});
     }
     if (needs[1]) {
       const Tensor x = saved("x").contiguous(format_);
@@ -100,7 +110,7 @@ class BatchNormInferenceNode : public Node {
       ctx.kernels().add_scalar(ctx, variance.view(), desc_.epsilon, inverse_std.view());
       ctx.kernels().power_scalar(ctx, inverse_std.view(), -0.5, inverse_std.view());
       const Gradients grads =
-          run_backward(dy, x, weight, saved("mean"), inverse_std, false, true, needs[2]);
+          run_backward(dy, {}, x, weight, saved("mean"), inverse_std, false, true, needs[2]);
       dweight = grads.dweight;
       dbias = grads.dbias;
     } else if (needs[2]) {
@@ -115,6 +125,16 @@ class BatchNormInferenceNode : public Node {
   }
 
  private:
+  // What of it passes the activation.
+  Tensor passed_gradient(const Tensor& grad_output) const {
+    const Tensor dy = grad_output.contiguous(format_);
+    if (desc_.activation == Activation::none) return dy;
+    const Tensor passed = Tensor::empty(dy.shape(), {dy.dtype(), dy.device(), format_});
+    Context& ctx = context(dy.device());
+    ctx.kernels().relu_backward(ctx, dy.view(), saved("y").view(), passed.view());
+    return passed;
+  }
+
   Format format_;
   BatchNormDesc desc_;
 };
@@ -129,6 +149,7 @@ Tensor batch_norm_training(const Tensor& x, const Tensor& weight, const Tensor& 
                 "[batch_norm_training] both running statistics are needed, or none");
   GESTALT_CHECK(x.numel() == 0 || x.numel() > x.size(1),
                 "[batch_norm_training] needs more than one value a channel, got {}", x);
+  check_fused_topk("batch_norm_training", desc.activation, desc.topk, x.shape());
   Tensor y = Tensor::empty(x.shape(), x.options());
   const Tensor mean = Tensor::zeros({x.size(1)}, stat_options(x));
   const Tensor inverse_std = Tensor::zeros({x.size(1)}, stat_options(x));
@@ -145,8 +166,8 @@ Tensor batch_norm_training(const Tensor& x, const Tensor& weight, const Tensor& 
                                     running[1] ? &*running[1] : nullptr, y.view(), mean.view(),
                                     inverse_std.view(), desc);
   if (needs_grad({x, weight, bias})) {
-    attach(std::make_shared<BatchNormTrainingNode>(x, weight, mean, inverse_std), {x, weight, bias},
-           {y});
+    attach(std::make_shared<BatchNormTrainingNode>(x, weight, mean, inverse_std, y, desc),
+           {x, weight, bias}, {y});
   }
   return y;
 }
@@ -155,14 +176,15 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& weight, const Tensor&
                             const Tensor& running_mean, const Tensor& running_variance,
                             const BatchNormDesc& desc) {
   check("batch_norm_inference", x, {weight, bias, running_mean, running_variance});
+  check_fused_topk("batch_norm_inference", desc.activation, desc.topk, x.shape());
   Tensor y = Tensor::empty(x.shape(), x.options());
   Context& ctx = context(x.device());
   ctx.kernels().batch_norm_inference(ctx, x.detach().dense().view(), weight.view(), bias.view(),
                                      running_mean.view(), running_variance.view(), y.view(), desc);
   if (needs_grad({x, weight, bias})) {
-    attach(
-        std::make_shared<BatchNormInferenceNode>(x, weight, running_mean, running_variance, desc),
-        {x, weight, bias}, {y});
+    attach(std::make_shared<BatchNormInferenceNode>(x, weight, running_mean, running_variance, y,
+                                                    desc),
+           {x, weight, bias}, {y});
   }
   return y;
 }

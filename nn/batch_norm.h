@@ -2,7 +2,9 @@
 
 // Batch norm: y = (x - mean) / sqrt(variance + epsilon) * weight + bias for each channel of x
 // [N,C,H,W] or [N,C] (Ioffe and Szegedy 2015). Weight, bias and statistics are f32 [C] (f64 for f64
-// x). Gradients to x, weight and bias.
+// x). Gradients to x, weight and bias. desc.activation, and Top-K behind it (desc.topk, see
+// nn/topk.h), are applied to y in place of separate ops: the same bits, and their gradient
+// included.
 
 #include "kernels/descriptors.h"
 #include "tensor/tensor.h"

@@ -2,6 +2,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/topk.h"
 #include "tensor/autograd.h"
 
 namespace gestalt::nn {
@@ -93,6 +94,7 @@ Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const C
   check(x, weight, bias, desc);
   const Shape shape{x.size(0), weight.size(0), output_size(0, x, weight, desc),
                     output_size(1, x, weight, desc)};
+  check_fused_topk("conv2d", desc.activation, desc.topk, shape);
   const Format format = x.format();
   Tensor y = Tensor::empty(shape, {x.dtype(), x.device(), format});
   {

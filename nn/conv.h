@@ -4,9 +4,10 @@
 //
 // x [N,C,H,W], weight [O,C/groups,KH,KW], bias [O] or undefined; y [N,O,OH,OW] with
 // OH = (H + 2 padding - dilation (KH - 1) - 1) / stride + 1, rounded down; all of one floating
-// dtype and device. y has x's format. Activation::relu is applied in place of a separate op, and
-// its gradient included. Only what the gradients asked for need is kept for backward: for the
-// gradient to x alone, the weight, and y where an activation is fused.
+// dtype and device. y has x's format. Activation::relu, and Top-K behind it (desc.topk, see
+// nn/topk.h), are applied in place of separate ops, and their gradient included. Only what the
+// gradients asked for need is kept for backward: for the gradient to x alone, the weight, and y
+// where an activation is fused.
 //
 // Accuracy in f32 on the CPU: see kernels/cpu/winograd.h; Context::set_exact forbids Winograd.
 

@@ -5,6 +5,9 @@
 #include "kernels/error.h"
 #include "kernels/table.h"
 #include "tensor/autograd.h"
+#include "tensor/ops/arithmetic.h"
+#include "tensor/ops/shape.h"
+#include "tensor/ops/unary.h"
 
 namespace gestalt::nn {
 namespace {
@@ -47,6 +50,35 @@ class TopKNode : public Node {
   Format format_;
   TopKDesc desc_;
 };
+
+class ReluTopKNode : public Node {
+ public:
+  explicit ReluTopKNode(const Tensor& y) : format_(y.format()) { save("y", y); }
+  const char* name() const override { return "relu_topk"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
+                               const NeedsGrad& needs) override {
+    const bool reusable = grad_outputs[0].is_sole_owner();  // nobody else will read it
+    const Tensor dy = grad_outputs[0].contiguous(format_);
+    const TensorOptions options{dy.dtype(), dy.device(), format_};
+    const Tensor dx = reusable ? dy : Tensor::empty(dy.shape(), options);
+    Context& ctx = context(dy.device());
+    ctx.kernels().relu_backward(ctx, dy.view(), saved("y").view(), dx.view());
+    Tensor db;
+    if (needs.size() > 1 && needs[1]) {
+      db = Tensor::empty({dy.size(1)}, {dy.dtype(), dy.device()});
+      ctx.kernels().conv2d_backward_bias(ctx, dx.view(), db.view());
+    }
+    return {dx, db};
+  }
+
+ private:
+  Format format_;
+};
+
+// The ops of relu_topk one after the other.
+Tensor relu_topk_in_steps(const Tensor& x, const TopKDesc& desc, const Tensor& bias) {
+  return topk(relu(bias.defined() ? add(x, reshape(bias, {1, x.size(1), 1, 1})) : x), desc);
+}
 
 class TopKMeanReplaceNode : public Node {
  public:
@@ -97,6 +129,40 @@ Tensor topk(const Tensor& x, double fraction, TopKMode mode, float tau) {
   const int64_t k = count_of("topk", x, fraction);
   if (fraction == 1) return x;
   return topk(x, {.k = k, .mode = mode, .tau = tau});
+}
+
+Tensor relu_topk(const Tensor& x, const TopKDesc& desc, const Tensor& bias) {
+  check("relu_topk", x, desc.k);
+  if (bias.defined()) {
+    check_same_kind("relu_topk", x, bias);
+    GESTALT_CHECK(bias.rank() == 1 && bias.size(0) == x.size(1),
+                  "[relu_topk] bias expected {} elements, got {} (input {})", x.size(1), bias, x);
+  }
+  const bool all = desc.k == x.size(2) * x.size(3) && desc.mode == TopKMode::keep;
+  if (desc.tau != 1 || all) return relu_topk_in_steps(x, desc, bias);
+  Tensor y = Tensor::empty(x.shape(), x.options());
+  const View bias_view = bias.defined() ? bias.view() : View{};
+  Context& ctx = context(x.device());
+  ctx.kernels().relu_topk_forward(ctx, x.detach().dense().view(),
+                                  bias.defined() ? &bias_view : nullptr, y.view(), desc);
+  if (needs_grad({x, bias})) attach(std::make_shared<ReluTopKNode>(y), {x, bias}, {y});
+  return y;
+}
+
+Tensor relu_topk(const Tensor& x, double fraction, TopKMode mode, float tau, const Tensor& bias) {
+  const int64_t k = count_of("relu_topk", x, fraction);
+  // At a fraction of 1 every mode is the identity.
+  if (fraction == 1) return relu_topk(x, {.k = k}, bias);
+  return relu_topk(x, {.k = k, .mode = mode, .tau = tau}, bias);
+}
+
+void check_fused_topk(const char* op, Activation activation, const FusedTopK& topk,
+                      const Shape& y) {
+  if (!topk) return;
+  GESTALT_CHECK(activation == Activation::relu && topk->tau == 1,
+                "[{}] Top-K can end a layer behind a ReLU and with tau 1", op);
+  GESTALT_CHECK(y.rank() == 4 && topk->k >= 1 && topk->k <= y[2] * y[3],
+                "[{}] k must be in 1..H*W of the result, got {} (result {})", op, topk->k, y);
 }
 
 Tensor topk_mean_replace(const Tensor& x, int64_t k) {

@@ -25,6 +25,16 @@ int64_t topk_count(double fraction, int64_t h, int64_t w);
 Tensor topk(const Tensor& x, const TopKDesc& desc);
 Tensor topk(const Tensor& x, double fraction, TopKMode mode = TopKMode::keep, float tau = 1);
 
+// topk(relu(x + bias)), bias [C] or undefined, as one op: the same bits as those one after the
+// other. With tau = 1 nothing but y is saved for the gradient, which passes where y > 0.
+Tensor relu_topk(const Tensor& x, const TopKDesc& desc, const Tensor& bias = {});
+Tensor relu_topk(const Tensor& x, double fraction, TopKMode mode = TopKMode::keep, float tau = 1,
+                 const Tensor& bias = {});
+
+// What a layer asks of the Top-K that ends it: a ReLU before it, tau = 1, a k that its result
+// y [N,C,H,W] has. Throws Error naming `op`.
+void check_fused_topk(const char* op, Activation activation, const FusedTopK& topk, const Shape& y);
+
 // The k largest by signed value, each replaced by the mean of those k; the rest becomes 0. The
 // gradient at a kept slot is the mean of the incoming gradient over the kept slots.
 Tensor topk_mean_replace(const Tensor& x, int64_t k);

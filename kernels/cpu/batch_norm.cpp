@@ -3,10 +3,13 @@
 // loops wait for memory) and keeps the variance stable for large means.
 
 #include <cmath>
+#include <optional>
+#include <vector>
 
 #include "kernels/cpu/image.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/relu_topk.h"
 #include "kernels/dispatch.h"
 
 namespace gestalt::cpu {
@@ -31,22 +34,27 @@ double channel_sum(const Image<T>& x, const F& f) {
   return total;
 }
 
-// y = (x - mean) * scale + bias over a channel; subtracting first keeps the digits of data that lie
-// far from zero.
+// y = (x - center) * factor + shift for each channel; subtracting first keeps the digits of data
+// that lie far from zero.
 template <class T>
-void normalize_channel(const Image<T>& x, const Image<T>& y, int64_t c, double mean, double scale,
-                       double bias) {
+struct Affine {
   using Sum = accumulate_t<T>;
-  const Sum centre = static_cast<Sum>(mean), factor = static_cast<Sum>(scale);
-  const Sum shift = static_cast<Sum>(bias + (static_cast<double>(centre) - mean) * scale);
-  for (int64_t n = 0; n < x.n; ++n) {
-    for (int64_t h = 0; h < x.h; ++h) {
-      for (int64_t w = 0; w < x.w; ++w) {
-        y(n, c, h, w) = static_cast<T>((static_cast<Sum>(x(n, c, h, w)) - centre) * factor + shift);
-      }
-    }
+
+  struct Channel {
+    Sum center, factor, shift;
+    T operator()(T x) const { return T((static_cast<Sum>(x) - center) * factor + shift); }
+  };
+  std::vector<Channel> channels;
+
+  explicit Affine(int64_t count) : channels(static_cast<size_t>(count)) {}
+  const Channel& at(int64_t c) const { return channels[static_cast<size_t>(c)]; }
+  void set(int64_t c, double mean, double scale, double bias) {
+    const Sum center = static_cast<Sum>(mean);
+    channels[static_cast<size_t>(c)] = {
+        center, static_cast<Sum>(scale),
+        static_cast<Sum>(bias + (static_cast<double>(center) - mean) * scale)};
   }
-}
+};
 
 template <class T, class Body>
 void for_each_channel(const Image<T>& x, const Body& body) {
@@ -54,6 +62,43 @@ void for_each_channel(const Image<T>& x, const Body& body) {
     for (int64_t c = begin; c < end; ++c) body(c);
   });
 }
+
+template <class T, class F>
+void map_channel(const Image<T>& x, const Image<T>& y, int64_t c, const F& f) {
+  for (int64_t n = 0; n < x.n; ++n) {
+    for (int64_t h = 0; h < x.h; ++h) {
+      for (int64_t w = 0; w < x.w; ++w) y(n, c, h, w) = f(x(n, c, h, w));
+    }
+  }
+}
+
+// y = affine(x), then desc's activation and Top-K.
+template <class T>
+void apply(const View& x_view, const View& y_view, const Affine<T>& affine,
+           const BatchNormDesc& desc) {
+  if (desc.topk) return relu_topk<T>(x_view, y_view, *desc.topk, affine);
+  const Image<T> x(x_view), y(y_view);
+  for_each_channel(x, [&](int64_t c) {
+    const auto map = affine.at(c);
+    if (desc.activation == Activation::relu) {
+      map_channel(x, y, c, [map](T value) { return rectified(map(value)); });
+    } else {
+      map_channel(x, y, c, map);
+    }
+  });
+}
+
+// dy, or 0 where it did not pass the activation behind: where its result is not above 0.
+template <class T>
+struct PassedGradient {
+  Image<T> dy;
+  std::optional<Image<T>> y;  // absent: all of dy passes
+
+  double operator()(int64_t n, int64_t c, int64_t h, int64_t w) const {
+    const bool passed = !y || static_cast<accumulate_t<T>>((*y)(n, c, h, w)) > 0;
+    return passed ? static_cast<double>(dy(n, c, h, w)) : 0.0;
+  }
+};
 
 }  // namespace
 
@@ -63,9 +108,10 @@ void batch_norm_training(Context&, const View& x_view, const View& weight, const
                          const BatchNormDesc& desc) {
   dispatch<FloatTypes>("batch_norm_training", x_view, [&]<class T>(std::type_identity<T>) {
     using Stat = accumulate_t<T>;
-    const Image<T> x(x_view), y(y_view);
+    const Image<T> x(x_view);
     const auto count = static_cast<double>(x.n * x.plane_size());
     if (count == 0) return;
+    Affine<T> affine(x.c);
     for_each_channel(x, [&](int64_t c) {
       const double mean =
           channel_sum(x, [&](int64_t n, int64_t h,
@@ -85,9 +131,9 @@ void batch_norm_training(Context&, const View& x_view, const View& weight, const
       };
       update(running_mean, mean);
       update(running_variance, squares / std::max(count - 1, 1.0));
-      const double scale = at<Stat>(weight, c) * inverse_std;
-      normalize_channel(x, y, c, mean, scale, at<Stat>(bias, c));
+      affine.set(c, mean, at<Stat>(weight, c) * inverse_std, at<Stat>(bias, c));
     });
+    apply(x_view, y_view, affine, desc);
   });
 }
 
@@ -96,32 +142,35 @@ void batch_norm_inference(Context&, const View& x_view, const View& weight, cons
                           const View& y_view, const BatchNormDesc& desc) {
   dispatch<FloatTypes>("batch_norm_inference", x_view, [&]<class T>(std::type_identity<T>) {
     using Stat = accumulate_t<T>;
-    const Image<T> x(x_view), y(y_view);
-    for_each_channel(x, [&](int64_t c) {
+    Affine<T> affine(x_view.shape[1]);
+    for (int64_t c = 0; c < x_view.shape[1]; ++c) {
       const double variance = at<Stat>(running_variance, c);
       const double scale = at<Stat>(weight, c) / std::sqrt(variance + desc.epsilon);
-      normalize_channel(x, y, c, at<Stat>(running_mean, c), scale, at<Stat>(bias, c));
-    });
+      affine.set(c, at<Stat>(running_mean, c), scale, at<Stat>(bias, c));
+    }
+    apply(x_view, y_view, affine, desc);
   });
 }
 
-void batch_norm_backward(Context&, const View& dy_view, const View& x_view, const View& weight,
-                         const View& saved_mean, const View& saved_inverse_std, const View* dx_view,
-                         const View* dweight, const View* dbias) {
+void batch_norm_backward(Context&, const View& dy_view, const View* passed_by, const View& x_view,
+                         const View& weight, const View& saved_mean, const View& saved_inverse_std,
+                         const View* dx_view, const View* dweight, const View* dbias) {
   dispatch<FloatTypes>("batch_norm_backward", dy_view, [&]<class T>(std::type_identity<T>) {
     using Stat = accumulate_t<T>;
-    const Image<T> dy(dy_view), x(x_view);
+    const Image<T> x(x_view);
+    const PassedGradient<T> dy{Image<T>(dy_view), passed_by == nullptr
+                                                      ? std::nullopt
+                                                      : std::optional(Image<T>(*passed_by))};
     const auto count = static_cast<double>(x.n * x.plane_size());
     for_each_channel(x, [&](int64_t c) {
       const double mean = at<Stat>(saved_mean, c), inverse_std = at<Stat>(saved_inverse_std, c);
       const auto normalized = [&](int64_t n, int64_t h, int64_t w) {
         return (static_cast<double>(x(n, c, h, w)) - mean) * inverse_std;
       };
-      const double sum = channel_sum(
-          dy, [&](int64_t n, int64_t h, int64_t w) { return static_cast<double>(dy(n, c, h, w)); });
-      const double product = channel_sum(dy, [&](int64_t n, int64_t h, int64_t w) {
-        return static_cast<double>(dy(n, c, h, w)) * normalized(n, h, w);
-      });
+      const double sum =
+          channel_sum(x, [&](int64_t n, int64_t h, int64_t w) { return dy(n, c, h, w); });
+      const double product = channel_sum(
+          x, [&](int64_t n, int64_t h, int64_t w) { return dy(n, c, h, w) * normalized(n, h, w); });
       if (dweight != nullptr) at<Stat>(*dweight, c) = static_cast<Stat>(product);
       if (dbias != nullptr) at<Stat>(*dbias, c) = static_cast<Stat>(sum);
       if (dx_view == nullptr) return;
@@ -130,8 +179,8 @@ void batch_norm_backward(Context&, const View& dy_view, const View& x_view, cons
       for (int64_t n = 0; n < x.n; ++n) {
         for (int64_t h = 0; h < x.h; ++h) {
           for (int64_t w = 0; w < x.w; ++w) {
-            const double centred = static_cast<double>(dy(n, c, h, w)) - sum / count -
-                                   normalized(n, h, w) * product / count;
+            const double centred =
+                dy(n, c, h, w) - sum / count - normalized(n, h, w) * product / count;
             dx(n, c, h, w) = static_cast<T>(static_cast<accumulate_t<T>>(scale * centred));
           }
         }

@@ -55,6 +55,8 @@ KernelTable make_table() {
   GESTALT_ENTRY(topk_backward);
   GESTALT_ENTRY(topk_mean_replace_forward);
   GESTALT_ENTRY(topk_mean_replace_backward);
+  // relu_topk.cpp
+  GESTALT_ENTRY(relu_topk_forward);
   // gram.cpp
   GESTALT_ENTRY(gram_forward);
   GESTALT_ENTRY(gram_backward);

@@ -5,6 +5,17 @@
 #include "kernels/dispatch.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
+namespace {
+
+void activate(Context& context, const BatchNormDesc& desc, const View& y) {
+  if (desc.topk) {
+    relu_topk_forward(context, y, nullptr, y, *desc.topk);
+  } else if (desc.activation == Activation::relu) {
+    relu(context, y, y);
+  }
+}
+
+}  // namespace
 
 void batch_norm_training(Context& context, const View& x, const View& weight, const View& bias,
                          const View* running_mean, const View* running_variance, const View& y,
@@ -30,6 +41,7 @@ void batch_norm_training(Context& context, const View& x, const View& weight, co
                   BatchNormSlope{statistic(weight), statistic(bias), statistic(saved_inverse_std)},
                   y, remainder);
   });
+  activate(context, desc, y);
 }
 
 void batch_norm_inference(Context& context, const View& x, const View& weight, const View& bias,
@@ -41,17 +53,18 @@ void batch_norm_inference(Context& context, const View& x, const View& weight, c
                                           statistic(running_variance), desc.epsilon},
                   y);
   });
+  activate(context, desc, y);
 }
 
-void batch_norm_backward(Context& context, const View& dy, const View& x, const View& weight,
-                         const View& saved_mean, const View& saved_inverse_std, const View* dx,
-                         const View* dweight, const View* dbias) {
+void batch_norm_backward(Context& context, const View& dy, const View* passed_by, const View& x,
+                         const View& weight, const View& saved_mean, const View& saved_inverse_std,
+                         const View* dx, const View* dweight, const View* dbias) {
   const Groups groups(x, true);
   dispatch<DeviceFloatTypes>("batch_norm_backward", x, [&]<class T>(std::type_identity<T>) {
     normalized_backward<T>(
         context, "batch_norm_backward", groups, dy,
         Normalized<T>{x.as<const T>(), statistic(saved_mean), statistic(saved_inverse_std), true},
-        weight, static_cast<double>(groups.count), dx, dbias, dweight);
+        weight, static_cast<double>(groups.count), dx, dbias, dweight, passed_by);
   });
 }
 

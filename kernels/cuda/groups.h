@@ -42,19 +42,22 @@ void map_affine(Context& context, const char* name, const Groups& groups, const 
 }
 
 // The gradients through y = normalized(x) * scale + shift, where `normalized` has statistics of x
-// itself; those that are null are not made.
+// itself; those that are null are not made. passed_by: see PassedGradient.
 template <class T>
 void normalized_backward(Context& context, const char* name, const Groups& groups, const View& dy,
                          const Normalized<T>& normalized, const View& scale, double freedom,
-                         const View* dx, const View* dshift, const View* dscale) {
+                         const View* dx, const View* dshift, const View* dscale,
+                         const View* passed_by = nullptr) {
+  const PassedGradient<T> gradient{dy.as<const T>(),
+                                   passed_by == nullptr ? nullptr : passed_by->as<const T>()};
   double* sums = dx == nullptr ? nullptr
                                : static_cast<double*>(context.workspace(
                                      2 * sizeof(double) * static_cast<size_t>(groups.groups)));
   fold(context, name, groups,
-       GradientSums<T>{dy.as<const T>(), normalized, statistic(dshift), statistic(dscale), sums});
+       GradientSums<T>{gradient, normalized, statistic(dshift), statistic(dscale), sums});
   if (dx == nullptr) return;
   map(context, name, groups,
-      NormalizedGradient<T>{dy.as<const T>(), normalized, sums, statistic(scale),
+      NormalizedGradient<T>{gradient, normalized, sums, statistic(scale),
                             static_cast<double>(groups.count), freedom, dx->as<T>()});
 }
 

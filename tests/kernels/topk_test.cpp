@@ -4,46 +4,16 @@
 
 #include <cstring>
 #include <gtest/gtest.h>
-#include <limits>
 #include <random>
 
 #include "kernels/cpu/features.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/topk_rows.h"
 #include "kernels/runtime.h"
 #include "kernels/table.h"
+#include "tests/kernels/topk_values.h"
 
 namespace gestalt::cpu {
 namespace {
-
-template <class T>
-using Bits = typename TopKKey<T>::Bits;
-
-constexpr double inf = std::numeric_limits<double>::infinity();
-constexpr double nan = std::numeric_limits<double>::quiet_NaN();
-
-template <class T>
-T make(double value) {
-  if constexpr (std::is_same_v<T, double>) return value;
-  return T(static_cast<float>(value));
-}
-
-template <class T>
-T from_bits(uint64_t bits) {
-  return std::bit_cast<T>(static_cast<Bits<T>>(bits));
-}
-
-template <class T>
-std::vector<double> values_of(const std::vector<T>& row) {
-  std::vector<double> values;
-  for (T x : row) values.push_back(static_cast<double>(x));
-  return values;
-}
-
-template <class T>
-bool same_bits(T a, T b) {
-  return std::bit_cast<Bits<T>>(a) == std::bit_cast<Bits<T>>(b);
-}
 
 template <class T>
 struct Path {
@@ -116,15 +86,6 @@ void check_row(const std::vector<T>& row, const std::string& what) {
     if (k >= 1) check_row(row, k, what);
     if (testing::Test::HasFatalFailure()) return;
   }
-}
-
-template <class T>
-std::vector<T> gaussian(int64_t length, uint64_t seed) {
-  std::mt19937_64 engine(seed);
-  std::normal_distribution<double> normal;
-  std::vector<T> row(length);
-  for (T& x : row) x = make<T>(normal(engine));
-  return row;
 }
 
 template <class T>
@@ -274,29 +235,6 @@ TYPED_TEST(TopKRowsTest, RandomRows) {
 }
 
 // ---- the kernels: layouts, threads, tau, backward ----
-
-template <class T>
-View view_of(std::vector<T>& data, const Shape& shape, Format format) {
-  return {data.data(), dtype_of<T>, {}, shape, strides_of(shape, format)};
-}
-
-View mask_view(std::vector<uint8_t>& mask, int64_t rows) {
-  const Shape shape{rows, static_cast<int64_t>(mask.size()) / std::max<int64_t>(rows, 1)};
-  return {mask.data(), DType::u8, {}, shape, strides_of(shape, Format::contiguous)};
-}
-
-template <class T>
-std::vector<T> to_channels_last(const std::vector<T>& x, const Shape& s) {
-  std::vector<T> y(x.size());
-  for (int64_t n = 0; n < s[0]; ++n) {
-    for (int64_t c = 0; c < s[1]; ++c) {
-      for (int64_t p = 0; p < s[2] * s[3]; ++p) {
-        y[(n * s[2] * s[3] + p) * s[1] + c] = x[(n * s[1] + c) * s[2] * s[3] + p];
-      }
-    }
-  }
-  return y;
-}
 
 template <class T>
 class TopKKernelTest : public testing::Test {

@@ -136,16 +136,27 @@ struct Normalized {
   }
 };
 
+// dy, or 0 where it did not pass the activation behind: where its result y is not above 0.
+template <class T>
+struct PassedGradient {
+  const T* dy;
+  const T* y;  // null: all of dy passes
+
+  __device__ float operator()(int64_t offset) const {
+    return y == nullptr || load(y[offset]) > 0 ? load(dy[offset]) : 0.0f;
+  }
+};
+
 // Sums of dy and dy * normalized: the gradients of shift and scale, and what dx needs.
 template <class T>
 struct GradientSums {
-  const T* dy;
+  PassedGradient<T> dy;
   Normalized<T> normalized;
   Statistic dshift, dscale;
   double* sums;  // [groups, 2], or null
 
   __device__ void map(int64_t group, int64_t, int64_t offset, double& a, double& b) const {
-    const double gradient = load(dy[offset]);
+    const double gradient = dy(offset);
     a += gradient;
     b += gradient * normalized(group, offset);
   }
@@ -162,7 +173,7 @@ struct GradientSums {
 // dx = (dy - a / count - normalized * b / freedom) * scale / spread
 template <class T>
 struct NormalizedGradient {
-  const T* dy;
+  PassedGradient<T> dy;
   Normalized<T> normalized;
   const double* sums;
   Statistic scale;
@@ -172,7 +183,7 @@ struct NormalizedGradient {
   __device__ void operator()(int64_t group, int64_t offset) const {
     const float mean = static_cast<float>(sums[2 * group] / count);
     const float slope = static_cast<float>(sums[2 * group + 1] / freedom);
-    const float centred = load(dy[offset]) - mean - normalized(group, offset) * slope;
+    const float centred = dy(offset) - mean - normalized(group, offset) * slope;
     dx[offset] = store<T>(centred * (scale[group] * normalized.factor(group)));
   }
 };

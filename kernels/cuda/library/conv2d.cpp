@@ -286,7 +286,9 @@ void conv2d_forward(Context& context, const View& x, const View& w, const View* 
                                handle, &one, plan.x, part_x, plan.w, w.data, plan.convolution,
                                algorithm, workspace, plan.workspace_bytes, &zero, plan.y, part_y);
                          });
-  if (bias != nullptr || desc.activation != Activation::none) {
+  if (desc.topk) {
+    relu_topk_forward(context, y, bias, y, *desc.topk);
+  } else if (bias != nullptr || desc.activation != Activation::none) {
     add_bias_and_activate(context, bias, desc.activation, y);
   }
 }
