@@ -9,6 +9,7 @@
 
 #include "kernels/capture.h"
 #include "kernels/context.h"
+#include "kernels/examination.h"
 #include "kernels/types.h"
 
 namespace gestalt {
@@ -25,6 +26,7 @@ struct Runtime {
   const KernelTable& kernels;
   int (*device_count)();               // 0 where there is no driver or no device; never throws
   std::string (*describe)(int index);  // device and library versions, for logs
+  Examination (*examine)();
   std::unique_ptr<Context> (*make_context)(int index);
   void (*destroy_stream)(Context& context);
   void* (*allocate)(Context& context, size_t bytes);  // null when out of memory

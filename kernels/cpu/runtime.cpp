@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "kernels/cpu/capture.h"
+#include "kernels/cpu/examine.h"
 #include "kernels/cpu/table.h"
 
 namespace gestalt {
@@ -25,6 +26,7 @@ const Runtime cpu_runtime = {
     .kernels = cpu_kernels,
     .device_count = [] { return 1; },
     .describe = [](int) { return std::string("cpu"); },
+    .examine = cpu::examine,
     .make_context = [](int) { return std::make_unique<Context>(Device{}, cpu_runtime); },
     .destroy_stream = [](Context&) {},
     .allocate = allocate,

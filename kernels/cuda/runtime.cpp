@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/cuda/capture.h"
+#include "kernels/cuda/examine.h"
 #include "kernels/cuda/library/check.h"
 #include "kernels/cuda/table.h"
 
@@ -149,6 +150,7 @@ const Runtime cuda_runtime = {
     .kernels = cuda_kernels,
     .device_count = cuda::device_count,
     .describe = cuda::describe,
+    .examine = cuda::examine,
     .make_context = cuda::make_context,
     .destroy_stream = cuda::destroy_stream,
     .allocate = cuda::allocate,

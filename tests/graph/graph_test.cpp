@@ -2,7 +2,6 @@
 
 #include "tensor/graph.h"
 
-#include <cstdlib>
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"
@@ -22,6 +21,7 @@
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
 #include "tensor/random.h"
+#include "tests/cuda_device.h"
 
 namespace gestalt {
 namespace {
@@ -30,11 +30,7 @@ class CapturedGraphTest : public testing::TestWithParam<DeviceType> {
  protected:
   void SetUp() override {
     device_.type = GetParam();
-    if (is_available(device_)) return;
-    const char* required = std::getenv("GESTALT_REQUIRE_CUDA");
-    if (required != nullptr && *required == '1')
-      GTEST_FAIL() << "no CUDA device, and one is required";
-    GTEST_SKIP() << "no CUDA device on this machine";
+    GESTALT_NEEDS_DEVICE(device_);
   }
 
   Tensor normal(const Shape& shape, uint64_t seed, double deviation = 1) {

@@ -6,7 +6,6 @@
 #include "tests/cases/op_case.h"
 
 #include <cmath>
-#include <cstdlib>
 #include <cstring>
 #include <gtest/gtest.h>
 #include <optional>
@@ -15,6 +14,7 @@
 #include "kernels/table.h"
 #include "tensor/autograd.h"
 #include "tensor/context.h"
+#include "tests/cuda_device.h"
 #include "tests/ops/guarded_table.h"
 #if defined(GESTALT_WITH_SIMT)
 #include "tests/simt/table.h"
@@ -65,11 +65,7 @@ int64_t elements(const OpCase& op_case) {
 }
 
 void skip_or_fail_without(Device device) {
-  if (is_available(device)) return;
-  const char* required = std::getenv("GESTALT_REQUIRE_CUDA");
-  if (required != nullptr && *required == '1')
-    GTEST_FAIL() << "no CUDA device, and one is required";
-  GTEST_SKIP() << "no CUDA device on this machine";
+  GESTALT_NEEDS_DEVICE(device);
 }
 
 // A fixed weight for each output element, so that a scalar objective sees every one of them.

@@ -6,6 +6,7 @@
 #include "kernels/runtime.h"
 #include "tensor/context.h"
 #include "tensor/random.h"
+#include "tests/cuda_device.h"
 #include "tests/ops/guarded_table.h"
 #if defined(GESTALT_WITH_SIMT)
 #include "tests/simt/table.h"
@@ -44,7 +45,7 @@ TEST(RandomBits, are_the_same_under_the_simt_executor) {
 
 TEST(RandomBits, are_the_same_on_cuda) {
   const Device cuda{DeviceType::cuda, 0};
-  if (!is_available(cuda)) GTEST_SKIP() << "no CUDA device on this machine";
+  GESTALT_NEEDS_DEVICE(cuda);
   for (DType dtype : device_dtypes) {
     EXPECT_EQ(draw(dtype, cuda), draw(dtype, {})) << to_string(dtype);
   }

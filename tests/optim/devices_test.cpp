@@ -1,13 +1,13 @@
 // The optimizers on CUDA's kernels, run by the SIMT executor, and on CUDA itself where there is
 // one: the same f32 run as on the CPU, up to rounding.
 
-#include <cstdlib>
 #include <gtest/gtest.h>
 
 #include "optim/adam.h"
 #include "optim/ema.h"
 #include "optim/lbfgs.h"
 #include "optim/sgd.h"
+#include "tests/cuda_device.h"
 #include "tests/optim/fixture.h"
 #include "tests/optim/functions.h"
 #ifdef GESTALT_WITH_SIMT
@@ -108,12 +108,7 @@ TEST(OptimizersOnDevices, cuda_kernels_under_the_simt_executor) {
 
 TEST(OptimizersOnDevices, cuda) {
   const Device cuda{DeviceType::cuda, 0};
-  if (!is_available(cuda)) {
-    if (const char* required = std::getenv("GESTALT_REQUIRE_CUDA"); required && *required == '1') {
-      FAIL() << "GESTALT_REQUIRE_CUDA=1, but there is no CUDA device";
-    }
-    GTEST_SKIP() << "no CUDA device";
-  }
+  GESTALT_NEEDS_DEVICE(cuda);
   expect_same(run_lbfgs(cuda), run_lbfgs(Device{}));
   expect_same(run_steps(cuda), run_steps(Device{}));
 }

@@ -1,0 +1,9 @@
+#pragma once
+
+#include "kernels/examination.h"
+
+namespace gestalt::cpu {
+
+Examination examine();
+
+}  // namespace gestalt::cpu

@@ -1,0 +1,107 @@
+#include "kernels/cuda/examine.h"
+
+#include "kernels/cuda/architectures.h"
+#include "kernels/cuda/library/check.h"
+
+namespace gestalt::cuda {
+namespace {
+
+// 13000 -> "13.0", as CUDA numbers its versions.
+std::string cuda_version(int version) {
+  return format("{}.{}", version / 1000, version % 1000 / 10);
+}
+
+// 91900 -> "9.19.0", as cuDNN 9 numbers its versions.
+std::string cudnn_version(size_t version) {
+  return format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
+}
+
+std::string cublas_version() {
+  int major = 0, minor = 0, patch = 0;
+  cublasGetProperty(MAJOR_VERSION, &major);
+  cublasGetProperty(MINOR_VERSION, &minor);
+  cublasGetProperty(PATCH_LEVEL, &patch);
+  return format("{}.{}.{}", major, minor, patch);
+}
+
+DeviceExamination examine_device(int index) {
+  DeviceExamination result{.device = {DeviceType::cuda, index}, .facts = {}, .findings = {}};
+  cudaDeviceProp properties;
+  if (const cudaError_t status = cudaGetDeviceProperties(&properties, index);
+      status != cudaSuccess) {
+    cudaGetLastError();
+    result.findings.push_back(
+        {format("its properties can't be read: {}", cudaGetErrorString(status)),
+         "see whether nvidia-smi lists it"});
+    return result;
+  }
+  result.facts = {
+      {"name", properties.name},
+      {"compute capability", format("{}.{}", properties.major, properties.minor)},
+      {"memory", format("{} MiB", properties.totalGlobalMem >> 20)},
+      {"multiprocessors", std::to_string(properties.multiProcessorCount)},
+      {"L2 cache", format("{} MiB", properties.l2CacheSize >> 20)},
+      {"shared memory of a block", format("{} KiB", properties.sharedMemPerBlockOptin >> 10)}};
+  if (!has_code_for(GESTALT_CUDA_ARCHITECTURES, properties.major, properties.minor)) {
+    result.findings.push_back(
+        {format("the build has no code for it: built for {}, it is {}{}",
+                GESTALT_CUDA_ARCHITECTURES, properties.major, properties.minor),
+         format("build again with -DGESTALT_CUDA_ARCHITECTURES={}{}", properties.major,
+                properties.minor)});
+  }
+  return result;
+}
+
+// Why there is no device to use.
+Finding no_device(cudaError_t status, int driver) {
+  if (driver == 0) {
+    return {"no NVIDIA driver: the GPU, if there is one, can't be used",
+            "install the driver and see whether nvidia-smi runs; without a GPU nothing is missing"};
+  }
+  if (status == cudaErrorInsufficientDriver) {
+    return {format("the driver is too old: it is for CUDA {}, the build for {}",
+                   cuda_version(driver), cuda_version(CUDART_VERSION)),
+            "update the driver, or build with an older CUDA toolkit"};
+  }
+  return {format("there is a driver, but no GPU to use ({})", cudaGetErrorString(status)),
+          "look at nvidia-smi and at the environment variable CUDA_VISIBLE_DEVICES"};
+}
+
+void compare_cudnn(Examination& result) {
+  const size_t loaded = cudnnGetVersion();
+  if (loaded / 10000 != CUDNN_MAJOR) {
+    result.findings.push_back({format("cuDNN {} is loaded, the build is for {}",
+                                      cudnn_version(loaded), cudnn_version(CUDNN_VERSION)),
+                               format("install cuDNN {}, or build again", CUDNN_MAJOR)});
+  } else if (loaded < CUDNN_VERSION) {
+    result.findings.push_back(
+        {format("cuDNN {} is loaded, older than the {} compiled with", cudnn_version(loaded),
+                cudnn_version(CUDNN_VERSION)),
+         "see which one the loader finds first (ldd, LD_LIBRARY_PATH), or build again"});
+  }
+}
+
+}  // namespace
+
+Examination examine() {
+  Examination result;
+  result.built = {{"CUDA", cuda_version(CUDART_VERSION)},
+                  {"cuDNN", cudnn_version(CUDNN_VERSION)},
+                  {"architectures", GESTALT_CUDA_ARCHITECTURES}};
+  int driver = 0, count = 0;
+  cudaDriverGetVersion(&driver);
+  result.found = {{"driver for CUDA", driver == 0 ? "no driver" : cuda_version(driver)},
+                  {"cuDNN", cudnn_version(cudnnGetVersion())},
+                  {"cuBLAS", cublas_version()}};
+  compare_cudnn(result);
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  if (status != cudaSuccess || count == 0) {
+    cudaGetLastError();
+    result.findings.push_back(no_device(status, driver));
+    return result;
+  }
+  for (int i = 0; i < count; ++i) result.devices.push_back(examine_device(i));
+  return result;
+}
+
+}  // namespace gestalt::cuda

@@ -1,0 +1,65 @@
+// doctor: what was built, what this machine has, and whether the two work together.
+//
+// Part of every build, also of one without OpenCV, CLI11 and JSON, so it uses none of them.
+
+#include <cstdio>
+#include <cstring>
+
+#include "tools/doctor/report.h"
+
+namespace gestalt::tools {
+namespace {
+
+constexpr const char* usage =
+    "usage: doctor [--json]\n"
+    "Prints what was built and what this machine has, tests every device for some seconds, and\n"
+    "says what is missing and what to do about it. Exit code 0: the default device works.\n";
+
+// The whole build needs this; without it the first kernel would end in an illegal instruction.
+bool has_baseline() {
+#if defined(__x86_64__)
+  __builtin_cpu_init();
+  return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+#else
+  return true;
+#endif
+}
+
+std::vector<Fact> built() {
+  return {{"Gestalt", GESTALT_VERSION},
+          {"compiler", GESTALT_COMPILER},
+          {"build", GESTALT_BUILD},
+          {"OpenCV", GESTALT_OPENCV}};
+}
+
+int run(bool json) {
+  if (!has_baseline()) {
+    std::fprintf(stderr,
+                 "doctor: this processor has no AVX2 and FMA, which Gestalt is built for: "
+                 "use a newer machine, or build with another -march\n");
+    return 1;
+  }
+  DoctorReport report = examine_all();
+  report.built = built();
+  std::fputs((json ? to_json(report) : to_text(report)).c_str(), stdout);
+  return report.works() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace gestalt::tools
+
+int main(int argc, char** argv) {
+  bool json = false;
+  for (int i = 1; i < argc; ++i) {
+    if (std::strcmp(argv[i], "--json") == 0) {
+      json = true;
+    } else if (std::strcmp(argv[i], "--help") == 0 || std::strcmp(argv[i], "-h") == 0) {
+      std::fputs(gestalt::tools::usage, stdout);
+      return 0;
+    } else {
+      std::fprintf(stderr, "doctor: unknown argument '%s'\n%s", argv[i], gestalt::tools::usage);
+      return 2;
+    }
+  }
+  return gestalt::tools::run(json);
+}
