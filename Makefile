@@ -2,7 +2,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps demo build test bench test-parity install format format-check asan cuda clean
+.PHONY: help deps demo build test test-gpu bench bench-gpu test-parity install format format-check asan cuda clean
 
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
@@ -27,6 +27,12 @@ demo: build  ## texture synthesis and Top-K visualization of docs/images/demo.jp
 
 test: build  ## build everything and run every test
 	cd $(RELEASE) && ctest --output-on-failure
+
+test-gpu:  ## on a machine with a GPU: build, every test, compute-sanitizer (docs/building.md)
+	@tests/gpu/run.sh
+
+bench-gpu:  ## on a machine with a GPU: measured limits, kernels, networks, beside PyTorch where it is installed
+	@bench/gpu.sh
 
 bench: build  ## the benchmarks
 	cmake --build $(RELEASE) --target benchmarks -j $(JOBS)

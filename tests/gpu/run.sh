@@ -1,0 +1,177 @@
+#!/usr/bin/env bash
+# Builds on a machine with a GPU, runs every test with GESTALT_REQUIRE_CUDA=1, then compute-sanitizer over the tests
+# of the CUDA kernels. Needs CUDA 12.4 or later, cuDNN 9, g++ and CMake; no root, no network, no package manager.
+# Ends within TIME_LIMIT seconds; prints a table last; exit code 0 only if every part passed.
+#
+#   make test-gpu [GTEST_SOURCE=FOLDER] [ARCHITECTURES=90] [GPU=off] [BUILD=build/gpu] [CMAKE_FLAGS=...]
+#
+# GPU=off tries all of this on a machine without a GPU: tests that need one are skipped, and so are the sanitizers.
+set -uo pipefail
+cd "$(dirname "$0")/../.."
+
+build=${BUILD:-build/gpu}
+jobs=${JOBS:-$(nproc)}
+time_limit=${TIME_LIMIT:-470}
+log=$build/test-gpu.log
+logs=$build/test-gpu-logs
+export OMP_WAIT_POLICY=passive OMP_NUM_THREADS=${OMP_NUM_THREADS:-4}
+mkdir -p "$logs"
+rm -f "$logs"/*
+: > "$log"
+
+failed=0
+rows=()
+row() {  # PART RESULT SECONDS COUNTS
+  rows+=("$(printf '%-22s %-24s %7s  %s' "$1" "$2" "$3" "$4")")
+  [[ $2 == ok* || $2 == skipped* ]] || failed=1
+}
+seconds_left() { echo $((time_limit - SECONDS > 5 ? time_limit - SECONDS : 5)); }
+at_most() { local left; left=$(seconds_left); echo $((left < $1 ? left : $1)); }
+say() { echo "$*" | tee -a "$log"; }
+
+finish() {
+  cat "$logs"/*.log >> "$log" 2>/dev/null
+  {
+    echo
+    printf '%-22s %-24s %7s  %s\n' part result seconds counts
+    printf '%s\n' "${rows[@]}"
+    echo "all: $([ $failed -eq 0 ] && echo passed || echo FAILED), $SECONDS s; the whole log: $log"
+  } | tee -a "$log"
+  exit $failed
+}
+
+# step PART LIMIT COMMAND...: a part of its own; the run ends where it fails.
+step() {
+  local part=$1 limit start=$SECONDS code
+  limit=$(at_most "$2")
+  shift 2
+  say "$part (at most $limit s)"
+  timeout "$limit" "$@" > "$logs/$part.log" 2>&1
+  code=$?
+  if [ $code -eq 0 ]; then
+    row "$part" ok $((SECONDS - start)) ""
+    return
+  fi
+  tail -25 "$logs/$part.log"
+  row "$part" "$([ $code -eq 124 ] && echo "TIMED OUT" || echo "FAILED")" $((SECONDS - start)) "exit code $code"
+  finish
+}
+
+# ---- configure and build ----
+
+nvidia_smi=$(command -v nvidia-smi || ls /usr/local/nvidia/bin/nvidia-smi 2>/dev/null)
+if [ -z "${ARCHITECTURES:-}" ] && [ -n "$nvidia_smi" ]; then
+  ARCHITECTURES=$("$nvidia_smi" --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | tr -d . | sort -un | paste -sd ';')
+  [[ $ARCHITECTURES =~ ^[0-9]+(\;[0-9]+)*$ ]] || ARCHITECTURES=
+fi
+architectures=${ARCHITECTURES:-90}
+say "GPU architecture: $architectures"
+gtest=${GTEST_SOURCE:-}
+[ -n "$gtest" ] || { [ -d .gpu/googletest ] && gtest=$PWD/.gpu/googletest; }
+flags=(-DCMAKE_BUILD_TYPE=Release -DGESTALT_CUDA=ON "-DGESTALT_CUDA_ARCHITECTURES=$architectures")
+[ -n "$gtest" ] && flags+=("-DGESTALT_GTEST_SOURCE=$gtest")
+[ -n "${BENCHMARK_SOURCE:-}" ] && flags+=("-DGESTALT_BENCHMARK_SOURCE=$BENCHMARK_SOURCE")
+
+# shellcheck disable=SC2086  # CMAKE_FLAGS is a list of words
+step configure 60 cmake -S . -B "$build" "${flags[@]}" ${CMAKE_FLAGS:-}
+grep '^-- gestalt:' "$logs/configure.log"
+step build 300 cmake --build "$build" -j "$jobs"
+
+# ---- the device ----
+
+bin=$build/bin
+require=1
+[ "${GPU:-on}" = off ] && require=0
+timeout "$(at_most 60)" "$bin/doctor" > "$logs/doctor.log" 2>&1
+doctor=$?
+sed -n '/^Device\|^Missing/,$p' "$logs/doctor.log"
+if grep -q '^Device cuda' "$logs/doctor.log"; then
+  row doctor "$([ $doctor -eq 0 ] && echo ok || echo FAILED)" "" "$(grep -c '^Device cuda' "$logs/doctor.log") GPU"
+elif [ $require -eq 0 ]; then
+  row doctor "skipped: no GPU (GPU=off)" "" ""
+else
+  say "no CUDA device: nothing of CUDA can be tested here (GPU=off runs what needs none)"
+  row doctor "FAILED: no CUDA device" "" ""
+  finish
+fi
+
+# ---- the tests: every binary at once, long ones in shards ----
+
+export GESTALT_REQUIRE_CUDA=$require
+declare -A shards=([simt]=8 [ops]=1)  # ops checks in one process that every kernel was reached
+declare -A started pids
+tests_limit=$(at_most 240)
+say "tests (at most $tests_limit s)"
+for binary in "$bin"/test_*; do
+  name=${binary##*/test_}
+  count=${shards[$name]:-1}
+  started[$name]=$SECONDS
+  for ((shard = 0; shard < count; ++shard)); do
+    (
+      start=$SECONDS
+      GTEST_TOTAL_SHARDS=$count GTEST_SHARD_INDEX=$shard timeout "$tests_limit" "$binary" \
+        > "$logs/test_$name.$shard.log" 2>&1
+      code=$?
+      echo "exit code $code, $((SECONDS - start)) s" >> "$logs/test_$name.$shard.log"
+      exit $code
+    ) &
+    pids[$name]+=" $!"
+  done
+done
+
+# total PATTERN FILES...: the sum of the numbers after a gtest result line's mark.
+total() { local mark=$1; shift; sed -n "s/^\[  $mark *\] \([0-9]*\) tests\?.*/\1/p" "$@" | awk '{ s += $1 } END { print s + 0 }'; }
+result_of() {  # EXIT_CODE FAILED_COUNT
+  if [ "$1" -eq 0 ]; then echo ok
+  elif [ "$1" -eq 124 ]; then echo "TIMED OUT"
+  elif [ "$2" -gt 0 ]; then echo FAILED
+  else echo "CRASHED ($1)"; fi
+}
+for binary in "$bin"/test_*; do
+  name=${binary##*/test_}
+  code=0
+  for pid in ${pids[$name]}; do wait "$pid" || code=$?; done
+  files=("$logs/test_$name".*.log)
+  bad=$(total FAILED "${files[@]}")
+  longest=$(sed -n 's/^exit code .*, \([0-9]*\) s$/\1/p' "${files[@]}" | sort -n | tail -1)
+  row "test_$name" "$(result_of $code "$bad")" "$longest" \
+    "$(total PASSED "${files[@]}") passed, $bad failed, $(total SKIPPED "${files[@]}") skipped"
+  [ $code -eq 0 ] || grep -h '^\[  FAILED  \] [A-Za-z]' "${files[@]}" | sort -u | head -15
+done
+
+# ---- compute-sanitizer, all four tools at once, over the kernels of our own ----
+
+sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
+tools=(memcheck racecheck initcheck synccheck)
+if [ $require -eq 0 ] || [ -z "$sanitizer" ]; then
+  why=$([ $require -eq 0 ] && echo "GPU=off" || echo "not installed")
+  for tool in "${tools[@]}"; do row "$tool" "skipped: $why" "" ""; done
+  finish
+fi
+only_ours=()
+"$sanitizer" --help 2>&1 | grep -q -- '--kernel-regex ' && only_ours=(--kernel-regex kns=gestalt)
+# Shuffled, so that what time allows is a sample of all.
+cases=(--gtest_filter='*/cuda/*' --gtest_shuffle --gtest_random_seed=1)
+sanitizer_limit=$(at_most 150)
+say "compute-sanitizer (at most $sanitizer_limit s)"
+sanitizer_start=$SECONDS
+declare -A sanitizer_pids
+for tool in "${tools[@]}"; do
+  timeout "$sanitizer_limit" "$sanitizer" --tool "$tool" --error-exitcode 99 --report-api-errors no \
+    "${only_ours[@]}" "$bin/test_ops" "${cases[@]}" > "$logs/$tool.log" 2>&1 &
+  sanitizer_pids[$tool]=$!
+done
+for tool in "${tools[@]}"; do
+  wait "${sanitizer_pids[$tool]}"
+  code=$?
+  file=$logs/$tool.log
+  all=$(sed -n 's/^\[==========\] Running \([0-9]*\) tests.*/\1/p' "$file")
+  done_=$(grep -c '^\[       OK \]' "$file")
+  reports=$(grep '^=========' "$file" | grep -vc 'COMPUTE-SANITIZER\|SUMMARY: 0 \|Target application returned')
+  if grep -q 'Device not supported' "$file"; then result="skipped: not usable here"
+  elif [ "$code" -eq 0 ]; then result=ok
+  elif [ "$code" -eq 124 ] && [ "$reports" -eq 0 ] && [ "$done_" -gt 0 ]; then result="ok as far as time went"
+  else result=FAILED; grep '^=========' "$file" | head -12; fi
+  row "$tool" "$result" $((SECONDS - sanitizer_start)) "$done_ of ${all:-?} cases"
+done
+finish
