@@ -7,9 +7,9 @@
 #
 # GPU=off tries all of this on a machine without a GPU: tests that need one are skipped, and so are the sanitizers.
 set -uo pipefail
-cd "$(dirname "$0")/../.."
+cd "$(dirname "$0")/../.." || exit
 
-build=${BUILD:-build/gpu}
+. tests/gpu/configure.sh
 jobs=${JOBS:-$(nproc)}
 time_limit=${TIME_LIMIT:-470}
 log=$build/test-gpu.log
@@ -59,21 +59,8 @@ step() {
 
 # ---- configure and build ----
 
-nvidia_smi=$(command -v nvidia-smi || ls /usr/local/nvidia/bin/nvidia-smi 2>/dev/null)
-if [ -z "${ARCHITECTURES:-}" ] && [ -n "$nvidia_smi" ]; then
-  ARCHITECTURES=$("$nvidia_smi" --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | tr -d . | sort -un | paste -sd ';')
-  [[ $ARCHITECTURES =~ ^[0-9]+(\;[0-9]+)*$ ]] || ARCHITECTURES=
-fi
-architectures=${ARCHITECTURES:-90}
 say "GPU architecture: $architectures"
-gtest=${GTEST_SOURCE:-}
-[ -n "$gtest" ] || { [ -d .gpu/googletest ] && gtest=$PWD/.gpu/googletest; }
-flags=(-DCMAKE_BUILD_TYPE=Release -DGESTALT_CUDA=ON "-DGESTALT_CUDA_ARCHITECTURES=$architectures")
-[ -n "$gtest" ] && flags+=("-DGESTALT_GTEST_SOURCE=$gtest")
-[ -n "${BENCHMARK_SOURCE:-}" ] && flags+=("-DGESTALT_BENCHMARK_SOURCE=$BENCHMARK_SOURCE")
-
-# shellcheck disable=SC2086  # CMAKE_FLAGS is a list of words
-step configure 60 cmake -S . -B "$build" "${flags[@]}" ${CMAKE_FLAGS:-}
+step configure 60 "${configure[@]}"
 grep '^-- gestalt:' "$logs/configure.log"
 step build 300 cmake --build "$build" -j "$jobs"
 
@@ -99,13 +86,12 @@ fi
 
 export GESTALT_REQUIRE_CUDA=$require
 declare -A shards=([simt]=8 [ops]=1)  # ops checks in one process that every kernel was reached
-declare -A started pids
+declare -A pids
 tests_limit=$(at_most 240)
 say "tests (at most $tests_limit s)"
 for binary in "$bin"/test_*; do
   name=${binary##*/test_}
   count=${shards[$name]:-1}
-  started[$name]=$SECONDS
   for ((shard = 0; shard < count; ++shard)); do
     (
       start=$SECONDS

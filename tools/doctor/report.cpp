@@ -6,6 +6,7 @@
 #include "kernels/error.h"
 #include "kernels/runtime.h"
 #include "tensor/context.h"
+#include "tensor/io/json_text.h"
 
 namespace gestalt::tools {
 namespace {
@@ -59,23 +60,6 @@ std::vector<Finding> all_findings(const DoctorReport& report) {
 
 // ---- JSON ----
 
-std::string quoted(const std::string& text) {
-  std::string out = "\"";
-  for (const char c : text) {
-    if (c == '"' || c == '\\') {
-      out += '\\';
-      out += c;
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      char escaped[8];
-      std::snprintf(escaped, sizeof escaped, "\\u%04x", c);
-      out += escaped;
-    } else {
-      out += c;
-    }
-  }
-  return out + '"';
-}
-
 // "[a, b]" of f(item).
 template <class T, class F>
 std::string array_of(const std::vector<T>& items, const F& f) {
@@ -87,7 +71,7 @@ std::string array_of(const std::vector<T>& items, const F& f) {
 std::string object_of(const std::vector<Fact>& facts) {
   std::string out;
   for (const Fact& fact : facts) {
-    out += (out.empty() ? "" : ", ") + quoted(fact.name) + ": " + quoted(fact.value);
+    out += (out.empty() ? "" : ", ") + json_quoted(fact.name) + ": " + json_quoted(fact.value);
   }
   return format("{{}}", out);
 }
@@ -97,24 +81,25 @@ const char* boolean(bool value) {
 }
 
 std::string json_of(const Finding& finding) {
-  return format("{\"what\": {}, \"remedy\": {}}", quoted(finding.what), quoted(finding.remedy));
+  return format("{\"what\": {}, \"remedy\": {}}", json_quoted(finding.what),
+                json_quoted(finding.remedy));
 }
 
 std::string json_of(const SelfTestResult& test) {
-  return format("{\"name\": {}, \"ok\": {}, \"detail\": {}, \"seconds\": {}}", quoted(test.name),
-                test.ok, quoted(test.detail), test.seconds);
+  return format("{\"name\": {}, \"ok\": {}, \"detail\": {}, \"seconds\": {}}",
+                json_quoted(test.name), test.ok, json_quoted(test.detail), test.seconds);
 }
 
 std::string json_of(const DeviceReport& device) {
   return format("{\"device\": {}, \"works\": {}, \"facts\": {}, \"self_test\": {}}",
-                quoted(to_string(device.examination.device)), device.works(),
+                json_quoted(to_string(device.examination.device)), device.works(),
                 object_of(device.examination.facts),
                 array_of(device.tests, [](const auto& test) { return json_of(test); }));
 }
 
 std::string json_of(const BackendReport& backend) {
   return format("{\"name\": {}, \"built\": {}, \"found\": {}, \"devices\": {}}",
-                quoted(backend.name), object_of(backend.examination.built),
+                json_quoted(backend.name), object_of(backend.examination.built),
                 object_of(backend.examination.found),
                 array_of(backend.devices, [](const auto& device) { return json_of(device); }));
 }
@@ -181,7 +166,7 @@ std::string to_json(const DoctorReport& report) {
       object_of(report.built),
       array_of(report.backends, [](const auto& backend) { return json_of(backend); }),
       array_of(all_findings(report), [](const Finding& finding) { return json_of(finding); }),
-      quoted(to_string(report.default_device)), boolean(report.works()));
+      json_quoted(to_string(report.default_device)), boolean(report.works()));
 }
 
 }  // namespace gestalt::tools

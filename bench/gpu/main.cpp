@@ -1,0 +1,146 @@
+// bench_gpu: the machine's limits, then the kernels and networks that matter, as shares of them.
+//
+//   bench_gpu [--device cuda:0] [--output PREFIX] [--pytorch FILE] [--filter TEXT] [--seconds 200]
+//   bench_gpu --list           the cases, for bench/pytorch/gpu.py
+//
+// --output writes PREFIX.json and PREFIX.md. --device cpu runs small forms of the same cases by the
+// wall clock, to try the program without a GPU.
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <ctime>
+#include <fstream>
+
+#include "bench/gpu/report.h"
+#include "kernels/error.h"
+#include "kernels/runtime.h"
+#include "tensor/context.h"
+#include "tensor/io/atomic_file.h"
+
+namespace gestalt::bench {
+namespace {
+
+struct Options {
+  Device device{DeviceType::cuda, 0};
+  std::string output, pytorch, filter;
+  double seconds = 200;
+  bool list = false;
+};
+
+constexpr double seconds_a_case = 0.4;
+
+std::string today() {
+  const std::time_t now = std::time(nullptr);
+  char text[16];
+  std::strftime(text, sizeof text, "%Y-%m-%d", std::gmtime(&now));
+  return text;
+}
+
+std::vector<Case> all_cases(const Options& options) {
+  std::vector<Case> cases = limit_cases(options.device);  // always: shares are of these
+  for (const auto& make : {topk_cases, statistics_cases, network_cases}) {
+    for (Case& c : make(options.device)) {
+      if (c.name().find(options.filter) != std::string::npos) cases.push_back(std::move(c));
+    }
+  }
+  return cases;
+}
+
+void print_list(const std::vector<Case>& cases) {
+  for (const Case& c : cases) {
+    std::string sizes;
+    for (const int64_t size : c.shape) sizes += format("{}{}", sizes.empty() ? "" : ",", size);
+    std::printf("%s\t%s\t%s\t%s\t%s\t%g\n", c.name().c_str(), c.operation.c_str(),
+                to_string(c.dtype).c_str(), c.format == Format::contiguous ? "NCHW" : "NHWC",
+                sizes.c_str(), c.fraction);
+  }
+}
+
+Report run(const Options& options, const std::vector<Case>& cases) {
+  Report report;
+  report.device = to_string(options.device);
+  report.versions = context(options.device).runtime().describe(options.device.index);
+  report.date = today();
+  if (!options.pytorch.empty()) {
+    std::ifstream in(options.pytorch);
+    GESTALT_CHECK(in.good(), "can't read {}", options.pytorch);
+    report.pytorch = PyTorchTimes::read(in);
+  }
+  const auto start = std::chrono::steady_clock::now();
+  for (const Case& c : cases) {
+    const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
+    if (passed.count() > options.seconds) {
+      report.left_out.push_back(format("{}: out of time", c.name()));
+      continue;
+    }
+    try {
+      const Result result{c, measure(options.device, c.prepare(), seconds_a_case)};
+      std::printf("%-60s %10.4f ms %9.1f GB/s %8.2f TFLOP/s\n", c.name().c_str(),
+                  result.timing.milliseconds, result.gigabytes_per_second(), result.teraflops());
+      std::fflush(stdout);
+      report.results.push_back(result);
+    } catch (const Error& error) {
+      std::printf("%-60s FAILED: %s\n", c.name().c_str(), error.what());
+      report.left_out.push_back(format("{}: {}", c.name(), error.what()));
+    }
+  }
+  return report;
+}
+
+void write(const std::string& path, const std::string& text) {
+  write_file_atomically(path, [&](const ByteSink& sink) { sink(text.data(), text.size()); });
+  std::printf("wrote %s\n", path.c_str());
+}
+
+int bench(const Options& options) {
+  const std::vector<Case> cases = all_cases(options);
+  if (options.list) {
+    print_list(cases);
+    return 0;
+  }
+  GESTALT_CHECK(is_available(options.device),
+                "no device {}; --device cpu tries this program without a GPU", options.device);
+  const Report report = run(options, cases);
+  if (!options.output.empty()) {
+    write(options.output + ".json", to_json(report));
+    write(options.output + ".md", to_markdown(report));
+  }
+  return report.left_out.empty() ? 0 : 1;
+}
+
+}  // namespace
+}  // namespace gestalt::bench
+
+int main(int argc, char** argv) {
+  using namespace gestalt::bench;
+  Options options;
+  try {
+    for (int i = 1; i < argc; ++i) {
+      const auto is = [&](const char* name) { return std::strcmp(argv[i], name) == 0; };
+      if (is("--list")) {
+        options.list = true;
+      } else if (is("--device") && i + 1 < argc) {
+        options.device = gestalt::parse_device(argv[++i]);
+      } else if (is("--output") && i + 1 < argc) {
+        options.output = argv[++i];
+      } else if (is("--pytorch") && i + 1 < argc) {
+        options.pytorch = argv[++i];
+      } else if (is("--filter") && i + 1 < argc) {
+        options.filter = argv[++i];
+      } else if (is("--seconds") && i + 1 < argc) {
+        options.seconds = std::atof(argv[++i]);
+      } else {
+        std::fprintf(
+            stderr,
+            "usage: bench_gpu [--list] [--device cuda:0] [--output PREFIX] [--pytorch FILE] "
+            "[--filter TEXT] [--seconds N]\n");
+        return 2;
+      }
+    }
+    return bench(options);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "bench_gpu: %s\n", error.what());
+    return 1;
+  }
+}

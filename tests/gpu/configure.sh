@@ -1,0 +1,24 @@
+# Sourced by tests/gpu/run.sh and bench/gpu.sh: sets `build` and `configure`, the command that configures it for this
+# machine's GPU, from the variables GTEST_SOURCE, BENCHMARK_SOURCE, ARCHITECTURES, BUILD and CMAKE_FLAGS.
+# shellcheck shell=bash
+
+# "90;100": of all GPUs here; empty without nvidia-smi.
+gpu_architectures() {
+  local nvidia_smi found
+  nvidia_smi=$(command -v nvidia-smi || ls /usr/local/nvidia/bin/nvidia-smi 2>/dev/null) || return
+  found=$("$nvidia_smi" --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | tr -d . | sort -un | paste -sd ';')
+  [[ $found =~ ^[0-9]+(\;[0-9]+)*$ ]] && echo "$found"
+}
+
+build=${BUILD:-build/gpu}
+architectures=${ARCHITECTURES:-$(gpu_architectures)}
+architectures=${architectures:-90}
+gtest=${GTEST_SOURCE:-}
+[ -n "$gtest" ] || { [ -d .gpu/googletest ] && gtest=$PWD/.gpu/googletest; }
+
+configure=(cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DGESTALT_CUDA=ON
+           "-DGESTALT_CUDA_ARCHITECTURES=$architectures")
+[ -n "$gtest" ] && configure+=("-DGESTALT_GTEST_SOURCE=$gtest")
+[ -n "${BENCHMARK_SOURCE:-}" ] && configure+=("-DGESTALT_BENCHMARK_SOURCE=$BENCHMARK_SOURCE")
+# shellcheck disable=SC2206  # a list of words
+configure+=(${CMAKE_FLAGS:-})
