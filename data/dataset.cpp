@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "data/folder.h"
+#include "data/packed.h"
 #include "kernels/error.h"
 #include "tensor/random.h"
 
@@ -120,7 +121,14 @@ ImageSourcePtr open_dataset(const fs::path& path) {
   std::error_code error;
   const auto status = fs::status(path, error);
   GESTALT_CHECK(fs::exists(status), "[dataset] {}: no such folder", path.string());
-  GESTALT_CHECK(fs::is_directory(status), "[dataset] {}: not a folder", path.string());
+  if (is_packed(path)) {
+    ImageSourcePtr source = open_packed(path);
+    GESTALT_CHECK(source->index().has_labels(), "[dataset] {}: packed without classes",
+                  path.string());
+    return source;
+  }
+  GESTALT_CHECK(fs::is_directory(status), "[dataset] {}: neither a folder nor a packed file",
+                path.string());
   ImageIndex index;
   index.classes = subfolders(path);
   GESTALT_CHECK(!index.classes.empty(),
@@ -139,6 +147,7 @@ ImageSourcePtr open_dataset(const fs::path& path) {
 }
 
 ImageSourcePtr open_images(const fs::path& path) {
+  if (is_packed(path)) return open_packed(path);
   ImageIndex index;
   for (const fs::path& image : list_images(path)) index.names.push_back(image.filename().string());
   std::error_code ignored;

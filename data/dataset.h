@@ -7,7 +7,8 @@
 // included; links are followed. Extensions: see has_image_extension. Hidden files and folders are
 // passed over. A packed file (data/packed.h) is opened in place of either kind of folder.
 //
-// Errors, one line with the path: missing, no class folders, a class with no image.
+// Errors, one line with the path: missing, no class folders, a class with no image, packed without
+// classes.
 
 #include <filesystem>
 #include <memory>
@@ -23,7 +24,7 @@ using ImageSourcePtr = std::shared_ptr<const ImageSource>;
 // With labels.
 ImageSourcePtr open_dataset(const std::filesystem::path& path);
 
-// Without labels: the images of a folder (not of its subfolders), one file, or a packed file.
+// The images of a folder (not of its subfolders), without labels; one file; or a packed file.
 ImageSourcePtr open_images(const std::filesystem::path& path);
 
 // The images of `source` with these numbers, in this order; classes stay as they are.

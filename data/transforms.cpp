@@ -15,20 +15,6 @@ int round_half_even(double x) {
   return static_cast<int>(std::nearbyint(x));
 }
 
-Geometry whole(int height, int width) {
-  return {.width = width,
-          .height = height,
-          .resized_height = height,
-          .resized_width = width,
-          .output_height = height,
-          .output_width = width};
-}
-
-void resize_to(Geometry& geometry, int height, int width) {
-  geometry.resized_height = geometry.output_height = height;
-  geometry.resized_width = geometry.output_width = width;
-}
-
 bool chance(double probability, Generator& random) {
   return random.uniform_value() < probability;
 }
@@ -58,7 +44,7 @@ Overlap overlap(int window, int output, int resized) {
 // Calls write(row of the output, first column, RGB pixels, number of pixels) for every row of the
 // window that the image covers; pixels are not yet mirrored.
 template <class Write>
-void render(const Geometry& geometry, const ImageView& part, const Write& write) {
+void for_rows(const Geometry& geometry, const ImageView& part, const Write& write) {
   const Image resized =
       resize(part, geometry.resized_height, geometry.resized_width, geometry.filter);
   const Overlap rows =
@@ -82,7 +68,7 @@ void write_planes(const Geometry& geometry, const ImageView& part, const Value& 
   if (padded) {
     for (int c = 0; c < 3; ++c) std::fill_n(planes + c * plane, plane, value(c, 0));
   }
-  render(geometry, part, [&](int y, int x, const uint8_t* pixels, int count) {
+  for_rows(geometry, part, [&](int y, int x, const uint8_t* pixels, int count) {
     const int step = geometry.flip ? -1 : 1;
     T* row = planes + static_cast<size_t>(y) * width + (geometry.flip ? width - 1 - x : x);
     for (int c = 0; c < 3; ++c) {
@@ -107,9 +93,23 @@ NormalizationTable make_table(const Normalization& normalization) {
 
 }  // namespace
 
+Geometry whole_image(int height, int width) {
+  return {.width = width,
+          .height = height,
+          .resized_height = height,
+          .resized_width = width,
+          .output_height = height,
+          .output_width = width};
+}
+
+void resize_to(Geometry& geometry, int height, int width) {
+  geometry.resized_height = geometry.output_height = height;
+  geometry.resized_width = geometry.output_width = width;
+}
+
 Geometry random_resized_crop(int height, int width, const TrainTransform& options,
                              Generator& random) {
-  Geometry geometry = whole(height, width);
+  Geometry geometry = whole_image(height, width);
   const double area = static_cast<double>(height) * width;
   const double log_low = std::log(options.ratio[0]), log_high = std::log(options.ratio[1]);
   for (int attempt = 0; attempt < 10; ++attempt) {
@@ -174,7 +174,7 @@ Transform evaluation_transform(const EvaluationTransform& options) {
                 "[transform] expected sizes of at least 1, got resize {} and crop {}",
                 options.resize, options.crop);
   return {options.crop, options.crop, [options](int height, int width, Generator&) {
-            Geometry geometry = whole(height, width);
+            Geometry geometry = whole_image(height, width);
             if (options.resize > 0) resize_shorter_side(geometry, options.resize);
             center_crop(geometry, options.crop, options.crop);
             geometry.filter = options.filter;
@@ -189,7 +189,7 @@ Transform square_transform(const SquareTransform& options) {
                 options.resize, options.crop);
   check_probability(options.flip);
   return {crop, crop, [options, crop](int height, int width, Generator& random) {
-            Geometry geometry = whole(height, width);
+            Geometry geometry = whole_image(height, width);
             resize_to(geometry, options.resize, options.resize);
             geometry.window_top = static_cast<int>(random.integer(options.resize - crop + 1));
             geometry.window_left = static_cast<int>(random.integer(options.resize - crop + 1));
@@ -210,6 +210,19 @@ void apply(const Geometry& geometry, const ImageView& part, const Normalization&
   const NormalizationTable table = make_table(normalization);
   write_planes(
       geometry, part, [&](int c, uint8_t byte) { return table[c][byte]; }, planes);
+}
+
+Image render(const Geometry& geometry, const ImageView& part) {
+  Image image(geometry.output_height, geometry.output_width);
+  for_rows(geometry, part, [&](int y, int x, const uint8_t* pixels, int count) {
+    if (!geometry.flip) {
+      std::memcpy(image.row(y) + 3 * x, pixels, 3 * static_cast<size_t>(count));
+      return;
+    }
+    uint8_t* to = image.row(y) + 3 * (image.width - 1 - x);
+    for (int i = 0; i < count; ++i, to -= 3) std::memcpy(to, pixels + 3 * i, 3);
+  });
+  return image;
 }
 
 Tensor normalize(const Tensor& images, const Normalization& normalization) {

@@ -60,14 +60,15 @@ struct SquareTransform {
 };
 Transform square_transform(const SquareTransform& options = {});
 
-// torchvision's numbers, for transforms of one's own.
-// RandomResizedCrop.get_params: left, top, width, height of the result are set.
+// The pieces, for transforms of one's own: each changes what an earlier one said.
+Geometry whole_image(int height, int width);  // as it is
+// RandomResizedCrop.get_params: sets the part.
 Geometry random_resized_crop(int height, int width, const TrainTransform& options,
                              Generator& random);
-// Sets resized_height, resized_width to Resize(size)'s: the shorter side becomes `size`, the longer
-// is truncated to an integer.
+void resize_to(Geometry& geometry, int height, int width);
+// Resize(size): the shorter side becomes `size`, the longer is truncated to an integer.
 void resize_shorter_side(Geometry& geometry, int size);
-// Sets window and output to CenterCrop((height, width))'s of the resized image.
+// CenterCrop((height, width)) of what is resized.
 void center_crop(Geometry& geometry, int height, int width);
 
 // x / 255, minus mean, divided by deviation, each rounded to f32, as ToTensor and Normalize do.
@@ -84,6 +85,9 @@ void apply(const Geometry& geometry, const ImageView& part, uint8_t* planes);
 // The same, normalized.
 void apply(const Geometry& geometry, const ImageView& part, const Normalization& normalization,
            float* planes);
+
+// The same as an image.
+Image render(const Geometry& geometry, const ImageView& part);
 
 // u8[N,3,H,W] to f32 on its device: what the second `apply` gives.
 Tensor normalize(const Tensor& images, const Normalization& normalization);

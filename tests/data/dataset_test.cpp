@@ -55,7 +55,7 @@ TEST(Dataset, BadFoldersAreNamed) {
   touch(root / "owl/readme.txt");
   EXPECT_PRED_FORMAT2(::testing::IsSubstring, "no images in the class folders 'dog', 'owl'",
                       error_of([&] { open_dataset(root.path()); }));
-  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "not a folder",
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "neither a folder nor a packed file",
                       error_of([&] { open_dataset(root / "cat/1.png"); }));
 }
 

@@ -45,6 +45,7 @@ std::vector<uint8_t> rendered(const Geometry& geometry, const Image& image) {
   for (size_t i = 0; i < plane; ++i) {
     for (size_t c = 0; c < 3; ++c) pixels[3 * i + c] = planes[c * plane + i];
   }
+  EXPECT_EQ(render(geometry, part).pixels, pixels);
   return pixels;
 }
 

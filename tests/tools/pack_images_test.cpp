@@ -1,0 +1,89 @@
+// The tool as a user runs it.
+
+#include <fstream>
+#include <gtest/gtest.h>
+
+#include "data/encode.h"
+#include "data/packed.h"
+#include "data/transforms.h"
+#include "tests/tools/run_tool.h"
+
+namespace gestalt::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+class PackImages : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (const char* name : {"cat/a.png", "cat/b.png", "dog/c.jpg"}) {
+      fs::create_directories((in_ / name).parent_path());
+      data::Image image(40, 60);
+      for (size_t i = 0; i < image.pixels.size(); ++i) {
+        image.pixels[i] = static_cast<uint8_t>(i * (name[4] - 'a' + 3) / 7);
+      }
+      data::save_image(in_ / name, image);
+    }
+  }
+
+  ToolResult pack(std::vector<std::string> more) {
+    more.insert(more.begin(), {in_.string(), out_.string(), "--quiet"});
+    return run_tool("pack_images", more);
+  }
+
+  const TemporaryFolder folder_;
+  const fs::path in_ = folder_ / "in", out_ = folder_ / "out.packed";
+};
+
+TEST_F(PackImages, packs_class_folders) {
+  const ToolResult result = pack({"--size", "20"});
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_NE(result.output.find("3 images in 2 classes, 0 left out"), std::string::npos)
+      << result.output;
+  const auto packed = data::open_dataset(out_);
+  const auto folder = data::open_dataset(in_);
+  EXPECT_EQ(packed->index().names, folder->index().names);
+  EXPECT_EQ(packed->index().labels, folder->index().labels);
+  for (int64_t i = 0; i < packed->size(); ++i) {
+    EXPECT_EQ(packed->read(i), data::resize(folder->read(i), 20, 30, data::Filter::bilinear));
+  }
+  EXPECT_EQ(run_tool("pack_images", {"--verify", out_.string()}).exit_code, 0);
+}
+
+TEST_F(PackImages, square_crop_and_none) {
+  ASSERT_EQ(pack({"--resize", "square", "--size", "24", "--crop", "16"}).exit_code, 0);
+  const auto source = data::open_dataset(in_)->read(0);
+  const data::Image square = data::resize(source, 24, 24, data::Filter::bilinear);
+  const data::Image packed = data::open_dataset(out_)->read(0);
+  ASSERT_EQ(packed.height, 16);
+  EXPECT_TRUE(std::equal(packed.row(0), packed.row(0) + 48, square.row(4) + 12));
+  ASSERT_EQ(pack({"--resize", "none"}).exit_code, 0);
+  EXPECT_EQ(data::open_dataset(out_)->read(0), source);
+}
+
+TEST_F(PackImages, leaves_out_what_it_cannot_read_and_says_so) {
+  std::ofstream(in_ / "cat/b.png") << "no image";
+  const ToolResult result = pack({});
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_NE(result.output.find("cat/b.png: not an image"), std::string::npos) << result.output;
+  EXPECT_NE(result.output.find("2 images in 2 classes, 1 left out"), std::string::npos);
+  EXPECT_EQ(data::open_dataset(out_)->index().names,
+            (std::vector<std::string>{"cat/a.png", "dog/c.jpg"}));
+}
+
+TEST_F(PackImages, bad_input_is_one_line_and_leaves_nothing) {
+  fs::create_directories(in_ / "owl");
+  const ToolResult result = pack({});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.output.find("no images in the class folder 'owl'"), std::string::npos);
+  EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1) << result.output;
+  fs::remove(in_ / "owl");
+  for (const char* name : {"cat/a.png", "cat/b.png", "dog/c.jpg"}) std::ofstream(in_ / name) << "x";
+  EXPECT_EQ(pack({}).exit_code, 1);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 1);
+  EXPECT_EQ(run_tool("pack_images", {in_.string()}).exit_code, 2);
+  EXPECT_EQ(run_tool("pack_images", {"--verify", (in_ / "cat/a.png").string()}).exit_code, 1);
+}
+
+}  // namespace
+}  // namespace gestalt::tests

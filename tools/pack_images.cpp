@@ -1,0 +1,127 @@
+// pack_images FOLDER OUT: decoded, resized pixels in one mapped file (docs/pack_images.md).
+
+#include <cstdio>
+#include <optional>
+
+#include "data/folder.h"
+#include "data/packed.h"
+#include "data/transforms.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/error.h"
+#include "tools/common/progress.h"
+#include "tools/common/tool.h"
+
+namespace gestalt::tools {
+namespace {
+
+struct Settings {
+  std::string in, out, resize = "shorter", filter = "bilinear";
+  int size = 256, crop = 0, threads = 0;
+  bool flat = false, verify = false, quiet = false;
+};
+
+data::Filter filter_of(const std::string& name) {
+  if (name == "bicubic") return data::Filter::bicubic;
+  return name == "lanczos" ? data::Filter::lanczos : data::Filter::bilinear;
+}
+
+data::Image packed_form(data::OpenedImage& image, const Settings& settings) {
+  data::Geometry geometry = data::whole_image(image.height(), image.width());
+  if (settings.resize == "shorter") data::resize_shorter_side(geometry, settings.size);
+  if (settings.resize == "square") data::resize_to(geometry, settings.size, settings.size);
+  if (settings.crop > 0) data::center_crop(geometry, settings.crop, settings.crop);
+  geometry.filter = filter_of(settings.filter);
+  return data::render(geometry, image.decode(0, 0, image.width(), image.height()));
+}
+
+struct Packed {
+  data::Image image;
+  std::string error;  // why there is no image
+};
+
+int pack(const Settings& settings) {
+  if (settings.threads > 0) set_num_threads(settings.threads);
+  const data::ImageSourcePtr source =
+      settings.flat ? data::open_images(settings.in) : data::open_dataset(settings.in);
+  data::PackWriter writer(settings.out, source->index().classes);
+  catch_interrupts();
+  Progress progress("packed", source->size(), settings.quiet);
+  // Decoded side by side, written in order.
+  constexpr int64_t group = 64;
+  int64_t unreadable = 0;
+  for (int64_t begin = 0; begin < source->size(); begin += group) {
+    std::vector<Packed> packed(std::min(group, source->size() - begin));
+    cpu::parallel_for(static_cast<int64_t>(packed.size()), 1, [&](int64_t from, int64_t to) {
+      for (int64_t i = from; i < to; ++i) {
+        try {
+          packed[i].image = packed_form(*source->open(begin + i), settings);
+        } catch (const Error& error) {
+          packed[i].error = error.what();
+        }
+      }
+    });
+    for (size_t i = 0; i < packed.size(); ++i) {
+      const int64_t index = begin + static_cast<int64_t>(i);
+      if (!packed[i].error.empty()) {
+        std::fprintf(stderr, "left out: %s\n", packed[i].error.c_str());
+        ++unreadable;
+        continue;
+      }
+      const bool labeled = source->index().has_labels();
+      writer.add(source->name(index), labeled ? source->index().labels[index] : 0, packed[i].image);
+    }
+    if (interrupted()) {
+      std::fprintf(stderr, "pack_images: interrupted, nothing was written\n");
+      return exit_interrupted;
+    }
+    progress.update(begin + static_cast<int64_t>(packed.size()), "");
+  }
+  progress.finish();
+  GESTALT_CHECK(unreadable < source->size(), "{}: none of the {} images can be read", settings.in,
+                source->size());
+  writer.finish();
+  std::printf("%s: %lld images in %zu classes, %lld left out\n", settings.out.c_str(),
+              static_cast<long long>(source->size() - unreadable), source->index().classes.size(),
+              static_cast<long long>(unreadable));
+  return exit_done;
+}
+
+int verify(const Settings& settings) {
+  data::verify_packed(settings.in);
+  std::printf("%s: every checksum is right\n", settings.in.c_str());
+  return exit_done;
+}
+
+}  // namespace
+}  // namespace gestalt::tools
+
+int main(int argc, char** argv) {
+  using namespace gestalt::tools;
+  Tool tool(
+      "pack_images",
+      "Decodes and resizes the images of class folders (FOLDER/CLASS/NAME.jpg) into one file\n"
+      "that the other tools read in place of the folder, without decoding.",
+      CommonFlags::none);
+  Settings settings;
+  CLI::App& app = tool.app();
+  app.add_option("in", settings.in, "the folder; with --verify a packed file")->required();
+  auto* out = app.add_option("out", settings.out, "the packed file to write");
+  app.add_option("--resize", settings.resize,
+                 "shorter: the shorter side becomes --size; square: both do; none")
+      ->check(CLI::IsMember({"shorter", "square", "none"}));
+  app.add_option("--size", settings.size, "pixels")->check(CLI::Range(1, 1 << 15));
+  app.add_option("--crop", settings.crop, "then a centred square of this side is cut out; 0: none")
+      ->check(CLI::Range(0, 1 << 15));
+  app.add_option("--filter", settings.filter, "of resizing")
+      ->check(CLI::IsMember({"bilinear", "bicubic", "lanczos"}));
+  app.add_flag("--flat", settings.flat, "the images lie in FOLDER itself and have no classes");
+  app.add_option("--threads", settings.threads, "CPU threads; 0: all cores")
+      ->check(CLI::NonNegativeNumber);
+  app.add_flag("--quiet", settings.quiet, "print errors and results alone");
+  app.add_flag("--verify", settings.verify, "read a packed file and compare its checksums")
+      ->excludes(out);
+  app.callback([&] {
+    if (!settings.verify && settings.out.empty()) throw CLI::RequiredError("OUT (or --verify)");
+  });
+  return tool.run(argc, argv, [&] { return settings.verify ? verify(settings) : pack(settings); });
+}
