@@ -6,13 +6,16 @@
 // reason alone; decode_image puts the file's name before it.
 
 #include <cstdint>
+#include <memory>
 #include <span>
 #include <vector>
 
-#include "data/image.h"
+#include "data/opened_image.h"
 
 namespace gestalt::data::codecs {
 
+// Takes the bytes: they are read when the pixels are.
+std::unique_ptr<OpenedImage> open_jpeg(std::vector<uint8_t> bytes, int64_t max_pixels);
 Image decode_jpeg(std::span<const uint8_t> bytes, int64_t max_pixels);
 Image decode_png(std::span<const uint8_t> bytes, int64_t max_pixels);
 Image decode_webp(std::span<const uint8_t> bytes, int64_t max_pixels);

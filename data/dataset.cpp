@@ -16,27 +16,13 @@ namespace fs = std::filesystem;
 // A stream of its own: the same seed also draws weights and crops.
 constexpr uint64_t split_stream = 0x53504C4954;
 
-class DecodedImage : public OpenedImage {
- public:
-  explicit DecodedImage(Image image) : image_(std::move(image)) {
-    height_ = image_.height;
-    width_ = image_.width;
-  }
-  ImageView decode(int left, int top, int width, int height) override {
-    return ImageView(image_).part(left, top, width, height);
-  }
-
- private:
-  Image image_;
-};
-
 class FolderSource : public ImageSource {
  public:
   FolderSource(fs::path root, ImageIndex index) : root_(std::move(root)) {
     index_ = std::move(index);
   }
   std::unique_ptr<OpenedImage> open(int64_t i) const override {
-    return std::make_unique<DecodedImage>(decode_image(root_ / name(i)));
+    return open_image(root_ / name(i));
   }
   std::string location() const override { return root_.string(); }
 

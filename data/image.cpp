@@ -4,6 +4,7 @@
 #include <cstring>
 #include <fstream>
 #include <string>
+#include <type_traits>
 
 #include "data/codecs.h"
 #include "kernels/error.h"
@@ -58,6 +59,52 @@ std::vector<uint8_t> read_file(const std::filesystem::path& path) {
   throw Error(format("[image] cannot read {}: {}", name, reason.what()));
 }
 
+class DecodedImage : public OpenedImage {
+ public:
+  explicit DecodedImage(Image image) : image_(std::move(image)) {
+    height_ = image_.height;
+    width_ = image_.width;
+  }
+  ImageView decode(int left, int top, int width, int height) override {
+    return ImageView(image_).part(left, top, width, height);
+  }
+
+ private:
+  Image image_;
+};
+
+// Puts the file's name into the errors of an image that is decoded later.
+class NamedImage : public OpenedImage {
+ public:
+  NamedImage(std::unique_ptr<OpenedImage> image, std::string name)
+      : image_(std::move(image)), name_(std::move(name)) {
+    height_ = image_->height();
+    width_ = image_->width();
+  }
+  ImageView decode(int left, int top, int width, int height) override {
+    return named([&] { return image_->decode(left, top, width, height); });
+  }
+  DecodedPart decode_for(int left, int top, int width, int height, int resized_height,
+                         int resized_width) override {
+    return named([&] {
+      return image_->decode_for(left, top, width, height, resized_height, resized_width);
+    });
+  }
+
+ private:
+  template <class Decode>
+  std::invoke_result_t<Decode> named(const Decode& decode) {
+    try {
+      return decode();
+    } catch (const Error& reason) {
+      fail(name_, reason);
+    }
+  }
+
+  std::unique_ptr<OpenedImage> image_;
+  std::string name_;
+};
+
 }  // namespace
 
 Image::Image(int height, int width, int channels)
@@ -96,6 +143,19 @@ Image decode_image(std::span<const uint8_t> bytes, std::string_view name, int64_
     return decode(bytes, max_pixels);
   } catch (const Error& reason) {
     fail(name, reason);
+  }
+}
+
+std::unique_ptr<OpenedImage> open_image(const std::filesystem::path& path) {
+  try {
+    std::vector<uint8_t> bytes = read_file(path);
+    if (decoder_of(bytes) != codecs::decode_jpeg) {
+      return std::make_unique<DecodedImage>(decode(bytes, max_image_pixels));
+    }
+    return std::make_unique<NamedImage>(codecs::open_jpeg(std::move(bytes), max_image_pixels),
+                                        path.string());
+  } catch (const Error& reason) {
+    fail(path.string(), reason);
   }
 }
 

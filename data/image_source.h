@@ -10,7 +10,7 @@
 #include <string>
 #include <vector>
 
-#include "data/image.h"
+#include "data/opened_image.h"
 
 namespace gestalt::data {
 
@@ -21,22 +21,6 @@ struct ImageIndex {
 
   int64_t size() const { return static_cast<int64_t>(names.size()); }
   bool has_labels() const { return !classes.empty(); }
-};
-
-// An image whose size is known and whose pixels are decoded on request.
-class OpenedImage {
- public:
-  virtual ~OpenedImage() = default;
-
-  int height() const { return height_; }
-  int width() const { return width_; }
-
-  // RGB pixels of the part, the very bytes that the whole image has there. Valid until the next
-  // call, and as long as this. Decodes once: call it for one part. Error: see decode_image.
-  virtual ImageView decode(int left, int top, int width, int height) = 0;
-
- protected:
-  int height_ = 0, width_ = 0;
 };
 
 class ImageSource {

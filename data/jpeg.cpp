@@ -2,6 +2,7 @@
 // parts: a C part that setjmp guards and that holds nothing with a destructor, and a C++ part
 // around it that owns the memory.
 
+#include <algorithm>
 #include <csetjmp>
 #include <cstddef>
 #include <cstdio>
@@ -19,6 +20,7 @@ namespace {
 
 // A progressive file of many scans costs a full pass each; real ones have about ten.
 constexpr int max_scans = 500;
+constexpr int margin = 8;  // pixels
 
 struct ErrorState {
   jpeg_error_mgr manager;  // first, so that cinfo->err points at the whole
@@ -78,13 +80,44 @@ struct Decoder {
     return true;
   }
 
-  // `row_stride` bytes a row, of what out_color_space says.
-  bool read_pixels(uint8_t* pixels, size_t row_stride) {
+  bool start(int denominator) {
     if (setjmp(error.jump)) return false;
+    const int components = cinfo.num_components;
+    cinfo.out_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
+    cinfo.scale_num = 1;
+    cinfo.scale_denom = static_cast<unsigned>(denominator);
     jpeg_start_decompress(&cinfo);
-    while (cinfo.output_scanline < cinfo.output_height) {
-      JSAMPROW row = pixels + row_stride * cinfo.output_scanline;
-      jpeg_read_scanlines(&cinfo, &row, 1);
+    return true;
+  }
+
+  // Rows [top, top + height), and at least the columns [left, left + width): `left` and `width`
+  // become those that read_rows gives.
+  bool skip_to(int top, int& left, int& width) {
+    if (setjmp(error.jump)) return false;
+    const JDIMENSION first = static_cast<JDIMENSION>(std::max(left - margin, 0));
+    const JDIMENSION last =
+        std::min(static_cast<JDIMENSION>(left + width + margin), cinfo.output_width);
+    JDIMENSION crop_left = first, crop_width = last - first;
+    if (crop_width < cinfo.output_width) jpeg_crop_scanline(&cinfo, &crop_left, &crop_width);
+    if (top > 0) jpeg_skip_scanlines(&cinfo, static_cast<JDIMENSION>(top));
+    left = static_cast<int>(crop_left);
+    width = static_cast<int>(crop_width);
+    return true;
+  }
+
+  // `stride` bytes a row, of what out_color_space says.
+  bool read_rows(uint8_t* pixels, size_t stride, int height) {
+    if (setjmp(error.jump)) return false;
+    constexpr int at_once = 4;
+    const JDIMENSION first = cinfo.output_scanline;
+    const JDIMENSION last = first + static_cast<JDIMENSION>(height);
+    while (cinfo.output_scanline < last) {
+      JSAMPROW rows[at_once];
+      const JDIMENSION count = std::min<JDIMENSION>(at_once, last - cinfo.output_scanline);
+      for (JDIMENSION i = 0; i < count; ++i) {
+        rows[i] = pixels + stride * (cinfo.output_scanline - first + i);
+      }
+      jpeg_read_scanlines(&cinfo, rows, count);
     }
     // No jpeg_finish_decompress: a missing end-of-image marker after the last row is no error.
     return true;
@@ -96,39 +129,107 @@ uint8_t multiply_255(unsigned a, unsigned b) {
   return static_cast<uint8_t>(((product >> 8) + product) >> 8);
 }
 
-}  // namespace
-
-Image decode_jpeg(std::span<const uint8_t> bytes, int64_t max_pixels) {
-  const auto decoder = std::make_unique<Decoder>();
-  GESTALT_CHECK(decoder->read_header(bytes), "{}", decoder->error.message);
-  auto& cinfo = decoder->cinfo;
-  check_size(cinfo.image_width, cinfo.image_height, max_pixels);
-  const int components = cinfo.num_components;
-  GESTALT_CHECK(components == 1 || components == 3 || components == 4,
-                "JPEG with {} components is not supported", components);
-  cinfo.out_color_space = components == 1 ? JCS_GRAYSCALE : components == 3 ? JCS_RGB : JCS_CMYK;
-
-  Image image(static_cast<int>(cinfo.image_height), static_cast<int>(cinfo.image_width));
-  if (components == 3) {
-    GESTALT_CHECK(decoder->read_pixels(image.pixels.data(), image.row_bytes()), "{}",
-                  decoder->error.message);
-    return image;
-  }
-  const size_t count = static_cast<size_t>(image.height) * image.width;
-  std::vector<uint8_t> samples(count * components);
-  GESTALT_CHECK(decoder->read_pixels(samples.data(), static_cast<size_t>(image.width) * components),
-                "{}", decoder->error.message);
-  const uint8_t* from = samples.data();
-  uint8_t* to = image.pixels.data();
+// Grey, or inverted CMYK (the stored values are 255 - C, 255 - M, 255 - Y, 255 - K), to RGB.
+void to_rgb(const uint8_t* from, int components, size_t count, uint8_t* to) {
   for (size_t i = 0; i < count; ++i, from += components, to += 3) {
-    // Inverted CMYK: the stored values are 255 - C, 255 - M, 255 - Y, 255 - K.
     for (int c = 0; c < 3; ++c) {
       to[c] = components == 1
                   ? from[0]
                   : static_cast<uint8_t>(from[3] - multiply_255(255u - from[c], from[3]));
     }
   }
-  return image;
+}
+
+class JpegImage : public OpenedImage {
+ public:
+  JpegImage(std::span<const uint8_t> bytes, int64_t max_pixels) {
+    GESTALT_CHECK(decoder_.read_header(bytes), "{}", decoder_.error.message);
+    const auto& cinfo = decoder_.cinfo;
+    check_size(cinfo.image_width, cinfo.image_height, max_pixels);
+    const int components = cinfo.num_components;
+    GESTALT_CHECK(components == 1 || components == 3 || components == 4,
+                  "JPEG with {} components is not supported", components);
+    height_ = static_cast<int>(cinfo.image_height);
+    width_ = static_cast<int>(cinfo.image_width);
+  }
+  JpegImage(std::vector<uint8_t> bytes, int64_t max_pixels)
+      : JpegImage(std::span<const uint8_t>(bytes), max_pixels) {
+    bytes_ = std::move(bytes);  // keeps the address that the decoder has
+  }
+
+  ImageView decode(int left, int top, int width, int height) override {
+    check_part(left, top, width, height);
+    return decode_at(1, left, top, width, height);
+  }
+
+  DecodedPart decode_for(int left, int top, int width, int height, int resized_height,
+                         int resized_width) override {
+    check_part(left, top, width, height);
+    int denominator = 8;
+    while (denominator > 1 &&
+           (width / denominator < resized_width || height / denominator < resized_height)) {
+      denominator /= 2;
+    }
+    const auto up = [&](int position) { return (position + denominator - 1) / denominator; };
+    const int first_column = left / denominator, first_row = top / denominator;
+    const int columns = up(left + width) - first_column, rows = up(top + height) - first_row;
+    const ImageView pixels = decode_at(denominator, first_column, first_row, columns, rows);
+    if (denominator == 1) return pixels;
+    const auto scaled = [&](int position) {
+      return static_cast<float>(position) / static_cast<float>(denominator);
+    };
+    const Box box{scaled(left - first_column * denominator), scaled(top - first_row * denominator),
+                  scaled(left + width - first_column * denominator),
+                  scaled(top + height - first_row * denominator)};
+    return {pixels, box};
+  }
+
+  Image take() { return std::move(image_); }
+
+ private:
+  void check_part(int left, int top, int width, int height) const {
+    GESTALT_CHECK(left >= 0 && top >= 0 && width >= 1 && height >= 1 && width <= width_ - left &&
+                      height <= height_ - top,
+                  "the part {}x{} at ({}, {}) is not inside {}x{} (height x width, left, top)",
+                  height, width, left, top, height_, width_);
+    GESTALT_CHECK(!decoder_.cinfo.output_scanline && image_.height == 0, "it was decoded before");
+  }
+
+  ImageView decode_at(int denominator, int left, int top, int width, int height) {
+    int decoded_left = left, decoded_width = width;
+    check(decoder_.start(denominator));
+    check(decoder_.skip_to(top, decoded_left, decoded_width));
+    image_ = Image(height, decoded_width);
+    const int components = decoder_.cinfo.num_components;
+    if (components == 3) {
+      check(decoder_.read_rows(image_.pixels.data(), image_.row_bytes(), height));
+    } else {
+      const size_t count = static_cast<size_t>(height) * decoded_width;
+      std::vector<uint8_t> samples(count * components);
+      check(decoder_.read_rows(samples.data(), static_cast<size_t>(decoded_width) * components,
+                               height));
+      to_rgb(samples.data(), components, count, image_.pixels.data());
+    }
+    return ImageView(image_).part(left - decoded_left, 0, width, height);
+  }
+
+  void check(bool done) const { GESTALT_CHECK(done, "{}", decoder_.error.message); }
+
+  std::vector<uint8_t> bytes_;
+  Decoder decoder_;
+  Image image_;
+};
+
+}  // namespace
+
+std::unique_ptr<OpenedImage> open_jpeg(std::vector<uint8_t> bytes, int64_t max_pixels) {
+  return std::make_unique<JpegImage>(std::move(bytes), max_pixels);
+}
+
+Image decode_jpeg(std::span<const uint8_t> bytes, int64_t max_pixels) {
+  const auto image = std::make_unique<JpegImage>(bytes, max_pixels);
+  image->decode(0, 0, image->width(), image->height());
+  return image->take();
 }
 
 namespace {

@@ -199,11 +199,14 @@ class Loader::Workers {
     random.set_state(state);
     Geometry geometry;
     std::unique_ptr<OpenedImage> image;
-    ImageView part;
+    std::optional<DecodedPart> part;
     try {
       image = source_->open(index);
       geometry = transform_.plan(image->height(), image->width(), random);
-      part = image->decode(geometry.left, geometry.top, geometry.width, geometry.height);
+      part = options_.fast_jpeg
+                 ? image->decode_for(geometry.left, geometry.top, geometry.width, geometry.height,
+                                     geometry.resized_height, geometry.resized_width)
+                 : image->decode(geometry.left, geometry.top, geometry.width, geometry.height);
     } catch (const Error& error) {
       pending.reasons[row] = error.what();
       return;
@@ -211,9 +214,9 @@ class Loader::Workers {
     const int64_t values = int64_t{3} * transform_.height * transform_.width;
     const int64_t offset = static_cast<int64_t>(row) * values;
     if (options_.dtype == DType::u8) {
-      apply(geometry, part, batch.images.data<uint8_t>() + offset);
+      apply(geometry, *part, batch.images.data<uint8_t>() + offset);
     } else {
-      apply(geometry, part, options_.normalization, batch.images.data<float>() + offset);
+      apply(geometry, *part, options_.normalization, batch.images.data<float>() + offset);
     }
   }
 

@@ -31,13 +31,14 @@ struct Batch {
 };
 
 struct LoaderOptions {
-  SamplerOptions sampler;            // its seed is also that of the transform's random numbers
-  int64_t epoch = 0, step = 0;       // the first batch
-  int64_t epochs = 1;                // how many; the first counts whole
-  int workers = 0;                   // threads; 0: one a core
-  int prefetch = 4;                  // batches made ahead
-  DType dtype = DType::f32;          // f32: normalized; u8: not, see normalize()
-  Normalization normalization;       // of f32
+  SamplerOptions sampler;       // its seed is also that of the transform's random numbers
+  int64_t epoch = 0, step = 0;  // the first batch
+  int64_t epochs = 1;           // how many; the first counts whole
+  int workers = 0;              // threads; 0: one a core
+  int prefetch = 4;             // batches made ahead
+  bool fast_jpeg = false;       // decode at a reduced size (OpenedImage::decode_for): other bytes
+  DType dtype = DType::f32;     // f32: normalized; u8: not, see normalize()
+  Normalization normalization;  // of f32
   Device device = default_device();  // of images and labels; copied there by the workers, from
                                      // page-locked memory, beside the work of the default stream
 };

@@ -44,9 +44,9 @@ Overlap overlap(int window, int output, int resized) {
 // Calls write(row of the output, first column, RGB pixels, number of pixels) for every row of the
 // window that the image covers; pixels are not yet mirrored.
 template <class Write>
-void for_rows(const Geometry& geometry, const ImageView& part, const Write& write) {
-  const Image resized =
-      resize(part, geometry.resized_height, geometry.resized_width, geometry.filter);
+void for_rows(const Geometry& geometry, const DecodedPart& part, const Write& write) {
+  const Image resized = resize(part.pixels, geometry.resized_height, geometry.resized_width,
+                               geometry.filter, part.box);
   const Overlap rows =
       overlap(geometry.window_top, geometry.output_height, geometry.resized_height);
   const Overlap columns =
@@ -59,7 +59,8 @@ void for_rows(const Geometry& geometry, const ImageView& part, const Write& writ
 
 // Writes planes; value(channel, byte) is what a byte becomes.
 template <class T, class Value>
-void write_planes(const Geometry& geometry, const ImageView& part, const Value& value, T* planes) {
+void write_planes(const Geometry& geometry, const DecodedPart& part, const Value& value,
+                  T* planes) {
   const int height = geometry.output_height, width = geometry.output_width;
   const size_t plane = static_cast<size_t>(height) * width;
   const bool padded = geometry.window_left < 0 || geometry.window_top < 0 ||
@@ -200,19 +201,19 @@ Transform square_transform(const SquareTransform& options) {
           }};
 }
 
-void apply(const Geometry& geometry, const ImageView& part, uint8_t* planes) {
+void apply(const Geometry& geometry, const DecodedPart& part, uint8_t* planes) {
   write_planes(
       geometry, part, [](int, uint8_t byte) { return byte; }, planes);
 }
 
-void apply(const Geometry& geometry, const ImageView& part, const Normalization& normalization,
+void apply(const Geometry& geometry, const DecodedPart& part, const Normalization& normalization,
            float* planes) {
   const NormalizationTable table = make_table(normalization);
   write_planes(
       geometry, part, [&](int c, uint8_t byte) { return table[c][byte]; }, planes);
 }
 
-Image render(const Geometry& geometry, const ImageView& part) {
+Image render(const Geometry& geometry, const DecodedPart& part) {
   Image image(geometry.output_height, geometry.output_width);
   for_rows(geometry, part, [&](int y, int x, const uint8_t* pixels, int count) {
     if (!geometry.flip) {

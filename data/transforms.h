@@ -12,8 +12,7 @@
 #include <cstdint>
 #include <functional>
 
-#include "data/image.h"
-#include "data/resample.h"
+#include "data/opened_image.h"
 #include "tensor/random.h"
 
 namespace gestalt::data {
@@ -81,13 +80,13 @@ inline constexpr Normalization symmetric_range = {{.5f, .5f, .5f}, {.5f, .5f, .5
 
 // Steps 2 to 4 on the part that step 1 cut out, RGB, to planes R, G, B of output_height *
 // output_width.
-void apply(const Geometry& geometry, const ImageView& part, uint8_t* planes);
+void apply(const Geometry& geometry, const DecodedPart& part, uint8_t* planes);
 // The same, normalized.
-void apply(const Geometry& geometry, const ImageView& part, const Normalization& normalization,
+void apply(const Geometry& geometry, const DecodedPart& part, const Normalization& normalization,
            float* planes);
 
 // The same as an image.
-Image render(const Geometry& geometry, const ImageView& part);
+Image render(const Geometry& geometry, const DecodedPart& part);
 
 // u8[N,3,H,W] to f32 on its device: what the second `apply` gives.
 Tensor normalize(const Tensor& images, const Normalization& normalization);

@@ -138,6 +138,31 @@ TEST_F(LoaderTest, NoReadableImageIsAnError) {
                       error_of([&] { load(shuffled(2)); }));
 }
 
+TEST_F(LoaderTest, FastJpegGivesOtherBytesOfTheSamePicture) {
+  const TemporaryFolder jpegs;
+  Image image(160, 200);
+  for (int y = 0; y < 160; ++y) {
+    for (int x = 0; x < 600; ++x) image.row(y)[x] = static_cast<uint8_t>(x / 4 + y / 2);
+  }
+  save(jpegs / "a/1.jpg", image);
+  LoaderOptions options = shuffled(1);
+  options.normalization = unit_range;
+  options.epochs = 20;
+  const auto load_one = [&] {
+    Loader loader(open_dataset(jpegs.path()), train_transform({.size = 16}), options);
+    return all_batches(loader);
+  };
+  const std::vector<Delivered> exact = load_one();
+  options.fast_jpeg = true;
+  const std::vector<Delivered> fast = load_one();
+  EXPECT_NE(fast, exact);
+  for (size_t i = 0; i < exact.size(); ++i) {
+    for (size_t j = 0; j < exact[i].images.size(); ++j) {
+      ASSERT_NEAR(fast[i].images[j], exact[i].images[j], 6 / 255.0);
+    }
+  }
+}
+
 TEST_F(LoaderTest, StopsWithBatchesLeft) {
   for (int repeat = 0; repeat < 20; ++repeat) {
     Loader loader(open_dataset(root.path()), train_transform({.size = 16}), shuffled(3));

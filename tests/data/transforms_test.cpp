@@ -100,7 +100,7 @@ TEST(Transforms, GiveTorchvisionsBytes) {
       Geometry geometry = transform.plan(height, width, random);
       center_crop(geometry, height, width);
       std::vector<float> planes(3 * static_cast<size_t>(height) * width);
-      apply(geometry, image, Normalization{}, planes.data());
+      apply(geometry, ImageView(image), Normalization{}, planes.data());
       EXPECT_EQ(fnv(planes.data(), planes.size() * sizeof(float)), read_checksum(line)) << text;
     } else {
       ADD_FAILURE() << text;
@@ -136,10 +136,10 @@ TEST(Transforms, NormalizeGivesTheSameBitsAfterwards) {
   Generator random(0);
   const Geometry geometry = square_transform({.resize = 24}).plan(24, 24, random);
   Tensor bytes = Tensor::empty({1, 3, 24, 24}, {.dtype = DType::u8, .device = Device{}});
-  apply(geometry, image, bytes.data<uint8_t>());
+  apply(geometry, ImageView(image), bytes.data<uint8_t>());
   for (const Normalization& normalization : {Normalization{}, unit_range, symmetric_range}) {
     std::vector<float> planes(3 * 24 * 24);
-    apply(geometry, image, normalization, planes.data());
+    apply(geometry, ImageView(image), normalization, planes.data());
     EXPECT_EQ(normalize(bytes, normalization).to_vector<float>(), planes);
   }
 }
