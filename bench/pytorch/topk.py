@@ -1,18 +1,26 @@
 #!/usr/bin/env python3
-"""Top-K and Gram matrices in PyTorch, beside bench/topk_bench in the same run.
+"""Top-K, its fused forms, Gram matrices and AdaIN in PyTorch, beside bench/topk_bench in one run.
 
-    python3 bench/pytorch/topk.py [--bench build/release/bin/topk_bench] [--threads 2]
+    python3 bench/pytorch/topk.py [--bench build/release/bin/topk_bench] [--threads 2] [--filter REGEX]
 
-Prints a line a shape: PyTorch's milliseconds, Gestalt's, and the ratio.
+Top-K is the five operations as published (abs, topk, zeros, scatter, product). Prints a line a case:
+PyTorch's milliseconds, Gestalt's, its GB/s (one read and one write), and how many times as fast it is.
+The two are timed in turns, case by case, so that a busy machine slows both; medians.
 """
 import argparse
 import json
 import os
+import re
 import statistics
 import subprocess
 import time
 
 import torch
+
+SHAPES = [[32, 2048, 7, 7], [32, 1024, 14, 14], [16, 512, 28, 28], [16, 128, 56, 56],
+          [8, 64, 112, 112], [8, 16, 224, 224]]
+DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
+FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 
 
 def topk_five_operations(x, fraction):
@@ -24,8 +32,81 @@ def topk_five_operations(x, fraction):
     return (mask * flat).reshape(n, c, h, w)
 
 
-def gram(x):
-    return x @ x.t()
+def batch_norm(x, training):
+    channels = x.shape[1]
+    ones, zeros = torch.ones(channels), torch.zeros(channels)
+    return torch.nn.functional.batch_norm(x, zeros, ones, ones, zeros, training)
+
+
+def adain(x, style):
+    def stats(v):
+        deviation = (v.flatten(2).var(dim=2) + 1e-5).sqrt()
+        return v.flatten(2).mean(dim=2)[..., None, None], deviation[..., None, None]
+    mean, deviation = stats(x)
+    style_mean, style_deviation = stats(style)
+    return (x - mean) / deviation * style_deviation + style_mean
+
+
+def shape_text(shape):
+    return f"[{','.join(map(str, shape))}]"
+
+
+def gram_cases():
+    for batch, rows, side in ((1, 64, 256), (1, 64, 128), (1, 128, 64), (1, 256, 32), (1, 512, 16),
+                              (8, 128, 64)):
+        x = torch.randn(batch, rows, side * side)
+        name = shape_text([batch, rows, side, side])
+        yield f"gram/{name}", lambda: x @ x.transpose(1, 2)
+        leaf = x.clone().requires_grad_()
+        y = leaf @ leaf.transpose(1, 2)
+        dy = torch.randn_like(y)
+        yield (f"gram_backward/{name}",
+               lambda: torch.autograd.grad(y, leaf, dy, retain_graph=True))
+
+
+def image_cases():
+    for shape in SHAPES:
+        for dtype, torch_dtype in DTYPES.items():
+            for layout, memory_format in FORMATS.items():
+                x = torch.randn(shape).to(torch_dtype).contiguous(memory_format=memory_format)
+                prefix = f"{dtype}{shape_text(shape)}/{layout}"
+                for fraction in (0.05, 0.1, 0.2):
+                    ops = {"topk": lambda v: topk_five_operations(v, fraction)}
+                    if fraction == 0.1 and dtype == "f32":
+                        ops["relu_topk"] = lambda v: topk_five_operations(v.relu(), fraction)
+                        for mode in ("inference", "training"):
+                            norm = lambda v, on=mode == "training": batch_norm(v, on)
+                            ops[f"batch_norm_{mode}"] = norm
+                            ops[f"batch_norm_{mode}_relu_topk"] = (
+                                lambda v, norm=norm: topk_five_operations(norm(v).relu(), fraction))
+                    for name, op in ops.items():
+                        yield from both(name, f"{prefix}/{fraction}", x, op)
+
+
+def adain_cases():
+    for shape in ([8, 512, 32, 32], [2, 64, 256, 256]):
+        for layout, memory_format in FORMATS.items():
+            x = torch.randn(shape).contiguous(memory_format=memory_format)
+            style = torch.randn(shape).contiguous(memory_format=memory_format)
+            yield from both("adain", f"f32{shape_text(shape)}/{layout}", x,
+                            lambda v: adain(v, style))
+
+
+def both(name, suffix, x, op):
+    """Forward without and backward with a graph."""
+    def forward():
+        with torch.no_grad():
+            op(x)
+    yield f"{name}/{suffix}", forward
+    graph = {}
+
+    def backward():
+        if not graph:
+            graph["leaf"] = x.clone().requires_grad_()
+            graph["y"] = op(graph["leaf"])
+            graph["dy"] = torch.randn_like(graph["y"])
+        torch.autograd.grad(graph["y"], graph["leaf"], graph["dy"], retain_graph=True)
+    yield f"{name}_backward/{suffix}", backward
 
 
 def milliseconds(run, repeats):
@@ -38,39 +119,40 @@ def milliseconds(run, repeats):
     return statistics.median(times)
 
 
+def gestalt(bench, name, threads):
+    """Milliseconds and GB/s of one case of the benchmark binary."""
+    result = subprocess.run(
+        [bench, "--benchmark_format=json", "--benchmark_min_time=0.1", "--benchmark_repetitions=3",
+         f"--benchmark_filter=^{re.sub('[^a-zA-Z0-9_/]', '.', name)}/real_time$"],
+        env={**os.environ, "OMP_NUM_THREADS": str(threads)}, check=True, capture_output=True)
+    for entry in json.loads(result.stdout)["benchmarks"]:
+        if entry.get("aggregate_name") == "median":
+            to_ms = {"ns": 1e-6, "us": 1e-3, "ms": 1}[entry["time_unit"]]
+            return entry["real_time"] * to_ms, entry.get("GB/s")
+    raise SystemExit(f"{bench} has no case {name}")
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--bench", default="build/release/bin/topk_bench")
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--filter", default="", help="only cases whose name has a match")
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
 
-    theirs = {}
-    with torch.no_grad():
-        for shape in ([8, 128, 112, 112], [8, 256, 32, 32]):
-            x = torch.randn(shape)
-            for fraction in (0.2, 0.1):
-                name = f"topk/f32[{','.join(map(str, shape))}]/{fraction}"
-                theirs[name] = milliseconds(lambda: topk_five_operations(x, fraction), args.repeats)
-        for rows, side in ((64, 256), (64, 128), (128, 64), (256, 32), (512, 16)):
-            x = torch.randn(rows, side * side)
-            theirs[f"gram/[1,{rows},{side},{side}]"] = milliseconds(lambda: gram(x), args.repeats)
-
-    wanted = "|".join(name.replace("[", ".").replace("]", ".") for name in theirs)
-    result = subprocess.run(
-        [args.bench, "--benchmark_format=json", f"--benchmark_filter=^({wanted})/real_time$"],
-        env={**os.environ, "OMP_NUM_THREADS": str(args.threads)}, check=True, capture_output=True)
-    ours = {}
-    for entry in json.loads(result.stdout)["benchmarks"]:
-        to_ms = {"ns": 1e-6, "us": 1e-3, "ms": 1}[entry["time_unit"]]
-        ours[entry["name"].removesuffix("/real_time")] = entry["real_time"] * to_ms
-
     print(f"PyTorch {torch.__version__}, {args.threads} threads")
-    print(f"{'':34} {'PyTorch ms':>11} {'Gestalt ms':>11} {'ratio':>7}")
-    for name, time_ms in theirs.items():
-        print(f"{name:34} {time_ms:11.3f} {ours[name]:11.3f} {time_ms / ours[name]:7.1f}")
+    print(f"{'':58} {'PyTorch ms':>11} {'Gestalt ms':>11} {'GB/s':>6} {'ratio':>6}")
+    for cases in (image_cases(), gram_cases(), adain_cases()):
+        for name, run in cases:
+            if not re.search(args.filter, name):
+                continue
+            theirs = milliseconds(run, args.repeats)
+            ours, rate = gestalt(args.bench, name, args.threads)
+            rate = f"{rate:6.1f}" if rate else " " * 6
+            print(f"{name:58} {theirs:11.3f} {ours:11.3f} {rate} {theirs / ours:6.1f}", flush=True)
 
 
 if __name__ == "__main__":

@@ -23,20 +23,23 @@ void channel_stats_forward(Context&, const View& x, double epsilon, const View& 
     const bool contiguous = x.is_contiguous();
     const int64_t channels = x.shape[1];
     const int64_t length = row_length(x);
+    const int64_t rows = x.shape[0] * channels;
     // Shifted by each row's first element, so that a large mean doesn't cancel the variance.
-    const auto first = [=](int64_t r) {
-      return static_cast<double>(
+    std::vector<double> first(static_cast<size_t>(rows));
+    for (int64_t r = 0; r < rows; ++r) {
+      first[r] = static_cast<double>(
           in[contiguous ? r * length : r / channels * channels * length + r % channels]);
-    };
-    const auto sums = sum_channels<2>(x, [=](int64_t r, int64_t offset) {
-      const double shifted = static_cast<double>(in[offset]) - first(r);
+    }
+    const double* shift = first.data();
+    const auto sums = sum_channels<2>(x, [=](int64_t n, int64_t c, int64_t offset) {
+      const double shifted = static_cast<double>(in[offset]) - shift[n * channels + c];
       return std::array<double, 2>{shifted, shifted * shifted};
     });
-    for (int64_t r = 0; r < static_cast<int64_t>(sums.size()); ++r) {
+    for (int64_t r = 0; r < rows; ++r) {
       const auto [sum, squares] = sums[r];
       const double shifted_mean = sum / length;
       const double variance = std::max(squares - sum * shifted_mean, 0.0) / (length - 1);
-      mean.as<Stat>()[r] = static_cast<Stat>(first(r) + shifted_mean);
+      mean.as<Stat>()[r] = static_cast<Stat>(first[r] + shifted_mean);
       deviation.as<Stat>()[r] = static_cast<Stat>(std::sqrt(variance + epsilon));
     }
   });
@@ -48,7 +51,7 @@ void channel_stats_backward(Context&, const View* dmean, const View* ddeviation,
     using Stat = accumulate_t<T>;
     const T* in = x.as<T>();
     T* out = dx.as<T>();
-    const int64_t rows = x.shape[0] * x.shape[1];
+    const int64_t channels = x.shape[1], rows = x.shape[0] * channels;
     const int64_t length = row_length(x);
     // dx = constant + slope * (x - mean)
     std::vector<Stat> constant(rows), slope(rows);
@@ -59,7 +62,8 @@ void channel_stats_backward(Context&, const View* dmean, const View* ddeviation,
       }
     }
     const Stat* center = mean.as<Stat>();
-    for_channels(x, [&, in, out](int64_t r, int64_t offset) {
+    for_channels(x, [&, in, out](int64_t n, int64_t c, int64_t offset) {
+      const int64_t r = n * channels + c;
       out[offset] = T(constant[r] + slope[r] * (static_cast<Stat>(in[offset]) - center[r]));
     });
   });
@@ -75,7 +79,9 @@ void adain_forward(Context&, const View& x, const View& mean, const View& deviat
     const Stat* spread = deviation.as<Stat>();
     const Stat* new_center = style_mean.as<Stat>();
     const Stat* new_spread = style_deviation.as<Stat>();
-    for_channels(x, [=](int64_t r, int64_t offset) {
+    const int64_t channels = x.shape[1];
+    for_channels(x, [=](int64_t n, int64_t c, int64_t offset) {
+      const int64_t r = n * channels + c;
       const Stat normalized = (static_cast<Stat>(in[offset]) - center[r]) / spread[r];
       out[offset] = T(normalized * new_spread[r] + new_center[r]);
     });
@@ -92,13 +98,13 @@ void adain_backward(Context&, const View& dy, const View& x, const View& mean,
     const Stat* center = mean.as<Stat>();
     const Stat* spread = deviation.as<Stat>();
     const Stat* new_spread = style_deviation.as<Stat>();
-    const int64_t length = row_length(x);
+    const int64_t channels = x.shape[1], length = row_length(x);
     const auto normalized = [=](int64_t r, int64_t offset) {
       return (static_cast<Stat>(in[offset]) - center[r]) / spread[r];
     };
-    const auto sums = sum_channels<2>(x, [=](int64_t r, int64_t offset) {
+    const auto sums = sum_channels<2>(x, [=](int64_t n, int64_t c, int64_t offset) {
       const double g = static_cast<double>(grad[offset]);
-      return std::array<double, 2>{g, g * normalized(r, offset)};
+      return std::array<double, 2>{g, g * normalized(n * channels + c, offset)};
     });
     const int64_t rows = static_cast<int64_t>(sums.size());
     for (int64_t r = 0; r < rows; ++r) {
@@ -116,7 +122,8 @@ void adain_backward(Context&, const View& dy, const View& x, const View& mean,
       scale[r] = new_spread[r] / spread[r];
     }
     T* out = dx->as<T>();
-    for_channels(x, [&, grad, out](int64_t r, int64_t offset) {
+    for_channels(x, [&, grad, out](int64_t n, int64_t c, int64_t offset) {
+      const int64_t r = n * channels + c;
       const Stat g = static_cast<Stat>(grad[offset]);
       out[offset] = T((g - grad_mean[r] - normalized(r, offset) * slope[r]) * scale[r]);
     });

@@ -1,14 +1,13 @@
-// Batch norm over N, H, W of each channel; a channel is worked on by one thread, so its sums have
-// one order. Statistics are f32 (f64 for f64 data); sums run in f64, which costs nothing here (the
-// loops wait for memory) and keeps the variance stable for large means.
+// Batch norm over N, H, W of each channel. Statistics are f32 (f64 for f64 data), their sums f64,
+// shifted by the channel's first element: one read of x, and a large mean does not cancel the
+// variance. (The first element is one of those summed, so it lies at most sqrt(count) deviations
+// off.)
 
 #include <cmath>
-#include <optional>
 #include <vector>
 
-#include "kernels/cpu/image.h"
+#include "kernels/cpu/channels.h"
 #include "kernels/cpu/kernels.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/relu_topk.h"
 #include "kernels/dispatch.h"
 
@@ -20,107 +19,158 @@ Stat& at(const View& view, int64_t c) {
   return view.as<Stat>()[c * view.strides[0]];
 }
 
-// f(n, h, w) summed over a channel, a row at a time.
-template <class T, class F>
-double channel_sum(const Image<T>& x, const F& f) {
-  double total = 0;
-  for (int64_t n = 0; n < x.n; ++n) {
-    for (int64_t h = 0; h < x.h; ++h) {
-      double row = 0;
-      for (int64_t w = 0; w < x.w; ++w) row += f(n, h, w);
-      total += row;
-    }
+// [N,C] as one image of N pixels, channels last.
+View as_image(View view) {
+  if (view.rank() == 2) {
+    view.shape = {1, view.shape[1], view.shape[0], 1};
+    view.strides = strides_of(view.shape, Format::channels_last);
   }
-  return total;
+  return view;
+}
+
+// The sums of all images: [C].
+template <int count, class F>
+std::vector<std::array<double, count>> sum_batch(const View& like, const F& f) {
+  const auto rows = sum_channels<count>(like, f);
+  const int64_t channels = like.shape[1];
+  std::vector<std::array<double, count>> sums(static_cast<size_t>(channels));
+  for (int64_t r = 0; r < static_cast<int64_t>(rows.size()); ++r) {
+    for (int s = 0; s < count; ++s) sums[r % channels][s] += rows[r][s];
+  }
+  return sums;
 }
 
 // y = (x - center) * factor + shift for each channel; subtracting first keeps the digits of data
 // that lie far from zero.
 template <class T>
-struct Affine {
+class Affine {
+ public:
   using Sum = accumulate_t<T>;
 
   struct Channel {
     Sum center, factor, shift;
     T operator()(T x) const { return T((static_cast<Sum>(x) - center) * factor + shift); }
   };
-  std::vector<Channel> channels;
 
-  explicit Affine(int64_t count) : channels(static_cast<size_t>(count)) {}
-  const Channel& at(int64_t c) const { return channels[static_cast<size_t>(c)]; }
+  explicit Affine(int64_t channels) : values_(static_cast<size_t>(3 * channels)) {}
+  Channel at(int64_t c) const {
+    const Sum* value = values_.data() + c;
+    return {value[0], value[channels()], value[2 * channels()]};
+  }
   void set(int64_t c, double mean, double scale, double bias) {
     const Sum center = static_cast<Sum>(mean);
-    channels[static_cast<size_t>(c)] = {
-        center, static_cast<Sum>(scale),
-        static_cast<Sum>(bias + (static_cast<double>(center) - mean) * scale)};
+    values_[c] = center;
+    values_[channels() + c] = static_cast<Sum>(scale);
+    values_[2 * channels() + c] =
+        static_cast<Sum>(bias + (static_cast<double>(center) - mean) * scale);
   }
+
+ private:
+  int64_t channels() const { return static_cast<int64_t>(values_.size()) / 3; }
+
+  std::vector<Sum> values_;  // centers, factors, shifts
 };
-
-template <class T, class Body>
-void for_each_channel(const Image<T>& x, const Body& body) {
-  parallel_for(x.c, grain(4 * x.n * x.plane_size()), [&](int64_t begin, int64_t end) {
-    for (int64_t c = begin; c < end; ++c) body(c);
-  });
-}
-
-template <class T, class F>
-void map_channel(const Image<T>& x, const Image<T>& y, int64_t c, const F& f) {
-  for (int64_t n = 0; n < x.n; ++n) {
-    for (int64_t h = 0; h < x.h; ++h) {
-      for (int64_t w = 0; w < x.w; ++w) y(n, c, h, w) = f(x(n, c, h, w));
-    }
-  }
-}
 
 // y = affine(x), then desc's activation and Top-K.
 template <class T>
-void apply(const View& x_view, const View& y_view, const Affine<T>& affine,
-           const BatchNormDesc& desc) {
-  if (desc.topk) return relu_topk<T>(x_view, y_view, *desc.topk, affine);
-  const Image<T> x(x_view), y(y_view);
-  for_each_channel(x, [&](int64_t c) {
-    const auto map = affine.at(c);
-    if (desc.activation == Activation::relu) {
-      map_channel(x, y, c, [map](T value) { return rectified(map(value)); });
-    } else {
-      map_channel(x, y, c, map);
-    }
-  });
+void apply(const View& x, const View& y, const Affine<T>& affine, const BatchNormDesc& desc) {
+  if (desc.topk) return relu_topk<T>(x, y, *desc.topk, affine);
+  const T* in = x.as<T>();
+  T* out = y.as<T>();
+  if (desc.activation == Activation::relu) {
+    for_channels(x, [&, in, out](int64_t, int64_t c, int64_t offset) {
+      out[offset] = rectified(affine.at(c)(in[offset]));
+    });
+  } else {
+    for_channels(x, [&, in, out](int64_t, int64_t c, int64_t offset) {
+      out[offset] = affine.at(c)(in[offset]);
+    });
+  }
 }
 
 // dy, or 0 where it did not pass the activation behind: where its result is not above 0.
 template <class T>
 struct PassedGradient {
-  Image<T> dy;
-  std::optional<Image<T>> y;  // absent: all of dy passes
+  using Sum = accumulate_t<T>;
+  const T* dy;
+  const T* y;
 
-  double operator()(int64_t n, int64_t c, int64_t h, int64_t w) const {
-    const bool passed = !y || static_cast<accumulate_t<T>>((*y)(n, c, h, w)) > 0;
-    return passed ? static_cast<double>(dy(n, c, h, w)) : 0.0;
+  Sum operator()(int64_t offset) const {
+    const Sum gradient = static_cast<Sum>(dy[offset]);  // loaded in any case: that vectorizes
+    return static_cast<Sum>(y[offset]) > 0 ? gradient : Sum{0};
   }
 };
+template <class T>
+struct WholeGradient {
+  using Sum = accumulate_t<T>;
+  const T* dy;
+
+  Sum operator()(int64_t offset) const { return static_cast<Sum>(dy[offset]); }
+};
+
+// dy(offset): the gradient of an element.
+template <class T, class Gradient>
+void backward(const Gradient& dy, const View& x, const View& weight, const View& saved_mean,
+              const View& saved_inverse_std, const View* dx, const View* dweight,
+              const View* dbias) {
+  using Stat = accumulate_t<T>;
+  const int64_t channels = x.shape[1];
+  const auto count = static_cast<double>(x.numel() / std::max<int64_t>(channels, 1));
+  const T* in = x.as<T>();
+  std::vector<Stat> mean(channels), inverse_std(channels), scale(channels);
+  for (int64_t c = 0; c < channels; ++c) {
+    mean[c] = at<Stat>(saved_mean, c);
+    inverse_std[c] = at<Stat>(saved_inverse_std, c);
+    scale[c] = at<Stat>(weight, c) * inverse_std[c];
+  }
+  const auto normalized = [in, center = mean.data(), inverse = inverse_std.data()](int64_t c,
+                                                                                   int64_t offset) {
+    return (static_cast<Stat>(in[offset]) - center[c]) * inverse[c];
+  };
+  const auto sums = sum_batch<2>(x, [&](int64_t, int64_t c, int64_t offset) {
+    const double gradient = dy(offset);
+    return std::array<double, 2>{gradient, gradient * normalized(c, offset)};
+  });
+  std::vector<Stat> average(channels), slope(channels);
+  for (int64_t c = 0; c < channels; ++c) {
+    const auto [sum, product] = sums[c];
+    if (dweight != nullptr) at<Stat>(*dweight, c) = static_cast<Stat>(product);
+    if (dbias != nullptr) at<Stat>(*dbias, c) = static_cast<Stat>(sum);
+    average[c] = static_cast<Stat>(sum / count);
+    slope[c] = static_cast<Stat>(product / count);
+  }
+  if (dx == nullptr) return;
+  T* out = dx->as<T>();
+  for_channels(x, [&, out](int64_t, int64_t c, int64_t offset) {
+    const Stat centred = dy(offset) - average[c] - normalized(c, offset) * slope[c];
+    out[offset] = T(centred * scale[c]);
+  });
+}
 
 }  // namespace
 
 void batch_norm_training(Context&, const View& x_view, const View& weight, const View& bias,
-                         const View* running_mean, const View* running_variance, const View& y_view,
+                         const View* running_mean, const View* running_variance, const View& y,
                          const View& saved_mean, const View& saved_inverse_std,
                          const BatchNormDesc& desc) {
-  dispatch<FloatTypes>("batch_norm_training", x_view, [&]<class T>(std::type_identity<T>) {
+  if (x_view.numel() == 0) return;
+  const View x = as_image(x_view);
+  dispatch<FloatTypes>("batch_norm_training", x, [&]<class T>(std::type_identity<T>) {
     using Stat = accumulate_t<T>;
-    const Image<T> x(x_view);
-    const auto count = static_cast<double>(x.n * x.plane_size());
-    if (count == 0) return;
-    Affine<T> affine(x.c);
-    for_each_channel(x, [&](int64_t c) {
-      const double mean =
-          channel_sum(x, [&](int64_t n, int64_t h,
-                             int64_t w) { return static_cast<double>(x(n, c, h, w)); }) /
-          count;
-      const double squares = channel_sum(x, [&](int64_t n, int64_t h, int64_t w) {
-        const double centred = static_cast<double>(x(n, c, h, w)) - mean;
-        return centred * centred;
-      });
+    const T* in = x.as<T>();
+    const int64_t channels = x.shape[1];
+    const auto count = static_cast<double>(x.numel() / channels);
+    std::vector<double> first(channels);
+    for (int64_t c = 0; c < channels; ++c) first[c] = static_cast<double>(in[c * x.strides[1]]);
+    const auto sums = sum_batch<2>(x, [in, shift = first.data()](int64_t, int64_t c, int64_t at) {
+      const double shifted = static_cast<double>(in[at]) - shift[c];
+      return std::array<double, 2>{shifted, shifted * shifted};
+    });
+    Affine<T> affine(channels);
+    for (int64_t c = 0; c < channels; ++c) {
+      const auto [sum, sum_of_squares] = sums[c];
+      const double mean = first[c] + sum / count;
+      const double squares = std::max(sum_of_squares - sum * (sum / count), 0.0);
       const double inverse_std = 1 / std::sqrt(squares / count + desc.epsilon);
       at<Stat>(saved_mean, c) = static_cast<Stat>(mean);
       at<Stat>(saved_inverse_std, c) = static_cast<Stat>(inverse_std);
@@ -132,60 +182,39 @@ void batch_norm_training(Context&, const View& x_view, const View& weight, const
       update(running_mean, mean);
       update(running_variance, squares / std::max(count - 1, 1.0));
       affine.set(c, mean, at<Stat>(weight, c) * inverse_std, at<Stat>(bias, c));
-    });
-    apply(x_view, y_view, affine, desc);
+    }
+    apply(x, as_image(y), affine, desc);
   });
 }
 
-void batch_norm_inference(Context&, const View& x_view, const View& weight, const View& bias,
-                          const View& running_mean, const View& running_variance,
-                          const View& y_view, const BatchNormDesc& desc) {
-  dispatch<FloatTypes>("batch_norm_inference", x_view, [&]<class T>(std::type_identity<T>) {
+void batch_norm_inference(Context&, const View& x, const View& weight, const View& bias,
+                          const View& running_mean, const View& running_variance, const View& y,
+                          const BatchNormDesc& desc) {
+  if (x.numel() == 0) return;
+  dispatch<FloatTypes>("batch_norm_inference", x, [&]<class T>(std::type_identity<T>) {
     using Stat = accumulate_t<T>;
-    Affine<T> affine(x_view.shape[1]);
-    for (int64_t c = 0; c < x_view.shape[1]; ++c) {
+    Affine<T> affine(x.shape[1]);
+    for (int64_t c = 0; c < x.shape[1]; ++c) {
       const double variance = at<Stat>(running_variance, c);
       const double scale = at<Stat>(weight, c) / std::sqrt(variance + desc.epsilon);
       affine.set(c, at<Stat>(running_mean, c), scale, at<Stat>(bias, c));
     }
-    apply(x_view, y_view, affine, desc);
+    apply(as_image(x), as_image(y), affine, desc);
   });
 }
 
-void batch_norm_backward(Context&, const View& dy_view, const View* passed_by, const View& x_view,
+void batch_norm_backward(Context&, const View& dy, const View* passed_by, const View& x,
                          const View& weight, const View& saved_mean, const View& saved_inverse_std,
-                         const View* dx_view, const View* dweight, const View* dbias) {
-  dispatch<FloatTypes>("batch_norm_backward", dy_view, [&]<class T>(std::type_identity<T>) {
-    using Stat = accumulate_t<T>;
-    const Image<T> x(x_view);
-    const PassedGradient<T> dy{Image<T>(dy_view), passed_by == nullptr
-                                                      ? std::nullopt
-                                                      : std::optional(Image<T>(*passed_by))};
-    const auto count = static_cast<double>(x.n * x.plane_size());
-    for_each_channel(x, [&](int64_t c) {
-      const double mean = at<Stat>(saved_mean, c), inverse_std = at<Stat>(saved_inverse_std, c);
-      const auto normalized = [&](int64_t n, int64_t h, int64_t w) {
-        return (static_cast<double>(x(n, c, h, w)) - mean) * inverse_std;
-      };
-      const double sum =
-          channel_sum(x, [&](int64_t n, int64_t h, int64_t w) { return dy(n, c, h, w); });
-      const double product = channel_sum(
-          x, [&](int64_t n, int64_t h, int64_t w) { return dy(n, c, h, w) * normalized(n, h, w); });
-      if (dweight != nullptr) at<Stat>(*dweight, c) = static_cast<Stat>(product);
-      if (dbias != nullptr) at<Stat>(*dbias, c) = static_cast<Stat>(sum);
-      if (dx_view == nullptr) return;
-      const Image<T> dx(*dx_view);
-      const double scale = at<Stat>(weight, c) * inverse_std;
-      for (int64_t n = 0; n < x.n; ++n) {
-        for (int64_t h = 0; h < x.h; ++h) {
-          for (int64_t w = 0; w < x.w; ++w) {
-            const double centred =
-                dy(n, c, h, w) - sum / count - normalized(n, h, w) * product / count;
-            dx(n, c, h, w) = static_cast<T>(static_cast<accumulate_t<T>>(scale * centred));
-          }
-        }
-      }
-    });
+                         const View* dx, const View* dweight, const View* dbias) {
+  dispatch<FloatTypes>("batch_norm_backward", dy, [&]<class T>(std::type_identity<T>) {
+    const auto run = [&](const auto& gradient) {
+      backward<T>(gradient, as_image(x), weight, saved_mean, saved_inverse_std, dx, dweight, dbias);
+    };
+    if (passed_by == nullptr) {
+      run(WholeGradient<T>{dy.as<T>()});
+    } else {
+      run(PassedGradient<T>{dy.as<T>(), passed_by->as<T>()});
+    }
   });
 }
 

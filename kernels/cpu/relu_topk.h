@@ -1,14 +1,14 @@
 #pragma once
 
 // relu_topk<T>(x, y, desc, map): y = topk(relu(map(x))), x and y dense [N,C,H,W], y may be x. Each
-// row is mapped and rectified on its way into the cache and selected there, so that memory sees one
-// read and one write, as of Top-K alone.
-//
-// map.at(channel) is a function from an element to an element: both steps are rounded to T, as
-// separate ops do.
+// row is mapped and rectified on its way into the cache and selected there, so that memory sees no
+// more than of Top-K alone. Each step is rounded to T, as separate ops do.
 
 #include <bit>
 #include <memory>
+#include <type_traits>
+#include <utility>
+#include <vector>
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/topk_tiles.h"
@@ -30,14 +30,21 @@ T rectified(T x) {
   }
 }
 
-template <class T>
-struct Identity {
-  const Identity& at(int64_t) const { return *this; }
-  T operator()(T x) const { return x; }
+template <class T, class Map>
+struct Rectified {
+  using OfChannel = std::remove_cvref_t<decltype(std::declval<Map>().at(0))>;
+
+  struct Channel {
+    OfChannel map;
+    T operator()(T x) const { return rectified(map(x)); }
+  };
+  Channel at(int64_t channel) const { return {map.at(channel)}; }
+
+  const Map& map;
 };
 
 template <class T, class Map>
-void relu_topk_rows(const View& x, const View& y, const TopKDesc& desc, const Map& map) {
+void map_topk_rows(const View& x, const View& y, const TopKDesc& desc, const Map& map) {
   const int64_t channels = x.shape[1];
   const int64_t length = x.shape[2] * x.shape[3];
   const bool stream = y.numel() * size_of(y.dtype) >= stream_bytes;
@@ -47,29 +54,10 @@ void relu_topk_rows(const View& x, const View& y, const TopKDesc& desc, const Ma
     for (int64_t row = begin; row < end; ++row) {
       const T* in = x.as<T>() + row * length;
       const auto map_row = map.at(row % channels);
-      for (int64_t i = 0; i < length; ++i) staged[i] = rectified(map_row(in[i]));
-      worker.select(staged.get(), desc, stream, y.as<T>() + row * length, nullptr);
-    }
-  });
-}
-
-// A tile is rectified into y, and selected there while it is in the cache.
-template <class T, class Map>
-void relu_topk_channels_last(const View& x, const View& y, const TopKDesc& desc, const Map& map) {
-  const ChannelTiles<T> tiles(x);
-  parallel_for(tiles.count(), 1, [&](int64_t begin, int64_t end) {
-    TopKTileWorker<T> worker(tiles.pixels);
-    for (int64_t index = begin; index < end; ++index) {
-      const auto tile = tiles[index];
-      const T* in = x.as<T>() + tile.offset;
-      T* out = y.as<T>() + tile.offset;
-      for (int64_t p = 0; p < tiles.pixels; ++p) {
-        for (int64_t c = 0; c < tile.width; ++c) {
-          const int64_t i = p * tiles.channels + c;
-          out[i] = rectified(map.at(tile.channel + c)(in[i]));
-        }
-      }
-      worker.run(out, tiles.channels, tile.width, desc, out, nullptr);
+      T* to = staged.get();
+#pragma GCC ivdep
+      for (int64_t i = 0; i < length; ++i) to[i] = map_row(in[i]);
+      worker.select(to, desc, stream, y.as<T>() + row * length, nullptr);
     }
   });
 }
@@ -77,11 +65,11 @@ void relu_topk_channels_last(const View& x, const View& y, const TopKDesc& desc,
 template <class T, class Map>
 void relu_topk(const View& x, const View& y, const TopKDesc& desc, const Map& map) {
   if (x.numel() == 0) return;
-  if (x.is_contiguous()) {
-    relu_topk_rows<T>(x, y, desc, map);
-  } else {
-    relu_topk_channels_last<T>(x, y, desc, map);
-  }
+  const Rectified<T, Map> rectify{map};
+  if (x.is_contiguous()) return map_topk_rows<T>(x, y, desc, rectify);
+  std::vector<uint8_t> masks(x.shape[0] * x.shape[1] * mask_bytes(x.shape[2] * x.shape[3]));
+  select_channels_last<T>(x, desc, rectify, masks.data());
+  write_channels_last<T>(x, masks.data(), 1, rectify, y);
 }
 
 }  // namespace gestalt::cpu

@@ -1,11 +1,8 @@
 // topk_forward and topk_backward: rows in parallel, each one selected and written while it is in
-// the cache. The floor is one read and one write of the tensor.
-//
-// Channels last: a tile of all pixels by one cache line of channels is transposed into rows, the
-// masks are made there, and the tile is written through the masks.
+// the cache. The floor is one read and one write of the tensor; channels last, one more read.
 
-#include <algorithm>
 #include <memory>
+#include <vector>
 
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
@@ -41,17 +38,11 @@ void forward_rows(const View& x, const View& y, const View* mask, const TopKDesc
 
 template <class T>
 void forward_channels_last(const View& x, const View& y, const View* mask, const TopKDesc& desc) {
-  const ChannelTiles<T> tiles(x);
-  parallel_for(tiles.count(), 1, [&](int64_t begin, int64_t end) {
-    TopKTileWorker<T> worker(tiles.pixels);
-    for (int64_t index = begin; index < end; ++index) {
-      const auto tile = tiles[index];
-      uint8_t* masks =
-          mask == nullptr ? nullptr : mask->as<uint8_t>() + tile.row * mask_bytes(tiles.pixels);
-      worker.run(x.as<T>() + tile.offset, tiles.channels, tile.width, desc, y.as<T>() + tile.offset,
-                 masks);
-    }
-  });
+  std::vector<uint8_t> own;
+  if (mask == nullptr) own.resize(x.shape[0] * x.shape[1] * mask_bytes(x.shape[2] * x.shape[3]));
+  uint8_t* masks = mask == nullptr ? own.data() : mask->as<uint8_t>();
+  select_channels_last<T>(x, desc, Identity<T>{}, masks);
+  write_channels_last<T>(x, masks, desc.tau, Identity<T>{}, y);
 }
 
 template <class T>
@@ -70,19 +61,6 @@ void backward_rows(const View& dy, const View& mask, const View& dx, float tau) 
       } else {
         blend_row(in, bits, length, tau, out);
       }
-    }
-  });
-}
-
-template <class T>
-void backward_channels_last(const View& dy, const View& mask, const View& dx, float tau) {
-  const ChannelTiles<T> tiles(dy);
-  parallel_for(tiles.count(), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t index = begin; index < end; ++index) {
-      const auto tile = tiles[index];
-      blend_channels(dy.as<T>() + tile.offset,
-                     mask.as<uint8_t>() + tile.row * mask_bytes(tiles.pixels), tiles.pixels,
-                     tiles.channels, tile.width, tau, dx.as<T>() + tile.offset);
     }
   });
 }
@@ -107,7 +85,7 @@ void topk_backward(Context&, const View& dy, const View& mask, const View& dx,
     if (dy.is_contiguous()) {
       backward_rows<T>(dy, mask, dx, desc.tau);
     } else {
-      backward_channels_last<T>(dy, mask, dx, desc.tau);
+      write_channels_last<T>(dy, mask.as<uint8_t>(), desc.tau, Identity<T>{}, dx);
     }
   });
 }

@@ -1,12 +1,22 @@
 #pragma once
 
 // What the Top-K kernels share beside the selection of a row (topk_rows.h): masks, what is written
-// through them, and the tiles that they take of a channels-last image.
+// through them, and channels-last images.
+//
+// Channels last: the rows of some channels are transposed into the cache, a cache line or more of
+// each pixel at a time, and give their masks. Then the image is read once more as it lies, and
+// written through the masks. (Writing a tile of channels from what was read for the transpose would
+// save that, but pixels are a power of two apart, and so share few sets of the caches.)
+//
+// Maps: map.at(channel) is a function from an element to an element, applied before selection.
 
 #include <algorithm>
+#include <bit>
 #include <cstring>
 #include <memory>
+#include <vector>
 
+#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/topk_rows.h"
 #include "kernels/descriptors.h"
 #include "kernels/dispatch.h"
@@ -45,66 +55,11 @@ void blend_row(const T* x, const uint8_t* mask, int64_t length, float tau, T* y)
   for (int64_t i = 0; i < length; ++i) y[i] = blend(x[i], bit_of(mask, i));
 }
 
-// Channels of one cache line.
 template <class T>
-inline constexpr int64_t line = 64 / sizeof(T);
-
-// y = blend(x, mask) for `width` <= line neighbouring channels of all pixels. masks: [width,
-// bytes]. Mask bits are kept in words as wide as the elements, so that the loops over channels
-// vectorize.
-template <class T>
-void blend_channels(const T* x, const uint8_t* masks, int64_t pixels, int64_t channels,
-                    int64_t width, float tau, T* y) {
-  using Bits = typename TopKKey<T>::Bits;
-  constexpr int64_t group = sizeof(T) == 2 ? 16 : 32;
-  const Blend<T> blend{tau};
-  const int64_t bytes = mask_bytes(pixels);
-  Bits words[line<T>] = {};
-  for (int64_t begin = 0; begin < pixels; begin += group) {
-    for (int64_t c = 0; c < width; ++c) {
-      std::memcpy(&words[c], masks + c * bytes + begin / 8, group / 8);
-    }
-    const int64_t end = std::min(pixels, begin + group);
-    for (int64_t p = begin; p < end; ++p) {
-      const int shift = static_cast<int>(p - begin);
-      const T* in = x + p * channels;
-      T* out = y + p * channels;
-      if (tau == 1.0f && width == line<T>) {
-        Bits bits[line<T>];
-        std::memcpy(bits, in, sizeof(bits));
-        for (int64_t c = 0; c < line<T>; ++c) {
-          bits[c] &= static_cast<Bits>(-static_cast<Bits>((words[c] >> shift) & 1));
-        }
-        std::memcpy(out, bits, sizeof(bits));
-      } else {
-        for (int64_t c = 0; c < width; ++c) out[c] = blend(in[c], (words[c] >> shift) & 1);
-      }
-    }
-  }
-}
-
-// rows[c, p] = x[p, c], in blocks that stay in the first-level cache.
-template <class T>
-void transpose_channels(const T* x, int64_t pixels, int64_t channels, int64_t width, T* rows) {
-  constexpr int64_t block = 16;
-  int64_t begin = 0;
-  if (width == line<T>) {
-    for (; begin + block <= pixels; begin += block) {
-      T tile[block][line<T>];
-      for (int64_t p = 0; p < block; ++p) {
-        std::memcpy(tile[p], x + (begin + p) * channels, sizeof(tile[p]));
-      }
-      for (int64_t c = 0; c < line<T>; ++c) {
-        T column[block];
-        for (int64_t p = 0; p < block; ++p) column[p] = tile[p][c];
-        std::memcpy(rows + c * pixels + begin, column, sizeof(column));
-      }
-    }
-  }
-  for (int64_t p = begin; p < pixels; ++p) {
-    for (int64_t c = 0; c < width; ++c) rows[c * pixels + p] = x[p * channels + c];
-  }
-}
+struct Identity {
+  const Identity& at(int64_t) const { return *this; }
+  T operator()(T x) const { return x; }
+};
 
 // Top-K of one row; an object a thread.
 template <class T>
@@ -126,59 +81,128 @@ class TopKRowWorker {
   std::unique_ptr<typename TopKKey<T>::Bits[]> scratch_;
 };
 
-// Top-K of all pixels of up to line<T> neighbouring channels, channels last: the rows of their
-// transpose give the masks, and the tile is written through them. An object a thread.
+// Channels of one cache line.
 template <class T>
-class TopKTileWorker {
- public:
-  explicit TopKTileWorker(int64_t pixels)
-      : pixels_(pixels),
-        row_(pixels),
-        transposed_(new T[static_cast<size_t>(line<T> * pixels)]),
-        masks_(new uint8_t[static_cast<size_t>(line<T> * mask_bytes(pixels))]) {}
+inline constexpr int64_t line = 64 / sizeof(T);
 
-  // x, y: the first of `width` channels of the first pixel, y may be x; masks: [width, mask_bytes],
-  // or null.
-  void run(const T* x, int64_t channels, int64_t width, const TopKDesc& desc, T* y,
-           uint8_t* masks) {
-    if (masks == nullptr) masks = masks_.get();
-    transpose_channels(x, pixels_, channels, width, transposed_.get());
-    for (int64_t c = 0; c < width; ++c) {
-      row_.select(transposed_.get() + c * pixels_, desc, false, nullptr,
-                  masks + c * mask_bytes(pixels_));
+// rows[c, p] = x[p, c] for `width` channels, in blocks that stay in the first-level cache.
+template <class T>
+void transpose_channels(const T* x, int64_t pixels, int64_t channels, int64_t width, T* rows) {
+  constexpr int64_t block = 16, ahead = 2 * block;
+  int64_t begin = 0;
+  for (; begin + block <= pixels; begin += block) {
+    for (int64_t first = 0; first + line<T> <= width; first += line<T>) {
+      T tile[block][line<T>];
+      for (int64_t p = 0; p < block; ++p) {
+        const T* from = x + (begin + p) * channels + first;
+        __builtin_prefetch(from + ahead * channels);
+        std::memcpy(tile[p], from, sizeof(tile[p]));
+      }
+      for (int64_t c = 0; c < line<T>; ++c) {
+        T column[block];
+        for (int64_t p = 0; p < block; ++p) column[p] = tile[p][c];
+        std::memcpy(rows + (first + c) * pixels + begin, column, sizeof(column));
+      }
     }
-    blend_channels(x, masks, pixels_, channels, width, desc.tau, y);
+    for (int64_t p = begin; p < begin + block; ++p) {
+      for (int64_t c = width / line<T> * line<T>; c < width; ++c) {
+        rows[c * pixels + p] = x[p * channels + c];
+      }
+    }
   }
+  for (int64_t p = begin; p < pixels; ++p) {
+    for (int64_t c = 0; c < width; ++c) rows[c * pixels + p] = x[p * channels + c];
+  }
+}
+
+// masks[n, c] of map(x), x [N,C,H,W] channels last.
+template <class T, class Map>
+void select_channels_last(const View& x, const TopKDesc& desc, const Map& map, uint8_t* masks) {
+  constexpr int64_t in_cache = 512 << 10;  // bytes, of a core's second-level cache
+  const int64_t channels = x.shape[1], pixels = x.shape[2] * x.shape[3];
+  const int64_t lines = std::clamp<int64_t>(in_cache / (64 * pixels), 1, 4);
+  const int64_t tile = lines * line<T>, tiles = (channels + tile - 1) / tile;
+  parallel_for(x.shape[0] * tiles, 1, [&](int64_t begin, int64_t end) {
+    TopKRowWorker<T> worker(pixels);
+    const std::unique_ptr<T[]> transposed(new T[static_cast<size_t>(tile * pixels)]);
+    for (int64_t index = begin; index < end; ++index) {
+      const int64_t image = index / tiles, first = index % tiles * tile;
+      const int64_t width = std::min(tile, channels - first);
+      transpose_channels(x.as<T>() + image * channels * pixels + first, pixels, channels, width,
+                         transposed.get());
+      for (int64_t c = first; c < first + width; ++c) {
+        T* row = transposed.get() + (c - first) * pixels;
+        if constexpr (!std::is_same_v<Map, Identity<T>>) {
+          const auto map_row = map.at(c);
+          for (int64_t i = 0; i < pixels; ++i) row[i] = map_row(row[i]);
+        }
+        worker.select(row, desc, false, nullptr,
+                      masks + (image * channels + c) * mask_bytes(pixels));
+      }
+    }
+  });
+}
+
+// The mask bits of all channels of a few pixels, in words as wide as the elements, so that loops
+// over channels vectorize.
+template <class T>
+class PixelMasks {
+ public:
+  using Word = typename TopKKey<T>::Bits;
+  static constexpr int64_t pixels = sizeof(T) == 2 ? 16 : 32;  // of a group
+
+  explicit PixelMasks(int64_t channels) : words_(static_cast<size_t>(channels)) {}
+
+  // masks: [channels, bytes]
+  void load(const uint8_t* masks, int64_t bytes, int64_t group) {
+    constexpr int64_t group_bytes = pixels / 8;
+    for (Word& word : words_) {
+      word = 0;
+      std::memcpy(&word, masks + group * group_bytes, group_bytes);
+      masks += bytes;
+    }
+  }
+  const Word* words() const { return words_.data(); }
 
  private:
-  int64_t pixels_;
-  TopKRowWorker<T> row_;
-  std::unique_ptr<T[]> transposed_;
-  std::unique_ptr<uint8_t[]> masks_;
+  std::vector<Word> words_;
 };
 
-// The tiles of an image [N,C,H,W], channels last.
-template <class T>
-struct ChannelTiles {
-  int64_t images, channels, pixels;
-
-  explicit ChannelTiles(const View& x)
-      : images(x.shape[0]), channels(x.shape[1]), pixels(x.shape[2] * x.shape[3]) {}
-
-  struct Tile {
-    int64_t row;      // of the first channel, image * channels + channel
-    int64_t channel;  // the first one
-    int64_t width;    // channels
-    int64_t offset;   // of its first element
-  };
-  int64_t of_image() const { return (channels + line<T> - 1) / line<T>; }
-  int64_t count() const { return images * of_image(); }
-  Tile operator[](int64_t index) const {
-    const int64_t image = index / of_image();
-    const int64_t channel = index % of_image() * line<T>;
-    return {image * channels + channel, channel, std::min(line<T>, channels - channel),
-            image * channels * pixels + channel};
-  }
-};
+// y = map(x) where its mask bit is set, else +0 (with tau, what Blend says), channels last. y may
+// be x.
+template <class T, class Map>
+void write_channels_last(const View& x, const uint8_t* masks, float tau, const Map& map,
+                         const View& y) {
+  using Bits = typename TopKKey<T>::Bits;
+  constexpr int64_t group = PixelMasks<T>::pixels;
+  const int64_t channels = x.shape[1], pixels = x.shape[2] * x.shape[3];
+  const int64_t bytes = mask_bytes(pixels), groups = (pixels + group - 1) / group;
+  const Blend<T> blend{tau};
+  parallel_for(x.shape[0] * groups, 1 + 1024 / channels, [&](int64_t begin, int64_t end) {
+    PixelMasks<T> pixel_masks(channels);
+    for (int64_t index = begin; index < end; ++index) {
+      const int64_t image = index / groups, first = index % groups * group;
+      pixel_masks.load(masks + image * channels * bytes, bytes, index % groups);
+      const Bits* words = pixel_masks.words();
+      for (int64_t p = first; p < std::min(first + group, pixels); ++p) {
+        const int shift = static_cast<int>(p - first);
+        const T* from = x.as<T>() + (image * pixels + p) * channels;
+        T* to = y.as<T>() + (image * pixels + p) * channels;
+        if (tau == 1.0f) {
+#pragma GCC ivdep
+          for (int64_t c = 0; c < channels; ++c) {
+            const auto all_or_none = static_cast<Bits>(-static_cast<Bits>((words[c] >> shift) & 1));
+            const Bits bits = std::bit_cast<Bits>(map.at(c)(from[c])) & all_or_none;
+            to[c] = std::bit_cast<T>(bits);
+          }
+        } else {
+          for (int64_t c = 0; c < channels; ++c) {
+            to[c] = blend(map.at(c)(from[c]), (words[c] >> shift) & 1);
+          }
+        }
+      }
+    }
+  });
+}
 
 }  // namespace gestalt::cpu
