@@ -2,6 +2,7 @@
 #include "kernels/runtime.h"
 #include "kernels/table.h"
 #include "nn/adain.h"
+#include "nn/batch_norm.h"
 #include "nn/topk.h"
 #include "tensor/autograd.h"
 #include "tensor/random.h"
@@ -91,6 +92,36 @@ void prepare_topk_backward(Case& c, Device device) {
   };
 }
 
+void prepare_relu_topk(Case& c, Device device) {
+  c.bytes = 2 * bytes_of(c);
+  c.prepare = [c, device] {
+    const Tensor x = random_input(c, device);
+    const Tensor y = Tensor::empty(c.shape, x.options());
+    return [x, y, desc = topk_desc(c)] {
+      Context& ctx = context(x.device());
+      ctx.kernels().relu_topk_forward(ctx, x.view(), nullptr, y.view(), desc);
+    };
+  };
+}
+
+// Batch norm by the batch's statistics, ReLU and Top-K, as one layer.
+void prepare_batch_norm_relu_topk(Case& c, Device device) {
+  c.bytes = 2 * bytes_of(c);
+  c.prepare = [c, device] {
+    const Tensor x = random_input(c, device);
+    const TensorOptions statistics{.device = device};
+    const Tensor ones = Tensor::ones({c.shape[1]}, statistics);
+    const Tensor zeros = Tensor::zeros({c.shape[1]}, statistics);
+    BatchNormDesc desc;
+    desc.activation = Activation::relu;
+    desc.topk = topk_desc(c);
+    return [x, ones, zeros, desc] {
+      const NoGradGuard no_grad;
+      nn::batch_norm_training(x, ones, zeros, {}, {}, desc);
+    };
+  };
+}
+
 void prepare_gram(Case& c, Device device, bool backward) {
   const int64_t batch = c.shape[0], rows = c.shape[1], length = c.shape[2] * c.shape[3];
   const auto squares = static_cast<double>(batch * rows * rows);
@@ -163,6 +194,13 @@ std::vector<Case> topk_cases(Device device) {
           c.operation = "topk_backward";
           prepare_topk_backward(c, device);
           cases.push_back(c);
+          if (side < 28 || side > 112) continue;
+          c.operation = "relu_topk";
+          prepare_relu_topk(c, device);
+          cases.push_back(c);
+          c.operation = "batch_norm_relu_topk";
+          prepare_batch_norm_relu_topk(c, device);
+          cases.push_back(c);
         }
       }
     }
@@ -202,7 +240,8 @@ std::vector<Case> statistics_cases(Device device) {
 
 std::string Case::name() const {
   std::string name = gestalt::format("{} {} {}", operation, to_string(dtype), to_string(shape));
-  if (operation.starts_with("topk")) name += this->format == Format::contiguous ? " NCHW" : " NHWC";
+  if (operation.find("topk") != std::string::npos)
+    name += this->format == Format::contiguous ? " NCHW" : " NHWC";
   return fraction > 0 ? name + gestalt::format(" {} %", 100 * fraction) : name;
 }
 

@@ -123,6 +123,15 @@ class Case:
         y = top_k(x, self.fraction)
         yield "eager", lambda: torch.autograd.grad(y, x, dy, retain_graph=True)
 
+    def make_relu_topk(self):
+        x = self.random()
+        yield "eager", lambda: top_k(F.relu(x), self.fraction)
+
+    def make_batch_norm_relu_topk(self):
+        x = self.random()
+        weight, bias = (torch.full((self.shape[1],), value, device=self.device) for value in (1.0, 0.0))
+        yield "eager", lambda: top_k(F.relu(F.batch_norm(x, None, None, weight, bias, training=True)), self.fraction)
+
     def make_gram(self):
         x = self.random()
         yield "eager", lambda: gram(x)
