@@ -5,9 +5,9 @@
 # "90;100": of all GPUs here; empty without nvidia-smi.
 gpu_architectures() {
   local nvidia_smi found
-  nvidia_smi=$(command -v nvidia-smi || ls /usr/local/nvidia/bin/nvidia-smi 2>/dev/null) || return
+  nvidia_smi=$(command -v nvidia-smi || ls /usr/local/nvidia/bin/nvidia-smi 2>/dev/null) || return 0
   found=$("$nvidia_smi" --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | tr -d . | sort -un | paste -sd ';')
-  [[ $found =~ ^[0-9]+(\;[0-9]+)*$ ]] && echo "$found"
+  if [[ $found =~ ^[0-9]+(\;[0-9]+)*$ ]]; then echo "$found"; fi
 }
 
 build=${BUILD:-build/gpu}

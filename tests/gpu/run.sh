@@ -60,7 +60,7 @@ step() {
 # ---- configure and build ----
 
 say "GPU architecture: $architectures"
-step configure 60 "${configure[@]}"
+step configure 60 "${configure[@]}" -DGESTALT_BUILD_TESTS=ON
 grep '^-- gestalt:' "$logs/configure.log"
 step build 300 cmake --build "$build" -j "$jobs"
 
