@@ -27,6 +27,7 @@ row() {  # PART RESULT SECONDS COUNTS
 }
 seconds_left() { echo $((time_limit - SECONDS > 5 ? time_limit - SECONDS : 5)); }
 at_most() { local left; left=$(seconds_left); echo $((left < $1 ? left : $1)); }
+timed_out() { [ "$1" -eq 124 ] || [ "$1" -eq 137 ]; }  # exit codes of timeout
 say() { echo "$*" | tee -a "$log"; }
 
 finish() {
@@ -46,14 +47,14 @@ step() {
   limit=$(at_most "$2")
   shift 2
   say "$part (at most $limit s)"
-  timeout "$limit" "$@" > "$logs/$part.log" 2>&1
+  timeout -k 5 "$limit" "$@" > "$logs/$part.log" 2>&1
   code=$?
   if [ $code -eq 0 ]; then
     row "$part" ok $((SECONDS - start)) ""
     return
   fi
   tail -25 "$logs/$part.log"
-  row "$part" "$([ $code -eq 124 ] && echo "TIMED OUT" || echo "FAILED")" $((SECONDS - start)) "exit code $code"
+  row "$part" "$(timed_out $code && echo "TIMED OUT" || echo FAILED)" $((SECONDS - start)) "exit code $code"
   finish
 }
 
@@ -95,7 +96,7 @@ for binary in "$bin"/test_*; do
   for ((shard = 0; shard < count; ++shard)); do
     (
       start=$SECONDS
-      GTEST_TOTAL_SHARDS=$count GTEST_SHARD_INDEX=$shard timeout "$tests_limit" "$binary" \
+      GTEST_TOTAL_SHARDS=$count GTEST_SHARD_INDEX=$shard timeout -k 5 "$tests_limit" "$binary" \
         > "$logs/test_$name.$shard.log" 2>&1
       code=$?
       echo "exit code $code, $((SECONDS - start)) s" >> "$logs/test_$name.$shard.log"
@@ -109,7 +110,7 @@ done
 total() { local mark=$1; shift; sed -n "s/^\[  $mark *\] \([0-9]*\) tests\?.*/\1/p" "$@" | awk '{ s += $1 } END { print s + 0 }'; }
 result_of() {  # EXIT_CODE FAILED_COUNT
   if [ "$1" -eq 0 ]; then echo ok
-  elif [ "$1" -eq 124 ]; then echo "TIMED OUT"
+  elif timed_out "$1"; then echo "TIMED OUT"
   elif [ "$2" -gt 0 ]; then echo FAILED
   else echo "CRASHED ($1)"; fi
 }
@@ -143,7 +144,7 @@ say "compute-sanitizer (at most $sanitizer_limit s)"
 sanitizer_start=$SECONDS
 declare -A sanitizer_pids
 for tool in "${tools[@]}"; do
-  timeout "$sanitizer_limit" "$sanitizer" --tool "$tool" --error-exitcode 99 --report-api-errors no \
+  timeout -k 5 "$sanitizer_limit" "$sanitizer" --tool "$tool" --error-exitcode 99 --report-api-errors no \
     "${only_ours[@]}" "$bin/test_ops" "${cases[@]}" > "$logs/$tool.log" 2>&1 &
   sanitizer_pids[$tool]=$!
 done
@@ -156,7 +157,8 @@ for tool in "${tools[@]}"; do
   reports=$(grep '^=========' "$file" | grep -vc 'COMPUTE-SANITIZER\|SUMMARY: 0 \|Target application returned')
   if grep -q 'Device not supported' "$file"; then result="skipped: not usable here"
   elif [ "$code" -eq 0 ]; then result=ok
-  elif [ "$code" -eq 124 ] && [ "$reports" -eq 0 ] && [ "$done_" -gt 0 ]; then result="ok as far as time went"
+  elif timed_out "$code" && [ "$reports" -eq 0 ] && [ "$done_" -gt 0 ]; then result="ok as far as time went"
+  elif timed_out "$code" && [ "$reports" -eq 0 ]; then result="NO TIME LEFT"
   else result=FAILED; grep '^=========' "$file" | head -12; fi
   row "$tool" "$result" $((SECONDS - sanitizer_start)) "$done_ of ${all:-?} cases"
 done
