@@ -4,7 +4,9 @@
 
 #include "nn/conv.h"
 #include "nn/linear.h"
+#include "nn/pad.h"
 #include "nn/pool.h"
+#include "nn/resize.h"
 #include "tensor/ops/shape.h"
 #include "tensor/ops/unary.h"
 
@@ -55,6 +57,14 @@ Tensor AvgPool2d::forward(const Tensor& x) {
 Tensor AdaptiveAvgPool2d::forward(const Tensor& x) {
   return adaptive_avg_pool2d(x, output_);
 }
+Tensor ReflectionPad2d::forward(const Tensor& x) {
+  return reflection_pad2d(x, {padding_, padding_, padding_, padding_});
+}
+
+Tensor Upsample::forward(const Tensor& x) {
+  return resize_nearest(x, {x.size(2) * factor_, x.size(3) * factor_});
+}
+
 Tensor Flatten::forward(const Tensor& x) {
   return flatten(x, 1);
 }

@@ -72,6 +72,25 @@ class AdaptiveAvgPool2d : public Module {
   Pair output_;
 };
 
+class ReflectionPad2d : public Module {
+ public:
+  explicit ReflectionPad2d(int64_t padding) : padding_(padding) {}
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  int64_t padding_;  // on every side
+};
+
+// Nearest, by a whole factor.
+class Upsample : public Module {
+ public:
+  explicit Upsample(int64_t factor) : factor_(factor) {}
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  int64_t factor_;
+};
+
 // [N, ...] to [N, rest].
 class Flatten : public Module {
  public:

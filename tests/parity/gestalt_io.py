@@ -24,6 +24,20 @@ def read_safetensors(path):
     return arrays
 
 
+def write_safetensors(path, arrays):
+    """float32 arrays by name."""
+    header, chunks, offset = {}, [], 0
+    for name, array in arrays.items():
+        data = array.astype("<f4").tobytes()
+        header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": [offset, offset + len(data)]}
+        offset += len(data)
+        chunks.append(data)
+    text = json.dumps(header)
+    text += " " * (-len(text) % 8)
+    with open(path, "wb") as file:
+        file.write(struct.pack("<Q", len(text)) + text.encode() + b"".join(chunks))
+
+
 def run_tool(name, *arguments):
     """The tool of the release build, or of the folder that GESTALT_BIN names."""
     here = os.path.dirname(os.path.abspath(__file__))

@@ -12,20 +12,10 @@ import tempfile
 import numpy
 import torch
 
-from gestalt_io import read_safetensors, run_tool
+from gestalt_io import read_safetensors, run_tool, write_safetensors
 from texture_network import TAPS, forward_taps, make_vgg19
 
 SIZE = 256
-
-
-def write_image(path, array):
-    import json
-    import struct
-    data = array.astype("<f4").tobytes()
-    header = json.dumps({"image": {"dtype": "F32", "shape": array.shape, "data_offsets": [0, len(data)]}})
-    header += " " * (-len(header) % 8)
-    with open(path, "wb") as file:
-        file.write(struct.pack("<Q", len(header)) + header.encode() + data)
 
 
 def main():
@@ -34,7 +24,7 @@ def main():
     with tempfile.TemporaryDirectory() as folder:
         weights, inputs, out = (os.path.join(folder, name) for name in ("vgg.pth", "in.safetensors", "out.safetensors"))
         torch.save(network.state_dict(), weights)
-        write_image(inputs, image.numpy())
+        write_safetensors(inputs, {"image": image.numpy()})
         image.requires_grad_(True)
         taps = forward_taps(network, image)
         sum((tap ** 2).mean() for tap in taps.values()).backward()

@@ -1,0 +1,129 @@
+#include "models/adain.h"
+
+#include <cmath>
+#include <gtest/gtest.h>
+
+#include "kernels/error.h"
+#include "tensor/autograd.h"
+#include "tensor/context.h"
+#include "tensor/ops/reduce.h"
+
+namespace gestalt::models {
+namespace {
+
+// The networks are large for a test: one pair for all, without the fast algorithms, whose rounding
+// depends on where a tile begins.
+class AdainTest : public ::testing::Test {
+ protected:
+  static void SetUpTestSuite() {
+    Generator generator(4);
+    encoder = make_adain_encoder(generator);
+    decoder = make_adain_decoder(generator);
+    init_untrained_encoder(*encoder, generator);
+    context({}).set_exact(true);
+  }
+  static void TearDownTestSuite() {
+    context({}).set_exact(false);
+    encoder.reset();
+    decoder.reset();
+  }
+
+  static Tensor image(int64_t height, int64_t width, uint64_t seed) {
+    Generator generator(seed);
+    return generator.uniform({1, 3, height, width}, 0, 1, {.device = Device{}});
+  }
+
+  static double largest_difference(const Tensor& a, const Tensor& b) {
+    const std::vector<float> x = a.to_vector<float>(), y = b.to_vector<float>();
+    double largest = x.size() == y.size() ? 0 : INFINITY;
+    for (size_t i = 0; i < x.size(); ++i) {
+      largest = std::max(largest, static_cast<double>(std::abs(x[i] - y[i])));
+    }
+    return largest;
+  }
+
+  static inline std::shared_ptr<nn::Sequential> encoder, decoder;
+};
+
+TEST_F(AdainTest, HasTheSequentialsNames) {
+  std::vector<std::string> encoder_names, decoder_names;
+  for (const auto& entry : encoder->named_parameters()) encoder_names.push_back(entry.name);
+  for (const auto& entry : decoder->named_parameters()) decoder_names.push_back(entry.name);
+  std::vector<std::string> expected;
+  for (const int i : {0, 2, 5, 9, 12, 16, 19, 22, 25, 29}) {
+    expected.push_back(std::to_string(i) + ".weight");
+    expected.push_back(std::to_string(i) + ".bias");
+  }
+  EXPECT_EQ(encoder_names, expected);
+  EXPECT_EQ(encoder->children().size(), 31u);
+  expected.clear();
+  for (const int i : {1, 5, 8, 11, 14, 18, 21, 25, 28}) {
+    expected.push_back(std::to_string(i) + ".weight");
+    expected.push_back(std::to_string(i) + ".bias");
+  }
+  EXPECT_EQ(decoder_names, expected);
+}
+
+TEST_F(AdainTest, LeavesOutWhatComesAfterRelu41) {
+  StateDict whole = encoder->state_dict();
+  whole.push_back({"32.weight", Tensor::zeros({512, 512, 3, 3})});
+  whole.push_back({"51.bias", Tensor::zeros({512})});
+  EXPECT_TRUE(encoder->load_state_dict(adain_encoder_weights(whole)).ok());
+}
+
+TEST_F(AdainTest, UntrainedActivationsHaveMeansNearOne) {
+  const NoGradGuard no_grad;
+  const Tensor features = (*encoder)(image(40, 40, 1));
+  EXPECT_EQ(features.shape(), (Shape{1, 512, 5, 5}));
+  const double level = mean(features).item();
+  EXPECT_GT(level, 0.05);  // of white noise, where it was scaled on noise like photographs
+  EXPECT_LT(level, 20);
+}
+
+TEST_F(AdainTest, TilesMakeTheWholeImage) {
+  const Stylizer stylizer(encoder, decoder);
+  const nn::ChannelStats style = stylizer.style(image(24, 33, 2));
+  // Neither side is a multiple of 8; the first tiles are smaller than their margins together.
+  const Tensor content = image(118, 77, 3);
+  const Tensor whole = stylizer.stylize(content, style, 0.6);
+  EXPECT_EQ(whole.shape(), content.shape());
+  const double scale = largest_difference(whole, Tensor::zeros(whole.shape()));
+  for (const int64_t tile : {48, 200}) {
+    EXPECT_LT(largest_difference(stylizer.stylize_tiled(content, style, 0.6, tile), whole),
+              1e-4 * scale)
+        << tile;
+  }
+}
+
+TEST_F(AdainTest, AlphaGoesFromTheContentToTheStyle) {
+  const NoGradGuard no_grad;
+  const Stylizer stylizer(encoder, decoder);
+  const Tensor content = image(32, 32, 5);
+  const nn::ChannelStats style = stylizer.style(image(32, 32, 6));
+  const Tensor features = (*encoder)(content);
+  EXPECT_LT(largest_difference(stylizer.stylize(content, style, 0), (*decoder)(features)), 1e-4);
+  EXPECT_LT(largest_difference(stylizer.stylize(content, style, 1),
+                               (*decoder)(nn::adain(features, style))),
+            1e-4);
+}
+
+TEST_F(AdainTest, StylesMixByTheirWeights) {
+  const nn::ChannelStats a{Tensor::full({1, 2}, 1), Tensor::full({1, 2}, 2)};
+  const nn::ChannelStats b{Tensor::full({1, 2}, 5), Tensor::full({1, 2}, 10)};
+  const nn::ChannelStats mixed = mix_styles({a, b}, {3, 1});
+  EXPECT_EQ(mixed.mean.to_vector<float>(), (std::vector<float>{2, 2}));
+  EXPECT_EQ(mixed.deviation.to_vector<float>(), (std::vector<float>{4, 4}));
+  EXPECT_THROW(mix_styles({a, b}, {1}), Error);
+  EXPECT_THROW(mix_styles({a, b}, {0, 0}), Error);
+  EXPECT_THROW(mix_styles({a, b}, {2, -1}), Error);
+}
+
+TEST_F(AdainTest, RejectsTinyImagesAndOddTiles) {
+  const Stylizer stylizer(encoder, decoder);
+  const nn::ChannelStats style = stylizer.style(image(16, 16, 7));
+  EXPECT_THROW(stylizer.style(image(8, 16, 7)), Error);
+  EXPECT_THROW(stylizer.stylize_tiled(image(16, 16, 7), style, 1, 20), Error);
+}
+
+}  // namespace
+}  // namespace gestalt::models

@@ -1,0 +1,61 @@
+// AdaIN's networks on one content and one style, for tests/parity/adain.py.
+// Usage: dump_adain ENCODER DECODER IMAGES.safetensors OUT.safetensors ALPHA
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "kernels/error.h"
+#include "models/adain.h"
+#include "tensor/autograd.h"
+#include "tensor/io/checkpoint.h"
+#include "tensor/io/safetensors.h"
+
+using namespace gestalt;
+
+namespace {
+
+Tensor named(const StateDict& state, const std::string& name) {
+  for (const NamedTensor& entry : state) {
+    if (entry.name == name) return entry.tensor;
+  }
+  throw Error(format("no tensor '{}'", name));
+}
+
+void dump(char** arguments) {
+  context({}).set_exact(true);
+  const NoGradGuard no_grad;
+  Generator generator(0);
+  const auto encoder = models::make_adain_encoder(generator);
+  const auto decoder = models::make_adain_decoder(generator);
+  encoder->load_state_dict(models::adain_encoder_weights(load_weights(arguments[1])));
+  decoder->load_state_dict(load_weights(arguments[2]));
+  const StateDict images = read_checkpoint(arguments[3]).tensors;
+  const Tensor content = named(images, "content"), style = named(images, "style");
+  const Tensor features = (*encoder)(content), style_features = (*encoder)(style);
+  const models::Stylizer stylizer(encoder, decoder);
+  const double alpha = std::atof(arguments[5]);
+  const StateDict out = {
+      {"content_features", features},
+      {"style_features", style_features},
+      {"adain", nn::adain(features, style_features)},
+      {"decoded", (*decoder)(features)},
+      {"stylized", stylizer.stylize(content, stylizer.style(style), alpha)},
+      {"tiled", stylizer.stylize_tiled(content, stylizer.style(style), alpha, 64)}};
+  write_safetensors(arguments[4], out);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 6) {
+    std::fprintf(stderr, "usage: dump_adain ENCODER DECODER IMAGES OUT ALPHA\n");
+    return 2;
+  }
+  try {
+    dump(argv);
+    return 0;
+  } catch (const Error& error) {
+    std::fprintf(stderr, "dump_adain: %s\n", error.what());
+    return 1;
+  }
+}
