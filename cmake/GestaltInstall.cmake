@@ -9,7 +9,7 @@ target_link_libraries(gestalt INTERFACE ${libraries})
 
 install(TARGETS gestalt ${libraries} EXPORT gestalt_targets ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
 install(TARGETS ${tools} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-foreach(folder kernels tensor nn optim models data)
+foreach(folder kernels tensor nn optim models data eval)
   install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/gestalt
           FILES_MATCHING PATTERN "*.h"
           PATTERN "cuda" EXCLUDE)

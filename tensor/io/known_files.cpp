@@ -39,16 +39,24 @@ std::string digest_of(const Bytes& bytes, const EVP_MD* algorithm) {
 
 }  // namespace
 
+std::string sha256(const Bytes& bytes) {
+  return digest_of(bytes, EVP_sha256());
+}
+
 std::optional<std::string> known_file(const Bytes& bytes) {
-  const std::string sha256 = digest_of(bytes, EVP_sha256()), md5 = digest_of(bytes, EVP_md5());
+  const std::string sha = sha256(bytes), md5 = digest_of(bytes, EVP_md5());
   for (const KnownFile& known : known_files) {
-    const std::string& digest = known.algorithm == EVP_sha256 ? sha256 : md5;
+    const std::string& digest = known.algorithm == EVP_sha256 ? sha : md5;
     if (digest.starts_with(known.digest)) return known.name;
   }
   return {};
 }
 
 #else
+
+std::string sha256(const Bytes&) {
+  return "";
+}
 
 std::optional<std::string> known_file(const Bytes&) {
   return {};

@@ -11,4 +11,7 @@ namespace gestalt {
 // where it is none of them, or where the build has no OpenSSL. Reads every byte.
 std::optional<std::string> known_file(const Bytes& bytes);
 
+// 64 hexadecimal digits; empty where the build has no OpenSSL.
+std::string sha256(const Bytes& bytes);
+
 }  // namespace gestalt

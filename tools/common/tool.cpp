@@ -23,18 +23,31 @@ Device chosen_device(const std::string& name) {
   return is_available(cuda) ? cuda : Device{};
 }
 
+std::string quoted(const std::string& argument) {
+  const bool plain = !argument.empty() &&
+                     argument.find_first_of(" \t\n\"'\\$&|;<>()*?[]{}!#~`") == std::string::npos;
+  if (plain) return argument;
+  std::string text = "'";
+  for (const char c : argument) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
+  return text + "'";
+}
+
 }  // namespace
 
 Tool::Tool(std::string name, const std::string& description, CommonFlags flags)
-    : name_(std::move(name)), flags_(flags), app_(description, name_) {
+    : name_(std::move(name)), app_(description, name_) {
   app_.set_version_flag("--version", version_text());
   app_.option_defaults()->always_capture_default();
   app_.get_formatter()->column_width(36);
-  if (flags_ == CommonFlags::none) return;
-  app_.add_option("--device", common_.device, "auto, cpu, cuda or cuda:N")->group("Common");
-  app_.add_option("--seed", common_.seed, "seed of every random number")->group("Common");
-  app_.add_option("--threads", common_.threads, "CPU threads; 0: all cores")->group("Common");
-  app_.add_flag("--quiet", common_.quiet, "print errors and results alone")->group("Common");
+  if (flags == CommonFlags::all) add_common_flags(app_);
+}
+
+void Tool::add_common_flags(CLI::App& app) {
+  app.add_option("--device", common_.device, "auto, cpu, cuda or cuda:N")->group("Common");
+  app.add_option("--seed", common_.seed, "seed of every random number")->group("Common");
+  app.add_option("--threads", common_.threads, "CPU threads; 0: all cores")->group("Common");
+  app.add_flag("--quiet", common_.quiet, "print errors and results alone")->group("Common");
+  with_common_flags_.push_back(&app);
 }
 
 void Tool::apply_common() const {
@@ -46,13 +59,17 @@ void Tool::apply_common() const {
 }
 
 int Tool::run(int argc, char** argv, const std::function<int()>& body) {
+  command_line_ = name_;
+  for (int i = 1; i < argc; ++i) command_line_ += format(" {}", quoted(argv[i]));
   try {
     app_.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
     return app_.exit(error) == 0 ? exit_done : exit_usage;
   }
   try {
-    if (flags_ == CommonFlags::all) apply_common();
+    for (const CLI::App* app : with_common_flags_) {
+      if (app->parsed()) apply_common();
+    }
     return body();
   } catch (const std::exception& error) {
     std::fflush(stdout);  // the error comes last also where both go to one file

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "kernels/types.h"
 
@@ -30,19 +31,24 @@ class Tool {
   Tool(std::string name, const std::string& description, CommonFlags flags = CommonFlags::all);
 
   CLI::App& app() { return app_; }
+  // The common flags for one subcommand, of a tool that has CommonFlags::none itself.
+  void add_common_flags(CLI::App& app);
   const CommonOptions& common() const { return common_; }
+  // As it was given to run(), arguments quoted for a shell where they need it.
+  const std::string& command_line() const { return command_line_; }
 
-  // Parses, sets the default device and the threads (with common flags), and runs `body`, which
-  // returns the exit code. An Error becomes one line on stderr and exit code 1; bad usage, 2.
+  // Parses, sets the default device and the threads (where the common flags are), and runs `body`,
+  // which returns the exit code. An Error becomes one line on stderr and exit code 1; bad usage, 2.
   int run(int argc, char** argv, const std::function<int()>& body);
 
  private:
   void apply_common() const;
 
   std::string name_;
-  CommonFlags flags_;
   CLI::App app_;
+  std::vector<CLI::App*> with_common_flags_;
   CommonOptions common_;
+  std::string command_line_;
 };
 
 // After this, SIGINT and SIGTERM set a flag instead of ending the process; a second one ends it.

@@ -1,0 +1,188 @@
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+#include "eval/category_panel.h"
+#include "eval/figure_kinds.h"
+#include "eval/figures.h"
+#include "eval/statistics.h"
+#include "eval/text.h"
+
+namespace gestalt::eval {
+namespace {
+
+struct Sparsity {
+  double percent;
+  const GroupSummary* group;
+};
+
+struct Network {
+  std::string name;
+  std::vector<Sparsity> sparsities;  // from all activations to the fewest
+};
+
+std::vector<Network> find_networks(const Summary& summary) {
+  std::vector<Network> networks;
+  for (const GroupSummary& group : summary.groups) {
+    const SparseName name = parse_sparse_name(group.name);
+    if (name.percent == 0) continue;
+    auto network = std::find_if(networks.begin(), networks.end(),
+                                [&](const Network& each) { return each.name == name.network; });
+    if (network == networks.end()) {
+      network = networks.insert(networks.end(), Network{name.network, {}});
+    }
+    network->sparsities.push_back({name.percent, &group});
+  }
+  std::erase_if(networks, [](const Network& each) { return each.sparsities.size() < 2; });
+  for (Network& network : networks) {
+    std::sort(network.sparsities.begin(), network.sparsities.end(),
+              [](const Sparsity& a, const Sparsity& b) { return a.percent > b.percent; });
+  }
+  return networks;
+}
+
+const GroupSummary* find_humans(const Summary& summary) {
+  for (const GroupSummary& group : summary.groups) {
+    if (group.name == humans) return &group;
+  }
+  return nullptr;
+}
+
+// Along the whole sequence of colours, however many sparsities there are.
+LegendEntry look_of(const Network& network, size_t i, const FigureStyle& style) {
+  static constexpr int point_types[] = {6, 5, 9, 11, 13, 15, 7};  // the first, all kept, is open
+  const size_t last = network.sparsities.size() - 1;
+  const double place = static_cast<double>(i) / static_cast<double>(last);
+  const auto color =
+      static_cast<size_t>(std::lround(place * static_cast<double>(style.sequence.size() - 1)));
+  const double percent = network.sparsities[i].percent;
+  return {percent == 100 ? "all kept" : format("Top-K {} %", percent), style.sequence[color],
+          point_types[i % std::size(point_types)]};
+}
+
+constexpr const char* shape_bias_color = "#0072B2";
+constexpr const char* hit_rate_color = "#D55E00";
+
+void add_curve_data(Gnuplot& plot, const std::string& id, const Network& network) {
+  plot.add("$curve_{} << EOD", id);
+  for (const Sparsity& each : network.sparsities) {
+    const CueCounts& counts = each.group->bias.total;
+    const Interval interval = wilson95(counts.shape, counts.hits());
+    const double bias = counts.hits() == 0 ? 0.5 : ratio(counts.shape, counts.hits());
+    plot.add("{} {} {} {} {}", each.percent, bias, interval.low, interval.high,
+             ratio(counts.hits(), counts.n));
+  }
+  plot.add("EOD");
+}
+
+// The label stands below the line, at the left or the right end.
+void add_level(Gnuplot& plot, double y, const char* color, const std::string& label, bool at_left) {
+  plot.add(
+      "set arrow from graph 0, first {} to graph 1, first {} nohead back linewidth 0.8 "
+      "dashtype 3 linecolor rgb \"{}\"",
+      y, y, color);
+  plot.add("set label {} at graph {}, first {} {} offset 0,-0.55 textcolor rgb \"{}\"",
+           gnuplot_text(label), at_left ? 0.02 : 0.98, y, at_left ? "left" : "right", color);
+}
+
+// Shape bias and hit rate over the share that Top-K keeps.
+void add_curves(Gnuplot& plot, const std::string& id, const PanelBox& box, const Network& network,
+                const GroupSummary* people, const Categories& categories) {
+  add_curve_data(plot, id, network);
+  set_margins(plot, box);
+  std::vector<std::string> tics;
+  for (const Sparsity& each : network.sparsities) {
+    tics.push_back(gnuplot_tic(format("{}", each.percent), each.percent));
+  }
+  const double least = network.sparsities.back().percent;
+  plot.add("unset x2tics; unset x2label");
+  plot.add("set logscale x");
+  plot.add("set xrange [{}:{}]", least / 1.15, 115);
+  plot.add("set xtics ({}) offset 0,0.3", join(tics, ", "));
+  plot.add("set xlabel \"activations kept, %\" offset 0,0.8");
+  plot.add("set yrange [0:1]");
+  plot.add("set ytics 0.2 format \"%.1f\" scale 0.4 offset 0.4,0");
+  if (people != nullptr) {
+    const CueCounts& counts = people->bias.total;
+    add_level(plot, ratio(counts.shape, counts.hits()), "#000000", "shape bias of humans", false);
+  }
+  add_level(plot, chance_hit_rate(categories), hit_rate_color, "hit rate of guessing", true);
+  plot.add(
+      "plot $curve_{} using 1:5 with linespoints pointtype 6 pointsize 0.6 linewidth 1.2 "
+      "dashtype 2 linecolor rgb \"{}\", \\\n"
+      "     $curve_{} using 1:2:3:4 with yerrorbars pointtype 7 pointsize 0.6 linewidth 1.2 "
+      "linecolor rgb \"{}\", \\\n"
+      "     $curve_{} using 1:2 with lines linewidth 1.2 linecolor rgb \"{}\"",
+      id, hit_rate_color, id, shape_bias_color, id, shape_bias_color);
+  plot.add("unset logscale x");
+}
+
+void clear_panel(Gnuplot& plot) {
+  plot.add("unset label; unset arrow");
+}
+
+}  // namespace
+
+bool has_sparsities(const Summary& summary) {
+  return !find_networks(summary).empty();
+}
+
+std::string ablation_figure(const Summary& summary, const FigureStyle& style,
+                            const std::string& picture) {
+  const std::vector<Network> networks = find_networks(summary);
+  GESTALT_CHECK(!networks.empty(),
+                "no network with two sparsities is among the observers (names as AlexNet_normal, "
+                "AlexNet_topK_10)");
+  const GroupSummary* people = find_humans(summary);
+  size_t most = 0;
+  for (const Network& network : networks) most = std::max(most, network.sparsities.size());
+
+  const int columns = 3;
+  const double legend_space = legend_height(most + 1, columns) + 0.06, title = 0.2, curves = 1.5;
+  const double curve_legend = 2 * legend_row_height - 0.08;
+  const double rows = 0.17 * static_cast<double>(summary.categories.size());
+  const double height = curve_legend + panel_room.bottom + curves + 0.1 + legend_space +
+                        panel_room.bottom + rows + panel_room.top + title;
+  Gnuplot plot(picture, style.width * static_cast<double>(networks.size()), height, style);
+  const std::vector<size_t> order = category_order(summary);
+
+  plot.add("set multiplot");
+  for (size_t n = 0; n < networks.size(); ++n) {
+    const Network& network = networks[n];
+    const std::string id = format("network_{}", n);
+    const double left = style.width * static_cast<double>(n);
+    PanelBox box = {left + panel_room.left, left + style.width - panel_room.right, 0,
+                    height - title - panel_room.top};
+    box.bottom = box.top - rows;
+
+    std::vector<PanelObserver> observers;
+    std::vector<LegendEntry> legend;
+    for (size_t i = 0; i < network.sparsities.size(); ++i) {
+      legend.push_back(look_of(network, i, style));
+      observers.push_back({&network.sparsities[i].group->bias, legend.back()});
+    }
+    if (people != nullptr) {
+      legend.push_back({"Humans", "#000000", 13});
+      observers.push_back({&people->bias, legend.back()});
+    }
+    plot.add("set label {} at screen {}, screen {} center",
+             gnuplot_text(readable_name(network.name + "_normal")),
+             plot.x((box.left + box.right) / 2), plot.y(height - title / 2));
+    const double legend_top = box.bottom - panel_room.bottom;
+    add_legend(plot, legend, left + 0.3, legend_top, columns);
+    add_category_panel(plot, id, box, summary.categories, order, observers);
+    clear_panel(plot);
+
+    box.top = legend_top - legend_space - 0.1;
+    box.bottom = box.top - curves;
+    add_legend(
+        plot, {{"shape bias, 95 % interval", shape_bias_color, 7}, {"hit rate", hit_rate_color, 6}},
+        left + 0.7, box.bottom - panel_room.bottom, 2);
+    add_curves(plot, id, box, network, people, summary.categories);
+    clear_panel(plot);
+  }
+  plot.add("unset multiplot");
+  return plot.script();
+}
+
+}  // namespace gestalt::eval

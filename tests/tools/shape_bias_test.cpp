@@ -1,0 +1,154 @@
+// shape_bias as a user runs it.
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "data/image.h"
+#include "tensor/io/atomic_file.h"
+#include "tests/tools/run_tool.h"
+
+namespace gestalt::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string fixture(const std::string& name = "") {
+  return (fs::path(GESTALT_SOURCE_DIR) / "tests/fixtures/decisions" / name).string();
+}
+
+const std::vector<std::string> fixture_files = {
+    fixture("cue-conflict_net-normal_session-1.csv"),
+    fixture("cue-conflict_net-topK-10_session-1.csv"),
+    fixture("cue-conflict_subject-01_session_1.csv"),
+    fixture("cue-conflict_subject-02_session_1.csv"),
+};
+
+ToolResult shape_bias(const std::string& command, const std::vector<std::string>& csv,
+                      const std::vector<std::string>& more) {
+  std::vector<std::string> arguments = {command, "--csv"};
+  arguments.insert(arguments.end(), csv.begin(), csv.end());
+  arguments.insert(arguments.end(), more.begin(), more.end());
+  return run_tool("shape_bias", arguments);
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+TEST(ShapeBiasTool, summarizes_a_folder) {
+  const TemporaryFolder folder;
+  const std::string json_path = (folder / "out.json").string();
+  const ToolResult result = shape_bias("summarize", {fixture()}, {"--json", json_path});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(contains(result.output, "net_normal")) << result.output;
+  EXPECT_TRUE(contains(result.output, "warning: guesser: hit rate 0.146")) << result.output;
+  const auto json = nlohmann::json::parse(read_text(json_path));
+  const auto expected = nlohmann::json::parse(read_text(fixture("expected.json")));
+  for (const auto& [name, numbers] : expected["observers"].items()) {
+    EXPECT_EQ(json["observers"][name]["shape"], numbers["shape"]) << name;
+    EXPECT_EQ(json["observers"][name]["per_category"].size(), 16u) << name;
+  }
+}
+
+TEST(ShapeBiasTool, bad_input_is_one_line_and_nothing_is_written) {
+  const TemporaryFolder folder;
+  const std::string out = (folder / "out.json").string(), bad = (folder / "bad.csv").string();
+  const std::string text =
+      "subj,session,trial,rt,object_response,category,condition,imagename\n"
+      "x,1,1,NaN,zebra,cat,NaN,cat1-dog1.png\n";
+  write_file_atomically(bad, text.data(), text.size());
+  const ToolResult result = shape_bias("summarize", {bad}, {"--json", out});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(contains(result.output, "bad.csv': line 2: unknown response 'zebra'"))
+      << result.output;
+  EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1) << result.output;
+  EXPECT_FALSE(fs::exists(out));
+  EXPECT_EQ(run_tool("shape_bias", {"summarize"}).exit_code, 2);
+  EXPECT_EQ(run_tool("shape_bias", {}).exit_code, 2);
+}
+
+class Pictures : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (std::system("gnuplot --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "no gnuplot";
+  }
+  TemporaryFolder folder_;
+};
+
+// Pixels that are neither grey nor white.
+int64_t coloured(const data::Image& image) {
+  int64_t count = 0;
+  for (size_t i = 0; i < image.pixels.size(); i += 3) {
+    const auto [low, high] =
+        std::minmax({image.pixels[i], image.pixels[i + 1], image.pixels[i + 2]});
+    count += high - low > 60;
+  }
+  return count;
+}
+
+TEST_F(Pictures, every_kind_is_drawn_and_its_script_stays) {
+  const std::string style = (folder_ / "style.json").string();
+  const std::string text = R"({"dots_per_inch": 100, "width": 3})";
+  write_file_atomically(style, text.data(), text.size());
+  for (const std::string kind : {"figure", "box", "ablation"}) {
+    const fs::path picture = folder_ / (kind + ".png");
+    const ToolResult result = shape_bias(
+        "plot", fixture_files, {"--kind", kind, "--style", style, "--out", picture.string()});
+    ASSERT_EQ(result.exit_code, 0) << result.output;
+    const data::Image image = data::decode_image(picture);
+    EXPECT_EQ(image.width, 300) << kind;
+    EXPECT_GT(coloured(image), 200) << kind;
+    EXPECT_TRUE(fs::exists(folder_ / (kind + ".gp")));
+  }
+}
+
+TEST_F(Pictures, svg_and_pdf) {
+  for (const std::string extension : {"svg", "pdf"}) {
+    const fs::path picture = folder_ / ("figure." + extension);
+    const ToolResult result = shape_bias("plot", fixture_files, {"--out", picture.string()});
+    ASSERT_EQ(result.exit_code, 0) << result.output;
+    const std::string text = read_text(picture);
+    EXPECT_TRUE(text.starts_with(extension == "svg" ? "<?xml" : "%PDF")) << text.substr(0, 20);
+    EXPECT_GT(text.size(), 5000u);
+  }
+}
+
+TEST_F(Pictures, bad_requests_are_named) {
+  const auto message = [&](std::vector<std::string> more) {
+    const ToolResult result = shape_bias("plot", {fixture_files[0]}, more);
+    EXPECT_EQ(result.exit_code, 1) << result.output;
+    return result.output;
+  };
+  const std::string out = (folder_ / "a.png").string();
+  EXPECT_TRUE(contains(message({"--out", (folder_ / "a.bmp").string()}), "not '.bmp'"));
+  EXPECT_TRUE(contains(message({"--out", out, "--kind", "ablation"}), "two sparsities"));
+  const std::string style = (folder_ / "style.json").string();
+  for (const auto& [text, reason] : std::vector<std::pair<std::string, std::string>>{
+           {R"({"colour": "#000000"})", "unknown key 'colour'"},
+           {R"({"colors": ["red"]})", "colour 'red' is not of the form #rrggbb"},
+           {R"({"markers": ["heart"]})", "unknown marker 'heart'"},
+           {R"({"width": 0})", "'width' must be above 0"}}) {
+    write_file_atomically(style, text.data(), text.size());
+    const std::string output = message({"--out", out, "--style", style});
+    EXPECT_TRUE(contains(output, reason)) << output;
+  }
+  EXPECT_FALSE(fs::exists(out));
+}
+
+TEST_F(Pictures, report_is_one_page_with_everything_in_it) {
+  const fs::path page = folder_ / "report.html";
+  const ToolResult result = shape_bias("report", fixture_files, {"--out", page.string()});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  const std::string html = read_text(page);
+  for (const char* part :
+       {"<!DOCTYPE html>", "data:image/svg+xml;base64,", "alt=\"Mean shape bias", "0.6857",
+        "Error consistency", "shape_bias report", "SHA-256", "prefers-color-scheme"}) {
+    EXPECT_TRUE(contains(html, part)) << part;
+  }
+  for (const char* link : {"http://", "https://", "src=\"/", "href="}) {
+    EXPECT_FALSE(contains(html, link)) << link;
+  }
+}
+
+}  // namespace
+}  // namespace gestalt::tests

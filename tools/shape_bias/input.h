@@ -1,0 +1,31 @@
+#pragma once
+
+// --csv, --categories, --stimuli: what summarize, plot and report read.
+
+#include <CLI/CLI.hpp>
+#include <string>
+#include <vector>
+
+#include "eval/summary.h"
+
+namespace gestalt::tools {
+
+struct InputSettings {
+  std::vector<std::string> csv;  // files and folders
+  std::string categories;        // JSON file; empty: the sixteen
+  std::string stimuli = "all";   // or common
+};
+
+void add_input_flags(CLI::App& app, InputSettings& settings);
+
+eval::Categories load_categories(const std::string& path);
+
+// Files that were left out, and warnings about what the numbers mean, go to stderr.
+struct Input {
+  eval::Categories categories;
+  eval::Observations observations;
+  eval::Summary summary;
+};
+Input read_input(const InputSettings& settings);
+
+}  // namespace gestalt::tools

@@ -1,0 +1,184 @@
+#include "eval/report.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "data/encode.h"
+#include "data/folder.h"
+#include "data/resample.h"
+#include "eval/text.h"
+#include "kernels/error.h"
+#include "tensor/io/bytes.h"
+#include "tensor/io/known_files.h"
+#include "tools/common/output.h"
+#include "tools/shape_bias/commands.h"
+#include "tools/shape_bias/figure.h"
+#include "tools/shape_bias/input.h"
+
+namespace gestalt::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+struct Settings {
+  InputSettings input;
+  std::string data, out, style;
+  size_t examples = 12;
+};
+
+// A folder for figures on their way into the page; it goes with the object.
+class ScratchFolder {
+ public:
+  ScratchFolder() {
+    std::string name = (fs::temp_directory_path() / "gestalt_report_XXXXXX").string();
+    GESTALT_CHECK(mkdtemp(name.data()) != nullptr, "cannot make a folder in '{}'",
+                  fs::temp_directory_path().string());
+    path_ = name;
+  }
+  ~ScratchFolder() {
+    std::error_code ignored;
+    fs::remove_all(path_, ignored);
+  }
+  fs::path operator/(const char* name) const { return path_ / name; }
+
+ private:
+  fs::path path_;
+};
+
+std::string describe(const eval::Summary& summary) {
+  std::vector<std::string> parts;
+  for (const eval::GroupSummary& group : summary.groups) {
+    parts.push_back(format("{} {}", eval::readable_name(group.name),
+                           eval::fixed(eval::mean_over_categories(group.bias), 2)));
+  }
+  return format("Mean shape bias over the categories: {}. The tables below hold the numbers.",
+                eval::join(parts, ", "));
+}
+
+std::vector<eval::ReportFigure> draw_figures(const eval::Summary& summary,
+                                             const eval::FigureStyle& style) {
+  struct Kind {
+    eval::FigureKind kind;
+    const char* title;
+  };
+  std::vector<Kind> kinds = {{eval::FigureKind::categories, "Decisions by category"},
+                             {eval::FigureKind::box, "Shape bias over the categories"}};
+  if (eval::has_sparsities(summary)) {
+    kinds.push_back({eval::FigureKind::ablation, "By what Top-K keeps"});
+  }
+
+  const ScratchFolder folder;
+  const fs::path picture = folder / "figure.svg";
+  std::vector<eval::ReportFigure> figures;
+  for (const auto& [kind, title] : kinds) {
+    draw_figure(kind, summary, style, picture);
+    figures.push_back({title, std::string(map_file(picture.string()).text()), describe(summary),
+                       kind == eval::FigureKind::ablation});
+  }
+  return figures;
+}
+
+// Stimulus name to file, of every class folder.
+std::map<std::string, fs::path> find_stimuli(const fs::path& folder) {
+  std::map<std::string, fs::path> files;
+  GESTALT_CHECK(fs::is_directory(folder), "'{}' is not a folder", folder.string());
+  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
+    if (data::has_image_extension(entry.path())) {
+      files[entry.path().stem().string()] = entry.path();
+    }
+  }
+  GESTALT_CHECK(!files.empty(), "'{}' holds no images", folder.string());
+  return files;
+}
+
+std::vector<uint8_t> small_jpeg(const fs::path& path) {
+  constexpr int most = 224, quality = 85;
+  data::Image image = data::decode_image(path);
+  const int longer = std::max(image.height, image.width);
+  if (longer > most) {
+    image = data::resize(image, std::max(1, image.height * most / longer),
+                         std::max(1, image.width * most / longer), data::Filter::bilinear);
+  }
+  return data::encode_image(image, ".jpg", quality);
+}
+
+std::vector<eval::ReportExample> read_examples(const eval::Observations& observations,
+                                               const Settings& settings) {
+  if (settings.data.empty()) return {};
+  const std::map<std::string, fs::path> files = find_stimuli(settings.data);
+  std::vector<std::string> names;
+  for (const auto& [name, path] : files) names.push_back(name);
+  std::vector<eval::ReportExample> examples;
+  for (const eval::Stimulus& stimulus :
+       eval::choose_examples(observations, names, settings.examples)) {
+    examples.push_back({stimulus, small_jpeg(files.at(stimulus.name))});
+  }
+  if (examples.empty()) {
+    std::fprintf(stderr, "warning: no stimulus of '%s' is among the decisions: no examples\n",
+                 settings.data.c_str());
+  }
+  return examples;
+}
+
+// What `evaluate` left beside its files about the network.
+void add_networks(const std::set<fs::path>& folders,
+                  std::vector<std::pair<std::string, std::string>>& made_by) {
+  for (const fs::path& folder : folders) {
+    const fs::path path = folder / "config.json";
+    if (!fs::exists(path)) continue;
+    const auto config = nlohmann::json::parse(map_file(path.string()).text(), nullptr, false);
+    if (config.is_discarded() || !config.contains("settings")) continue;
+    made_by.emplace_back("network", config["settings"].dump());
+  }
+}
+
+std::vector<std::pair<std::string, std::string>> made_by(const std::string& command,
+                                                         const eval::Summary& summary) {
+  std::vector<std::pair<std::string, std::string>> lines = {{"command", command},
+                                                            {"program", version_text()}};
+  std::set<fs::path> folders;
+  std::vector<std::pair<std::string, std::string>> files;
+  for (const eval::GroupSummary& group : summary.groups) {
+    for (const std::string& file : group.files) {
+      folders.insert(fs::path(file).parent_path());
+      const std::string hash = sha256(map_file(file));
+      files.emplace_back(fs::path(file).filename().string(),
+                         hash.empty() ? "read" : format("SHA-256 {}", hash));
+    }
+  }
+  add_networks(folders, lines);
+  lines.insert(lines.end(), files.begin(), files.end());
+  return lines;
+}
+
+int run(const Settings& settings, const std::string& command) {
+  const eval::FigureStyle style = load_figure_style(settings.style);
+  const Input input = read_input(settings.input);
+  eval::Report report;
+  report.examples = read_examples(input.observations, settings);
+  report.figures = draw_figures(input.summary, style);
+  report.made_by = made_by(command, input.summary);
+  write_text(settings.out, eval::to_html(report, input.summary, input.observations, style));
+  std::printf("wrote %s\n", settings.out.c_str());
+  return exit_done;
+}
+
+}  // namespace
+
+Command add_report(Tool& tool) {
+  auto settings = std::make_shared<Settings>();
+  CLI::App* app = tool.app().add_subcommand(
+      "report", "One HTML page: figures, tables, examples, and how it was made.");
+  add_input_flags(*app, settings->input);
+  app->add_option("--data", settings->data, "the stimuli, for examples; without, there are none")
+      ->type_name("FOLDER");
+  app->add_option("--out", settings->out, "the page")->type_name("FILE")->required();
+  app->add_option("--examples", settings->examples, "stimuli to show, at most one a category");
+  app->add_option("--style", settings->style, "as for plot")->type_name("FILE");
+  return {app, [settings, &tool] { return run(*settings, tool.command_line()); }};
+}
+
+}  // namespace gestalt::tools
