@@ -108,8 +108,9 @@ done
 
 # total PATTERN FILES...: the sum of the numbers after a gtest result line's mark.
 total() { local mark=$1; shift; sed -n "s/^\[  $mark *\] \([0-9]*\) tests\?.*/\1/p" "$@" | awk '{ s += $1 } END { print s + 0 }'; }
-result_of() {  # EXIT_CODE FAILED_COUNT
-  if [ "$1" -eq 0 ]; then echo ok
+result_of() {  # EXIT_CODE FAILED_COUNT COUNT
+  if [ "$1" -eq 0 ] && [ "$3" -eq 0 ]; then echo "NO TESTS RAN"
+  elif [ "$1" -eq 0 ]; then echo ok
   elif timed_out "$1"; then echo "TIMED OUT"
   elif [ "$2" -gt 0 ]; then echo FAILED
   else echo "CRASHED ($1)"; fi
@@ -119,10 +120,10 @@ for binary in "$bin"/test_*; do
   code=0
   for pid in ${pids[$name]}; do wait "$pid" || code=$?; done
   files=("$logs/test_$name".*.log)
-  bad=$(total FAILED "${files[@]}")
+  good=$(total PASSED "${files[@]}") bad=$(total FAILED "${files[@]}") left_out=$(total SKIPPED "${files[@]}")
   longest=$(sed -n 's/^exit code .*, \([0-9]*\) s$/\1/p' "${files[@]}" | sort -n | tail -1)
-  row "test_$name" "$(result_of $code "$bad")" "$longest" \
-    "$(total PASSED "${files[@]}") passed, $bad failed, $(total SKIPPED "${files[@]}") skipped"
+  row "test_$name" "$(result_of $code "$bad" $((good + bad + left_out)))" "$longest" \
+    "$good passed, $bad failed, $left_out skipped"
   [ $code -eq 0 ] || grep -h '^\[  FAILED  \] [A-Za-z]' "${files[@]}" | sort -u | head -15
 done
 
