@@ -4,6 +4,8 @@
 
 #include "kernels/cuda/device/topk_channels_last.cuh"
 #include "kernels/cuda/device/topk_rows.cuh"
+#include "kernels/cuda/device/topk_thread.cuh"
+#include "kernels/cuda/device/topk_warp.cuh"
 #include "kernels/cuda/device_limits.h"
 #include "kernels/cuda/launch.h"
 
@@ -27,6 +29,21 @@ void launch_topk(Context& context, const char* name, const View& x, int64_t k,
            {dim3(static_cast<unsigned>(blocks)), dim3(topk_channel_threads), topk_channel_bytes()},
            from, channels, length, wanted, output);
     return;
+  }
+  if (length <= topk_thread_most) {
+    const auto is_aligned = [](const void* data) {
+      return reinterpret_cast<uintptr_t>(data) % 16 == 0;
+    };
+    const int64_t blocks = (rows + topk_thread_block - 1) / topk_thread_block;
+    const auto thread_rows = [&](auto* kernel) {
+      launch(
+          context, name, kernel,
+          {dim3(static_cast<unsigned>(blocks)), dim3(topk_thread_block), topk_thread_bytes(length)},
+          from, rows, length, Divisor(static_cast<uint32_t>(length)),
+          is_aligned(from) && is_aligned(output.y), wanted, output);
+    };
+    return length <= 16 ? thread_rows(topk_thread_rows<Key, T, 16>)
+                        : thread_rows(topk_thread_rows<Key, T, topk_thread_most>);
   }
   const auto warp_rows = [&](auto* kernel) {
     constexpr int rows_of_block = topk_warp_threads / warp_lanes;

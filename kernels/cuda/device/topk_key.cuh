@@ -29,22 +29,38 @@ inline constexpr uint32_t nan_key = std::is_same_v<T, bfloat16>  ? 0x7f81u
 template <class T>
 struct MagnitudeKey {
   static constexpr int bits = static_cast<int>(sizeof(T)) * 8 - 1;  // of the key
+  static constexpr bool replaces_by_mean = false;
+  static constexpr ElementBits<T> lowest = 0;   // an element that ranks last
+  static constexpr uint32_t most = nan_key<T>;  // of all keys
 
-  __device__ static uint32_t of(ElementBits<T> element) {
-    return ::min(element & (sign_bit<T> - 1), nan_key<T>);
-  }
+  __device__ static uint32_t of(ElementBits<T> element) { return ::min(raw(element), nan_key<T>); }
+  // Like of(), but NaNs are ordered among themselves, above all else: enough to count the keys from
+  // any key up.
+  __device__ static uint32_t raw(ElementBits<T> element) { return element & (sign_bit<T> - 1); }
+
+  // A number proportional to the magnitude, so that one can interpolate, and back. (The bits of an
+  // f16, shifted, are those of an f32 whose exponent is off by a constant.)
+  static constexpr int shift = std::is_same_v<T, float16> ? 13 : std::is_same_v<T, float> ? 0 : 16;
+  __device__ static float value(uint32_t key) { return __uint_as_float(key << shift); }
+  __device__ static uint32_t from_value(float value) { return __float_as_uint(value) >> shift; }
 };
 
-// By signed value; +0 and -0 tie. No element has the key 0.
+// By signed value; +0 and -0 tie. No element has the key 0. What is kept becomes the mean of all
+// that is kept: no other mode ranks this way.
 template <class T>
 struct SignedKey {
   static constexpr int bits = static_cast<int>(sizeof(T)) * 8;
+  static constexpr bool replaces_by_mean = true;
+  static constexpr ElementBits<T> lowest =  // -inf
+      static_cast<ElementBits<T>>(sign_bit<T> + nan_key<T> - 1);
+  static constexpr uint32_t most = sign_bit<T> + nan_key<T>;
 
   __device__ static uint32_t of(ElementBits<T> element) {
     const uint32_t magnitude = MagnitudeKey<T>::of(element);
     const bool negative = (element & sign_bit<T>) != 0 && magnitude != nan_key<T>;
     return negative ? sign_bit<T> - magnitude : sign_bit<T> + magnitude;
   }
+  __device__ static uint32_t raw(ElementBits<T> element) { return of(element); }
 };
 
 // Kept: every key above `threshold`, and the first `ties` elements whose key equals it.
@@ -78,5 +94,21 @@ struct TopKOutput {
   bool reverse;
   float tau;
 };
+
+// What becomes of an element of a row. `mean`: of the kept ones, where the key replaces by it.
+template <class Key, class T>
+__device__ inline ElementBits<T> topk_result(ElementBits<T> element, bool passed,
+                                             ElementBits<T> mean, const TopKOutput<T>& output) {
+  if constexpr (Key::replaces_by_mean) {
+    return passed ? mean : ElementBits<T>{0};
+  } else {
+    return topk_blend<T>(element, passed, output.tau);
+  }
+}
+
+template <class T>
+__device__ inline ElementBits<T> topk_mean(double sum, uint32_t k) {
+  return std::bit_cast<ElementBits<T>>(store<T>(static_cast<float>(sum / static_cast<double>(k))));
+}
 
 }  // namespace GESTALT_CUDA_NAMESPACE

@@ -1,7 +1,7 @@
 #pragma once
 
-// Top-K of contiguous rows: a warp a row (its elements in registers), or a block a row (in shared
-// memory while it fits, else read again from L2 for each digit).
+// Top-K of contiguous rows: a block a row (in shared memory while it fits, else read again from L2
+// for each digit).
 //
 // Floor: x is read once and y written once; the mask adds 1/32 (f32) or 1/16 of a write. A row that
 // does not fit on the chip is read up to five times.
@@ -34,69 +34,6 @@ __device__ inline void topk_write_word(int64_t row, int length, int begin, Eleme
   }
   if (output.y != nullptr && inside) {
     output.y[row * length + i] = topk_blend<T>(element, passed, output.tau);
-  }
-}
-
-// ---- a warp a row: length <= 32 * items ----
-
-inline constexpr int topk_warp_threads = 128;
-
-// Bisection on the keys: count(>= low) >= k > count(>= high) throughout.
-template <class Key, class T, int items>
-__device__ inline TopKSelection topk_select_in_registers(const ElementBits<T> (&element)[items],
-                                                         int length, uint32_t k) {
-  const int lane = static_cast<int>(threadIdx.x % warp_lanes);
-  // Keys are made again each time: cheaper than the registers that they would take. What lies
-  // past the row's end has the key 0.
-  const auto key = [&](int j) { return j * warp_lanes + lane < length ? Key::of(element[j]) : 0u; };
-  const auto count_from = [&](uint32_t lowest) {
-    uint32_t count = 0;
-#pragma unroll
-    for (int j = 0; j < items; ++j) count += key(j) >= lowest;
-    return warp_sum(count);
-  };
-
-  uint32_t largest = 0;
-#pragma unroll
-  for (int j = 0; j < items; ++j) largest = ::max(largest, key(j));
-  const uint32_t non_zero = count_from(1);
-  if (non_zero <= k) return {0, k - non_zero};
-  uint32_t low = 1, high = warp_max(largest) + 1, above = 0;
-  while (high - low > 1) {
-    const uint32_t middle = low + (high - low) / 2;
-    const uint32_t count = count_from(middle);
-    if (count == k) return keys_from(middle);
-    if (count > k) {
-      low = middle;
-    } else {
-      high = middle;
-      above = count;
-    }
-  }
-  return {low, k - above};
-}
-
-template <class Key, class T, int items>
-__global__ void __launch_bounds__(topk_warp_threads)
-    topk_warp_rows(const ElementBits<T>* x, int64_t rows, int length, uint32_t k,
-                   TopKOutput<T> output) {
-  const int lane = static_cast<int>(threadIdx.x % warp_lanes);
-  const int64_t row = static_cast<int64_t>(blockIdx.x) * (topk_warp_threads / warp_lanes) +
-                      threadIdx.x / warp_lanes;
-  if (row >= rows) return;
-  ElementBits<T> element[items];
-#pragma unroll
-  for (int j = 0; j < items; ++j) {
-    const int i = j * warp_lanes + lane;
-    element[j] = i < length ? x[row * length + i] : ElementBits<T>{0};
-  }
-  const TopKSelection selection = topk_select_in_registers<Key, T>(element, length, k);
-  uint32_t ties_before = 0;
-#pragma unroll
-  for (int j = 0; j < items; ++j) {
-    if (j * warp_lanes < length) {
-      topk_write_word<Key>(row, length, j * warp_lanes, element[j], selection, ties_before, output);
-    }
   }
 }
 

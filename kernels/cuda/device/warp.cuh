@@ -1,8 +1,10 @@
 #pragma once
 
-// What the 32 lanes of a warp compute together. All lanes must be there.
+// What the 32 lanes of a warp compute together. All lanes must be there. For uint32_t, sums and
+// maxima are one instruction where the chip has it (sm_80).
 
 #include <cstdint>
+#include <type_traits>
 
 #include "kernels/cuda/namespace.h"
 
@@ -14,6 +16,9 @@ inline constexpr int warp_lanes = 32;
 // The sum over the warp, in every lane; always added in the same order.
 template <class T>
 __device__ inline T warp_sum(T value) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  if constexpr (std::is_same_v<T, uint32_t>) return __reduce_add_sync(full_warp, value);
+#endif
   for (int step = warp_lanes / 2; step > 0; step /= 2) {
     value += __shfl_xor_sync(full_warp, value, step);
   }
@@ -22,6 +27,9 @@ __device__ inline T warp_sum(T value) {
 
 template <class T>
 __device__ inline T warp_max(T value) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  if constexpr (std::is_same_v<T, uint32_t>) return __reduce_max_sync(full_warp, value);
+#endif
   for (int step = warp_lanes / 2; step > 0; step /= 2) {
     value = ::max(value, __shfl_xor_sync(full_warp, value, step));
   }
