@@ -25,6 +25,10 @@ inline int multiprocessors(const Context& context) {
   return device_attribute(context, cudaDevAttrMultiProcessorCount);
 }
 
+inline size_t l2_bytes(const Context& context) {
+  return static_cast<size_t>(device_attribute(context, cudaDevAttrL2CacheSize));
+}
+
 // The most blocks of a cluster of this kernel: 8 where the device has clusters and the kernel's
 // code was made for such devices (older PTX, compiled for a newer one when loaded, knows none),
 // else 1.

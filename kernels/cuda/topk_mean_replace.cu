@@ -34,10 +34,10 @@ void topk_mean_replace_forward(Context& context, const View& x, const View& y, c
                          sizeof(uint32_t) * static_cast<size_t>(x.shape[0] * x.shape[1] * words)));
   constexpr const char* name = "topk_mean_replace_forward";
   dispatch<DeviceFloatTypes>(name, x, [&]<class T>(std::type_identity<T>) {
-    const bool on_chip = x.is_contiguous() && x.shape[2] * x.shape[3] <= 1024;
-    auto* result = on_chip ? y.as<ElementBits<T>>() : nullptr;
-    launch_topk<SignedKey<T>, T>(context, name, x, desc.k, {result, bits, false, 1.0f});
-    if (!on_chip) spread_mean<T>(context, name, x, bits, desc.k, y);
+    if (!launch_topk<SignedKey<T>, T>(context, name, x, desc.k,
+                                      {y.as<ElementBits<T>>(), bits, false, 1.0f})) {
+      spread_mean<T>(context, name, x, bits, desc.k, y);
+    }
   });
 }
 

@@ -324,6 +324,29 @@ TYPED_TEST(TopKTyped, InPlace) {
   }
 }
 
+// Devices with and without clusters and bulk copies, with more and less shared memory; with few
+// multiprocessors, so that blocks walk over several rows.
+TYPED_TEST(TopKTyped, OtherDevices) {
+  const simt::EmulatedDevice before = simt::device();
+  for (const simt::EmulatedDevice& device :
+       {simt::EmulatedDevice{90, 227 * 1024, 1}, simt::EmulatedDevice{90, 24 * 1024, 1},
+        simt::EmulatedDevice{80, 163 * 1024, 1}, simt::EmulatedDevice{75, 24 * 1024, 1}}) {
+    simt::set_device(device);
+    const auto check = [&](int64_t rows, int64_t length, Kind kind, uint64_t seed) {
+      const auto p = make_problem<TypeParam>(1, rows, 1, length, kind, static_cast<int>(seed));
+      this->check(p, length / 5, Format::contiguous,
+                  seed % 2 == 0 ? TopKMode::keep : TopKMode::reverse, seed);
+    };
+    check(9, 1100, Kind::few_values, 3);
+    check(5, 1999, Kind::gaussian, 4);
+    check(3, 4097, Kind::special, 6);
+    check(2, 9001, Kind::relu, 9);
+    check(2, 20000, Kind::last_bit, 12);
+    check(2, 33003, Kind::few_values, 13);
+  }
+  simt::set_device(before);
+}
+
 TYPED_TEST(TopKTyped, TauBlends) {
   using T = TypeParam;
   const float tau = 0.3f;

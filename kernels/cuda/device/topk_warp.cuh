@@ -14,6 +14,7 @@
 namespace GESTALT_CUDA_NAMESPACE {
 
 inline constexpr int topk_warp_threads = 128;
+inline constexpr int topk_warp_most = 1024;  // elements of a row
 
 // Calls f(j, element, kept) for the elements of this lane, in order, with all lanes together.
 template <class Key, class T, int items, class F>

@@ -18,6 +18,10 @@ inline int multiprocessors(const Context&) {
   return simt::device().multiprocessors;
 }
 
+inline size_t l2_bytes(const Context&) {
+  return size_t{50} << 20;
+}
+
 template <class... Parameters>
 int max_cluster_size(const Context&, void (*)(Parameters...)) {
   return simt::device().architecture >= 90 ? 8 : 1;
