@@ -2,17 +2,48 @@
 
 #include "kernels/cuda/groups.h"
 #include "kernels/cuda/kernels.h"
+#include "kernels/cuda/topk_fused.h"
 #include "kernels/dispatch.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
 namespace {
 
-void activate(Context& context, const BatchNormDesc& desc, const View& y) {
+// y = activation(affine(x)) with the slope's affine map. Top-K takes the map in as it reads x, but
+// where it needs the workspace for itself; `affine`: workspace for that, [C].
+template <class T, class Slope>
+void apply(Context& context, const char* name, const View& x, const View& center,
+           const Slope& slope, const Statistic& remainder, TopKAffine* affine, const View& y,
+           const BatchNormDesc& desc) {
+  const Groups groups(x, true);
+  if (affine != nullptr) {
+    constexpr int threads = 128;
+    const int channels = static_cast<int>(x.shape[1]);
+    launch(context, name, topk_affine<Slope>,
+           {dim3(static_cast<unsigned>((channels + threads - 1) / threads)), dim3(threads)},
+           statistic(center), remainder, slope, channels, affine);
+    normalized_relu_topk(context, name, x, affine, y, *desc.topk);
+    return;
+  }
+  map_affine<T>(context, name, groups, x, center, slope, y, remainder);
   if (desc.topk) {
     relu_topk_forward(context, y, nullptr, y, *desc.topk);
   } else if (desc.activation == Activation::relu) {
     relu(context, y, y);
   }
+}
+
+// What lies between the kernels, in the workspace.
+struct Workspace {
+  TopKAffine* affine = nullptr;  // [C], where Top-K takes the map in
+  Statistic remainder;           // [C]
+};
+
+Workspace workspace_of(Context& context, const View& x, const BatchNormDesc& desc) {
+  const auto channels = static_cast<size_t>(x.shape[1]);
+  auto* memory =
+      static_cast<TopKAffine*>(context.workspace(channels * (sizeof(TopKAffine) + sizeof(float))));
+  const bool fuses = desc.topk && !topk_needs_workspace(context, x);
+  return {fuses ? memory : nullptr, {reinterpret_cast<float*>(memory + channels)}};
 }
 
 }  // namespace
@@ -24,8 +55,7 @@ void batch_norm_training(Context& context, const View& x, const View& weight, co
   if (x.numel() == 0) return;
   const Groups groups(x, true);
   constexpr const char* name = "batch_norm_training";
-  const Statistic remainder{
-      static_cast<float*>(context.workspace(sizeof(float) * static_cast<size_t>(groups.groups)))};
+  const Workspace workspace = workspace_of(context, x, desc);
   dispatch<DeviceFloatTypes>(name, x, [&]<class T>(std::type_identity<T>) {
     fold(context, name, groups,
          BatchNormStats<T>{{x.as<const T>()},
@@ -33,27 +63,28 @@ void batch_norm_training(Context& context, const View& x, const View& weight, co
                            desc.epsilon,
                            desc.momentum,
                            statistic(saved_mean),
-                           remainder,
+                           workspace.remainder,
                            statistic(saved_inverse_std),
                            statistic(running_mean),
                            statistic(running_variance)});
-    map_affine<T>(context, name, groups, x, saved_mean,
-                  BatchNormSlope{statistic(weight), statistic(bias), statistic(saved_inverse_std)},
-                  y, remainder);
+    apply<T>(context, name, x, saved_mean,
+             BatchNormSlope{statistic(weight), statistic(bias), statistic(saved_inverse_std)},
+             workspace.remainder, workspace.affine, y, desc);
   });
-  activate(context, desc, y);
 }
 
 void batch_norm_inference(Context& context, const View& x, const View& weight, const View& bias,
                           const View& running_mean, const View& running_variance, const View& y,
                           const BatchNormDesc& desc) {
-  dispatch<DeviceFloatTypes>("batch_norm_inference", x, [&]<class T>(std::type_identity<T>) {
-    map_affine<T>(context, "batch_norm_inference", Groups(x, true), x, running_mean,
-                  BatchNormInferenceSlope{statistic(weight), statistic(bias),
-                                          statistic(running_variance), desc.epsilon},
-                  y);
+  if (x.numel() == 0) return;
+  const Workspace workspace = desc.topk ? workspace_of(context, x, desc) : Workspace{};
+  constexpr const char* name = "batch_norm_inference";
+  dispatch<DeviceFloatTypes>(name, x, [&]<class T>(std::type_identity<T>) {
+    apply<T>(context, name, x, running_mean,
+             BatchNormInferenceSlope{statistic(weight), statistic(bias),
+                                     statistic(running_variance), desc.epsilon},
+             {}, workspace.affine, y, desc);
   });
-  activate(context, desc, y);
 }
 
 void batch_norm_backward(Context& context, const View& dy, const View* passed_by, const View& x,

@@ -33,9 +33,8 @@
   /* optimizers.cu */ \
   X(sgd_step) X(adam_step) \
   /* topk.cu, topk_mean_replace.cu */ \
-  X(topk_forward) X(topk_backward) X(topk_mean_replace_forward) X(topk_mean_replace_backward) \
-  /* relu_topk.cu */ \
-  X(relu_topk_forward) \
+  X(topk_forward) X(topk_backward) X(relu_topk_forward) \
+  X(topk_mean_replace_forward) X(topk_mean_replace_backward) \
   /* gram.cu */ \
   X(gram_forward) X(gram_backward) \
   /* adain.cu */ \

@@ -1,11 +1,25 @@
-// topk_forward, topk_backward.
+// topk_forward, topk_backward, relu_topk_forward and what batch norm ends with: all that selects by
+// magnitude, so that its kernels are made once.
 
 #include "kernels/cuda/device/topk_mask.cuh"
 #include "kernels/cuda/kernels.h"
+#include "kernels/cuda/topk_fused.h"
 #include "kernels/cuda/topk_select.h"
 #include "kernels/dispatch.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
+namespace {
+
+// Behind a ReLU no mask is made: the gradient passes where y is above 0.
+template <class T>
+void rectified_topk(Context& context, const char* name, const View& x, const View& y,
+                    const TopKDesc& desc, const TopKPrologue<T>& prologue) {
+  launch_topk<MagnitudeKey<T>, T>(
+      context, name, x, desc.k,
+      {y.as<ElementBits<T>>(), nullptr, desc.mode == TopKMode::reverse, 1.0f}, prologue);
+}
+
+}  // namespace
 
 void topk_forward(Context& context, const View& x, const View& y, const View* mask,
                   const TopKDesc& desc) {
@@ -18,28 +32,68 @@ void topk_forward(Context& context, const View& x, const View& y, const View* ma
   });
 }
 
+void relu_topk_forward(Context& context, const View& x, const View* bias, const View& y,
+                       const TopKDesc& desc) {
+  if (x.numel() == 0) return;
+  dispatch<DeviceFloatTypes>("relu_topk_forward", x, [&]<class T>(std::type_identity<T>) {
+    TopKPrologue<T> prologue{.rectifies = true, .channels = static_cast<int>(x.shape[1])};
+    if (bias != nullptr) {
+      prologue.bias = bias->as<const T>();
+      prologue.bias_stride = bias->strides[0];
+    }
+    rectified_topk(context, "relu_topk_forward", x, y, desc, prologue);
+  });
+}
+
+bool topk_needs_workspace(Context& context, const View& x) {
+  if (!x.is_contiguous()) return false;
+  const int64_t rows = x.shape[0] * x.shape[1], length = x.shape[2] * x.shape[3];
+  TopKPlan plan{};
+  dispatch<DeviceFloatTypes>("topk", x, [&]<class T>(std::type_identity<T>) {
+    plan = topk_rows_plan<MagnitudeKey<T>, T>(context, rows, static_cast<int>(length));
+  });
+  return plan.kernel == TopKKernel::long_rows;
+}
+
+void normalized_relu_topk(Context& context, const char* name, const View& x,
+                          const TopKAffine* affine, const View& y, const TopKDesc& desc) {
+  dispatch<DeviceFloatTypes>(name, x, [&]<class T>(std::type_identity<T>) {
+    rectified_topk<T>(
+        context, name, x, y, desc,
+        {.rectifies = true, .channels = static_cast<int>(x.shape[1]), .affine = affine});
+  });
+}
+
 void topk_backward(Context& context, const View& dy, const View& mask, const View& dx,
                    const TopKDesc& desc) {
   if (dy.numel() == 0) return;
-  const int64_t images = dy.shape[0], length = dy.shape[2] * dy.shape[3];
-  const int64_t words = (length + 31) / 32;
   const int channels = static_cast<int>(dy.shape[1]);
-  const auto config = [](int64_t warps) -> LaunchConfig {
-    constexpr int64_t of_block = topk_mask_threads / warp_lanes;
-    return {dim3(static_cast<unsigned>((warps + of_block - 1) / of_block)),
+  const auto length = static_cast<int>(dy.shape[2] * dy.shape[3]);
+  const auto config = [](int64_t threads) -> LaunchConfig {
+    return {dim3(static_cast<unsigned>((threads + topk_mask_threads - 1) / topk_mask_threads)),
             dim3(topk_mask_threads)};
   };
-  dispatch<DeviceFloatTypes>("topk_backward", dy, [&]<class T>(std::type_identity<T>) {
+  const auto is_aligned = [](const View& view) {
+    return reinterpret_cast<uintptr_t>(view.data) % 16 == 0;
+  };
+  constexpr const char* name = "topk_backward";
+  dispatch<DeviceFloatTypes>(name, dy, [&]<class T>(std::type_identity<T>) {
     const auto* from = dy.as<const ElementBits<T>>();
+    const auto* words = mask.as<const uint32_t>();
     auto* to = dx.as<ElementBits<T>>();
+    constexpr int wide = topk_mask_pack<T>;
+    const bool packed = is_aligned(dy) && is_aligned(dx);
     if (dy.is_contiguous()) {
-      launch(context, "topk_backward", topk_mask_rows<T>, config(images * channels * words), from,
-             mask.as<const uint32_t>(), images * channels, static_cast<int>(length), desc.tau, to);
+      const int64_t numel = dy.numel();
+      launch(context, name, packed ? topk_mask_rows<T, wide> : topk_mask_rows<T, 1>,
+             config(packed ? (numel + wide - 1) / wide : numel), from, words, numel, length,
+             Divisor(static_cast<uint32_t>(length)), desc.tau, to);
     } else {
-      const int64_t tiles = (channels + warp_lanes - 1) / warp_lanes;
-      launch(context, "topk_backward", topk_mask_channels_last<T>, config(images * tiles * words),
-             from, mask.as<const uint32_t>(), images, channels, static_cast<int>(length), desc.tau,
-             to);
+      const int pack = packed && channels % wide == 0 ? wide : 1;
+      const int64_t tasks = dy.shape[0] * ((length + 31) / 32) * (channels / pack);
+      launch(context, name,
+             pack == 1 ? topk_mask_channels_last<T, 1> : topk_mask_channels_last<T, wide>,
+             config(tasks), from, words, tasks, channels, length, desc.tau, to);
     }
   });
 }

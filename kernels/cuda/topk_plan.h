@@ -1,13 +1,14 @@
 #pragma once
 
-// Which kernel selects Top-K of contiguous rows, and how it is launched: a function of the rows,
-// their length, the element's size and the device's properties. Every threshold is here with its
+// Which kernel selects Top-K, and how it is launched: a function of the layout, the rows, their
+// length, the element's size and the device's properties. Every threshold is here with its
 // reason; docs/topk_kernels.md has the arithmetic behind them.
 
 #include <algorithm>
 #include <bit>
 
 #include "kernels/cuda/device/topk_block.cuh"
+#include "kernels/cuda/device/topk_channels_last.cuh"
 #include "kernels/cuda/device/topk_cluster.cuh"
 #include "kernels/cuda/device/topk_long.cuh"
 #include "kernels/cuda/device/topk_thread.cuh"
@@ -151,6 +152,48 @@ TopKPlan topk_plan(int64_t rows, int length, const TopKDevice& device) {
   TopKPlan plan;
   if (topk_plan_in_shared<Bits>(rows, length, device, plan)) return plan;
   return topk_plan_long<Bits>(rows, length, device);
+}
+
+// ---- channels last ----
+
+struct TopKTilePlan {
+  bool cached;  // the tile stays in shared memory
+  int threads, digit_bits;
+  size_t shared_bytes;
+};
+
+template <class Key, class T>
+TopKTilePlan topk_tile_plan(int length, const TopKDevice& device) {
+  // 6 to 50 elements a thread, and strands enough to walk a long tile.
+  const int threads = length <= 256 ? 128 : length <= 512 ? 256 : 512;
+  // 256 bins a channel need about as many pixels to be worth clearing and adding up; 32 are a pass
+  // or two more, and take an eighth of the memory.
+  const int few = 5, many = length <= 128 ? few : 8;
+  struct Layout {
+    bool cached;
+    int threads, digit_bits, resident;
+  };
+  const Layout layouts[] = {
+      // Two tiles or more take turns to load, to select and to store.
+      {true, threads, many, 2},
+      {true, threads, few, 2},
+      // One tile: still one read and one write. All the threads that there are hide its latencies.
+      {true, 1024, many, 1},
+      {true, 1024, few, 1},
+      {false, threads, many, 1},
+      {false, threads, few, 1},
+  };
+  TopKTilePlan plan{};
+  for (const Layout& layout : layouts) {
+    plan = {layout.cached, layout.threads, layout.digit_bits,
+            topk_tile_state_bytes<Key, T>(layout.threads, layout.digit_bits) +
+                (layout.cached ? topk_tile_bytes<T>(length) : 0)};
+    if (plan.shared_bytes <= device.shared_bytes &&
+        topk_resident(device, plan.shared_bytes, plan.threads) >= layout.resident) {
+      break;
+    }
+  }
+  return plan;
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

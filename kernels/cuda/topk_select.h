@@ -2,7 +2,6 @@
 
 // The launcher of Top-K's selection kernels, for topk.cu and topk_mean_replace.cu.
 
-#include "kernels/cuda/device/topk_channels_last.cuh"
 #include "kernels/cuda/device_limits.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/topk_plan.h"
@@ -12,7 +11,7 @@ namespace GESTALT_CUDA_NAMESPACE {
 // The rows of one launch.
 template <class T>
 struct TopKRows {
-  const ElementBits<T>* x;
+  TopKInput<T> input;
   int64_t count;
   int length;
   uint32_t k;
@@ -21,7 +20,8 @@ struct TopKRows {
   // `rows` of them, from number `first` on.
   TopKRows part(int64_t first, int64_t rows) const {
     TopKRows result = *this;
-    result.x += first * length;
+    result.input.x += first * length;
+    result.input.prologue.first_row += first;
     result.count = rows;
     if (output.y != nullptr) result.output.y += first * length;
     if (output.mask != nullptr) result.output.mask += first * ((length + 31) / 32);
@@ -38,16 +38,16 @@ void launch_topk_threads(Context& context, const char* name, const TopKRows<T>& 
   launch(
       context, name,
       plan.items == 16 ? topk_thread_rows<Key, T, 16> : topk_thread_rows<Key, T, topk_thread_most>,
-      {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes}, rows.x,
+      {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes}, rows.input,
       rows.count, rows.length, Divisor(static_cast<uint32_t>(rows.length)),
-      is_aligned(rows.x) && is_aligned(rows.output.y), rows.k, rows.output);
+      is_aligned(rows.input.x) && is_aligned(rows.output.y), rows.k, rows.output);
 }
 
 template <class Key, class T>
 void launch_topk_warps(Context& context, const char* name, const TopKRows<T>& rows,
                        const TopKPlan& plan) {
   launch(context, name, plan.items == 8 ? topk_warp_rows<Key, T, 8> : topk_warp_rows<Key, T, 32>,
-         {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads))}, rows.x, rows.count,
+         {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads))}, rows.input, rows.count,
          rows.length, rows.k, rows.output);
 }
 
@@ -57,7 +57,7 @@ void launch_topk_blocks(Context& context, const char* name, const TopKRows<T>& r
   launch(
       context, name, topk_block_rows<Key, T, Team>,
       {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes, plan.blocks},
-      rows.x, rows.count, rows.length, plan.stages, rows.k, rows.output);
+      rows.input, rows.count, rows.length, plan.stages, rows.k, rows.output);
 }
 
 template <class Key, class T>
@@ -84,44 +84,32 @@ void launch_topk_long(Context& context, const char* name, const TopKRows<T>& all
     launch(context, name, topk_long_begin<Key>, {of_rows, block}, shared);
     for (int from = Key::bits; from > 0; from = TopKDigit::below(from).shift) {
       const TopKDigit digit = TopKDigit::below(from);
-      launch(context, name, topk_long_count<Key, T>, {of_parts, block, plan.shared_bytes}, rows.x,
-             shared, digit);
+      launch(context, name, topk_long_count<Key, T>, {of_parts, block, plan.shared_bytes},
+             rows.input, shared, digit);
       launch(context, name, topk_long_narrow<Key>, {of_rows, block, plan.shared_bytes}, shared,
              digit);
     }
-    launch(context, name, topk_long_ties<Key, T>, {of_parts, block, plan.shared_bytes}, rows.x,
+    launch(context, name, topk_long_ties<Key, T>, {of_parts, block, plan.shared_bytes}, rows.input,
            shared);
-    launch(context, name, topk_long_write<Key, T>, {of_parts, block, plan.shared_bytes}, rows.x,
+    launch(context, name, topk_long_write<Key, T>, {of_parts, block, plan.shared_bytes}, rows.input,
            shared, rows.output);
   }
 }
 
-// x: dense [N,C,H,W], not empty. Every row gets its own selection of the k largest keys. Returns
-// false where y has not been written, since the key replaces by the mean and the row was never in
-// one place: the mask has.
-template <class Key, class T>
-bool launch_topk(Context& context, const char* name, const View& x, int64_t k,
-                 const TopKOutput<T>& output) {
-  using Bits = ElementBits<T>;
-  const int64_t row_length = x.shape[2] * x.shape[3];
-  GESTALT_CHECK(row_length < (int64_t{1} << 31) - (1 << 16),
-                "[{}] rows of {} elements are too long", name, row_length);
-  const int length = static_cast<int>(row_length), channels = static_cast<int>(x.shape[1]);
-  TopKRows<T> rows{x.as<const Bits>(), x.shape[0] * channels, length, static_cast<uint32_t>(k),
-                   output};
+inline TopKDevice topk_device(const Context& context, int most_blocks) {
+  return {multiprocessors(context), max_shared_bytes(context), most_blocks, l2_bytes(context)};
+}
 
-  if (!x.is_contiguous()) {
-    if (Key::replaces_by_mean) rows.output.y = nullptr;
-    const int64_t blocks = x.shape[0] * ((channels + warp_lanes - 1) / warp_lanes);
-    launch(context, name, topk_channels_last<Key, T>,
-           {dim3(static_cast<unsigned>(blocks)), dim3(topk_channel_threads), topk_channel_bytes()},
-           rows.x, channels, length, rows.k, rows.output);
-    return !Key::replaces_by_mean;
-  }
-  const TopKDevice device{multiprocessors(context), max_shared_bytes(context),
-                          max_cluster_size(context, topk_block_rows<Key, T, TopKCluster>),
-                          l2_bytes(context)};
-  const TopKPlan plan = topk_plan<Bits>(rows.count, length, device);
+template <class Key, class T>
+TopKPlan topk_rows_plan(const Context& context, int64_t rows, int length) {
+  const int most_blocks = max_cluster_size(context, topk_block_rows<Key, T, TopKCluster>);
+  return topk_plan<ElementBits<T>>(rows, length, topk_device(context, most_blocks));
+}
+
+// As launch_topk.
+template <class Key, class T>
+bool launch_topk_rows(Context& context, const char* name, TopKRows<T> rows) {
+  const TopKPlan plan = topk_rows_plan<Key, T>(context, rows.count, rows.length);
   switch (plan.kernel) {
     case TopKKernel::thread:
       launch_topk_threads<Key>(context, name, rows, plan);
@@ -141,6 +129,36 @@ bool launch_topk(Context& context, const char* name, const View& x, int64_t k,
       return !Key::replaces_by_mean;
   }
   return false;
+}
+
+template <class Key, class T>
+void launch_topk_tiles(Context& context, const char* name, const TopKRows<T>& rows, int channels) {
+  const TopKTilePlan plan = topk_tile_plan<Key, T>(rows.length, topk_device(context, 1));
+  const int64_t tiles = (channels + topk_tile_channels<T> - 1) / topk_tile_channels<T>;
+  launch(context, name,
+         plan.cached ? topk_channels_last<Key, T, true> : topk_channels_last<Key, T, false>,
+         {dim3(static_cast<unsigned>(rows.count / channels * tiles)),
+          dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes},
+         rows.input, channels, rows.length, plan.digit_bits, rows.k, rows.output);
+}
+
+// x: dense [N,C,H,W], not empty. Every row gets its own selection of the k largest keys. Returns
+// false where y has not been written, since the key replaces by the mean and the row was never in
+// one place: the mask has.
+template <class Key, class T>
+bool launch_topk(Context& context, const char* name, const View& x, int64_t k,
+                 const TopKOutput<T>& output, const TopKPrologue<T>& prologue = {}) {
+  const int64_t length = x.shape[2] * x.shape[3], channels = x.shape[1];
+  GESTALT_CHECK(length < (int64_t{1} << 31) - (1 << 16), "[{}] rows of {} elements are too long",
+                name, length);
+  const TopKRows<T> rows{{x.as<const ElementBits<T>>(), prologue},
+                         x.shape[0] * channels,
+                         static_cast<int>(length),
+                         static_cast<uint32_t>(k),
+                         output};
+  if (x.is_contiguous()) return launch_topk_rows<Key>(context, name, rows);
+  launch_topk_tiles<Key>(context, name, rows, static_cast<int>(channels));
+  return true;
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

@@ -102,5 +102,27 @@ TEST(TopKPlan, TheRestIsSharedByManyBlocks) {
   EXPECT_EQ(plan_of<uint32_t>(1 << 20).rows_at_once, 6);
 }
 
+template <class T>
+TopKTilePlan tile_plan_of(int length, const TopKDevice& device = h200) {
+  return topk_tile_plan<MagnitudeKey<T>, T>(length, device);
+}
+
+TEST(TopKPlan, TilesStayInSharedMemoryWhileTheyFit) {
+  for (const int length : {1, 49, 196, 784, 3136}) {
+    EXPECT_TRUE(tile_plan_of<float>(length).cached) << length;
+    EXPECT_TRUE(tile_plan_of<bfloat16>(length).cached) << length;
+  }
+  const TopKTilePlan plan = tile_plan_of<float>(784);
+  EXPECT_GE(topk_resident(h200, plan.shared_bytes, plan.threads), 2);
+  EXPECT_FALSE(tile_plan_of<float>(12544).cached);
+  EXPECT_FALSE(tile_plan_of<float>(3136, t4).cached);
+  for (const TopKDevice& device : devices) {
+    for (int length = 1; length < 3000000; length += 1 + length / 7) {
+      EXPECT_LE(tile_plan_of<float>(length, device).shared_bytes, device.shared_bytes) << length;
+      EXPECT_LE(tile_plan_of<float16>(length, device).shared_bytes, device.shared_bytes) << length;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace GESTALT_CUDA_NAMESPACE

@@ -332,10 +332,10 @@ TYPED_TEST(TopKTyped, OtherDevices) {
        {simt::EmulatedDevice{90, 227 * 1024, 1}, simt::EmulatedDevice{90, 24 * 1024, 1},
         simt::EmulatedDevice{80, 163 * 1024, 1}, simt::EmulatedDevice{75, 24 * 1024, 1}}) {
     simt::set_device(device);
-    const auto check = [&](int64_t rows, int64_t length, Kind kind, uint64_t seed) {
+    const auto check = [&](int64_t rows, int64_t length, Kind kind, uint64_t seed,
+                           Format format = Format::contiguous) {
       const auto p = make_problem<TypeParam>(1, rows, 1, length, kind, static_cast<int>(seed));
-      this->check(p, length / 5, Format::contiguous,
-                  seed % 2 == 0 ? TopKMode::keep : TopKMode::reverse, seed);
+      this->check(p, length / 5, format, seed % 2 == 0 ? TopKMode::keep : TopKMode::reverse, seed);
     };
     check(9, 1100, Kind::few_values, 3);
     check(5, 1999, Kind::gaussian, 4);
@@ -343,6 +343,9 @@ TYPED_TEST(TopKTyped, OtherDevices) {
     check(2, 9001, Kind::relu, 9);
     check(2, 20000, Kind::last_bit, 12);
     check(2, 33003, Kind::few_values, 13);
+    check(35, 300, Kind::few_values, 3, Format::channels_last);
+    check(9, 1000, Kind::special, 6, Format::channels_last);
+    check(3, 3136, Kind::gaussian, 9, Format::channels_last);
   }
   simt::set_device(before);
 }

@@ -83,6 +83,23 @@ class TopKRegisters {
     });
   }
 
+  // element = f(j, element) for j < used.
+  template <class F>
+  __device__ void map(const F& f) {
+    for_each_group([&](auto begin) {
+#pragma unroll
+      for (int j = begin; j < begin + group; j += per_word) {
+        Bits elements[per_word];  // read before set() overwrites the word
+#pragma unroll
+        for (int e = 0; e < per_word; ++e) {
+          elements[e] = j + e < used_ ? f(j + e, get(j + e)) : get(j + e);
+        }
+#pragma unroll
+        for (int e = 0; e < per_word; ++e) set(j + e, elements[e]);
+      }
+    });
+  }
+
   // f(j, element) for j < used, in order.
   template <class F>
   __device__ void for_each(const F& f) const {

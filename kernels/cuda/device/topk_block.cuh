@@ -9,7 +9,7 @@
 // and 12 to 16 barriers a row.
 
 #include "kernels/cuda/device/bulk_copy.cuh"
-#include "kernels/cuda/device/convert.cuh"
+#include "kernels/cuda/device/topk_prologue.cuh"
 #include "kernels/cuda/device/topk_radix.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
@@ -61,7 +61,7 @@ struct TopKStage {
 // last. stages: 1 or 2 parts of a block on the chip at a time.
 template <class Key, class T, class Team>
 __global__ void __launch_bounds__(1024)
-    topk_block_rows(const ElementBits<T>* x, int64_t rows, int length, int stages, uint32_t k,
+    topk_block_rows(TopKInput<T> input, int64_t rows, int length, int stages, uint32_t k,
                     TopKOutput<T> output) {
   using Bits = ElementBits<T>;
   SharedMemory memory;
@@ -78,7 +78,7 @@ __global__ void __launch_bounds__(1024)
   TopKStage<Bits> other = current;
   if (stages == 2) other = {second_load, memory.array<Bits>(room)};
   const auto begin = [&](TopKStage<Bits>& stage, int64_t row) {
-    const Bits* from = x + row * length + first;
+    const Bits* from = input.x + row * length + first;
     stage.load.begin(bulk_place(stage.room, from), from, count);
   };
   const TopKChunk chunk = TopKChunk::of_warp(count);
@@ -88,8 +88,15 @@ __global__ void __launch_bounds__(1024)
   for (; row < rows; row += step) {
     const int64_t next = row + step, offset = row * length + first;
     current.load.wait();
-    const SharedArray<Bits> elements = bulk_place(current.room, x + offset);
+    const SharedArray<Bits> elements = bulk_place(current.room, input.x + offset);
     const auto element = [&](int i) -> Bits { return elements[i]; };
+    if (input.prologue.present()) {
+      const TopKRectify<T> rectify = input.prologue.of_row(row);
+      for (int i = static_cast<int>(threadIdx.x); i < count; i += static_cast<int>(blockDim.x)) {
+        elements[i] = rectify(element(i));
+      }
+      __syncthreads();
+    }
     const TopKSelection selection = topk_select_in_block<Key>(
         shared, team,
         [&](const auto& f) {

@@ -1,125 +1,227 @@
 #pragma once
 
-// Top-K of channels-last rows. A lane is a channel, so that a warp reads 32 neighbouring ones; the
-// warps of a block share the pixels of 32 channels. Digits of 4 bits, with a histogram a lane.
+// Top-K of channels-last rows. A block has a tile: all pixels of 64 bytes of neighbouring channels
+// (16 of f32, 32 of 16 bits). Neighbouring threads are neighbouring channels; the strands of a
+// channel share its pixels. Digits of up to 8 bits, a histogram a channel: lanes never meet in a
+// bin but where two pixels of a warp do.
 //
-// Floor: one read and one write of x. This reads up to ten times (f32) or six (bf16, f16), all but
-// the first from L2 where the 32 channels of an image fit there.
+// Floor: x is read once and y written once, which holds while the tile fits into shared memory
+// (3136 pixels in 227 KB); a longer one is read again for each digit, from L2 where the tiles on
+// the way fit there. About 5 instructions an element and digit and 12 to come and go; a mask takes
+// another 6.
 
 #include "kernels/cuda/device/shared.cuh"
-#include "kernels/cuda/device/topk_key.cuh"
-#include "kernels/cuda/device/warp.cuh"
+#include "kernels/cuda/device/topk_prologue.cuh"
+#include "kernels/cuda/device/topk_radix.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
-inline constexpr int topk_channel_digit_bits = 4;
-inline constexpr int topk_channel_bins = 1 << topk_channel_digit_bits;
-inline constexpr int topk_channel_warps = topk_channel_bins;  // each adds up one bin
-inline constexpr int topk_channel_threads = topk_channel_warps * warp_lanes;
+template <class T>
+inline constexpr int topk_tile_channels = static_cast<int>(64 / sizeof(T));
 
-__host__ __device__ constexpr size_t topk_channel_bytes() {
-  return shared_size<uint32_t>(topk_channel_warps * topk_channel_bins * warp_lanes) +
-         shared_size<uint32_t>(topk_channel_bins * warp_lanes);
+// Bytes beside the tile, and of the tile.
+template <class Key, class T>
+constexpr size_t topk_tile_state_bytes(int threads, int digit_bits) {
+  return shared_size<uint32_t>(static_cast<size_t>(topk_tile_channels<T>) << digit_bits) +
+         shared_size<uint32_t>(static_cast<size_t>(threads)) +
+         shared_size<uint32_t>(3 * topk_tile_channels<T>) +
+         (Key::replaces_by_mean ? shared_size<double>(static_cast<size_t>(threads)) : 0);
+}
+template <class T>
+constexpr size_t topk_tile_bytes(int length) {
+  return shared_size<ElementBits<T>>(static_cast<size_t>(length) * topk_tile_channels<T>);
 }
 
+// A thread's place in a tile and the memory that the strands of its channel share.
 template <class Key, class T>
-__global__ void __launch_bounds__(topk_channel_threads)
-    topk_channels_last(const ElementBits<T>* x, int channels, int length, uint32_t k,
-                       TopKOutput<T> output) {
-  const int lane = static_cast<int>(threadIdx.x % warp_lanes);
-  const int warp = static_cast<int>(threadIdx.x / warp_lanes);
-  const int tiles = (channels + warp_lanes - 1) / warp_lanes;
-  const int64_t image = blockIdx.x / tiles;
-  const int channel = static_cast<int>(blockIdx.x % tiles) * warp_lanes + lane;
-  const bool present = channel < channels;
-  const int64_t origin = image * length * channels + channel;
-  const int words = (length + 31) / 32;
-  const int chunk = (words + topk_channel_warps - 1) / topk_channel_warps * 32;
-  const int begin = ::min(warp * chunk, length), end = ::min(begin + chunk, length);
+struct TopKTileThread {
+  static constexpr int width = topk_tile_channels<T>;
 
-  SharedMemory memory;
-  // [warp][bin][lane] and [bin][lane]: bank = lane, and each lane counts alone.
-  const SharedArray<uint32_t> counts =
-      memory.array<uint32_t>(topk_channel_warps * topk_channel_bins * warp_lanes);
-  const SharedArray<uint32_t> sums = memory.array<uint32_t>(topk_channel_bins * warp_lanes);
-  const SharedArray<uint32_t> own = counts + warp * topk_channel_bins * warp_lanes + lane;
+  int column = static_cast<int>(threadIdx.x) % width;  // of the tile's channels
+  int strand = static_cast<int>(threadIdx.x) / width;
+  int strands = static_cast<int>(blockDim.x) / width;
+  int bins;
+  SharedArray<uint32_t> histogram;  // [bins, width]
+  SharedArray<uint32_t> parts;      // [strands, width]
+  SharedArray<uint32_t> found;      // [3, width]
+  SharedArray<double> sums;         // [strands, width]
 
-  // The state of a lane's channel; every warp keeps the same.
-  TopKSelection selection{0, 0};
-  uint32_t wanted = k, prefix = 0;
-  bool done = !present;
-  for (int shift = Key::bits; shift > 0 && !__all_sync(full_warp, done);) {
-    const int width = ::min(topk_channel_digit_bits, shift);
-    const int prefix_shift = shift;
-    shift -= width;
-    for (int bin = 0; bin < topk_channel_bins; ++bin) own[bin * warp_lanes] = 0;
-    if (!done) {
-      for (int i = begin; i < end; ++i) {
-        const uint32_t key = Key::of(x[origin + static_cast<int64_t>(i) * channels]);
-        const uint64_t high = static_cast<uint64_t>(key) >> prefix_shift;
-        if (key != 0 && high == prefix) {
-          own[static_cast<int>((key >> shift) & ((1u << width) - 1)) * warp_lanes] += 1;
-        }
-      }
-    }
+  __device__ TopKTileThread(SharedMemory& memory, int digit_bits)
+      : bins(1 << digit_bits),
+        histogram(memory.array<uint32_t>(static_cast<size_t>(bins) * width)),
+        parts(memory.array<uint32_t>(blockDim.x)),
+        found(memory.array<uint32_t>(3 * width)) {
+    if constexpr (Key::replaces_by_mean) sums = memory.array<double>(blockDim.x);
+  }
+
+  // The sum of the values of the strands before this one.
+  __device__ uint32_t sum_before(uint32_t value) const {
+    parts[strand * width + column] = value;
     __syncthreads();
     uint32_t sum = 0;
-    for (int other = 0; other < topk_channel_warps; ++other) {
-      sum += counts[(other * topk_channel_bins + warp) * warp_lanes + lane];
-    }
-    sums[warp * warp_lanes + lane] = sum;
+    for (int other = 0; other < strand; ++other) sum += parts[other * width + column];
+    return sum;
+  }
+
+  __device__ void clear() const {
+    for (int bin = strand; bin < bins; bin += strands) histogram[bin * width + column] = 0;
     __syncthreads();
-    if (!done) {
-      uint32_t above = 0, count = 0;
-      int bin = topk_channel_bins - 1;
-      for (; bin >= 0; --bin) {
-        count = sums[bin * warp_lanes + lane];
-        if (above + count >= wanted) break;
+  }
+
+  // The bin that holds the wanted-th largest key of the channel, once the histogram is complete.
+  __device__ TopKBin find_bin(uint32_t wanted) const {
+    const int share = (bins + strands - 1) / strands;  // of each strand, from the highest down
+    const int top = bins - strand * share, bottom = ::max(top - share, 0);
+    uint32_t own = 0;
+    for (int bin = top - 1; bin >= bottom; --bin) own += histogram[bin * width + column];
+    uint32_t above = sum_before(own);
+    if (above < wanted && above + own >= wanted) {
+      uint32_t count = 0;
+      int bin = top;
+      do {
         above += count;
-      }
-      wanted -= above;
-      if (bin < 0) {  // fewer than k are not zero
-        selection = {0, wanted};
-        done = true;
-      } else {
-        prefix = prefix << width | static_cast<uint32_t>(bin);
-        selection = {prefix, wanted};
-        if (count == wanted) {
-          selection = keys_from(prefix << shift);
-          done = true;
+        count = histogram[--bin * width + column];
+      } while (above + count < wanted);
+      report(static_cast<uint32_t>(bin), above, count);
+    } else if (strand == strands - 1 && above + own < wanted) {
+      report(0, above + own, 0);
+    }
+    __syncthreads();
+    const uint32_t count = found[2 * width + column];
+    return {found[column], found[width + column], count, count != 0};
+  }
+
+  __device__ void report(uint32_t bin, uint32_t above, uint32_t count) const {
+    found[column] = bin;
+    found[width + column] = above;
+    found[2 * width + column] = count;
+  }
+};
+
+// element(i): the i-th pixel of this thread's channel, which exists where `present`.
+template <class Key, class T, class Element>
+__device__ inline TopKSelection topk_select_in_tile(const TopKTileThread<Key, T>& at,
+                                                    const Element& element, bool present,
+                                                    int length, int digit_bits, uint32_t k) {
+  TopKSearch search{0, k, 0, !present, {0, 0}};
+  for (int from = Key::bits; from > 0 && __syncthreads_or(!search.done);) {
+    const int width = ::min(digit_bits, from);
+    const TopKDigit digit{from, from - width, (1 << width) - 1};
+    at.clear();
+    if (!search.done) {
+      for (int i = at.strand; i < length; i += at.strands) {
+        const uint32_t key = Key::raw(element(i));
+        // 64 bits, since the first digit may begin at bit 32.
+        const uint64_t high = static_cast<uint64_t>(key) >> digit.from;
+        if (key != 0 && high == search.prefix) {
+          atomicAdd(at.histogram + (static_cast<int>(digit.of(key)) * at.width + at.column), 1u);
         }
       }
     }
+    __syncthreads();
+    const TopKBin bin = at.find_bin(search.wanted);
+    if (!search.done) search = topk_narrow<Key>(search, digit, bin, k);
+    from = digit.shift;
   }
+  return search.selection;
+}
 
-  // Ties before this warp's chunk.
-  __syncthreads();
-  uint32_t ties = 0;
-  if (selection.ties > 0) {
-    for (int i = begin; i < end; ++i) {
-      ties += Key::of(x[origin + static_cast<int64_t>(i) * channels]) == selection.threshold;
-    }
+// Where the ties end that are kept: those of lower index are.
+template <class Key, class T, class Element>
+__device__ inline int topk_last_tie(const TopKTileThread<Key, T>& at, const Element& element,
+                                    int length, TopKSelection selection) {
+  if (!__syncthreads_or(selection.ties != 0)) return 0;
+  const int share = (length + at.strands - 1) / at.strands;
+  const int begin = ::min(at.strand * share, length), end = ::min(begin + share, length);
+  const auto is_tie = [&](int i) { return Key::of(element(i)) == selection.threshold; };
+  uint32_t own = 0;
+  if (selection.ties != 0) {
+    for (int i = begin; i < end; ++i) own += is_tie(i);
   }
-  sums[warp * warp_lanes + lane] = ties;
-  __syncthreads();
-  uint32_t rank = 0;
-  for (int before = 0; before < warp; ++before) rank += sums[before * warp_lanes + lane];
-
-  if (!present) return;
-  for (int i = begin; i < end; i += 32) {
-    uint32_t word = 0;
-    const int count = ::min(32, end - i);
-    for (int bit = 0; bit < count; ++bit) {
-      const int64_t offset = origin + static_cast<int64_t>(i + bit) * channels;
-      const ElementBits<T> element = x[offset];
-      const uint32_t key = Key::of(element);
-      bool kept = key > selection.threshold;
-      if (key == selection.threshold) kept = rank++ < selection.ties;
-      const bool passed = kept != output.reverse;
-      word |= static_cast<uint32_t>(passed) << bit;
-      if (output.y != nullptr) output.y[offset] = topk_blend<T>(element, passed, output.tau);
+  const uint32_t before = at.sum_before(own);
+  if (selection.ties != 0 && before < selection.ties && before + own >= selection.ties) {
+    int i = begin;
+    for (uint32_t rank = before;; ++i) {
+      if (is_tie(i) && ++rank == selection.ties) break;
     }
-    if (output.mask != nullptr) output.mask[(image * channels + channel) * words + i / 32] = word;
+    at.found[at.column] = static_cast<uint32_t>(i + 1);
+  }
+  __syncthreads();
+  return selection.ties == 0 ? 0 : static_cast<int>(static_cast<uint32_t>(at.found[at.column]));
+}
+
+template <class Key, class T, bool cached>
+__global__ void __launch_bounds__(1024)
+    topk_channels_last(TopKInput<T> input, int channels, int length, int digit_bits, uint32_t k,
+                       TopKOutput<T> output) {
+  using Bits = ElementBits<T>;
+  SharedMemory memory;
+  const TopKTileThread<Key, T> at(memory, digit_bits);
+  const int tiles = (channels + at.width - 1) / at.width;
+  const int64_t image = blockIdx.x / tiles;
+  const int channel = static_cast<int>(blockIdx.x % tiles) * at.width + at.column;
+  const bool present = channel < channels;
+  const int64_t origin = image * length * channels + channel;
+  const bool rectifies = input.prologue.present() && present;
+  TopKRectify<T> rectify{};
+  if (rectifies) rectify = input.prologue.of_channel(channel);
+  const auto global = [&](int i) {
+    const Bits element = input.x[origin + static_cast<int64_t>(i) * channels];
+    return rectifies ? rectify(element) : element;
+  };
+
+  const auto select_and_write = [&](const auto& element) {
+    const TopKSelection selection =
+        topk_select_in_tile<Key, T>(at, element, present, length, digit_bits, k);
+    const int last_tie = topk_last_tie<Key, T>(at, element, length, selection);
+    const auto is_kept = [&](Bits value, int i) {
+      const uint32_t key = Key::of(value);
+      return key > selection.threshold || (key == selection.threshold && i < last_tie);
+    };
+    Bits mean{0};
+    if constexpr (Key::replaces_by_mean) {
+      double sum = 0;
+      for (int i = at.strand; present && i < length; i += at.strands) {
+        const Bits value = element(i);
+        if (is_kept(value, i)) sum += load(std::bit_cast<T>(value));
+      }
+      at.sums[at.strand * at.width + at.column] = sum;
+      __syncthreads();
+      double total = 0;
+      for (int s = 0; s < at.strands; ++s) total += at.sums[s * at.width + at.column];
+      mean = topk_mean<T>(total, k);
+    }
+    const int words = (length + 31) / 32;
+    if (output.mask != nullptr) {
+      for (int w = at.strand; present && w < words; w += at.strands) {
+        uint32_t word = 0;
+        const int count = ::min(32, length - w * 32);
+        for (int bit = 0; bit < count; ++bit) {
+          const int i = w * 32 + bit;
+          const bool passed = is_kept(element(i), i) != output.reverse;
+          word |= static_cast<uint32_t>(passed) << bit;
+        }
+        output.mask[(image * channels + channel) * words + w] = word;
+      }
+      __syncthreads();  // y may be x, which is still read here
+    }
+    for (int i = at.strand; present && i < length; i += at.strands) {
+      const Bits value = element(i);
+      const bool passed = is_kept(value, i) != output.reverse;
+      output.y[origin + static_cast<int64_t>(i) * channels] =
+          topk_result<Key, T>(value, passed, mean, output);
+    }
+  };
+  if constexpr (cached) {
+    const SharedArray<Bits> tile = memory.array<Bits>(static_cast<size_t>(length) * at.width);
+#pragma unroll 8
+    for (int i = at.strand; i < length; i += at.strands) {
+      if (present) tile[i * at.width + at.column] = global(i);
+    }
+    __syncthreads();
+    select_and_write([&](int i) -> Bits { return tile[i * at.width + at.column]; });
+  } else {
+    select_and_write(global);
   }
 }
 

@@ -7,6 +7,7 @@
 // where the rows on the way fit there, else from memory; a digit that decides ends the reading, and
 // ties alone need their own. A row's histograms, in memory, add at most 3.5 % of it.
 
+#include "kernels/cuda/device/topk_prologue.cuh"
 #include "kernels/cuda/device/topk_radix.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
@@ -34,6 +35,20 @@ struct TopKLongPart {
         count(::min(rows.chunk, rows.length - first)) {}
 };
 
+// The elements to select from, of a part of a row.
+template <class T>
+struct TopKLongElements {
+  const ElementBits<T>* x;
+  bool rectifies;
+  TopKRectify<T> rectify;
+
+  __device__ TopKLongElements(const TopKInput<T>& input, int64_t row, int64_t offset)
+      : x(input.x + offset), rectifies(input.prologue.present()) {
+    if (rectifies) rectify = input.prologue.of_row(row);
+  }
+  __device__ ElementBits<T> operator()(int i) const { return rectifies ? rectify(x[i]) : x[i]; }
+};
+
 // A block a row. (A template, so that several files may have it.)
 template <class Key>
 __global__ void __launch_bounds__(topk_long_threads) topk_long_begin(TopKLongRows rows) {
@@ -47,7 +62,7 @@ __global__ void __launch_bounds__(topk_long_threads) topk_long_begin(TopKLongRow
 // Adds the part's keys that still may be the k-th largest to the row's histogram. A block a part.
 template <class Key, class T>
 __global__ void __launch_bounds__(topk_long_threads)
-    topk_long_count(const ElementBits<T>* x, TopKLongRows rows, TopKDigit digit) {
+    topk_long_count(TopKInput<T> input, TopKLongRows rows, TopKDigit digit) {
   const TopKLongPart part(rows);
   const TopKSearch search = rows.search[part.row];
   if (search.done) return;
@@ -55,10 +70,10 @@ __global__ void __launch_bounds__(topk_long_threads)
   const TopKBlockMemory shared(memory);
   topk_clear(shared);
   const bool all = digit.from == Key::bits;
-  const ElementBits<T>* from = x + part.row * rows.length + part.first;
+  const TopKLongElements<T> elements(input, part.row, part.row * rows.length + part.first);
 #pragma unroll 4
   for (int i = static_cast<int>(threadIdx.x); i < part.count; i += topk_long_threads) {
-    const uint32_t key = Key::raw(from[i]);
+    const uint32_t key = Key::raw(elements(i));
     if (key != 0 && (all || key >> digit.from == search.prefix)) {
       atomicAdd(shared.histogram + digit.of(key), 1u);
     }
@@ -94,15 +109,15 @@ __global__ void __launch_bounds__(topk_long_threads)
 // The part's ties, where any are to be ranked. A block a part.
 template <class Key, class T>
 __global__ void __launch_bounds__(topk_long_threads)
-    topk_long_ties(const ElementBits<T>* x, TopKLongRows rows) {
+    topk_long_ties(TopKInput<T> input, TopKLongRows rows) {
   const TopKLongPart part(rows);
   const TopKSelection selection = rows.search[part.row].selection;
   if (selection.ties == 0) return;
-  const ElementBits<T>* from = x + part.row * rows.length + part.first;
+  const TopKLongElements<T> elements(input, part.row, part.row * rows.length + part.first);
   uint32_t ties = 0;
 #pragma unroll 4
   for (int i = static_cast<int>(threadIdx.x); i < part.count; i += topk_long_threads) {
-    ties += Key::of(from[i]) == selection.threshold;
+    ties += Key::of(elements(i)) == selection.threshold;
   }
   SharedMemory memory;
   const TopKBlockMemory shared(memory);
@@ -124,7 +139,7 @@ struct TopKCounted {
 // A block a part. Writes y where it is not null, and the mask.
 template <class Key, class T>
 __global__ void __launch_bounds__(topk_long_threads)
-    topk_long_write(const ElementBits<T>* x, TopKLongRows rows, TopKOutput<T> output) {
+    topk_long_write(TopKInput<T> input, TopKLongRows rows, TopKOutput<T> output) {
   using Bits = ElementBits<T>;
   const TopKLongPart part(rows);
   const TopKSelection selection = rows.search[part.row].selection;
@@ -138,16 +153,16 @@ __global__ void __launch_bounds__(topk_long_threads)
     before = warp_sum(before);
   }
   const int64_t offset = part.row * rows.length + part.first;
-  const Bits* from = x + offset;
+  const TopKLongElements<T> elements(input, part.row, offset);
   const TopKChunk chunk = TopKChunk::of_warp(part.count);
   const TopKChunkSelection of_chunk = topk_share_ties<Key>(
       shared, TopKCounted{before},
       [&](const auto& f) {
-        for (int i = chunk.begin + lane; i < chunk.end; i += warp_lanes) f(from[i]);
+        for (int i = chunk.begin + lane; i < chunk.end; i += warp_lanes) f(elements(i));
       },
       selection);
   topk_write_chunk<Key, T>(
-      chunk, [&](int i) { return from[i]; }, of_chunk, Bits{0}, output,
+      chunk, elements, of_chunk, Bits{0}, output,
       output.mask == nullptr ? nullptr
                              : output.mask + part.row * ((rows.length + 31) / 32) + part.first / 32,
       [&](int i, Bits y) {

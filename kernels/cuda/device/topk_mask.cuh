@@ -11,40 +11,78 @@ namespace GESTALT_CUDA_NAMESPACE {
 
 inline constexpr int topk_mask_threads = 256;
 
-// dx = blend(dy, mask), rows contiguous; a warp a word. Floor: dy read, dx written, the mask read.
+// How many elements a thread moves at once where rows allow it.
 template <class T>
-__global__ void topk_mask_rows(const ElementBits<T>* dy, const uint32_t* mask, int64_t rows,
-                               int length, float tau, ElementBits<T>* dx) {
-  const int lane = static_cast<int>(threadIdx.x % warp_lanes);
+inline constexpr int topk_mask_pack = static_cast<int>(16 / sizeof(T));
+
+// dx = blend(dy, mask), rows contiguous; a thread has `pack` neighbouring elements, in whatever
+// rows they lie; dy and dx are aligned to as many. Floor: dy read, dx written, the mask read: a
+// word for each pack, from L1 but for the first of 32 elements.
+template <class T, int pack>
+__global__ void __launch_bounds__(topk_mask_threads)
+    topk_mask_rows(const ElementBits<T>* dy, const uint32_t* mask, int64_t numel, int length,
+                   Divisor by_length, float tau, ElementBits<T>* dx) {
+  using Run = Pack<ElementBits<T>, pack>;
+  const int64_t first = thread_number() * pack;
+  if (first >= numel) return;
+  const int size = static_cast<int>(::min(numel - first, int64_t{pack}));
+  int64_t row =
+      numel <= Divisor::most ? by_length.divide(static_cast<uint32_t>(first)) : first / length;
+  int column = static_cast<int>(first - row * length);
   const int words = (length + 31) / 32;
-  const int64_t word = thread_number() / warp_lanes;
-  if (word >= rows * words) return;
-  const int64_t row = word / words;
-  const int i = static_cast<int>(word - row * words) * 32 + lane;
-  if (i >= length) return;
-  const bool passed = mask[word] >> lane & 1u;
-  dx[row * length + i] = topk_blend<T>(dy[row * length + i], passed, tau);
+  Run run{};
+  if (size == pack) {
+    run = *reinterpret_cast<const Run*>(dy + first);
+  } else {
+    for (int e = 0; e < size; ++e) run.value[e] = dy[first + e];
+  }
+  uint32_t bits = mask[row * words + column / 32] >> (column % 32);
+#pragma unroll
+  for (int e = 0; e < pack; ++e) {
+    if (e < size) run.value[e] = topk_blend<T>(run.value[e], bits & 1u, tau);
+    bits >>= 1;
+    if (++column == length) {
+      column = 0;
+      ++row;
+    }
+    if (column % 32 == 0 && e + 1 < size) bits = mask[row * words + column / 32];
+  }
+  if (size == pack) {
+    *reinterpret_cast<Run*>(dx + first) = run;
+  } else {
+    for (int e = 0; e < size; ++e) dx[first + e] = run.value[e];
+  }
 }
 
-// The same, channels last: a lane is a channel, a warp has 32 pixels of 32 channels.
-template <class T>
-__global__ void topk_mask_channels_last(const ElementBits<T>* dy, const uint32_t* mask,
-                                        int64_t images, int channels, int length, float tau,
-                                        ElementBits<T>* dx) {
-  const int lane = static_cast<int>(threadIdx.x % warp_lanes);
-  const int words = (length + 31) / 32, tiles = (channels + warp_lanes - 1) / warp_lanes;
-  const int64_t task = thread_number() / warp_lanes;
-  if (task >= images * words * tiles) return;
-  const int channel = static_cast<int>(task % tiles) * warp_lanes + lane;
-  const int word = static_cast<int>(task / tiles % words);
-  const int64_t image = task / tiles / words;
-  if (channel >= channels) return;
-  const uint32_t bits = mask[(image * channels + channel) * words + word];
+// The same, channels last: a thread has 32 pixels of `pack` neighbouring channels, whose number is
+// a multiple of that. Neighbouring threads have neighbouring channels, so that they read whole
+// lines; a block's words of the mask are neighbours too. tasks: images * words * channels / pack.
+template <class T, int pack>
+__global__ void __launch_bounds__(topk_mask_threads)
+    topk_mask_channels_last(const ElementBits<T>* dy, const uint32_t* mask, int64_t tasks,
+                            int channels, int length, float tau, ElementBits<T>* dx) {
+  using Run = Pack<ElementBits<T>, pack>;
+  const int64_t task = thread_number();
+  if (task >= tasks) return;
+  const int words = (length + 31) / 32, groups = channels / pack;
+  const int channel = static_cast<int>(task % groups) * pack;
+  const int64_t rest = task / groups, image = rest / words;
+  const int word = static_cast<int>(rest - image * words);
+  uint32_t bits[pack];
+#pragma unroll
+  for (int e = 0; e < pack; ++e) {
+    bits[e] = mask[(image * channels + channel + e) * words + word];
+  }
   const int count = ::min(32, length - word * 32);
-  for (int bit = 0; bit < count; ++bit) {
-    const int64_t offset =
-        (image * length + word * 32 + bit) * static_cast<int64_t>(channels) + channel;
-    dx[offset] = topk_blend<T>(dy[offset], bits >> bit & 1u, tau);
+  int64_t offset = (image * length + word * 32) * static_cast<int64_t>(channels) + channel;
+#pragma unroll 4
+  for (int bit = 0; bit < count; ++bit, offset += channels) {
+    Run run = *reinterpret_cast<const Run*>(dy + offset);
+#pragma unroll
+    for (int e = 0; e < pack; ++e) {
+      run.value[e] = topk_blend<T>(run.value[e], bits[e] >> bit & 1u, tau);
+    }
+    *reinterpret_cast<Run*>(dx + offset) = run;
   }
 }
 

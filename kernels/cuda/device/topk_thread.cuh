@@ -12,6 +12,7 @@
 #include "kernels/cuda/device/index.cuh"
 #include "kernels/cuda/device/shared.cuh"
 #include "kernels/cuda/device/topk_bisect.cuh"
+#include "kernels/cuda/device/topk_prologue.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
@@ -54,7 +55,7 @@ struct TopKTile {
   template <int step, class Bits>
   __device__ void load(const Bits* x) const {
     for_each_run<step>([&](int i, int size, const auto& next) {
-      Pack<Bits, step> run;
+      Pack<Bits, step> run{};
       if (size == step) {
         run = *reinterpret_cast<const Pack<Bits, step>*>(x + i);
       } else {
@@ -70,7 +71,7 @@ struct TopKTile {
   template <int step, class Bits>
   __device__ void store(Bits* y) const {
     for_each_run<step>([&](int i, int size, const auto& next) {
-      Pack<Bits, step> run;
+      Pack<Bits, step> run{};
 #pragma unroll
       for (int e = 0; e < step; ++e) {
         if (e < size) run.value[e] = static_cast<Bits>(static_cast<uint32_t>(elements[next()]));
@@ -84,13 +85,18 @@ struct TopKTile {
   }
 };
 
-// Selects from this thread's row and writes it back in its place; mask: of the row, or null.
+// Selects from this thread's row, the `number`-th of all, and writes it back in its place.
 template <class Key, class T, int items>
 __device__ inline void topk_in_thread(SharedArray<uint32_t> row, int length, uint32_t k,
-                                      const TopKOutput<T>& output, uint32_t* mask) {
+                                      const TopKPrologue<T>& prologue, int64_t number,
+                                      const TopKOutput<T>& output) {
   using Bits = ElementBits<T>;
   TopKRegisters<Key, T, items> elements(length);
   elements.fill([&](int j) { return static_cast<Bits>(static_cast<uint32_t>(row[j])); });
+  if (prologue.present()) {
+    const TopKRectify<T> rectify = prologue.of_row(number);
+    elements.map([&](int, Bits element) { return rectify(element); });
+  }
   const TopKSelection selection =
       topk_bisect<Key>([&](uint32_t key) { return elements.count_from(key); },
                        ::min(elements.largest(), Key::most), k);
@@ -108,6 +114,7 @@ __device__ inline void topk_in_thread(SharedArray<uint32_t> row, int length, uin
     mean = topk_mean<T>(sum, k);
     ties = 0;
   }
+  uint32_t* mask = output.mask == nullptr ? nullptr : output.mask + number * ((length + 31) / 32);
   uint32_t word = 0;
   elements.for_each([&](int j, Bits element) {
     const bool passed = is_kept(element) != output.reverse;
@@ -123,8 +130,8 @@ __device__ inline void topk_in_thread(SharedArray<uint32_t> row, int length, uin
 // wide: x and y are aligned to 16 bytes.
 template <class Key, class T, int items>
 __global__ void __launch_bounds__(topk_thread_block)
-    topk_thread_rows(const ElementBits<T>* x, int64_t rows, int length, Divisor by_length,
-                     bool wide, uint32_t k, TopKOutput<T> output) {
+    topk_thread_rows(TopKInput<T> input, int64_t rows, int length, Divisor by_length, bool wide,
+                     uint32_t k, TopKOutput<T> output) {
   constexpr int pack = static_cast<int>(16 / sizeof(ElementBits<T>));
   const int64_t first = static_cast<int64_t>(blockIdx.x) * topk_thread_block;
   const int here = static_cast<int>(::min(rows - first, int64_t{topk_thread_block}));
@@ -133,16 +140,15 @@ __global__ void __launch_bounds__(topk_thread_block)
       memory.array<uint32_t>(static_cast<size_t>(topk_thread_block) * topk_thread_stride(length)),
       here * length, length, by_length};
   if (wide) {
-    tile.load<pack>(x + first * length);
+    tile.load<pack>(input.x + first * length);
   } else {
-    tile.load<1>(x + first * length);
+    tile.load<1>(input.x + first * length);
   }
   __syncthreads();
   const int own = static_cast<int>(threadIdx.x);
   if (own < here) {
-    topk_in_thread<Key, T, items>(
-        tile.elements + own * topk_thread_stride(length), length, k, output,
-        output.mask == nullptr ? nullptr : output.mask + (first + own) * ((length + 31) / 32));
+    topk_in_thread<Key, T, items>(tile.elements + own * topk_thread_stride(length), length, k,
+                                  input.prologue, first + own, output);
   }
   __syncthreads();
   if (wide) {

@@ -9,6 +9,7 @@
 // instructions (f32) or 1.5 a step of the bisection, 5 to 8 steps, and about ten to come and go.
 
 #include "kernels/cuda/device/topk_bisect.cuh"
+#include "kernels/cuda/device/topk_prologue.cuh"
 #include "kernels/cuda/device/warp.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
@@ -40,18 +41,23 @@ __device__ inline void topk_walk_warp(const TopKRegisters<Key, T, items>& elemen
 
 template <class Key, class T, int items>
 __global__ void __launch_bounds__(topk_warp_threads)
-    topk_warp_rows(const ElementBits<T>* x, int64_t rows, int length, uint32_t k,
-                   TopKOutput<T> output) {
+    topk_warp_rows(TopKInput<T> input, int64_t rows, int length, uint32_t k, TopKOutput<T> output) {
   using Bits = ElementBits<T>;
   const int lane = static_cast<int>(threadIdx.x % warp_lanes);
   const int64_t row = static_cast<int64_t>(blockIdx.x) * (topk_warp_threads / warp_lanes) +
                       threadIdx.x / warp_lanes;
   if (row >= rows) return;
   const int words = (length + warp_lanes - 1) / warp_lanes;
-  const Bits* from = x + row * length + lane;
+  const Bits* from = input.x + row * length + lane;
   TopKRegisters<Key, T, items> elements(words);
   elements.fill(
       [&](int j) { return j * warp_lanes + lane < length ? from[j * warp_lanes] : Key::lowest; });
+  if (input.prologue.present()) {
+    const TopKRectify<T> rectify = input.prologue.of_row(row);
+    elements.map([&](int j, Bits element) {
+      return j * warp_lanes + lane < length ? rectify(element) : element;
+    });
+  }
   const TopKSelection selection =
       topk_bisect<Key>([&](uint32_t key) { return warp_sum(elements.count_from(key)); },
                        warp_max(::min(elements.largest(), Key::most)), k);

@@ -1,10 +1,8 @@
 #pragma once
 
-// What the 32 lanes of a warp compute together. All lanes must be there. For uint32_t, sums and
-// maxima are one instruction where the chip has it (sm_80).
+// What the 32 lanes of a warp compute together. All lanes must be there.
 
 #include <cstdint>
-#include <type_traits>
 
 #include "kernels/cuda/namespace.h"
 
@@ -16,9 +14,6 @@ inline constexpr int warp_lanes = 32;
 // The sum over the warp, in every lane; always added in the same order.
 template <class T>
 __device__ inline T warp_sum(T value) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-  if constexpr (std::is_same_v<T, uint32_t>) return __reduce_add_sync(full_warp, value);
-#endif
   for (int step = warp_lanes / 2; step > 0; step /= 2) {
     value += __shfl_xor_sync(full_warp, value, step);
   }
@@ -27,13 +22,27 @@ __device__ inline T warp_sum(T value) {
 
 template <class T>
 __device__ inline T warp_max(T value) {
-#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
-  if constexpr (std::is_same_v<T, uint32_t>) return __reduce_max_sync(full_warp, value);
-#endif
   for (int step = warp_lanes / 2; step > 0; step /= 2) {
     value = ::max(value, __shfl_xor_sync(full_warp, value, step));
   }
   return value;
+}
+
+// For uint32_t one instruction where the chip has it.
+__device__ inline uint32_t warp_sum(uint32_t value) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  return __reduce_add_sync(full_warp, value);
+#else
+  return warp_sum<uint32_t>(value);
+#endif
+}
+
+__device__ inline uint32_t warp_max(uint32_t value) {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 800
+  return __reduce_max_sync(full_warp, value);
+#else
+  return warp_max<uint32_t>(value);
+#endif
 }
 
 // The sum over this lane and those before it.
