@@ -41,4 +41,28 @@ int max_cluster_size(const Context& context, void (*kernel)(Parameters...)) {
   return attributes.ptxVersion >= 90 ? 8 : 1;
 }
 
+// How many clusters of `blocks` blocks of this kernel run at the same time: fewer than the
+// multiprocessors would hold, since a cluster stays in one of their groups.
+template <class... Parameters>
+int max_active_clusters(const Context& context, void (*kernel)(Parameters...), unsigned blocks,
+                        int threads, size_t shared_bytes) {
+  constexpr const char* what = "device limits";
+  check(cudaSetDevice(context.device().index), what);
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(shared_bytes)),
+        what);
+  cudaLaunchAttribute cluster{};
+  cluster.id = cudaLaunchAttributeClusterDimension;
+  cluster.val.clusterDim = {blocks, 1, 1};
+  cudaLaunchConfig_t config{};
+  config.gridDim = dim3(blocks);
+  config.blockDim = dim3(static_cast<unsigned>(threads));
+  config.dynamicSmemBytes = shared_bytes;
+  config.attrs = &cluster;
+  config.numAttrs = 1;
+  int clusters = 0;
+  check(cudaOccupancyMaxActiveClusters(&clusters, kernel, &config), what);
+  return clusters;
+}
+
 }  // namespace GESTALT_CUDA_NAMESPACE

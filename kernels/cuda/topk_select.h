@@ -102,14 +102,16 @@ inline TopKDevice topk_device(const Context& context, int most_blocks) {
 
 template <class Key, class T>
 TopKPlan topk_rows_plan(const Context& context, int64_t rows, int length) {
-  const int most_blocks = max_cluster_size(context, topk_block_rows<Key, T, TopKCluster>);
+  const int most_blocks = length <= topk_warp_most
+                              ? 1
+                              : max_cluster_size(context, topk_block_rows<Key, T, TopKCluster>);
   return topk_plan<ElementBits<T>>(rows, length, topk_device(context, most_blocks));
 }
 
 // As launch_topk.
 template <class Key, class T>
 bool launch_topk_rows(Context& context, const char* name, TopKRows<T> rows) {
-  const TopKPlan plan = topk_rows_plan<Key, T>(context, rows.count, rows.length);
+  TopKPlan plan = topk_rows_plan<Key, T>(context, rows.count, rows.length);
   switch (plan.kernel) {
     case TopKKernel::thread:
       launch_topk_threads<Key>(context, name, rows, plan);
@@ -120,9 +122,17 @@ bool launch_topk_rows(Context& context, const char* name, TopKRows<T> rows) {
     case TopKKernel::block:
       launch_topk_blocks<Key, T, TopKAlone>(context, name, rows, plan);
       return true;
-    case TopKKernel::cluster:
+    case TopKKernel::cluster: {
+      // Not more than run at once: one that waited for the first to walk all of its rows would
+      // double the time.
+      const int active = max_active_clusters(context, topk_block_rows<Key, T, TopKCluster>,
+                                             plan.blocks, plan.threads, plan.shared_bytes);
+      if (plan.stages > 1) {
+        plan.grid = std::min(plan.grid, static_cast<unsigned>(std::max(active, 1)) * plan.blocks);
+      }
       launch_topk_blocks<Key, T, TopKCluster>(context, name, rows, plan);
       return true;
+    }
     case TopKKernel::long_rows:
       if (Key::replaces_by_mean) rows.output.y = nullptr;
       launch_topk_long<Key>(context, name, rows, plan);

@@ -34,7 +34,10 @@ __global__ void __launch_bounds__(topk_mask_threads)
   if (size == pack) {
     run = *reinterpret_cast<const Run*>(dy + first);
   } else {
-    for (int e = 0; e < size; ++e) run.value[e] = dy[first + e];
+#pragma unroll
+    for (int e = 0; e < pack; ++e) {
+      if (e < size) run.value[e] = dy[first + e];
+    }
   }
   uint32_t bits = mask[row * words + column / 32] >> (column % 32);
 #pragma unroll
@@ -50,7 +53,10 @@ __global__ void __launch_bounds__(topk_mask_threads)
   if (size == pack) {
     *reinterpret_cast<Run*>(dx + first) = run;
   } else {
-    for (int e = 0; e < size; ++e) dx[first + e] = run.value[e];
+#pragma unroll
+    for (int e = 0; e < pack; ++e) {
+      if (e < size) dx[first + e] = run.value[e];
+    }
   }
 }
 

@@ -2,6 +2,7 @@
 
 // kernels/cuda/device_limits.h under the SIMT executor: those of the emulated device.
 
+#include <algorithm>
 #include <cstddef>
 
 #include "kernels/context.h"
@@ -25,6 +26,11 @@ inline size_t l2_bytes(const Context&) {
 template <class... Parameters>
 int max_cluster_size(const Context&, void (*)(Parameters...)) {
   return simt::device().architecture >= 90 ? 8 : 1;
+}
+
+template <class... Parameters>
+int max_active_clusters(const Context&, void (*)(Parameters...), unsigned blocks, int, size_t) {
+  return std::max(1, simt::device().multiprocessors / static_cast<int>(blocks));
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE
