@@ -5,6 +5,8 @@
 #include <map>
 
 #include "kernels/error.h"
+#include "nn/dropout.h"
+#include "nn/init.h"
 #include "nn/layers.h"
 #include "nn/pool.h"
 #include "nn/resize.h"
@@ -92,33 +94,77 @@ void init_well_scaled(nn::Sequential& network, Generator& generator) {
   }
 }
 
-Vgg::Vgg(int depth, int64_t classes, Generator& generator) {
+Vgg::Vgg(int depth, Norm norm, int64_t classes, Generator& generator) {
   features_ = register_module("features", std::make_shared<nn::Sequential>());
-  int index = 0;
-  const auto add = [&](nn::Sequential& to, std::shared_ptr<nn::Module> module) {
-    to.add(std::to_string(index++), std::move(module));
-  };
   int64_t in = 3;
   for (size_t block = 0; block < block_channels.size(); ++block) {
+    const int64_t out = block_channels[block];
     for (int i = 0; i < block_sizes(depth)[block]; ++i) {
-      add(*features_, conv3x3(in, block_channels[block], generator));
-      add(*features_, std::make_shared<nn::ReLU>());
-      in = block_channels[block];
+      const auto conv = features_->append(conv3x3(in, out, generator));
+      nn::init_kaiming_normal(conv->weight(), generator);
+      conv->bias().detach().zero_();
+      if (norm == Norm::batch) features_->append(std::make_shared<nn::BatchNorm2d>(out));
+      features_->append(std::make_shared<nn::ReLU>());
+      in = out;
     }
-    add(*features_, make_pool(Pooling::max));
+    features_->append(make_pool(Pooling::max));
   }
+
   classifier_ = register_module("classifier", std::make_shared<nn::Sequential>());
-  // Dropout stands at 2 and 5 in torchvision's numbering; in evaluation it does nothing.
-  classifier_->add("0", std::make_shared<nn::Linear>(512 * 7 * 7, 4096, generator));
-  classifier_->add("1", std::make_shared<nn::ReLU>());
-  classifier_->add("3", std::make_shared<nn::Linear>(4096, 4096, generator));
-  classifier_->add("4", std::make_shared<nn::ReLU>());
-  classifier_->add("6", std::make_shared<nn::Linear>(4096, classes, generator));
+  const auto linear = [&](int64_t inputs, int64_t outputs) {
+    const auto layer = std::make_shared<nn::Linear>(inputs, outputs, generator);
+    nn::init_normal(layer->weight(), 0, 0.01, generator);
+    layer->bias().detach().zero_();
+    classifier_->append(layer);
+  };
+  linear(512 * 7 * 7, 4096);
+  classifier_->append(std::make_shared<nn::ReLU>());
+  classifier_->append(std::make_shared<nn::Dropout>());
+  linear(4096, 4096);
+  classifier_->append(std::make_shared<nn::ReLU>());
+  classifier_->append(std::make_shared<nn::Dropout>());
+  linear(4096, classes);
 }
 
 Tensor Vgg::forward(const Tensor& x) {
   const Tensor pooled = nn::adaptive_avg_pool2d((*features_)(x), {7, 7});
   return (*classifier_)(flatten(pooled, 1));
+}
+
+namespace {
+
+// Behind every max pooling; for VGG-16 those are features 4, 9, 16, 23 and the end.
+std::vector<std::string> topk_places(int depth, Vgg::Norm norm) {
+  std::vector<std::string> places;
+  int child = -1;
+  for (int convolutions : block_sizes(depth)) {
+    child += convolutions * (norm == Vgg::Norm::batch ? 3 : 2) + 1;
+    places.push_back("features." + std::to_string(child));
+  }
+  return places;
+}
+
+ModelEntry entry(int depth, Vgg::Norm norm) {
+  return {.name = "vgg" + std::to_string(depth) + (norm == Vgg::Norm::batch ? "_bn" : ""),
+          .make =
+              [=](const ModelOptions& options, Generator& generator) {
+                return std::make_shared<Vgg>(depth, norm, options.classes, generator);
+              },
+          .topk_places = topk_places(depth, norm)};
+}
+
+}  // namespace
+
+std::vector<ModelEntry> vgg_models() {
+  std::vector<ModelEntry> list = {
+      {.name = "vgg19-normalized",
+       .make = [](const ModelOptions&,
+                  Generator& generator) { return make_texture_vgg19(Pooling::average, generator); },
+       .topk_places = {}}};
+  for (const Vgg::Norm norm : {Vgg::Norm::none, Vgg::Norm::batch}) {
+    for (const int depth : {11, 13, 16, 19}) list.push_back(entry(depth, norm));
+  }
+  return list;
 }
 
 }  // namespace gestalt::models

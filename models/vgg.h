@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "models/registry.h"
 #include "nn/sequential.h"
 #include "tensor/random.h"
 
@@ -23,16 +24,20 @@ std::shared_ptr<nn::Sequential> make_texture_vgg19(Pooling pooling, Generator& g
 // weights.
 void init_well_scaled(nn::Sequential& network, Generator& generator);
 
-// torchvision's vgg11, vgg13, vgg16, vgg19: children `features` and `classifier`, its parameter
-// names. Input [N,3,224,224] by default, any size from 32 up; output logits [N, classes].
+// torchvision's vgg11, vgg13, vgg16, vgg19, and vgg11_bn ... with batch norm: children `features`
+// and `classifier`, its numbering and initial weights. Input [N,3,224,224] by default, any size
+// from 32 up; output logits [N, classes].
 class Vgg : public nn::Module {
  public:
+  enum class Norm { none, batch };
   // `depth` 11, 13, 16 or 19; throws Error otherwise.
-  Vgg(int depth, int64_t classes, Generator& generator);
+  Vgg(int depth, Norm norm, int64_t classes, Generator& generator);
   Tensor forward(const Tensor& x) override;
 
  private:
   std::shared_ptr<nn::Sequential> features_, classifier_;
 };
+
+std::vector<ModelEntry> vgg_models();
 
 }  // namespace gestalt::models

@@ -2,11 +2,14 @@
 
 #include <cmath>
 
+#include "kernels/error.h"
 #include "nn/conv.h"
 #include "nn/linear.h"
 #include "nn/pad.h"
 #include "nn/pool.h"
 #include "nn/resize.h"
+#include "nn/topk.h"
+#include "tensor/autograd.h"
 #include "tensor/ops/shape.h"
 #include "tensor/ops/unary.h"
 
@@ -63,6 +66,45 @@ Tensor ReflectionPad2d::forward(const Tensor& x) {
 
 Tensor Upsample::forward(const Tensor& x) {
   return resize_nearest(x, {x.size(2) * factor_, x.size(3) * factor_});
+}
+
+BatchNorm2d::BatchNorm2d(int64_t channels, const BatchNormDesc& desc) : desc_(desc) {
+  register_parameter("weight", weight_, Tensor::ones({channels}));
+  register_parameter("bias", bias_, Tensor::zeros({channels}));
+  register_buffer("running_mean", running_mean_, Tensor::zeros({channels}));
+  register_buffer("running_var", running_variance_, Tensor::ones({channels}));
+  register_buffer("num_batches_tracked", batches_, Tensor::zeros({}, {.dtype = DType::i64}),
+                  InFiles::optional);
+}
+
+Tensor BatchNorm2d::forward(const Tensor& x, Activation activation) {
+  BatchNormDesc desc = desc_;
+  desc.activation = activation;
+  if (!is_training()) {
+    return batch_norm_inference(x, weight_, bias_, running_mean_, running_variance_, desc);
+  }
+  count_batch();
+  return batch_norm_training(x, weight_, bias_, running_mean_, running_variance_, desc);
+}
+
+void BatchNorm2d::count_batch() {
+  const NoGradGuard no_grad;
+  batches_.fill_(batches_.item() + 1);
+}
+
+TopK::TopK(double fraction, TopKMethod method) : method_(method) {
+  set_fraction(fraction);
+}
+
+void TopK::set_fraction(double fraction) {
+  GESTALT_CHECK(fraction > 0 && fraction <= 1,
+                "the fraction kept by Top-K must be in (0, 1], got {}", fraction);
+  fraction_ = fraction;
+}
+
+Tensor TopK::forward(const Tensor& x) {
+  if (method_ == TopKMethod::mean_replace) return topk_mean_replace(x, fraction_);
+  return topk(x, fraction_, method_ == TopKMethod::keep ? TopKMode::keep : TopKMode::reverse);
 }
 
 Tensor Flatten::forward(const Tensor& x) {

@@ -4,6 +4,7 @@
 // initialization.
 
 #include "kernels/descriptors.h"
+#include "nn/batch_norm.h"
 #include "nn/module.h"
 #include "tensor/random.h"
 
@@ -35,6 +36,8 @@ class Linear : public Module {
  public:
   Linear(int64_t in_features, int64_t out_features, Generator& generator);
   Tensor forward(const Tensor& x) override;
+  Tensor& weight() { return weight_; }
+  Tensor& bias() { return bias_; }
 
  private:
   Tensor weight_, bias_;
@@ -89,6 +92,45 @@ class Upsample : public Module {
 
  private:
   int64_t factor_;
+};
+
+// Batch norm over N, H, W of x [N,C,H,W] or [N,C]: by the batch's statistics in training, by the
+// running ones in evaluation (nn/batch_norm.h). weight, bias, running_mean, running_var [C] and
+// num_batches_tracked; files from before the last one existed load too.
+class BatchNorm2d : public Module {
+ public:
+  explicit BatchNorm2d(int64_t channels, const BatchNormDesc& desc = {});
+  Tensor forward(const Tensor& x) override { return forward(x, desc_.activation); }
+  Tensor forward(const Tensor& x, Activation activation);
+  const BatchNormDesc& desc() const { return desc_; }
+  Tensor& weight() { return weight_; }
+  Tensor& bias() { return bias_; }
+  Tensor& running_mean() { return running_mean_; }
+  Tensor& running_variance() { return running_variance_; }
+
+ private:
+  void count_batch();
+
+  BatchNormDesc desc_;
+  Tensor weight_, bias_, running_mean_, running_variance_;
+  Tensor batches_;  // i64, rank 0
+};
+
+// Spatial Top-K (nn/topk.h) as a layer. It has no parameters, so it may stand anywhere without
+// changing a state dict.
+enum class TopKMethod { keep, reverse, mean_replace };
+
+class TopK : public Module {
+ public:
+  explicit TopK(double fraction, TopKMethod method = TopKMethod::keep);
+  Tensor forward(const Tensor& x) override;
+  double fraction() const { return fraction_; }
+  void set_fraction(double fraction);
+  TopKMethod method() const { return method_; }
+
+ private:
+  double fraction_;
+  TopKMethod method_;
 };
 
 // [N, ...] to [N, rest].

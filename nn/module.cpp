@@ -40,25 +40,28 @@ void Module::register_forward_hook(ForwardHook hook) {
 void Module::register_parameter(std::string name, Tensor& member, Tensor value) {
   member = std::move(value);
   member.set_requires_grad(true);
-  parameters_.push_back({std::move(name), &member});
+  parameters_.push_back({std::move(name), &member, false});
 }
 
-void Module::register_buffer(std::string name, Tensor& member, Tensor value) {
+void Module::register_buffer(std::string name, Tensor& member, Tensor value, InFiles in_files) {
   member = std::move(value);
-  buffers_.push_back({std::move(name), &member});
+  buffers_.push_back({std::move(name), &member, in_files == InFiles::optional});
 }
 
-void Module::add_child(std::string name, std::shared_ptr<Module> module) {
+void Module::add_child(std::string name, std::shared_ptr<Module> module, size_t position) {
   for (const Child& child : children_) {
     GESTALT_CHECK(child.name != name, "two children are named '{}'", name);
   }
-  children_.push_back({std::move(name), std::move(module)});
+  children_.insert(children_.begin() + static_cast<std::ptrdiff_t>(position),
+                   {std::move(name), std::move(module)});
 }
 
 void Module::collect(const std::string& prefix, bool parameters, bool buffers,
                      std::vector<Named>& out) const {
   const auto add = [&](const std::vector<Named>& own) {
-    for (const Named& entry : own) out.push_back({joined(prefix, entry.name), entry.tensor});
+    for (const Named& entry : own) {
+      out.push_back({joined(prefix, entry.name), entry.tensor, entry.optional});
+    }
   };
   if (parameters) add(parameters_);
   if (buffers) add(buffers_);
@@ -107,17 +110,26 @@ StateDict Module::state_dict() const {
   return state;
 }
 
-StateDictReport Module::load_state_dict(const StateDict& state, bool strict) {
+StateDictReport Module::check_state_dict(const StateDict& state) const {
   StateDict given;
-  std::map<std::string_view, const Tensor*> by_name;
   for (const NamedTensor& entry : state) given.push_back({stripped(entry.name), entry.tensor});
-  for (const NamedTensor& entry : given) by_name[entry.name] = &entry.tensor;
-
   std::vector<Named> own;
   collect("", true, true, own);
   std::vector<ExpectedTensor> expected;
-  for (const Named& entry : own) expected.push_back({entry.name, entry.tensor->shape()});
-  const StateDictReport report = compare_state_dicts(expected, given);
+  for (const Named& entry : own) {
+    const auto is_given = [&](const NamedTensor& other) { return other.name == entry.name; };
+    if (entry.optional && std::none_of(given.begin(), given.end(), is_given)) continue;
+    expected.push_back({entry.name, entry.tensor->shape()});
+  }
+  return compare_state_dicts(expected, given);
+}
+
+StateDictReport Module::load_state_dict(const StateDict& state, bool strict) {
+  std::map<std::string, const Tensor*> by_name;
+  for (const NamedTensor& entry : state) by_name[stripped(entry.name)] = &entry.tensor;
+  std::vector<Named> own;
+  collect("", true, true, own);
+  const StateDictReport report = check_state_dict(state);
   GESTALT_CHECK(!strict || report.ok(), "the state dict does not fit the network:{}",
                 to_string(report));
 

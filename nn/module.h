@@ -35,6 +35,7 @@ class Module {
   struct Named {
     std::string name;
     Tensor* tensor;
+    bool optional = false;  // a state dict may lack it
   };
   std::vector<Named> named_parameters() const;
   std::vector<Named> named_buffers() const;
@@ -49,6 +50,8 @@ class Module {
 
   // Parameters and buffers, sharing memory with the module.
   StateDict state_dict() const;
+  // What of a state dict does not fit, by name and shape; "module." is stripped.
+  StateDictReport check_state_dict(const StateDict& state) const;
   // Copies values by name (converting dtype and device). Strict: throws Error with the table of
   // what does not fit, and changes nothing; otherwise copies what fits. "module." is stripped.
   StateDictReport load_state_dict(const StateDict& state, bool strict = true);
@@ -65,15 +68,17 @@ class Module {
  protected:
   // The member must live as long as the module.
   void register_parameter(std::string name, Tensor& member, Tensor value);
-  void register_buffer(std::string name, Tensor& member, Tensor value);
+  enum class InFiles { required, optional };  // whether a state dict may lack it
+  void register_buffer(std::string name, Tensor& member, Tensor value,
+                       InFiles in_files = InFiles::required);
   template <class M>
   std::shared_ptr<M> register_module(std::string name, std::shared_ptr<M> module) {
-    add_child(std::move(name), module);
+    add_child(std::move(name), module, children_.size());
     return module;
   }
+  void add_child(std::string name, std::shared_ptr<Module> module, size_t position);
 
  private:
-  void add_child(std::string name, std::shared_ptr<Module> module);
   void collect(const std::string& prefix, bool parameters, bool buffers,
                std::vector<Named>& out) const;
   template <class F>

@@ -7,7 +7,6 @@
 #include "models/registry.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
-#include "tensor/io/state_dict_check.h"
 #include "tools/common/tool.h"
 
 namespace gestalt::tools {
@@ -19,6 +18,7 @@ struct Settings {
   SelectOptions select;
   std::vector<std::string> renames;
   std::string dtype;
+  models::ModelOptions model;
 };
 
 // FROM=TO: a whole name, or the front of names where FROM ends with a dot.
@@ -76,13 +76,11 @@ void print_list(const StateDict& state) {
 }
 
 // Throws Error with the table of what is missing, unexpected or of another shape.
-void check_fits(const StateDict& state, const std::string& architecture) {
-  std::vector<ExpectedTensor> expected;
-  for (const NamedTensor& entry : models::make_model(architecture)->state_dict()) {
-    expected.push_back({entry.name, entry.tensor.shape()});
-  }
-  const StateDictReport report = compare_state_dicts(expected, state);
-  const size_t all = expected.size() + state.size();
+void check_fits(const StateDict& state, const std::string& architecture,
+                const models::ModelOptions& options) {
+  const auto network = models::make_model(architecture, options);
+  const StateDictReport report = network->check_state_dict(state);
+  const size_t all = network->state_dict().size() + state.size();
   GESTALT_CHECK(report.ok(), "the weights do not fit {}:{}", architecture, to_string(report, all));
   std::printf("fits %s\n", architecture.c_str());
 }
@@ -100,7 +98,7 @@ int convert(const Settings& settings) {
   for (const std::string& rule : settings.renames) rename(state, rule);
   if (!settings.dtype.empty()) convert_dtype(state, parse_dtype(settings.dtype));
   if (settings.list || !settings.quiet) print_list(state);
-  if (!settings.architecture.empty()) check_fits(state, settings.architecture);
+  if (!settings.architecture.empty()) check_fits(state, settings.architecture, settings.model);
   if (settings.list) return exit_done;
   write_safetensors(settings.out, state, checkpoint.metadata);
   std::printf("wrote %s\n", settings.out.c_str());
@@ -139,6 +137,9 @@ int main(int argc, char** argv) {
   app.add_option("--architecture", settings.architecture,
                  "check names and shapes against this network, and fail where they do not fit")
       ->check(CLI::IsMember(gestalt::models::model_names()));
+  app.add_option("--classes", settings.model.classes, "of the architecture");
+  app.add_option("--image_size", settings.model.image_size, "of the architecture, pixels");
+  app.add_option("--stem_stride", settings.model.stem_stride, "of the architecture, 1 or 2");
   app.add_flag("--quiet", settings.quiet, "do not list the tensors");
   app.callback([&] {
     if (!settings.list && settings.out.empty()) throw CLI::RequiredError("OUT (or --list)");

@@ -1,0 +1,86 @@
+// Batch norm and Top-K as layers, and layers put behind others.
+
+#include <algorithm>
+#include <cmath>
+#include <gtest/gtest.h>
+
+#include "kernels/error.h"
+#include "nn/layers.h"
+#include "nn/sequential.h"
+#include "tensor/random.h"
+
+namespace gestalt::nn {
+namespace {
+
+TEST(BatchNorm2d, TrainsItsStatisticsAndUsesThemInEvaluation) {
+  BatchNorm2d norm(1, {.epsilon = 0, .momentum = 0.5});
+  const Tensor x = Tensor::from_vector<float>({1, 3, 5, 7}, {2, 1, 1, 2});
+  const auto y = norm(x).to_vector<float>();  // mean 4, biased variance 5
+  EXPECT_NEAR(y[0], -3 / std::sqrt(5.0), 1e-6);
+  EXPECT_NEAR(norm.running_mean().item(), 2, 1e-6);                       // 0 and 4
+  EXPECT_NEAR(norm.running_variance().item(), (1 + 20.0 / 3) / 2, 1e-6);  // unbiased
+  EXPECT_EQ(norm.state_dict().back().tensor.item(), 1);
+  norm.eval();
+  const auto z = norm(x).to_vector<float>();
+  EXPECT_NEAR(z[0], (1 - 2) / std::sqrt((1 + 20.0 / 3) / 2), 1e-6);
+  EXPECT_EQ(norm.state_dict().back().tensor.item(), 1);
+}
+
+TEST(BatchNorm2d, LoadsFilesFromBeforeBatchesWereCounted) {
+  BatchNorm2d norm(2);
+  StateDict state = BatchNorm2d(2).state_dict();
+  ASSERT_EQ(state.back().name, "num_batches_tracked");
+  state.pop_back();
+  EXPECT_TRUE(norm.load_state_dict(state).ok());
+  state.pop_back();
+  EXPECT_THROW(norm.load_state_dict(state), Error);
+}
+
+struct Doubling : Module {
+  Tensor forward(const Tensor& x) override {
+    auto y = x.to_vector<float>();
+    for (float& value : y) value *= 2;
+    return Tensor::from_vector(y, x.shape());
+  }
+};
+
+struct Wrapper : Module {
+  Wrapper() {
+    inner = register_module("inner", std::make_shared<Sequential>());
+    inner->append(std::make_shared<Doubling>());
+    inner->append(std::make_shared<ReLU>());
+  }
+  Tensor forward(const Tensor& x) override { return (*inner)(x); }
+  std::shared_ptr<Sequential> inner;
+};
+
+TEST(InsertAfter, StandsBehindAChildOfASequentialAndBehindAnyOtherModule) {
+  Wrapper network;
+  Generator generator(0);
+  const Tensor x = generator.uniform({1, 2, 4, 5}, -1, 1);
+  const auto topk = std::make_shared<TopK>(0.3);
+  insert_after(network, "inner.0", topk);
+  EXPECT_EQ(network.inner->children()[1].name, "after_0");
+  EXPECT_EQ(network.inner->children()[2].name, "1");
+  const auto y = network(x).to_vector<float>();
+  EXPECT_LE(std::count_if(y.begin(), y.end(), [](float v) { return v != 0; }), 12);  // 6 a row
+  insert_after(network, "inner", std::make_shared<Doubling>());
+  const auto twice = network(x).to_vector<float>();
+  for (size_t i = 0; i < y.size(); ++i) EXPECT_EQ(twice[i], 2 * y[i]);
+  topk->set_fraction(1);
+  const auto all = network(x).to_vector<float>();
+  EXPECT_GT(std::count_if(all.begin(), all.end(), [](float v) { return v != 0; }), 12);
+  EXPECT_THROW(insert_after(network, "inner.7", topk), Error);
+}
+
+TEST(TopKLayer, HasThreeMethods) {
+  const Tensor x = Tensor::from_vector<float>({1, -4, 2, 0}, {1, 1, 2, 2});
+  const auto run = [&](TopKMethod method) { return TopK(0.5, method)(x).to_vector<float>(); };
+  EXPECT_EQ(run(TopKMethod::keep), (std::vector<float>{0, -4, 2, 0}));
+  EXPECT_EQ(run(TopKMethod::reverse), (std::vector<float>{1, 0, 0, 0}));
+  EXPECT_EQ(run(TopKMethod::mean_replace), (std::vector<float>{1.5, 0, 1.5, 0}));
+  EXPECT_THROW(TopK(0), Error);
+}
+
+}  // namespace
+}  // namespace gestalt::nn

@@ -1,0 +1,70 @@
+// Logits of a network, and the gradients of one training step, for tests/parity/models.py.
+// Usage: dump_model NAME WEIGHTS INPUT.safetensors OUT.safetensors exact|fast|f64 [classes size
+// stride] INPUT holds `images` [N,3,H,W] and, for gradients, `labels` i64[N]. OUT holds `logits`
+// (in evaluation), `loss` and `gradient/<parameter>`.
+
+#include <cstdio>
+#include <string>
+
+#include "kernels/error.h"
+#include "models/registry.h"
+#include "nn/loss.h"
+#include "tensor/autograd.h"
+#include "tensor/io/checkpoint.h"
+
+using namespace gestalt;
+
+namespace {
+
+Tensor tensor_of(const StateDict& state, const std::string& name) {
+  for (const NamedTensor& entry : state) {
+    if (entry.name == name) return entry.tensor;
+  }
+  return {};
+}
+
+void dump(const std::string& name, const std::string& weights, const std::string& input,
+          const std::string& out, const std::string& mode, const models::ModelOptions& options) {
+  context({}).set_exact(mode == "exact");
+  const auto network = models::make_model(name, options);
+  network->load_state_dict(load_weights(weights));
+  const DType dtype = mode == "f64" ? DType::f64 : DType::f32;
+  network->to(dtype);
+  const StateDict given = read_checkpoint(input).tensors;
+  const Tensor images = tensor_of(given, "images").to(dtype), labels = tensor_of(given, "labels");
+  StateDict tensors;
+  {
+    const NoGradGuard no_grad;
+    network->eval();
+    tensors.push_back({"logits", (*network)(images)});
+  }
+  if (labels.defined()) {
+    network->train();
+    const Tensor loss = nn::cross_entropy((*network)(images), labels);
+    loss.backward();
+    tensors.push_back({"loss", loss.detach()});
+    for (const auto& parameter : network->named_parameters()) {
+      tensors.push_back({"gradient/" + parameter.name, parameter.tensor->grad()});
+    }
+  }
+  write_safetensors(out, tensors);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc != 6 && argc != 9) {
+    std::fprintf(stderr,
+                 "usage: dump_model NAME WEIGHTS INPUT OUT exact|fast|f64 [CLASSES SIZE STRIDE]\n");
+    return 2;
+  }
+  try {
+    models::ModelOptions options;
+    if (argc == 9) options = {std::stoll(argv[6]), std::stoll(argv[7]), std::stoll(argv[8])};
+    dump(argv[1], argv[2], argv[3], argv[4], argv[5], options);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "dump_model: %s\n", error.what());
+    return 1;
+  }
+}
