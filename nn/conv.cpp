@@ -18,7 +18,7 @@ int64_t output_size(int axis, const Tensor& x, const Tensor& weight, const Conv2
   return room / desc.stride[axis] + 1;
 }
 
-void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dDesc& desc) {
+void check(const Tensor& x, const Tensor& weight, const Conv2dDesc& desc) {
   check_same_kind("conv2d", x, weight);
   GESTALT_CHECK(x.rank() == 4 && weight.rank() == 4,
                 "[conv2d] expected a 4-d input and weight, got input {}, weight {}", x, weight);
@@ -34,12 +34,14 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv
                   "[conv2d] stride {}, dilation {} and padding {} must be positive",
                   desc.stride[axis], desc.dilation[axis], desc.padding[axis]);
   }
-  if (bias.defined()) {
-    check_same_kind("conv2d", x, bias);
-    GESTALT_CHECK(bias.rank() == 1 && bias.size(0) == weight.size(0),
-                  "[conv2d] bias expected {} elements, got {} (weight {})", weight.size(0), bias,
-                  weight);
-  }
+}
+
+void check_bias(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  if (!bias.defined()) return;
+  check_same_kind("conv2d", x, bias);
+  GESTALT_CHECK(bias.rank() == 1 && bias.size(0) == weight.size(0),
+                "[conv2d] bias expected {} elements, got {} (weight {})", weight.size(0), bias,
+                weight);
 }
 
 class Conv2dNode : public Node {
@@ -90,10 +92,15 @@ class Conv2dNode : public Node {
 
 }  // namespace
 
+Shape conv2d_output_shape(const Tensor& x, const Tensor& weight, const Conv2dDesc& desc) {
+  check(x, weight, desc);
+  return {x.size(0), weight.size(0), output_size(0, x, weight, desc),
+          output_size(1, x, weight, desc)};
+}
+
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dDesc& desc) {
-  check(x, weight, bias, desc);
-  const Shape shape{x.size(0), weight.size(0), output_size(0, x, weight, desc),
-                    output_size(1, x, weight, desc)};
+  const Shape shape = conv2d_output_shape(x, weight, desc);
+  check_bias(x, weight, bias);
   check_fused_topk("conv2d", desc.activation, desc.topk, shape);
   const Format format = x.format();
   Tensor y = Tensor::empty(shape, {x.dtype(), x.device(), format});

@@ -16,6 +16,8 @@
 
 namespace gestalt::nn {
 
+Shape conv2d_output_shape(const Tensor& x, const Tensor& weight, const Conv2dDesc& desc);
+
 Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias = {},
               const Conv2dDesc& desc = {});
 

@@ -39,6 +39,14 @@ Tensor Conv2d::forward(const Tensor& x, Activation activation) {
   return conv2d(x, weight_, bias_, desc);
 }
 
+Tensor Conv2d::forward_relu_topk(const Tensor& x, double fraction, TopKMode mode) {
+  Conv2dDesc desc = options_.desc;
+  const Shape y = conv2d_output_shape(x, weight_, desc);
+  desc.activation = Activation::relu;
+  desc.topk = {.k = topk_count(fraction, y[2], y[3]), .mode = mode};
+  return conv2d(x, weight_, bias_, desc);
+}
+
 Linear::Linear(int64_t in_features, int64_t out_features, Generator& generator) {
   register_parameter("weight", weight_,
                      fan_in_uniform({out_features, in_features}, in_features, generator));
@@ -80,6 +88,17 @@ BatchNorm2d::BatchNorm2d(int64_t channels, const BatchNormDesc& desc) : desc_(de
 Tensor BatchNorm2d::forward(const Tensor& x, Activation activation) {
   BatchNormDesc desc = desc_;
   desc.activation = activation;
+  return forward(x, desc);
+}
+
+Tensor BatchNorm2d::forward_relu_topk(const Tensor& x, double fraction, TopKMode mode) {
+  BatchNormDesc desc = desc_;
+  desc.activation = Activation::relu;
+  desc.topk = {.k = topk_count(fraction, x.size(2), x.size(3)), .mode = mode};
+  return forward(x, desc);
+}
+
+Tensor BatchNorm2d::forward(const Tensor& x, const BatchNormDesc& desc) {
   if (!is_training()) {
     return batch_norm_inference(x, weight_, bias_, running_mean_, running_variance_, desc);
   }
@@ -102,9 +121,13 @@ void TopK::set_fraction(double fraction) {
   fraction_ = fraction;
 }
 
+std::optional<TopKMode> TopK::mode() const {
+  if (method_ == TopKMethod::mean_replace) return std::nullopt;
+  return method_ == TopKMethod::keep ? TopKMode::keep : TopKMode::reverse;
+}
+
 Tensor TopK::forward(const Tensor& x) {
-  if (method_ == TopKMethod::mean_replace) return topk_mean_replace(x, fraction_);
-  return topk(x, fraction_, method_ == TopKMethod::keep ? TopKMode::keep : TopKMode::reverse);
+  return mode() ? topk(x, fraction_, *mode()) : topk_mean_replace(x, fraction_);
 }
 
 Tensor Flatten::forward(const Tensor& x) {

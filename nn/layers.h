@@ -3,6 +3,8 @@
 // Modules over the functional ops, with PyTorch's parameter names, shapes and default
 // initialization.
 
+#include <optional>
+
 #include "kernels/descriptors.h"
 #include "nn/batch_norm.h"
 #include "nn/module.h"
@@ -23,6 +25,8 @@ class Conv2d : public Module {
   Conv2d(const Conv2dOptions& options, Generator& generator);
   Tensor forward(const Tensor& x) override { return forward(x, options_.desc.activation); }
   Tensor forward(const Tensor& x, Activation activation);
+  // topk(relu(forward(x))) in one.
+  Tensor forward_relu_topk(const Tensor& x, double fraction, TopKMode mode);
   Tensor& weight() { return weight_; }
   Tensor& bias() { return bias_; }  // undefined without bias
 
@@ -102,6 +106,8 @@ class BatchNorm2d : public Module {
   explicit BatchNorm2d(int64_t channels, const BatchNormDesc& desc = {});
   Tensor forward(const Tensor& x) override { return forward(x, desc_.activation); }
   Tensor forward(const Tensor& x, Activation activation);
+  // topk(relu(forward(x))) in one.
+  Tensor forward_relu_topk(const Tensor& x, double fraction, TopKMode mode);
   const BatchNormDesc& desc() const { return desc_; }
   Tensor& weight() { return weight_; }
   Tensor& bias() { return bias_; }
@@ -109,6 +115,7 @@ class BatchNorm2d : public Module {
   Tensor& running_variance() { return running_variance_; }
 
  private:
+  Tensor forward(const Tensor& x, const BatchNormDesc& desc);
   void count_batch();
 
   BatchNormDesc desc_;
@@ -127,6 +134,9 @@ class TopK : public Module {
   double fraction() const { return fraction_; }
   void set_fraction(double fraction);
   TopKMethod method() const { return method_; }
+  bool is_identity() const { return fraction_ == 1; }
+  // Of topk(); none: mean_replace.
+  std::optional<TopKMode> mode() const;
 
  private:
   double fraction_;

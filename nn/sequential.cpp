@@ -3,7 +3,7 @@
 #include <algorithm>
 
 #include "kernels/error.h"
-#include "nn/layers.h"
+#include "nn/fusion.h"
 
 namespace gestalt::nn {
 namespace {
@@ -13,21 +13,13 @@ template <class Watched, class Sees>
 Tensor run(const std::vector<Module::Child>& children, size_t end, const Tensor& x,
            const Watched& watched, const Sees& sees) {
   Tensor y = x;
-  for (size_t i = 0; i < end; ++i) {
-    Module& child = *children[i].module;
-    const bool relu_next = i + 1 < end && dynamic_cast<ReLU*>(children[i + 1].module.get()) &&
-                           !children[i + 1].module->has_forward_hooks();
-    const bool joins = relu_next && !watched(i);
-    if (auto* conv = dynamic_cast<Conv2d*>(&child); joins && conv != nullptr) {
-      y = rectified(*conv, y);
-      ++i;
-    } else if (auto* norm = dynamic_cast<BatchNorm2d*>(&child); joins && norm != nullptr) {
-      y = rectified(*norm, y);
-      ++i;
-    } else {
-      y = child(y);
-    }
-    if (watched(i)) sees(i, y);
+  for (size_t first = 0; first < end;) {
+    size_t last = first;  // that may run with the first: nobody sees those between
+    while (last + 1 < end && !watched(last)) ++last;
+    const FusedRun fused = run_fused(std::span(&children[first], last + 1 - first), y);
+    y = fused.length > 0 ? fused.y : (*children[first].module)(y);
+    first += std::max<size_t>(fused.length, 1);
+    if (watched(first - 1)) sees(first - 1, y);
   }
   return y;
 }

@@ -8,8 +8,8 @@
 
 namespace gestalt::nn {
 
-// Children applied one after the other, in the order they were added. A convolution or batch norm
-// followed by a ReLU runs as one kernel where nobody looks at what lies between them.
+// Children applied one after the other, in the order they were added. Runs of layers that have a
+// fused form (nn/fusion.h) are done as one kernel where nobody looks at what lies between them.
 class Sequential : public Module {
  public:
   template <class M>
