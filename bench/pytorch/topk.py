@@ -5,7 +5,8 @@
 
 Top-K is the five operations as published (abs, topk, zeros, scatter, product). Prints a line a case:
 PyTorch's milliseconds, Gestalt's, its GB/s (one read and one write), and how many times as fast it is.
-The two are timed in turns, case by case, so that a busy machine slows both; medians.
+The two are timed in turns, case by case, so that a busy machine slows both; medians. On a machine
+that others use, --cpu-time compares the processor time of one thread instead.
 """
 import argparse
 import json
@@ -109,17 +110,17 @@ def both(name, suffix, x, op):
     yield f"{name}_backward/{suffix}", backward
 
 
-def milliseconds(run, repeats):
+def milliseconds(run, repeats, clock):
     run()
     times = []
     for _ in range(repeats):
-        start = time.perf_counter()
+        start = clock()
         run()
-        times.append((time.perf_counter() - start) * 1e3)
+        times.append((clock() - start) * 1e3)
     return statistics.median(times)
 
 
-def gestalt(bench, name, threads):
+def gestalt(bench, name, threads, time_key):
     """Milliseconds and GB/s of one case of the benchmark binary."""
     result = subprocess.run(
         [bench, "--benchmark_format=json", "--benchmark_min_time=0.1", "--benchmark_repetitions=3",
@@ -128,7 +129,8 @@ def gestalt(bench, name, threads):
     for entry in json.loads(result.stdout)["benchmarks"]:
         if entry.get("aggregate_name") == "median":
             to_ms = {"ns": 1e-6, "us": 1e-3, "ms": 1}[entry["time_unit"]]
-            return entry["real_time"] * to_ms, entry.get("GB/s")
+            rate = entry.get("GB/s", 0) * entry["real_time"] / entry[time_key]
+            return entry[time_key] * to_ms, rate
     raise SystemExit(f"{bench} has no case {name}")
 
 
@@ -139,18 +141,23 @@ def main():
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--filter", default="", help="only cases whose name has a match")
+    parser.add_argument("--cpu-time", action="store_true", help="of one thread, not wall time of all")
     args = parser.parse_args()
+    clock, time_key = time.perf_counter, "real_time"
+    if args.cpu_time:
+        args.threads, clock, time_key = 1, time.process_time, "cpu_time"
     torch.set_num_threads(args.threads)
     torch.manual_seed(0)
 
-    print(f"PyTorch {torch.__version__}, {args.threads} threads")
+    measured = "processor time, 1 thread" if args.cpu_time else f"{args.threads} threads"
+    print(f"PyTorch {torch.__version__}, {measured}")
     print(f"{'':58} {'PyTorch ms':>11} {'Gestalt ms':>11} {'GB/s':>6} {'ratio':>6}")
     for cases in (image_cases(), gram_cases(), adain_cases()):
         for name, run in cases:
             if not re.search(args.filter, name):
                 continue
-            theirs = milliseconds(run, args.repeats)
-            ours, rate = gestalt(args.bench, name, args.threads)
+            theirs = milliseconds(run, args.repeats, clock)
+            ours, rate = gestalt(args.bench, name, args.threads, time_key)
             rate = f"{rate:6.1f}" if rate else " " * 6
             print(f"{name:58} {theirs:11.3f} {ours:11.3f} {rate} {theirs / ours:6.1f}", flush=True)
 

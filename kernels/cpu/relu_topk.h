@@ -4,31 +4,16 @@
 // row is mapped and rectified on its way into the cache and selected there, so that memory sees no
 // more than of Top-K alone. Each step is rounded to T, as separate ops do.
 
-#include <bit>
 #include <memory>
 #include <type_traits>
 #include <utility>
 #include <vector>
 
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/rectify.h"
 #include "kernels/cpu/topk_tiles.h"
 
 namespace gestalt::cpu {
-
-// As the kernel `relu`: NaN stays NaN, -0 stays -0. Halves are compared as the integers that they
-// are: an f16 is slow to convert.
-template <class T>
-T rectified(T x) {
-  if constexpr (sizeof(T) == 2) {
-    using Key = TopKKey<T>;
-    constexpr uint16_t sign = Key::magnitude + 1;
-    const uint16_t bits = std::bit_cast<uint16_t>(x);
-    const auto beyond_minus_0 = static_cast<uint16_t>(bits - (sign + 1));
-    return beyond_minus_0 < Key::infinity ? std::bit_cast<T>(uint16_t{0}) : x;
-  } else {
-    return x < 0 ? T(0) : x;
-  }
-}
 
 template <class T, class Map>
 struct Rectified {

@@ -18,6 +18,7 @@
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/topk_rows.h"
+#include "kernels/cpu/transpose.h"
 #include "kernels/descriptors.h"
 #include "kernels/dispatch.h"
 
@@ -85,29 +86,25 @@ class TopKRowWorker {
 template <class T>
 inline constexpr int64_t line = 64 / sizeof(T);
 
-// rows[c, p] = x[p, c] for `width` channels, in blocks that stay in the first-level cache.
+// rows[c, p] = x[p, c] for `width` channels; a cache line of each row is written at once.
 template <class T>
 void transpose_channels(const T* x, int64_t pixels, int64_t channels, int64_t width, T* rows) {
-  constexpr int64_t block = 16, ahead = 2 * block;
+  constexpr int64_t block = line<T>, ahead = 2 * block;
+  const int64_t whole = width / 8 * 8;
   int64_t begin = 0;
   for (; begin + block <= pixels; begin += block) {
-    for (int64_t first = 0; first + line<T> <= width; first += line<T>) {
-      T tile[block][line<T>];
-      for (int64_t p = 0; p < block; ++p) {
-        const T* from = x + (begin + p) * channels + first;
-        __builtin_prefetch(from + ahead * channels);
-        std::memcpy(tile[p], from, sizeof(tile[p]));
+    for (int64_t p = begin; p < begin + block; ++p) {
+      for (int64_t c = 0; c < width; c += line<T>) {
+        __builtin_prefetch(x + (p + ahead) * channels + c);
       }
-      for (int64_t c = 0; c < line<T>; ++c) {
-        T column[block];
-        for (int64_t p = 0; p < block; ++p) column[p] = tile[p][c];
-        std::memcpy(rows + (first + c) * pixels + begin, column, sizeof(column));
+    }
+    for (int64_t c = 0; c < whole; c += 8) {
+      for (int64_t p = begin; p < begin + block; p += 8) {
+        transpose_8x8(x + p * channels + c, channels, rows + c * pixels + p, pixels);
       }
     }
     for (int64_t p = begin; p < begin + block; ++p) {
-      for (int64_t c = width / line<T> * line<T>; c < width; ++c) {
-        rows[c * pixels + p] = x[p * channels + c];
-      }
+      for (int64_t c = whole; c < width; ++c) rows[c * pixels + p] = x[p * channels + c];
     }
   }
   for (int64_t p = begin; p < pixels; ++p) {

@@ -4,6 +4,8 @@
 
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/kernels.h"
+#include "kernels/cpu/rectify.h"
+#include "kernels/dispatch.h"
 
 namespace gestalt::cpu {
 
@@ -65,13 +67,16 @@ void tanh_backward(Context&, const View& dy, const View& y, const View& dx) {
 // The comparisons below are written so that they are false for NaN, which then passes.
 
 void relu(Context&, const View& x, const View& y) {
-  elementwise_floating(
-      "relu", [](auto x) { return x < 0 ? decltype(x)(0) : x; }, y, x);
+  dispatch<FloatTypes>("relu", x, [&]<class T>(std::type_identity<T>) {
+    elementwise<T, T>([](T value) { return rectified(value); }, y, x);
+  });
 }
 
 void relu_backward(Context&, const View& dy, const View& y, const View& dx) {
-  elementwise_floating(
-      "relu_backward", [](auto dy, auto y) { return y > 0 ? dy : decltype(dy)(0); }, dx, dy, y);
+  dispatch<FloatTypes>("relu_backward", dy, [&]<class T>(std::type_identity<T>) {
+    elementwise<T, T, T>([](T gradient, T value) { return where_positive(value, gradient); }, dx,
+                         dy, y);
+  });
 }
 
 void leaky_relu(Context&, const View& x, double slope, const View& y) {
