@@ -31,7 +31,7 @@ class Context {
   // Tests put tracing or emulated tables here.
   void set_kernels(const KernelTable& kernels) { kernels_ = &kernels; }
 
-  // Exact: no algorithm that trades accuracy for speed (Winograd, TF32).
+  // By default f32 convolutions may use Winograd (CPU) and TF32 (CUDA); exact forbids both.
   bool exact() const { return exact_; }
   void set_exact(bool exact) { exact_ = exact; }
 

@@ -9,7 +9,8 @@
 // gradients asked for need is kept for backward: for the gradient to x alone, the weight, and y
 // where an activation is fused.
 //
-// Accuracy in f32 on the CPU: see kernels/cpu/winograd.h; Context::set_exact forbids Winograd.
+// Accuracy in f32: by default Winograd on the CPU (kernels/cpu/winograd.h), TF32 on CUDA (factors
+// of 10 bits); Context::set_exact forbids both.
 
 #include "kernels/descriptors.h"
 #include "tensor/tensor.h"

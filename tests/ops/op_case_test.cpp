@@ -47,14 +47,23 @@ const std::vector<Backend>& backends() {
   return list;
 }
 
-// Kernels of the backend, guarded, while it lives.
+// Kernels of the backend, guarded, while it lives. CUDA is exact meanwhile: its f32 convolutions
+// would else be TF32, 1e-3 off, and hide an error of that size. On the CPU both ways are tested:
+// the default here, exact in conv_depth_test.
 class UseBackend {
  public:
-  explicit UseBackend(const Backend& backend) {
+  explicit UseBackend(const Backend& backend) : device_(backend.device) {
     if (backend.kernels != nullptr) table_.emplace(guarded(*backend.kernels));
+    if (device_.is_cuda()) context(device_).set_exact(true);
   }
+  ~UseBackend() {
+    if (device_.is_cuda()) context(device_).set_exact(false);
+  }
+  UseBackend(const UseBackend&) = delete;
+  UseBackend& operator=(const UseBackend&) = delete;
 
  private:
+  Device device_;
   std::optional<UseTable> table_;
 };
 

@@ -2,8 +2,8 @@
 //
 // The algorithm is the first of cuDNN's own ranking (a rule, not a timing) that is deterministic
 // and needs at most workspace_limit bytes: the same shapes give the same bits on the same device
-// and cuDNN. f32 may use TF32 products unless the context is exact, as in PyTorch; exact also
-// forbids Winograd and FFT. bf16 and f16 accumulate in f32.
+// and cuDNN. f32 may be multiplied as TF32 unless the context is exact, as in PyTorch; exact also
+// forbids Winograd and FFT. bf16 and f16 are multiplied by tensor cores and summed in f32.
 
 #include <algorithm>
 #include <array>
@@ -185,11 +185,18 @@ cudnnDataType_t data_type(const char* name, DType dtype) {
   }
 }
 
+// What cuDNN may do with the factors of a product. Its default for f32 is TF32 where the device has
+// that; FMA is f32 alone.
+cudnnMathType_t math_type(const Problem& problem) {
+  if (problem.dtype != DType::f32) return CUDNN_TENSOR_OP_MATH;
+  return problem.exact ? CUDNN_FMA_MATH : CUDNN_DEFAULT_MATH;
+}
+
 template <class Direction>
 Plan make_plan(Context& context, const Problem& problem) {
   const char* name = Direction::name;
   const cudnnDataType_t type = data_type(name, problem.dtype);
-  const bool fma_only = problem.exact && problem.dtype == DType::f32;
+  const cudnnMathType_t math = math_type(problem);
   const cudnnTensorFormat_t layout =
       problem.format == Format::contiguous ? CUDNN_TENSOR_NCHW : CUDNN_TENSOR_NHWC;
   const auto& [x, w, y] = std::tie(problem.x, problem.w, problem.y);
@@ -204,9 +211,7 @@ Plan make_plan(Context& context, const Problem& problem) {
                                         CUDNN_DATA_FLOAT),
         name);
   check(cudnnSetConvolutionGroupCount(plan.convolution, problem.groups), name);
-  check(
-      cudnnSetConvolutionMathType(plan.convolution, fma_only ? CUDNN_FMA_MATH : CUDNN_DEFAULT_MATH),
-      name);
+  check(cudnnSetConvolutionMathType(plan.convolution, math), name);
 
   const cudnnHandle_t handle = cudnn_handle(context);
   std::array<typename Direction::Candidate, Direction::algorithms> candidates{};
@@ -216,9 +221,11 @@ Plan make_plan(Context& context, const Problem& problem) {
     if (candidate.status != CUDNN_STATUS_SUCCESS) continue;
     if (candidate.determinism != CUDNN_DETERMINISTIC) continue;
     if (problem.exact && Direction::inexact(candidate.algo)) continue;
-    // The ranking names algorithm and math type together; exact f32 keeps FMA whatever it says.
+    // The ranking names algorithm and math type together. Exact f32 keeps FMA whatever it says, and
+    // f32 is never converted to f16.
+    if (candidate.mathType == CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION) continue;
     check(cudnnSetConvolutionMathType(plan.convolution,
-                                      fma_only ? CUDNN_FMA_MATH : candidate.mathType),
+                                      math == CUDNN_FMA_MATH ? math : candidate.mathType),
           name);
     size_t bytes = 0;
     if (Direction::workspace(handle, plan, candidate.algo, &bytes) != CUDNN_STATUS_SUCCESS)
