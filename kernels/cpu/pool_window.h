@@ -1,0 +1,106 @@
+#pragma once
+
+// What the pooling kernels share: windows, and the ways through an image.
+//
+// The inner loops run over lanes that lie side by side in memory and are treated alike:
+// neighbouring outputs of a row where the image is contiguous (their inputs `stride` apart),
+// channels of a pixel where it is channels-last. So they vectorize in both formats.
+
+#include <algorithm>
+#include <cstdint>
+#include <type_traits>
+#include <vector>
+
+#include "kernels/cpu/image.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/descriptors.h"
+#include "kernels/dispatch.h"
+
+namespace gestalt::cpu {
+
+struct Range {
+  int64_t begin, end;
+  int64_t padded;  // elements with those in the padding (but not beyond it)
+};
+
+inline Range pool_window(int64_t out, int axis, int64_t size, const Pool2dDesc& desc) {
+  const int64_t begin = out * desc.stride[axis] - desc.padding[axis];
+  const int64_t end = std::min(begin + desc.kernel[axis], size + desc.padding[axis]);
+  return {std::max<int64_t>(begin, 0), std::min(end, size), end - begin};
+}
+
+// Outputs of a row whose windows lie within its `width` inputs: [begin, end) of `outputs`.
+inline Range whole_windows(int64_t outputs, int64_t width, const Pool2dDesc& desc) {
+  const int64_t stride = desc.stride[1], padding = desc.padding[1];
+  const int64_t last = width + padding - desc.kernel[1];  // largest out * stride
+  const int64_t end = last < 0 ? 0 : std::min(outputs, last / stride + 1);
+  const int64_t begin = std::min((padding + stride - 1) / stride, end);
+  return {begin, end, 0};
+}
+
+// body(n, c) for every plane; `cost` is what one plane takes.
+template <class Body>
+void for_each_plane(int64_t n, int64_t c, int64_t cost, const Body& body) {
+  parallel_for(n * c, grain(cost), [&](int64_t begin, int64_t end) {
+    for (int64_t p = begin; p < end; ++p) body(p / c, p % c);
+  });
+}
+
+// body(n, h) for every row of pixels of a channels-last image.
+template <class T, class Body>
+void for_each_pixel_row(const Image<T>& y, int64_t cost_of_an_element, const Body& body) {
+  parallel_for(y.n * y.h, grain(y.w * y.c * cost_of_an_element), [&](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) body(row / y.h, row % y.h);
+  });
+}
+
+// Channels whose gradients are summed together: a cache line of f32.
+inline constexpr int64_t scatter_lanes = 16;
+
+// Sums of the gradients to `width` channels of an image: pixel p's begin at values[p * step].
+template <class Sum>
+struct PlaneSums {
+  Sum* values;
+  int64_t step, width;
+
+  void clear(int64_t pixels) const {
+    if (step == width) {
+      std::fill_n(values, pixels * width, Sum(0));
+    } else {
+      for (int64_t p = 0; p < pixels; ++p) std::fill_n(values + p * step, width, Sum(0));
+    }
+  }
+};
+
+// Gradients to x are summed in the accumulation type, then written at once; in place where that is
+// x's own type and the pixels lie in one row. scatter(n, c, sums) adds those of channels c to c +
+// sums.width, which is 1 unless the channels lie side by side in both dx and dy.
+template <class T, class Scatter>
+void scatter_planes(const Image<T>& dx, const Image<T>& dy, const Scatter& scatter) {
+  using Sum = accumulate_t<T>;
+  const int64_t most = dx.stride_c == 1 && dy.stride_c == 1 ? scatter_lanes : 1;
+  const int64_t blocks = (dx.c + most - 1) / most, pixels = dx.plane_size();
+  const bool one_row = dx.h == 1 || dx.stride_h == dx.w * dx.stride_w;
+  parallel_for(dx.n * blocks, grain(2 * pixels * most), [&](int64_t begin, int64_t end) {
+    const bool in_place = std::is_same_v<T, Sum> && one_row;
+    std::vector<Sum> memory(in_place ? 0 : pixels * most);
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t n = task / blocks, c = task % blocks * most;
+      const int64_t width = std::min(most, dx.c - c);
+      T* first = dx.row(n, c, 0);
+      PlaneSums<Sum> sums{memory.data(), width, width};
+      if constexpr (std::is_same_v<T, Sum>) {
+        if (in_place) sums = {first, dx.stride_w, width};
+      }
+      sums.clear(pixels);
+      scatter(n, c, sums);
+      if (in_place) continue;
+      for (int64_t p = 0; p < pixels; ++p) {
+        T* to = first + p / dx.w * dx.stride_h + p % dx.w * dx.stride_w;
+        for (int64_t j = 0; j < width; ++j) to[j] = static_cast<T>(sums.values[p * width + j]);
+      }
+    }
+  });
+}
+
+}  // namespace gestalt::cpu
