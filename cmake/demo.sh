@@ -8,8 +8,6 @@ picture=docs/images/demo.jpg
 name=$(basename "$picture" .jpg)
 size=128
 mkdir -p "$out"
-# Threads that spin while they wait make a busy machine many times slower.
-export OMP_WAIT_POLICY=${OMP_WAIT_POLICY:-passive}
 
 run() {  # TOOL FOLDER flags...
   "$bin/$1" -i "$picture" -o "$out/$2" --image_size "$size" --quiet "${@:3}"

@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "data/encode.h"
-#include "kernels/error.h"
 #include "tools/common/tool.h"
 
 namespace gestalt::tools {
@@ -19,9 +18,11 @@ struct Settings {
 
 int draw(const Settings& settings) {
   const size_t columns = settings.columns.size();
-  GESTALT_CHECK(settings.images.size() == columns * settings.rows.size(),
-                "{} columns and {} rows need {} images, got {}", columns, settings.rows.size(),
-                columns * settings.rows.size(), settings.images.size());
+  if (settings.images.size() != columns * settings.rows.size()) {
+    throw UsageError(format("{} columns and {} rows need {} images, got {}", columns,
+                            settings.rows.size(), columns * settings.rows.size(),
+                            settings.images.size()));
+  }
   data::ContactSheet sheet;
   sheet.title = settings.title;
   sheet.columns = settings.columns;

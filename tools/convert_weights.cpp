@@ -24,8 +24,9 @@ struct Settings {
 // FROM=TO: a whole name, or the front of names where FROM ends with a dot.
 void rename(StateDict& state, const std::string& rule) {
   const size_t equals = rule.find('=');
-  GESTALT_CHECK(equals != std::string::npos && equals > 0, "--rename wants FROM=TO, got '{}'",
-                rule);
+  if (equals == std::string::npos || equals == 0) {
+    throw UsageError(format("--rename wants FROM=TO, got '{}'", rule));
+  }
   const std::string from = rule.substr(0, equals), to = rule.substr(equals + 1);
   size_t count = 0;
   for (NamedTensor& entry : state) {

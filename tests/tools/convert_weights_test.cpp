@@ -71,6 +71,7 @@ TEST_F(ConvertWeights, exit_codes) {
   const ToolResult refused = convert({fixture("bad/attack.zip.pth"), out_});
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_NE(refused.output.find("refused: the pickle asks for 'posix.system'"), std::string::npos);
+  EXPECT_EQ(convert({state, out_, "--rename", "nothing"}).exit_code, 2);
   EXPECT_EQ(convert({state, out_, "--rename", "nothing=x"}).exit_code, 1);
   EXPECT_EQ(convert({gan, out_, "--select", "generator"}).exit_code, 1);
   EXPECT_FALSE(fs::exists(out_));

@@ -10,6 +10,7 @@
 
 #include "data/encode.h"
 #include "data/image.h"
+#include "models/registry.h"
 #include "models/vgg.h"
 #include "tensor/io/checkpoint.h"
 #include "tests/tools/run_tool.h"
@@ -224,14 +225,70 @@ TEST_F(Synthesis, weights_from_a_file_and_tensors_out_of_the_run) {
   // The run can start again from its own start.
   StateDict image = {{"image", tensors["initial"]}};
   write_safetensors((folder_ / "init.safetensors").string(), image);
-  ASSERT_EQ(run_tool("synthesize_texture",
-                     flags("again", {"-n", "1", "-m", (folder_ / "vgg.safetensors").string(),
-                                     "--init_image", (folder_ / "init.safetensors").string()}))
-                .exit_code,
-            0);
-  const double first = losses("out")["seed_0_a"].front(),
-               again = losses("again")["seed_0_a"].front();
-  EXPECT_LE(std::abs(first - again), 1e-4 * first);
+  const auto start_from = [&](const std::string& out, const std::string& file) {
+    const ToolResult again =
+        run_tool("synthesize_texture",
+                 flags(out, {"-n", "1", "--iter", "1", "-m", (folder_ / "vgg.safetensors").string(),
+                             "--init_image", (folder_ / file).string()}));
+    EXPECT_EQ(again.exit_code, 0) << again.output;
+    return losses(out)["seed_0_a"].front();
+  };
+  const std::vector<double> before = losses("out")["seed_0_a"];
+  EXPECT_LE(std::abs(start_from("again", "init.safetensors") - before.front()),
+            1e-4 * before.front());
+  // And go on from its end.
+  EXPECT_LE(start_from("on", "run.safetensors"), 1.01 * before.back());
+}
+
+TEST_F(Synthesis, each_picture_starts_from_its_own_init_image) {
+  const std::string run = (folder_ / "run.safetensors").string();
+  const std::vector<std::string> length = {"-n", "1", "--iter", "2", "--batch", "2"};
+  std::vector<std::string> first = flags("first", length), second = flags("second", length);
+  first.insert(first.end(), {"--save_tensors", run});
+  second.insert(second.end(), {"--init_image", run});
+  ASSERT_EQ(run_tool("synthesize_texture", first).exit_code, 0);
+  ASSERT_EQ(run_tool("synthesize_texture", second).exit_code, 0);
+  for (auto& [job, values] : losses("second")) {
+    EXPECT_LE(values.front(), 1.01 * losses("first")[job].back()) << job;
+  }
+  // Two images for one picture.
+  const ToolResult refused =
+      run_tool("synthesize_texture",
+               {"-i", (folder_ / "in" / "a.png").string(), "-o", (folder_ / "third").string(),
+                "--image_size", "48", "--init_image", run});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.output.find("tensor 'result' is f32[2,3,48,48], expected [1,3,48,48]"),
+            std::string::npos)
+      << refused.output;
+  EXPECT_FALSE(fs::exists(folder_ / "third"));
+}
+
+TEST_F(Synthesis, inputs_can_be_several) {
+  const std::vector<std::string> arguments = {"-i",           (folder_ / "in" / "b.png").string(),
+                                              "-i",           (folder_ / "in" / "a.png").string(),
+                                              "-o",           (folder_ / "out").string(),
+                                              "--image_size", "48",
+                                              "-n",           "1",
+                                              "--iter",       "1",
+                                              "--quiet"};
+  const ToolResult run = run_tool("synthesize_texture", arguments);
+  EXPECT_EQ(run.exit_code, 0) << run.output;
+  EXPECT_TRUE(fs::exists(folder_ / "out" / "seed_0_a.jpg"));
+  EXPECT_TRUE(fs::exists(folder_ / "out" / "seed_0_b.jpg"));
+}
+
+// A name with what CSV, gnuplot and the shell take for their own.
+TEST_F(Synthesis, names_of_pictures_are_only_names) {
+  const std::string name = "a,b 'c' `touch here` $(touch here)";
+  fs::create_directories(folder_ / "odd");
+  data::save_image(folder_ / "odd" / (name + ".png"), make_picture(0));
+  const ToolResult run = run_tool(
+      "synthesize_texture", {"-i", (folder_ / "odd").string(), "-o", (folder_ / "out").string(),
+                             "--image_size", "48", "-n", "1", "--iter", "1", "--quiet"});
+  EXPECT_EQ(run.exit_code, 0) << run.output;
+  EXPECT_FALSE(fs::exists(folder_ / "out" / "here"));
+  EXPECT_TRUE(fs::exists(folder_ / "out" / ("seed_0_" + name + ".jpg")));
+  EXPECT_EQ(losses("out").begin()->first, "\"seed_0_a");  // quoted, as the comma asks
 }
 
 struct BadInput {
@@ -241,36 +298,73 @@ struct BadInput {
   const char* message;
 };
 
-TEST_F(Synthesis, bad_input_gets_one_line_that_names_it) {
-  std::ofstream(folder_ / "lfs.pth") << "version https://git-lfs.github.com/spec/v1\n"
-                                        "oid sha256:0\nsize 80126000\n";
-  std::ofstream(folder_ / "page.pth") << "<!DOCTYPE html><html></html>";
-  const std::string lfs = (folder_ / "lfs.pth").string(), page = (folder_ / "page.pth").string();
-  const std::vector<BadInput> cases = {
-      {"topk", {"--topk", "0"}, 1, "--topk must be in (0, 1]"},
-      {"layer", {"--layers", "relu9_9"}, 1, "no layer 'relu9_9'"},
-      {"input", {"-i", "/no/such/folder"}, 1, "/no/such/folder"},
-      {"output", {"-o", "/proc/here"}, 1, "/proc/here"},
-      {"lfs", {"-m", lfs}, 1, "Git LFS pointer"},
-      {"html", {"-m", page}, 1, "page.pth"},
-      {"missing", {"-m", "/no/weights.pth"}, 1, "/no/weights.pth"},
-      {"device", {"--device", "tpu"}, 1, "unknown device 'tpu'"},
-      {"flag", {"--no_such_flag"}, 2, "--no_such_flag"},
-  };
-  for (const BadInput& bad : cases) {
-    std::vector<std::string> arguments = flags("bad");
-    // A flag given twice is an error of its own: take the default one out.
-    for (const std::string& flag : bad.flags) {
-      const auto found = std::find(arguments.begin(), arguments.end(), flag);
-      if (found != arguments.end() && flag.starts_with("-")) arguments.erase(found, found + 2);
-    }
+class BadInputs : public Synthesis {
+ protected:
+  std::string file(const std::string& name, const std::string& content) const {
+    std::ofstream(folder_ / name) << content;
+    return (folder_ / name).string();
+  }
+
+  void expect_refused(const BadInput& bad) const {
+    std::vector<std::string> arguments = {"-o", (folder_ / "bad").string(), "--image_size", "48"};
+    const auto has = [&](const char* flag) {
+      return std::find(bad.flags.begin(), bad.flags.end(), flag) != bad.flags.end();
+    };
+    if (has("-o") || has("--image_size")) arguments.clear();
+    if (!has("-i")) arguments.insert(arguments.end(), {"-i", (folder_ / "in").string()});
     arguments.insert(arguments.end(), bad.flags.begin(), bad.flags.end());
     const ToolResult run = run_tool("synthesize_texture", arguments);
     EXPECT_EQ(run.exit_code, bad.exit_code) << bad.name << ": " << run.output;
     EXPECT_NE(run.output.find(bad.message), std::string::npos) << bad.name << ": " << run.output;
-    if (bad.exit_code == 1) {
-      EXPECT_EQ(std::count(run.output.begin(), run.output.end(), '\n'), 1) << run.output;
-    }
+    EXPECT_EQ(std::count(run.output.begin(), run.output.end(), '\n'), 1) << run.output;
+    EXPECT_FALSE(fs::exists(folder_ / "bad")) << bad.name;
+  }
+};
+
+TEST_F(BadInputs, usage_is_2_and_writes_nothing) {
+  for (const BadInput& bad : std::vector<BadInput>{
+           {"topk", {"--topk", "0"}, 2, "--topk: must be in (0, 1], got 0"},
+           {"topk nan", {"--topk", "nan"}, 2, "--topk: must be in (0, 1], got nan"},
+           {"lr", {"--lr", "inf"}, 2, "--lr: must be above 0 and finite, got inf"},
+           {"steps", {"-n", "0"}, 2, "-n: must be 1 or more, got 0"},
+           {"size", {"-o", "x", "--image_size", "8"}, 2, "--image_size: must be in 16..4096"},
+           {"threads", {"--threads", "-1"}, 2, "--threads: must be 0 or more"},
+           {"seed", {"--seed", "-1"}, 2, "--seed: must be 0 or more"},
+           {"device", {"--device", "tpu"}, 2, "unknown device 'tpu'"},
+           {"layer", {"--layers", "relu9_9"}, 2, "no layer 'relu9_9'"},
+           {"layer twice", {"--layers", "pool1,pool1"}, 2, "'pool1' twice"},
+           {"weights", {"--layer_weights", "1,2"}, 2, "has 2 values for 5 layers"},
+           {"tensors", {"--save_tensors", "x"}, 2, "2 pictures need --batch 2"},
+           {"flag", {"--no_such_flag"}, 2, "--no_such_flag"},
+       }) {
+    expect_refused(bad);
+  }
+}
+
+TEST_F(BadInputs, files_are_named_and_nothing_is_written) {
+  const std::string lfs = file("lfs.pth",
+                               "version https://git-lfs.github.com/spec/v1\n"
+                               "oid sha256:0\nsize 80126000\n"),
+                    page = file("page.pth", "<!DOCTYPE html><html></html>"),
+                    picture = (folder_ / "in" / "a.png").string();
+  fs::create_directories(folder_ / "empty");
+  StateDict weights = models::make_model("vgg19-normalized")->state_dict();
+  weights[0].tensor = Tensor::full({64, 3, 3, 3}, NAN);
+  const std::string nan = (folder_ / "nan.safetensors").string();
+  write_safetensors(nan, weights);
+  for (const BadInput& bad : std::vector<BadInput>{
+           {"input", {"-i", "/no/such/folder"}, 1, "/no/such/folder"},
+           {"twice", {"-i", picture, "-i", picture}, 1, "is given twice"},
+           {"empty", {"-i", (folder_ / "empty").string()}, 1, "the folder is empty"},
+           {"no image", {"-i", page}, 1, "not an image"},
+           {"output", {"-o", "/proc/here"}, 1, "/proc/here"},
+           {"lfs", {"-m", lfs}, 1, "Git LFS pointer"},
+           {"html", {"-m", page}, 1, "page.pth"},
+           {"missing", {"-m", "/no/weights.pth"}, 1, "/no/weights.pth"},
+           {"nan", {"-m", nan}, 1, "conv1_1.weight holds values that are not finite"},
+           {"init", {"--init_image", nan}, 1, "has no tensor 'image', 'result' or 'initial'"},
+       }) {
+    expect_refused(bad);
   }
 }
 

@@ -18,7 +18,14 @@ void prepare_output_folder(const fs::path& folder) {
   std::error_code error;
   fs::create_directories(folder, error);
   GESTALT_CHECK(!error, "cannot make the output folder '{}': {}", folder.string(), error.message());
-  const fs::path probe = folder / ".write_test";
+  check_can_write(folder / "config.json");
+}
+
+void check_can_write(const fs::path& path) {
+  std::error_code error;
+  GESTALT_CHECK(!fs::is_directory(path, error), "'{}' is a folder, not a file", path.string());
+  fs::path probe = path;
+  probe += ".write_test";
   write_text(probe, "");
   fs::remove(probe, error);
 }

@@ -13,6 +13,9 @@ namespace gestalt::tools {
 // Error.
 void prepare_output_folder(const std::filesystem::path& folder);
 
+// Whether a file can be written at `path`, whose folder must exist; leaves nothing. Throws Error.
+void check_can_write(const std::filesystem::path& path);
+
 // Whole or not at all: written beside, synced, renamed.
 void write_text(const std::filesystem::path& path, const std::string& text);
 

@@ -3,9 +3,9 @@
 #include <csignal>
 #include <cstdio>
 
-#include "kernels/error.h"
 #include "kernels/runtime.h"
 #include "tensor/context.h"
+#include "tools/common/spinning.h"
 
 namespace gestalt::tools {
 namespace {
@@ -32,26 +32,61 @@ std::string quoted(const std::string& argument) {
   return text + "'";
 }
 
+// "auto" or what parse_device knows; whether there is one is found out later.
+std::string check_device(const std::string& name) {
+  try {
+    if (name != "auto") parse_device(name);
+    return {};
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
 }  // namespace
+
+CLI::Validator number(const std::string& words, bool (*holds)(double)) {
+  const auto check = [words, holds](const std::string& text) -> std::string {
+    double value = 0;
+    if (CLI::detail::lexical_cast(text, value) && holds(value)) return {};
+    return "must be " + words + ", got " + text;
+  };
+  return CLI::Validator(check, words);
+}
+
+CLI::Validator at_least_0() {
+  return number("0 or more", [](double value) { return value >= 0; });
+}
+
+CLI::Validator at_least_1() {
+  return number("1 or more", [](double value) { return value >= 1; });
+}
 
 Tool::Tool(std::string name, const std::string& description, CommonFlags flags)
     : name_(std::move(name)), app_(description, name_) {
   app_.set_version_flag("--version", version_text());
   app_.option_defaults()->always_capture_default();
   app_.get_formatter()->column_width(36);
+  app_.failure_message([this](const CLI::App*, const CLI::Error& error) {
+    return name_ + ": " + error.what() + " (--help lists the flags)\n";
+  });
   if (flags == CommonFlags::all) add_common_flags(app_);
 }
 
 void Tool::add_common_flags(CLI::App& app) {
-  app.add_option("--device", common_.device, "auto, cpu, cuda or cuda:N")->group("Common");
-  app.add_option("--seed", common_.seed, "seed of every random number")->group("Common");
-  app.add_option("--threads", common_.threads, "CPU threads; 0: all cores")->group("Common");
+  app.add_option("--device", common_.device, "auto, cpu, cuda or cuda:N")
+      ->check(CLI::Validator(check_device, ""))
+      ->group("Common");
+  app.add_option("--seed", common_.seed, "seed of every random number")
+      ->check(at_least_0())
+      ->group("Common");
+  app.add_option("--threads", common_.threads, "CPU threads; 0: all cores")
+      ->check(at_least_0())
+      ->group("Common");
   app.add_flag("--quiet", common_.quiet, "print errors and results alone")->group("Common");
   with_common_flags_.push_back(&app);
 }
 
 void Tool::apply_common() const {
-  GESTALT_CHECK(common_.threads >= 0, "--threads must be 0 or more, got {}", common_.threads);
   if (common_.threads > 0) set_num_threads(common_.threads);
   const Device device = chosen_device(common_.device);
   context(device);  // throws now, not in the middle, where it can't be had
@@ -68,13 +103,15 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   }
   try {
     for (const CLI::App* app : with_common_flags_) {
-      if (app->parsed()) apply_common();
+      if (!app->parsed()) continue;
+      if (common_.threads != 1) limit_spinning(argv);
+      apply_common();
     }
     return body();
   } catch (const std::exception& error) {
     std::fflush(stdout);  // the error comes last also where both go to one file
     std::fprintf(stderr, "%s: %s\n", name_.c_str(), error.what());
-    return exit_failed;
+    return dynamic_cast<const UsageError*>(&error) != nullptr ? exit_usage : exit_failed;
   }
 }
 

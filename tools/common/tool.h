@@ -8,11 +8,23 @@
 #include <string>
 #include <vector>
 
+#include "kernels/error.h"
 #include "kernels/types.h"
 
 namespace gestalt::tools {
 
 enum ExitCode { exit_done = 0, exit_failed = 1, exit_usage = 2, exit_interrupted = 130 };
+
+// The command line asks for what can't be: flags that don't go together, names that don't exist.
+class UsageError : public Error {
+ public:
+  using Error::Error;
+};
+
+// For Option::check: a number for which `holds`; `words` say which, in --help and in the error.
+CLI::Validator number(const std::string& words, bool (*holds)(double));
+CLI::Validator at_least_0();
+CLI::Validator at_least_1();
 
 // Whether a tool has --device, --seed, --threads and --quiet: one that computes nothing has not.
 enum class CommonFlags { all, none };
@@ -38,7 +50,8 @@ class Tool {
   const std::string& command_line() const { return command_line_; }
 
   // Parses, sets the default device and the threads (where the common flags are), and runs `body`,
-  // which returns the exit code. An Error becomes one line on stderr and exit code 1; bad usage, 2.
+  // which returns the exit code. An Error becomes one line on stderr and exit code 1; a UsageError,
+  // and what the parser refuses, 2. Call first thing in main.
   int run(int argc, char** argv, const std::function<int()>& body);
 
  private:

@@ -49,27 +49,32 @@ class Experiment {
       : tool_(tool), settings_(settings), common_(common), started_(Clock::now()) {}
 
   int run() {
+    // Whatever is wrong with the settings and files is found here, before anything is written.
     check_settings(settings_);
-    prepare_output_folder(settings_.output);
     jobs_ = make_jobs(settings_, common_.seed);
-    GESTALT_CHECK(settings_.save_tensors.empty() || jobs_.size() <= batch_size(),
-                  "--save_tensors holds one batch: {} pictures need --batch {}", jobs_.size(),
-                  jobs_.size());
+    if (!settings_.save_tensors.empty() && jobs_.size() > batch_size()) {
+      throw UsageError(format("--save_tensors holds one batch: {} pictures need --batch {}",
+                              jobs_.size(), jobs_.size()));
+    }
     if (settings_.resume) check_same_settings();
     const fs::path checkpoints = checkpoint_folder(settings_);
     if (settings_.resume && !fs::exists(checkpoints)) {
       if (!common_.quiet) fmt::print("the run in {} is finished\n", settings_.output);
       return exit_done;
     }
+    context(default_device()).set_exact(settings_.exact);
+    std::string description;
+    network_ = make_network(settings_, description);
+    init_images_ = read_init_images(settings_, jobs_.size());
+    check_some_image();
+
+    prepare_output_folder(settings_.output);
+    if (!settings_.save_tensors.empty()) check_can_write(settings_.save_tensors);
     // What an earlier run with other settings left must not be taken for this one's.
     if (!settings_.resume) fs::remove_all(checkpoints);
     fs::create_directories(checkpoints);
     logger_ = make_logger(settings_.output, common_, settings_.resume);
     write_config(settings_.output, tool_, to_json(settings_, common_));
-
-    std::string description;
-    context(default_device()).set_exact(settings_.exact);
-    network_ = make_network(settings_, description);
     logger_->info("{}: {} pictures on {}, {}", tool_, jobs_.size(), to_string(default_device()),
                   description);
 
@@ -93,13 +98,24 @@ class Experiment {
  private:
   size_t batch_size() const { return static_cast<size_t>(settings_.batch); }
 
+  // At least one can be read; what it throws otherwise is the last one's reason.
+  void check_some_image() {
+    for (Job& job : jobs_) {
+      try {
+        return job.load_source();
+      } catch (const Error&) {
+        if (&job == &jobs_.back()) throw;
+      }
+    }
+  }
+
   // False for an image of a folder that can't be read: the others are made without it.
   bool load_source(Job& job) {
     try {
       job.load_source();
       return true;
     } catch (const Error& error) {
-      if (++skipped_ == jobs_.size()) throw;
+      ++skipped_;
       logger_->warn("skipped: {}", error.what());
       return false;
     }
@@ -112,7 +128,7 @@ class Experiment {
     }
     if (jobs.empty()) return;
     Batch batch(jobs, network_, settings_);
-    const Tensor initial = initial_parameters(jobs, batch.bounded(), settings_);
+    const Tensor initial = initial_parameters(jobs, batch.bounded(), init_images_, settings_);
     for (size_t n = 0; n < jobs.size(); ++n) {
       if (settings_.resume && jobs[n]->resume()) continue;
       jobs[n]->start(narrow(initial, 0, static_cast<int64_t>(n), 1));
@@ -187,6 +203,7 @@ class Experiment {
   Logger logger_;
   std::vector<Job> jobs_;
   std::shared_ptr<nn::Sequential> network_;
+  Tensor init_images_;  // undefined: from noise
   std::optional<Progress> progress_;
   std::map<const Job*, Clock::time_point> saved_;
   bool evaluated_ = false;

@@ -11,14 +11,14 @@ namespace gestalt::tools {
 
 namespace fs = std::filesystem;
 
-Job::Job(fs::path image, uint64_t seed, const SynthesisSettings& settings)
-    : image_(std::move(image)), seed_(seed), settings_(settings) {
+Job::Job(size_t index, fs::path image, uint64_t seed, const SynthesisSettings& settings)
+    : index_(index), image_(std::move(image)), seed_(seed), settings_(settings) {
   name_ = format("seed_{}_{}", seed, image_.stem().string());
   picture_path_ = fs::path(settings.output) / (name_ + ".jpg");
 }
 
 void Job::load_source() {
-  source_ = tools::load_source(image_, settings_.image_size);
+  if (!source_.target.defined()) source_ = tools::load_source(image_, settings_.image_size);
 }
 
 optim::LbfgsOptions Job::optimizer_options() const {
@@ -104,12 +104,15 @@ void Job::release() {
 std::vector<Job> make_jobs(const SynthesisSettings& settings, uint64_t first_seed) {
   std::vector<Job> jobs;
   std::map<std::string, fs::path> stems;
-  for (const fs::path& image : data::list_images(settings.input)) {
-    const auto [other, is_new] = stems.try_emplace(image.stem().string(), image);
-    GESTALT_CHECK(is_new, "'{}' and '{}' would write the same picture: rename one",
-                  other->second.string(), image.string());
-    for (int64_t i = 0; i < settings.textures_per_image; ++i) {
-      jobs.emplace_back(image, first_seed + static_cast<uint64_t>(i), settings);
+  for (const std::string& input : settings.inputs) {
+    for (const fs::path& image : data::list_images(input)) {
+      const auto [other, is_new] = stems.try_emplace(image.stem().string(), image);
+      GESTALT_CHECK(is_new || other->second != image, "'{}' is given twice", image.string());
+      GESTALT_CHECK(is_new, "'{}' and '{}' would write the same picture: rename one",
+                    other->second.string(), image.string());
+      for (int64_t i = 0; i < settings.textures_per_image; ++i) {
+        jobs.emplace_back(jobs.size(), image, first_seed + static_cast<uint64_t>(i), settings);
+      }
     }
   }
   return jobs;

@@ -16,15 +16,16 @@ namespace gestalt::tools {
 
 class Job {
  public:
-  // `name` is seed_{seed}_{image name}. Nothing is loaded yet.
-  Job(std::filesystem::path image, uint64_t seed, const SynthesisSettings& settings);
+  // The index'th of the run. Its name is seed_{seed}_{image name}. Nothing is loaded yet.
+  Job(size_t index, std::filesystem::path image, uint64_t seed, const SynthesisSettings& settings);
 
+  size_t index() const { return index_; }
   const std::string& name() const { return name_; }
   uint64_t seed() const { return seed_; }
   const std::filesystem::path& image_path() const { return image_; }
   const std::filesystem::path& picture_path() const { return picture_path_; }
 
-  void load_source();
+  void load_source();  // where it is not loaded yet
   const SourceImage& source() const { return source_; }
 
   void start(const Tensor& initial);  // u [1,3,S,S]
@@ -52,6 +53,7 @@ class Job {
   optim::LbfgsOptions optimizer_options() const;
   std::filesystem::path checkpoint_path() const;
 
+  size_t index_;
   std::filesystem::path image_;
   uint64_t seed_;
   const SynthesisSettings& settings_;

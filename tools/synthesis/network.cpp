@@ -1,10 +1,40 @@
 #include "tools/synthesis/network.h"
 
-#include "kernels/error.h"
+#include <algorithm>
+#include <cmath>
+
 #include "models/vgg.h"
 #include "tensor/io/checkpoint.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/unary.h"
 
 namespace gestalt::tools {
+namespace {
+
+void check_layers(const nn::Sequential& network, const std::vector<std::string>& layers) {
+  for (const std::string& layer : layers) {
+    const auto is_it = [&](const nn::Module::Child& child) { return child.name == layer; };
+    if (std::any_of(network.children().begin(), network.children().end(), is_it)) continue;
+    std::string known;
+    for (const nn::Module::Child& child : network.children()) known += " " + child.name;
+    throw UsageError(format("--layers: the network has no layer '{}', but{}", layer, known));
+  }
+}
+
+void load_finite(nn::Sequential& network, const std::string& path) {
+  const StateDict weights = load_weights(path);
+  try {
+    network.load_state_dict(weights);
+    for (const auto& [name, weight] : network.named_parameters()) {
+      GESTALT_CHECK(std::isfinite(max(abs(*weight)).item()), "{} holds values that are not finite",
+                    name);
+    }
+  } catch (const Error& error) {
+    throw Error(format("'{}': {}", path, error.what()));
+  }
+}
+
+}  // namespace
 
 std::shared_ptr<nn::Sequential> make_network(const SynthesisSettings& settings,
                                              std::string& description) {
@@ -13,15 +43,12 @@ std::shared_ptr<nn::Sequential> make_network(const SynthesisSettings& settings,
   // The network does not change with --seed: pictures of different seeds belong together.
   Generator generator(0);
   std::shared_ptr<nn::Sequential> network = models::make_texture_vgg19(pooling, generator);
+  check_layers(*network, settings.layers);
   if (settings.weights.empty()) {
     models::init_well_scaled(*network, generator);
     description = "untrained VGG-19 with well-scaled random weights";
   } else {
-    try {
-      network->load_state_dict(load_weights(settings.weights));
-    } catch (const Error& error) {
-      throw Error(format("'{}': {}", settings.weights, error.what()));
-    }
+    load_finite(*network, settings.weights);
     description = format("VGG-19 of {}", settings.weights);
   }
   network->to(default_device());

@@ -13,7 +13,7 @@
 namespace gestalt::tools {
 
 struct SynthesisSettings {
-  std::string input;
+  std::vector<std::string> inputs;  // images and folders of images
   std::string output = "output";
   std::string weights;  // empty: the untrained, well-scaled network
   int64_t steps = 100;
@@ -41,7 +41,7 @@ struct SynthesisSettings {
 // tool.
 void add_synthesis_flags(Tool& tool, SynthesisSettings& settings);
 
-// What CLI11 can't see: values that are out of range or don't go together. Throws Error.
+// What the parser can't see: values that don't go together. Throws UsageError.
 void check_settings(const SynthesisSettings& settings);
 
 // Of the images and the optimizer: f32, or f64 where the whole run is.

@@ -32,22 +32,40 @@ set key outside right noenhanced
 // More curves than this in one legend can't be told apart.
 constexpr size_t most_curves = 12;
 
+std::string doubled(const std::string& text, char quote) {
+  std::string result(1, quote);
+  for (const char c : text) result.append(c == quote ? 2 : 1, c);
+  return result + quote;
+}
+
+std::string csv_field(const std::string& text) {
+  return text.find_first_of(",\"\n") == std::string::npos ? text : doubled(text, '"');
+}
+
+// In single quotes gnuplot expands nothing.
+std::string gnuplot_text(const std::string& text) {
+  return doubled(text, '\'');
+}
+
 }  // namespace
 
 void write_losses(const SynthesisSettings& settings, const std::vector<Job>& jobs) {
   const fs::path folder = settings.output;
   std::string csv = "picture,evaluation,loss\n";
   std::string plots;
-  size_t curves = 0;
+  size_t curves = 0, row = 0;
   for (const Job& job : jobs) {
     for (size_t i = 0; i < job.losses().size(); ++i) {
       char loss[32];
       std::snprintf(loss, sizeof loss, "%.9g", job.losses()[i]);
-      csv += format("{},{},{}\n", job.name(), i + 1, loss);
+      csv += format("{},{},{}\n", csv_field(job.name()), i + 1, loss);
     }
+    const size_t first = row;
+    row += job.losses().size();
     if (job.losses().empty() || ++curves > most_curves) continue;
-    plots += format("{}\"< grep '^{},' losses.csv\" using 2:3 with lines linewidth 2 title \"{}\"",
-                    plots.empty() ? "plot " : ", \\\n     ", job.name(), job.name());
+    plots +=
+        format("{}\"losses.csv\" skip 1 every ::{}::{} using 2:3 with lines linewidth 2 title {}",
+               plots.empty() ? "plot " : ", \\\n     ", first, row - 1, gnuplot_text(job.name()));
   }
   write_text(folder / "losses.csv", csv);
   if (!plots.empty()) run_gnuplot(folder / "losses.gp", plot_script + plots + "\n");
