@@ -54,8 +54,8 @@ void for_each_pixel_row(const Image<T>& y, int64_t cost_of_an_element, const Bod
   });
 }
 
-// Channels whose gradients are summed together: a cache line of f32.
-inline constexpr int64_t scatter_lanes = 16;
+// At most so many channels are scattered together.
+inline constexpr int64_t scatter_lanes = 256;
 
 // Sums of the gradients to `width` channels of an image: pixel p's begin at values[p * step].
 template <class Sum>
@@ -78,11 +78,12 @@ struct PlaneSums {
 template <class T, class Scatter>
 void scatter_planes(const Image<T>& dx, const Image<T>& dy, const Scatter& scatter) {
   using Sum = accumulate_t<T>;
-  const int64_t most = dx.stride_c == 1 && dy.stride_c == 1 ? scatter_lanes : 1;
+  const bool in_place = std::is_same_v<T, Sum> && (dx.h == 1 || dx.stride_h == dx.w * dx.stride_w);
+  // In memory of its own a cache line of sums a pixel; in place long runs.
+  const int64_t lanes = in_place ? scatter_lanes : 16;
+  const int64_t most = dx.stride_c == 1 && dy.stride_c == 1 ? lanes : 1;
   const int64_t blocks = (dx.c + most - 1) / most, pixels = dx.plane_size();
-  const bool one_row = dx.h == 1 || dx.stride_h == dx.w * dx.stride_w;
   parallel_for(dx.n * blocks, grain(2 * pixels * most), [&](int64_t begin, int64_t end) {
-    const bool in_place = std::is_same_v<T, Sum> && one_row;
     std::vector<Sum> memory(in_place ? 0 : pixels * most);
     for (int64_t task = begin; task < end; ++task) {
       const int64_t n = task / blocks, c = task % blocks * most;
