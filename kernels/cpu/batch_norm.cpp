@@ -9,6 +9,7 @@
 #include "kernels/cpu/channels.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/relu_topk.h"
+#include "kernels/cpu/widen.h"
 #include "kernels/dispatch.h"
 
 namespace gestalt::cpu {
@@ -49,7 +50,7 @@ class Affine {
 
   struct Channel {
     Sum center, factor, shift;
-    T operator()(T x) const { return T((static_cast<Sum>(x) - center) * factor + shift); }
+    T operator()(T x) const { return narrowed<T>((widened(x) - center) * factor + shift); }
   };
 
   explicit Affine(int64_t channels) : values_(static_cast<size_t>(3 * channels)) {}
@@ -96,8 +97,8 @@ struct PassedGradient {
   const T* y;
 
   Sum operator()(int64_t offset) const {
-    const Sum gradient = static_cast<Sum>(dy[offset]);  // loaded in any case: that vectorizes
-    return static_cast<Sum>(y[offset]) > 0 ? gradient : Sum{0};
+    const Sum gradient = widened(dy[offset]);  // loaded in any case: that vectorizes
+    return widened(y[offset]) > 0 ? gradient : Sum{0};
   }
 };
 template <class T>
@@ -105,7 +106,7 @@ struct WholeGradient {
   using Sum = accumulate_t<T>;
   const T* dy;
 
-  Sum operator()(int64_t offset) const { return static_cast<Sum>(dy[offset]); }
+  Sum operator()(int64_t offset) const { return widened(dy[offset]); }
 };
 
 // dy(offset): the gradient of an element.
@@ -125,7 +126,7 @@ void backward(const Gradient& dy, const View& x, const View& weight, const View&
   }
   const auto normalized = [in, center = mean.data(), inverse = inverse_std.data()](int64_t c,
                                                                                    int64_t offset) {
-    return (static_cast<Stat>(in[offset]) - center[c]) * inverse[c];
+    return (widened(in[offset]) - center[c]) * inverse[c];
   };
   const auto sums = sum_batch<2>(x, [&](int64_t, int64_t c, int64_t offset) {
     const double gradient = dy(offset);
@@ -143,7 +144,7 @@ void backward(const Gradient& dy, const View& x, const View& weight, const View&
   T* out = dx->as<T>();
   for_channels(x, [&, out](int64_t, int64_t c, int64_t offset) {
     const Stat centred = dy(offset) - average[c] - normalized(c, offset) * slope[c];
-    out[offset] = T(centred * scale[c]);
+    out[offset] = narrowed<T>(centred * scale[c]);
   });
 }
 
@@ -163,7 +164,7 @@ void batch_norm_training(Context&, const View& x_view, const View& weight, const
     std::vector<double> first(channels);
     for (int64_t c = 0; c < channels; ++c) first[c] = static_cast<double>(in[c * x.strides[1]]);
     const auto sums = sum_batch<2>(x, [in, shift = first.data()](int64_t, int64_t c, int64_t at) {
-      const double shifted = static_cast<double>(in[at]) - shift[c];
+      const double shifted = static_cast<double>(widened(in[at])) - shift[c];
       return std::array<double, 2>{shifted, shifted * shifted};
     });
     Affine<T> affine(channels);

@@ -1,6 +1,7 @@
 #include "kernels/cpu/relu_topk.h"
 
 #include "kernels/cpu/kernels.h"
+#include "kernels/cpu/widen.h"
 #include "kernels/dispatch.h"
 
 namespace gestalt::cpu {
@@ -12,7 +13,7 @@ struct AddBias {
 
   struct Channel {
     Sum bias;
-    T operator()(T x) const { return T(static_cast<Sum>(x) + bias); }
+    T operator()(T x) const { return narrowed<T>(widened(x) + bias); }
   };
   Channel at(int64_t channel) const { return {static_cast<Sum>(bias[channel * stride])}; }
 
