@@ -76,7 +76,7 @@ using ReduceKernel = void(const View& x,
   X(divide, BinaryKernel)                                                                          \
   /* y = a + scale * b; in place on a allowed */                                                   \
   X(add_scaled, void(const View& a, const View& b, double scale, const View& y))                   \
-  X(add_scalar, ScalarKernel)                                                                      \
+  X(add_scalar, ScalarKernel) /* i64 too, with a whole scalar */                                   \
   X(multiply_scalar, ScalarKernel)                                                                 \
   X(power_scalar, ScalarKernel)                                                                    \
   X(exp, UnaryKernel)                                                                              \

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/error.h"
+#include "kernels/table.h"
 #include "nn/conv.h"
 #include "nn/linear.h"
 #include "nn/pad.h"
@@ -107,8 +108,10 @@ Tensor BatchNorm2d::forward(const Tensor& x, const BatchNormDesc& desc) {
 }
 
 void BatchNorm2d::count_batch() {
-  const NoGradGuard no_grad;
-  batches_.fill_(batches_.item() + 1);
+  // On the device: a step that reads no value can be captured.
+  Context& ctx = context(batches_.device());
+  ctx.kernels().add_scalar(ctx, batches_.view(), 1, batches_.view());
+  batches_.bump_version();
 }
 
 TopK::TopK(double fraction, TopKMethod method) : method_(method) {

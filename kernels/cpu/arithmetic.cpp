@@ -33,6 +33,11 @@ void add_scaled(Context&, const View& a, const View& b, double scale, const View
 }
 
 void add_scalar(Context&, const View& x, double scalar, const View& y) {
+  if (y.dtype == DType::i64) {
+    const auto whole = static_cast<int64_t>(scalar);
+    elementwise<int64_t, int64_t>([whole](int64_t x) { return x + whole; }, y, x);
+    return;
+  }
   elementwise_floating(
       "add_scalar", [scalar](auto x) { return x + decltype(x)(scalar); }, y, x);
 }

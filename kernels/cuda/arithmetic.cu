@@ -27,6 +27,11 @@ void add_scaled(Context& context, const View& a, const View& b, double scale, co
 }
 
 void add_scalar(Context& context, const View& x, double scalar, const View& y) {
+  if (y.dtype == DType::i64) {
+    elementwise<int64_t, int64_t>(context, "add_scalar", AddWhole{static_cast<int64_t>(scalar)}, y,
+                                  x);
+    return;
+  }
   elementwise_floating(context, "add_scalar", AddScalar{static_cast<float>(scalar)}, y, x);
 }
 

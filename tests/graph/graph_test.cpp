@@ -7,8 +7,8 @@
 #include "kernels/error.h"
 #include "models/synthesis.h"
 #include "models/vgg.h"
-#include "nn/batch_norm.h"
 #include "nn/conv.h"
+#include "nn/layers.h"
 #include "nn/linear.h"
 #include "nn/loss.h"
 #include "nn/pool.h"
@@ -126,17 +126,14 @@ class TrainingStep {
     parameter({16}, 0.1);
     parameter({10, 16}, 0.2);
     parameter({10}, 0.1);
-    parameter({16}, 1);
-    parameter({16}, 0.1);
-    running_mean = Tensor::zeros({16}, options);
-    running_variance = Tensor::ones({16}, options);
+    norm->to(device);
+    for (const Tensor& tensor : norm->parameters()) parameters.push_back(tensor);
   }
 
   void forward_and_backward() {
     for (Tensor& tensor : parameters) tensor.set_grad({});
     Tensor x = nn::conv2d(images, parameters[0], parameters[1], {.padding = {1, 1}});
-    x = nn::batch_norm_training(x, parameters[4], parameters[5], running_mean, running_variance);
-    x = nn::topk(x, 0.2);
+    x = nn::topk(norm->forward(x), 0.2);
     x = reshape(nn::adaptive_avg_pool2d(x, {1, 1}), {8, 16});
     loss = nn::cross_entropy(nn::linear(x, parameters[2], parameters[3]), labels);
     loss.backward();
@@ -152,7 +149,8 @@ class TrainingStep {
 
   // Everything that a run of steps leaves.
   std::vector<std::vector<float>> state() const {
-    std::vector<std::vector<float>> state{bits(loss), bits(running_mean), bits(running_variance)};
+    std::vector<std::vector<float>> state{bits(loss)};
+    for (const NamedTensor& entry : norm->state_dict()) state.push_back(bits(entry.tensor));
     for (const Tensor& tensor : parameters) {
       state.push_back(bits(tensor));
       state.push_back(bits(tensor.grad()));
@@ -160,8 +158,9 @@ class TrainingStep {
     return state;
   }
 
-  Tensor images, labels, loss, running_mean, running_variance;
+  Tensor images, labels, loss;
   std::vector<Tensor> parameters;
+  std::shared_ptr<nn::BatchNorm2d> norm = std::make_shared<nn::BatchNorm2d>(16);
 };
 
 const optim::SgdOptions sgd_options{.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 1e-4};

@@ -28,6 +28,10 @@ struct AddScalar {
   float scalar;
   __device__ float operator()(float x) const { return x + scalar; }
 };
+struct AddWhole {
+  int64_t scalar;
+  __device__ int64_t operator()(int64_t x) const { return x + scalar; }
+};
 struct MultiplyScalar {
   float scalar;
   __device__ float operator()(float x) const { return x * scalar; }
