@@ -83,6 +83,22 @@ class TopKRegisters {
     });
   }
 
+  // The same from global memory: all loads are on the way before the first is waited for.
+  template <class Element>
+  __device__ void fill_at_once(const Element& element) {
+    Bits loaded[items];
+    for_each_group([&](auto begin) {
+#pragma unroll
+      for (int j = begin; j < begin + group; ++j) {
+        loaded[j] = j < used_ ? element(j) : Key::lowest;
+      }
+    });
+    for_each_group([&](auto begin) {
+#pragma unroll
+      for (int j = begin; j < begin + group; ++j) set(j, loaded[j]);
+    });
+  }
+
   // element = f(j, element) for j < used.
   template <class F>
   __device__ void map(const F& f) {

@@ -50,7 +50,7 @@ __global__ void __launch_bounds__(topk_warp_threads)
   const int words = (length + warp_lanes - 1) / warp_lanes;
   const Bits* from = input.x + row * length + lane;
   TopKRegisters<Key, T, items> elements(words);
-  elements.fill(
+  elements.fill_at_once(
       [&](int j) { return j * warp_lanes + lane < length ? from[j * warp_lanes] : Key::lowest; });
   if (input.prologue.present()) {
     const TopKRectify<T> rectify = input.prologue.of_row(row);
