@@ -10,8 +10,8 @@ int main(int argc, char** argv) {
             "Do observers decide by the shape or by the texture of images in which both disagree?",
             CommonFlags::none);
   tool.app().require_subcommand(1);
-  const std::vector<Command> commands = {add_summarize(tool), add_plot(tool), add_report(tool),
-                                         add_style(tool)};
+  const std::vector<Command> commands = {add_evaluate(tool), add_summarize(tool), add_plot(tool),
+                                         add_report(tool), add_style(tool)};
   return tool.run(argc, argv, [&] {
     for (const Command& command : commands) {
       if (command.app->parsed()) return command.run();

@@ -13,6 +13,7 @@ struct Command {
   std::function<int()> run;
 };
 
+Command add_evaluate(Tool& tool);
 Command add_summarize(Tool& tool);
 Command add_plot(Tool& tool);
 Command add_report(Tool& tool);

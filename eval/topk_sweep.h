@@ -1,0 +1,38 @@
+#pragma once
+
+// One network under Top-K at several sparsities in one pass: what lies before the first place of
+// Top-K is computed once for all of them. There the batch is repeated, once a fraction; from there
+// on the sparsities lie one after the other in it.
+
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "kernels/descriptors.h"
+#include "nn/module.h"
+
+namespace gestalt::eval {
+
+class TopKSweep {
+ public:
+  // Puts Top-K behind each of `places`, dotted names of modules with outputs [N,C,H,W]; all are
+  // active. Throws Error for a name that is no module, no places, or a fraction outside (0, 1].
+  TopKSweep(std::shared_ptr<nn::Module> network, const std::vector<std::string>& places,
+            TopKMode mode);
+  ~TopKSweep();
+
+  void activate(std::span<const std::string> places);  // these alone
+  void set_fractions(const std::vector<double>& fractions);
+
+  // images [N,3,H,W]; logits [N, classes], one a fraction.
+  std::vector<Tensor> operator()(const Tensor& images);
+
+ private:
+  struct State;
+  class Layer;
+  std::shared_ptr<nn::Module> network_;
+  std::shared_ptr<State> state_;
+};
+
+}  // namespace gestalt::eval

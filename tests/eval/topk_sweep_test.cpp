@@ -1,0 +1,125 @@
+#include "eval/topk_sweep.h"
+
+#include <gtest/gtest.h>
+
+#include "eval/category_choice.h"
+#include "nn/sequential.h"
+#include "nn/topk.h"
+#include "tensor/autograd.h"
+#include "tensor/random.h"
+#include "tests/eval/files.h"
+
+namespace gestalt::eval {
+namespace {
+
+using tests::error_of;
+
+// conv, ReLU, conv, ReLU, flatten, linear; the same weights each time.
+std::shared_ptr<nn::Sequential> make_network() {
+  Generator generator(3);
+  auto network = std::make_shared<nn::Sequential>();
+  const auto conv = [&](int64_t in, int64_t out) {
+    nn::Conv2dOptions options;
+    options.in_channels = in;
+    options.out_channels = out;
+    options.desc.padding = {1, 1};
+    return std::make_shared<nn::Conv2d>(options, generator);
+  };
+  network->add("conv1", conv(3, 4));
+  network->add("relu1", std::make_shared<nn::ReLU>());
+  network->add("conv2", conv(4, 5));
+  network->add("relu2", std::make_shared<nn::ReLU>());
+  network->add("flatten", std::make_shared<nn::Flatten>());
+  network->add("fc", std::make_shared<nn::Linear>(5 * 8 * 8, 7, generator));
+  network->eval();
+  return network;
+}
+
+// Top-K applied by hand between the children.
+Tensor by_hand(const Tensor& images, const std::vector<std::string>& places, double fraction,
+               TopKMode mode) {
+  Tensor y = images;
+  const auto network = make_network();
+  for (const nn::Module::Child& child : network->children()) {
+    y = (*child.module)(y);
+    if (std::find(places.begin(), places.end(), child.name) == places.end()) continue;
+    y = nn::topk(y, fraction, mode);
+  }
+  return y;
+}
+
+class Sweep : public testing::TestWithParam<TopKMode> {
+ protected:
+  static double difference(const Tensor& a, const Tensor& b) {
+    const std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
+    EXPECT_EQ(x.size(), y.size());
+    double most = 0;
+    for (size_t i = 0; i < x.size(); ++i) most = std::max(most, std::abs(x[i] - y[i]));
+    return most;
+  }
+  const NoGradGuard no_grad_;
+  const Tensor images_ = Generator(1).normal({3, 3, 8, 8}, 0, 1);
+};
+
+TEST_P(Sweep, gives_what_each_fraction_gives_alone) {
+  const std::vector<std::string> places = {"relu1", "relu2"};
+  const std::vector<double> fractions = {0.1, 0.5, 1};
+  TopKSweep sweep(make_network(), places, GetParam());
+  sweep.set_fractions(fractions);
+  const std::vector<Tensor> logits = sweep(images_);
+  ASSERT_EQ(logits.size(), fractions.size());
+  for (size_t i = 0; i < fractions.size(); ++i) {
+    EXPECT_LE(difference(logits[i], by_hand(images_, places, fractions[i], GetParam())), 1e-6);
+  }
+  EXPECT_GT(difference(logits[0], logits[2]), 1e-3);
+  EXPECT_GT(difference(logits[1], logits[2]), 1e-3);
+}
+
+TEST_P(Sweep, only_active_places_count) {
+  TopKSweep sweep(make_network(), {"relu1", "relu2"}, GetParam());
+  sweep.set_fractions({0.1, 0.3});
+  for (const std::string place : {"relu2", "relu1"}) {
+    const std::vector<std::string> active = {place};
+    sweep.activate(active);
+    const std::vector<Tensor> logits = sweep(images_);
+    EXPECT_LE(difference(logits[1], by_hand(images_, active, 0.3, GetParam())), 1e-6) << place;
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Modes, Sweep, testing::Values(TopKMode::keep, TopKMode::reverse));
+
+TEST(SweepErrors, are_named) {
+  EXPECT_NE(error_of([] { TopKSweep(make_network(), {"relu9"}, TopKMode::keep); }).find("relu9"),
+            std::string::npos);
+  EXPECT_NE(error_of([] { TopKSweep(make_network(), {}, TopKMode::keep); }).find("no layers"),
+            std::string::npos);
+  TopKSweep sweep(make_network(), {"fc"}, TopKMode::keep);
+  EXPECT_NE(error_of([&] { sweep.set_fractions({0}); }).find("fraction above 0"),
+            std::string::npos);
+  EXPECT_NE(error_of([&] {
+              sweep(Tensor::zeros({1, 3, 8, 8}));
+            }).find("Top-K behind 'fc'"),
+            std::string::npos);
+}
+
+TEST(CategoryChoice, is_the_largest_mean_probability) {
+  // Of two classes of "a" one is certain, but the mean is below that of "b".
+  const Categories categories({{"a", {0, 1}}, {"b", {2}}, {"c", {3}}});
+  const std::vector<float> logits = {5, -9,   4.5f, 0,  // exp: mean of a 74, b 90
+                                     5, 4.5f, 4.5f, 0,  // mean of a 119, b 90
+                                     0, 0,    0,    900};
+  const std::vector<size_t> choices =
+      choose_categories(Tensor::from_vector(logits, {3, 4}), categories);
+  EXPECT_EQ(choices, (std::vector<size_t>{1, 0, 2}));
+  EXPECT_EQ(error_of([&] {
+              choose_categories(Tensor::zeros({1, 3}), categories);
+            }),
+            "category 'c' has class 3, the network has 3 classes");
+  EXPECT_NE(error_of([&] {
+              choose_categories(Tensor::full({1, 4}, std::nan("")), categories);
+            }).find("not finite"),
+            std::string::npos);
+}
+
+}  // namespace
+}  // namespace gestalt::eval

@@ -1,0 +1,169 @@
+// shape_bias evaluate on stimuli made here; random weights, so what is checked is not what is
+// decided.
+
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "data/encode.h"
+#include "kernels/error.h"
+#include "models/registry.h"
+#include "tensor/io/safetensors.h"
+#include "tests/tools/run_tool.h"
+
+namespace gestalt::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+class Evaluate : public testing::Test {
+ protected:
+  void SetUp() override {
+    add("cat", "cat1-dog2", 224, 224);
+    add("cat", "cat2-bird1", 224, 224);
+    add("dog", "dog1-cat1", 300, 260);
+  }
+
+  fs::path stimuli() const { return folder_ / "stimuli"; }
+  fs::path out(const std::string& name = "out") const { return folder_ / name; }
+
+  // Stripes and squares that differ by name.
+  void add(const std::string& shape, const std::string& name, int width, int height) {
+    fs::create_directories(stimuli() / shape);
+    const size_t seed = std::hash<std::string>()(name);
+    data::Image image(height, width);
+    for (int y = 0; y < height; ++y) {
+      for (int x = 0; x < width * 3; ++x) {
+        image.row(y)[x] = static_cast<uint8_t>(
+            (x / 3 * (seed % 7 + 1) + y * (seed % 11) * (x % 3)) ^ (y / 16 * 37));
+      }
+    }
+    data::save_image(stimuli() / shape / (name + ".png"), image);
+  }
+
+  ToolResult evaluate(const std::vector<std::string>& more, const std::string& name = "out") {
+    std::vector<std::string> arguments = {"evaluate", "--data",           stimuli().string(),
+                                          "--out",    out(name).string(), "--quiet"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_tool("shape_bias", arguments);
+  }
+
+  std::string failure(const std::vector<std::string>& more) {
+    const ToolResult result = evaluate(more, "failed");
+    EXPECT_EQ(result.exit_code, 1) << result.output;
+    EXPECT_FALSE(fs::exists(out("failed")));
+    return result.output;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(Evaluate, writes_the_published_form_and_keeps_what_is_finished) {
+  const ToolResult result = evaluate({"--model", "alexnet", "--untrained", "--topk", "0.1,1"});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(
+      contains(result.output, "1 of 3 images are not 224x224 (dog/dog1-cat1.png is 300x260"))
+      << result.output;
+  EXPECT_TRUE(contains(result.output, "AlexNet_untrained_topK_10")) << result.output;
+  const fs::path sparse = out() / "cue-conflict_AlexNet-untrained-topK-10_session-1.csv";
+  const std::string text = read_text(sparse);
+  EXPECT_TRUE(
+      text.starts_with("subj,session,trial,rt,object_response,category,condition,imagename\r\n"
+                       "AlexNet_untrained_topK_10,1,1,NaN,"))
+      << text;
+  EXPECT_TRUE(text.ends_with(",dog,NaN,dog1-cat1.png\r\n")) << text;
+  EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 4);
+  EXPECT_FALSE(fs::exists(out() / ".unfinished"));
+  const auto config = nlohmann::json::parse(read_text(out() / "config.json"));
+  EXPECT_EQ(config["settings"]["weights"], "untrained: random weights of seed 0");
+  EXPECT_EQ(config["settings"]["layers"].size(), 5u);
+
+  const auto time = fs::last_write_time(sparse);
+  const ToolResult again = evaluate({"--model", "alexnet", "--untrained", "--topk", "0.1,0.5,1"});
+  EXPECT_EQ(again.exit_code, 0) << again.output;
+  EXPECT_EQ(fs::last_write_time(sparse), time);
+  EXPECT_TRUE(fs::exists(out() / "cue-conflict_AlexNet-untrained-topK-50_session-1.csv"));
+
+  const ToolResult other = evaluate({"--model", "resnet18", "--untrained", "--topk", "1"});
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_TRUE(contains(other.output, "was made with layers [\"features.2\"")) << other.output;
+}
+
+TEST_F(Evaluate, one_layer_at_a_time_and_reversed) {
+  const ToolResult result =
+      evaluate({"--model", "resnet18", "--untrained", "--topk", "0.2,1", "--layers",
+                "layer1,layer4", "--per_layer", "--reverse_topk"});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  for (const char* name : {"ResNet18-untrained-normal", "ResNet18-untrained-layer1-reverse-topK-20",
+                           "ResNet18-untrained-layer4-reverse-topK-20"}) {
+    EXPECT_TRUE(fs::exists(out() / format("cue-conflict_{}_session-1.csv", name))) << name;
+  }
+}
+
+TEST_F(Evaluate, goes_on_where_it_was_interrupted) {
+  for (int i = 3; i < 9; ++i) add("cat", "cat" + std::to_string(i) + "-dog1", 224, 224);
+  const std::vector<std::string> flags = {
+      "--model", "resnet18", "--untrained", "--topk", "0.1,1", "--batch_size", "1"};
+  ASSERT_EQ(evaluate(flags, "whole").exit_code, 0);
+  std::vector<std::string> arguments = {"evaluate", "--data",       stimuli().string(),
+                                        "--out",    out().string(), "--quiet"};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  // config.json is written right before the first image.
+  const ToolResult result =
+      run_tool("shape_bias", arguments, [&] { return fs::exists(out() / "config.json"); });
+  const std::string file = "cue-conflict_ResNet18-untrained-topK-10_session-1.csv";
+  if (result.exit_code == 130) {
+    EXPECT_FALSE(fs::exists(out() / file));
+    EXPECT_TRUE(fs::exists(out() / ".unfinished" / file));
+    const ToolResult resumed = run_tool("shape_bias", arguments);
+    EXPECT_EQ(resumed.exit_code, 0) << resumed.output;
+  } else {
+    EXPECT_EQ(result.exit_code, 0) << result.output;  // it was faster than the signal
+  }
+  EXPECT_EQ(read_text(out() / file), read_text(out("whole") / file));
+}
+
+TEST_F(Evaluate, weights_load_under_torchvisions_names) {
+  StateDict state = models::make_model("resnet18", {}, 5)->state_dict();
+  for (NamedTensor& entry : state) entry.name = "module." + entry.name;
+  write_safetensors((folder_ / "weights.safetensors").string(), state);
+  const ToolResult result = evaluate({"--model", "resnet18", "--weights",
+                                      (folder_ / "weights.safetensors").string(), "--topk", "0.3"});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(fs::exists(out() / "cue-conflict_ResNet18-topK-30_session-1.csv"));
+  const ToolResult wrong = evaluate(
+      {"--model", "alexnet", "--weights", (folder_ / "weights.safetensors").string()}, "x");
+  EXPECT_EQ(wrong.exit_code, 1);
+  EXPECT_TRUE(contains(wrong.output, "weights.safetensors' for alexnet")) << wrong.output;
+  EXPECT_TRUE(contains(wrong.output, "features.0.weight")) << wrong.output;
+}
+
+TEST_F(Evaluate, bad_input_is_named_and_nothing_is_written) {
+  EXPECT_TRUE(contains(failure({"--model", "resnet18"}), "no weights: --weights FILE"));
+  const std::vector<std::string> usual = {"--model", "resnet18", "--untrained"};
+  const auto failure_with = [&](std::vector<std::string> more) {
+    more.insert(more.begin(), usual.begin(), usual.end());
+    return failure(more);
+  };
+  EXPECT_TRUE(contains(failure_with({"--topk", "0"}), "--topk must be above 0"));
+  EXPECT_TRUE(contains(failure_with({"--layers", "features.99"}), "features.99"));
+  EXPECT_TRUE(contains(failure_with({"--categories", (folder_ / "c.json").string()}), "c.json"));
+
+  add("cat", "dog4-cat1", 224, 224);
+  EXPECT_TRUE(contains(failure_with({}), "cat/dog4-cat1.png': the shape is 'dog', the folder"));
+  fs::remove(stimuli() / "cat/dog4-cat1.png");
+  add("cat", "holiday", 224, 224);
+  EXPECT_TRUE(contains(failure_with({}), "holiday"));
+  fs::remove(stimuli() / "cat/holiday.png");
+  add("zebra", "zebra1-cat1", 224, 224);
+  EXPECT_TRUE(contains(failure_with({}), "zebra': the folder is no category (these are: airplane"));
+  fs::remove_all(stimuli() / "zebra");
+  fs::create_directories(stimuli() / "bear");
+  EXPECT_TRUE(contains(failure_with({}), "bear"));
+}
+
+}  // namespace
+}  // namespace gestalt::tests

@@ -1,0 +1,243 @@
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "eval/summary.h"
+#include "eval/text.h"
+#include "kernels/error.h"
+#include "models/registry.h"
+#include "tensor/io/checkpoint.h"
+#include "tensor/io/known_files.h"
+#include "tools/common/output.h"
+#include "tools/shape_bias/commands.h"
+#include "tools/shape_bias/evaluation.h"
+#include "tools/shape_bias/input.h"
+#include "tools/shape_bias/observer_names.h"
+
+namespace gestalt::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+struct Settings {
+  std::string model, weights, data, out, name, categories;
+  std::vector<double> fractions = {0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1};
+  std::vector<std::string> layers;
+  uint64_t seed = 0;  // of random weights
+  bool untrained = false, reverse = false, per_layer = false, overwrite = false;
+  int64_t batch_size = 16;
+};
+
+void check(Settings& settings) {
+  GESTALT_CHECK(settings.batch_size > 0, "--batch_size must be above 0, got {}",
+                settings.batch_size);
+  for (const double fraction : settings.fractions) {
+    GESTALT_CHECK(fraction > 0 && fraction <= 1, "--topk must be above 0 and up to 1, got {}",
+                  fraction);
+  }
+  std::sort(settings.fractions.begin(), settings.fractions.end());
+  settings.fractions.erase(std::unique(settings.fractions.begin(), settings.fractions.end()),
+                           settings.fractions.end());
+  GESTALT_CHECK(!settings.weights.empty() || settings.untrained,
+                "no weights: --weights FILE takes a state dict with torchvision's names, such as "
+                "torch.save(torchvision.models.{}(weights=\"DEFAULT\").state_dict(), FILE) writes; "
+                "--untrained takes random weights",
+                settings.model);
+  GESTALT_CHECK(settings.weights.empty() || !settings.untrained,
+                "--weights and --untrained exclude each other");
+}
+
+// How many classes the weights are for: the length of the last layer's bias.
+int64_t classes_of(const StateDict& weights) {
+  for (const NamedTensor& entry : weights) {
+    for (const char* last : {"classifier.6.bias", "fc.bias", "linear.bias"}) {
+      if (entry.name == last && entry.tensor.rank() == 1) return entry.tensor.size(0);
+    }
+  }
+  return models::ModelOptions{}.classes;  // what is missing is told when they are loaded
+}
+
+std::shared_ptr<nn::Module> load_network(const Settings& settings) {
+  try {
+    const StateDict weights = load_weights(settings.weights);
+    auto network = models::make_model(settings.model, {.classes = classes_of(weights)});
+    network->load_state_dict(weights);
+    return network;
+  } catch (const Error& error) {
+    throw Error(format("'{}' for {}: {}", settings.weights, settings.model, error.what()));
+  }
+}
+
+std::shared_ptr<nn::Module> make_network(const Settings& settings) {
+  const std::shared_ptr<nn::Module> network =
+      settings.untrained ? models::make_model(settings.model, {}, settings.seed)
+                         : load_network(settings);
+  network->eval();
+  network->set_requires_grad(false);
+  network->to(default_device());
+  return network;
+}
+
+std::vector<std::string> places_of(const Settings& settings) {
+  const std::vector<std::string> places =
+      settings.layers.empty() ? models::find_model(settings.model).topk_places : settings.layers;
+  GESTALT_CHECK(!places.empty(), "{} has no usual places for Top-K: name some with --layers",
+                settings.model);
+  return places;
+}
+
+std::vector<Pass> passes_of(const Settings& settings, const std::vector<std::string>& places) {
+  ObserverNaming naming{settings.name, settings.layers, settings.reverse};
+  std::vector<std::vector<std::string>> groups = {places};
+  if (settings.per_layer) {
+    groups.clear();
+    for (const std::string& place : places) groups.push_back({place});
+  }
+  std::vector<Pass> passes;
+  std::set<std::string> subjects;
+  for (const std::vector<std::string>& group : groups) {
+    if (settings.per_layer) naming.layers = group;
+    Pass& pass = passes.emplace_back();
+    pass.places = group;
+    for (const double fraction : settings.fractions) {
+      const std::string subject = subject_name(naming, fraction);
+      if (subjects.insert(subject).second) pass.sparsities.push_back({subject, fraction});
+    }
+  }
+  return passes;
+}
+
+json describe_weights(const Settings& settings) {
+  if (settings.untrained) return format("untrained: random weights of seed {}", settings.seed);
+  const Bytes bytes = map_file(settings.weights);
+  json weights = {{"file", settings.weights}, {"sha256", sha256(bytes)}};
+  if (const auto known = known_file(bytes)) weights["known_as"] = *known;
+  return weights;
+}
+
+// What a folder's files have in common; another run may add sparsities to it.
+json identity(const Settings& settings, const std::vector<std::string>& places,
+              const Stimuli& stimuli) {
+  return {{"model", settings.model},          {"weights", describe_weights(settings)},
+          {"stimuli", stimuli.names.size()},  {"layers", places},
+          {"reverse_topk", settings.reverse}, {"per_layer", settings.per_layer},
+          {"categories", settings.categories}};
+}
+
+// Files of another network or other stimuli would be taken for finished ones of this one.
+void check_folder(const Settings& settings, const json& wanted) {
+  const fs::path path = fs::path(settings.out) / "config.json";
+  if (!fs::exists(path)) return;
+  const json config = json::parse(map_file(path.string()).text(), nullptr, false);
+  GESTALT_CHECK(config.is_object() && config.contains("settings"),
+                "'{}' cannot be read: choose another --out folder", path.string());
+  for (const auto& [key, value] : wanted.items()) {
+    const json found = config["settings"].value(key, json());
+    GESTALT_CHECK(found == value,
+                  "'{}' was made with {} {}, not {}: choose another --out folder or --overwrite",
+                  path.string(), key, found.dump(), value.dump());
+  }
+}
+
+void remove_old(const Settings& settings, const std::vector<Pass>& passes) {
+  fs::remove_all(fs::path(settings.out) / ".unfinished");
+  for (const Pass& pass : passes) {
+    for (const Sparsity& sparsity : pass.sparsities) {
+      fs::remove(fs::path(settings.out) / decisions_file(sparsity.subject));
+    }
+  }
+}
+
+void print_results(const Evaluation& evaluation, const eval::Categories& categories) {
+  const eval::Summary summary = eval::summarize(
+      eval::read_observations(evaluation.files(), categories, eval::StimulusSet::common),
+      categories);
+  std::fputs(eval::to_table(summary).c_str(), stdout);
+  for (const std::string& line : eval::warnings(summary)) {
+    std::fprintf(stderr, "warning: %s\n", line.c_str());
+  }
+}
+
+int run(Settings settings, const CommonOptions& common) {
+  check(settings);
+  settings.seed = common.seed;
+  if (settings.name.empty()) {
+    settings.name = base_name(settings.model) + (settings.untrained ? "_untrained" : "");
+  }
+  const eval::Categories categories = load_categories(settings.categories);
+  const Stimuli stimuli = open_stimuli(settings.data, categories);
+  const std::vector<std::string> places = places_of(settings);
+  eval::TopKSweep network(make_network(settings), places,
+                          settings.reverse ? TopKMode::reverse : TopKMode::keep);
+  const std::vector<Pass> passes = passes_of(settings, places);
+
+  prepare_output_folder(settings.out);
+  json config = identity(settings, places, stimuli);
+  if (settings.overwrite) {
+    remove_old(settings, passes);
+  } else {
+    check_folder(settings, config);
+  }
+  config["data"] = settings.data;
+  config["batch_size"] = settings.batch_size;
+  config["device"] = to_string(default_device());
+  config["topk"] = settings.fractions;
+  write_config(settings.out, "shape_bias evaluate", config);
+
+  catch_interrupts();
+  Evaluation evaluation({settings.out, settings.batch_size, common.quiet}, stimuli, categories);
+  for (const Pass& pass : passes) {
+    if (evaluation.run(network, pass)) continue;
+    std::fprintf(stderr, "interrupted; the same command goes on\n");
+    return exit_interrupted;
+  }
+  if (!evaluation.unreadable().empty()) {
+    std::fprintf(stderr, "skipped %zu unreadable images, the first: %s\n",
+                 evaluation.unreadable().size(), evaluation.unreadable().front().c_str());
+  }
+  print_results(evaluation, categories);
+  return exit_done;
+}
+
+}  // namespace
+
+Command add_evaluate(Tool& tool) {
+  auto settings = std::make_shared<Settings>();
+  CLI::App* app = tool.app().add_subcommand(
+      "evaluate", "A network's decisions at several sparsities of Top-K, as CSV files.");
+  app->add_option("--model", settings->model, "the network")
+      ->check(CLI::IsMember(models::classifier_names()))
+      ->required();
+  app->add_option("--weights", settings->weights,
+                  "its weights: .pth, .pt, .safetensors with torchvision's names")
+      ->type_name("FILE");
+  app->add_flag("--untrained", settings->untrained, "random weights; the names say so");
+  app->add_option("--data", settings->data,
+                  "the stimuli, {shape}/{shape}{i}-{texture}{j}.png or other images")
+      ->type_name("FOLDER")
+      ->required();
+  app->add_option("--topk", settings->fractions,
+                  "fractions of each channel that Top-K keeps, above 0 up to 1; 1 keeps all")
+      ->delimiter(',');
+  app->add_option("--out", settings->out, "folder of the CSV files; finished ones are kept")
+      ->type_name("FOLDER")
+      ->required();
+  app->add_flag("--reverse_topk", settings->reverse, "drop the Top-K and keep the rest");
+  app->add_option("--layers", settings->layers,
+                  "modules behind which Top-K stands; the paper's places without")
+      ->delimiter(',');
+  app->add_flag("--per_layer", settings->per_layer, "Top-K at one of the layers at a time");
+  app->add_option("--categories", settings->categories,
+                  "JSON, {\"category\": [class, ...], ...}; the 16 of Geirhos et al. 2019 without")
+      ->type_name("FILE");
+  app->add_option("--name", settings->name, "of the observer; AlexNet, VGG, ResNet18 ... without");
+  app->add_option("--batch_size", settings->batch_size,
+                  "images at once; behind the first Top-K they count once a fraction");
+  app->add_flag("--overwrite", settings->overwrite, "do finished files again");
+  tool.add_common_flags(*app);
+  return {app, [settings, &tool] { return run(*settings, tool.common()); }};
+}
+
+}  // namespace gestalt::tools

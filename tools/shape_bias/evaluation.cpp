@@ -1,0 +1,128 @@
+#include "tools/shape_bias/evaluation.h"
+
+#include <algorithm>
+#include <chrono>
+#include <numeric>
+
+#include "data/loader.h"
+#include "eval/category_choice.h"
+#include "kernels/error.h"
+#include "tensor/autograd.h"
+#include "tools/common/progress.h"
+#include "tools/common/tool.h"
+#include "tools/shape_bias/observer_names.h"
+
+namespace gestalt::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+constexpr std::chrono::seconds save_interval{30};
+
+fs::path unfinished_folder(const std::string& folder) {
+  return fs::path(folder) / ".unfinished";
+}
+
+}  // namespace
+
+Evaluation::Evaluation(const EvaluationSettings& settings, const Stimuli& stimuli,
+                       const eval::Categories& categories)
+    : settings_(settings), stimuli_(stimuli), categories_(categories) {}
+
+bool Evaluation::is_finished(const Sparsity& sparsity) const {
+  return fs::exists(fs::path(settings_.folder) / decisions_file(sparsity.subject));
+}
+
+// As long as they are the first images, in the order of this run; else none.
+Evaluation::Decisions Evaluation::unfinished(const Sparsity& sparsity) const {
+  const fs::path path = unfinished_folder(settings_.folder) / decisions_file(sparsity.subject);
+  if (!fs::exists(path)) return {};
+  Decisions decisions = eval::read_decisions(path, categories_);
+  for (size_t i = 0; i < decisions.size(); ++i) {
+    const bool same =
+        i < stimuli_.image_names.size() && decisions[i].image_name == stimuli_.image_names[i];
+    if (!same) return {};
+  }
+  return decisions;
+}
+
+void Evaluation::decide(const std::vector<Tensor>& logits, const std::vector<int64_t>& images,
+                        const Pass& pass, std::vector<Decisions>& decisions) const {
+  for (size_t i = 0; i < logits.size(); ++i) {
+    const std::vector<size_t> choices = eval::choose_categories(logits[i], categories_);
+    for (size_t j = 0; j < choices.size(); ++j) {
+      const auto image = static_cast<size_t>(images[j]);
+      eval::Decision& decision = decisions[i].emplace_back();
+      decision.subject = pass.sparsities[i].subject;
+      decision.trial = std::to_string(decisions[i].size());
+      decision.response = categories_.name(choices[j]);
+      decision.category = stimuli_.names[image].shape;
+      decision.image_name = stimuli_.image_names[image];
+      decision.stimulus = stimuli_.names[image];
+    }
+  }
+}
+
+void Evaluation::save(const Pass& pass, const std::vector<Decisions>& decisions, bool finished) {
+  const fs::path unfinished = unfinished_folder(settings_.folder);
+  const fs::path folder = finished ? fs::path(settings_.folder) : unfinished;
+  fs::create_directories(folder);
+  for (size_t i = 0; i < decisions.size(); ++i) {
+    const fs::path file = decisions_file(pass.sparsities[i].subject);
+    if (!decisions[i].empty()) eval::write_decisions(folder / file, decisions[i]);
+    if (finished) fs::remove(unfinished / file);
+  }
+  std::error_code not_empty;
+  if (finished) fs::remove(unfinished, not_empty);
+}
+
+bool Evaluation::run(eval::TopKSweep& network, Pass pass) {
+  for (const Sparsity& sparsity : pass.sparsities) {
+    files_.push_back(fs::path(settings_.folder) / decisions_file(sparsity.subject));
+  }
+  std::erase_if(pass.sparsities, [&](const Sparsity& each) { return is_finished(each); });
+  if (pass.sparsities.empty()) return true;
+
+  // All go on where the one with the fewest decisions stands.
+  std::vector<Decisions> decisions;
+  size_t done = stimuli_.names.size();
+  std::vector<double> fractions;
+  for (const Sparsity& sparsity : pass.sparsities) {
+    decisions.push_back(unfinished(sparsity));
+    done = std::min(done, decisions.back().size());
+    fractions.push_back(sparsity.fraction);
+  }
+  for (Decisions& each : decisions) each.resize(done);
+  network.activate(pass.places);
+  network.set_fractions(fractions);
+
+  std::vector<int64_t> rest(stimuli_.names.size() - done);
+  std::iota(rest.begin(), rest.end(), static_cast<int64_t>(done));
+  const NoGradGuard no_grad;
+  if (!rest.empty()) {
+    data::LoaderOptions options;
+    options.sampler.batch_size = settings_.batch_size;
+    options.workers = 1;  // decoding is little beside a network
+    data::Loader loader(data::subset(stimuli_.source, rest), stimulus_transform(), options);
+    Progress progress(pass.sparsities.size() == 1 ? pass.sparsities.front().subject : "images",
+                      static_cast<int64_t>(stimuli_.names.size()), settings_.quiet);
+    progress.update(static_cast<int64_t>(done), "");
+    Clock::time_point saved = Clock::now();
+    while (std::optional<data::Batch> batch = loader.next()) {
+      for (int64_t& image : batch->indices) image = rest[static_cast<size_t>(image)];
+      decide(network(batch->images), batch->indices, pass, decisions);
+      progress.update(batch->indices.back() + 1, "");
+      if (!interrupted() && Clock::now() - saved < save_interval) continue;
+      // A gap would make later images count as done.
+      if (loader.unreadable().empty()) save(pass, decisions, false);
+      saved = Clock::now();
+      if (interrupted()) return false;
+    }
+    for (const auto& [image, reason] : loader.unreadable()) unreadable_.push_back(reason);
+  }
+  save(pass, decisions, true);
+  return true;
+}
+
+}  // namespace gestalt::tools

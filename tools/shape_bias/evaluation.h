@@ -1,0 +1,61 @@
+#pragma once
+
+// A network's decisions at several sparsities, one CSV file each, in a folder that a later run can
+// finish.
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "eval/decisions.h"
+#include "eval/topk_sweep.h"
+#include "tools/shape_bias/stimuli.h"
+
+namespace gestalt::tools {
+
+// One observer: the network, keeping a fraction of its activations.
+struct Sparsity {
+  std::string subject;
+  double fraction;
+};
+
+// Those whose Top-K stands at the same places: one pass over the images.
+struct Pass {
+  std::vector<std::string> places;
+  std::vector<Sparsity> sparsities;
+};
+
+struct EvaluationSettings {
+  std::string folder;
+  int64_t batch_size = 16;
+  bool quiet = false;
+};
+
+class Evaluation {
+ public:
+  Evaluation(const EvaluationSettings& settings, const Stimuli& stimuli,
+             const eval::Categories& categories);
+
+  // Writes the files that are missing. What was decided before an interruption is kept in
+  // FOLDER/.unfinished and taken up again. False where it was interrupted.
+  bool run(eval::TopKSweep& network, Pass pass);
+
+  const std::vector<std::filesystem::path>& files() const { return files_; }
+  const std::vector<std::string>& unreadable() const { return unreadable_; }
+
+ private:
+  using Decisions = std::vector<eval::Decision>;
+  bool is_finished(const Sparsity& sparsity) const;
+  Decisions unfinished(const Sparsity& sparsity) const;
+  void decide(const std::vector<Tensor>& logits, const std::vector<int64_t>& images,
+              const Pass& pass, std::vector<Decisions>& decisions) const;
+  void save(const Pass& pass, const std::vector<Decisions>& decisions, bool finished);
+
+  EvaluationSettings settings_;
+  const Stimuli& stimuli_;
+  const eval::Categories& categories_;
+  std::vector<std::filesystem::path> files_;
+  std::vector<std::string> unreadable_;
+};
+
+}  // namespace gestalt::tools
