@@ -3,7 +3,6 @@
 #include <atomic>
 #include <fstream>
 #include <poll.h>
-#include <signal.h>
 #include <sstream>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,7 +12,7 @@ namespace gestalt::tests {
 namespace fs = std::filesystem;
 
 ToolResult run_tool(const std::string& name, const std::vector<std::string>& arguments,
-                    const std::function<bool()>& interrupt_when) {
+                    const std::function<bool()>& interrupt_when, int signal) {
   const std::string program = std::string(GESTALT_BINARY_DIR) + "/bin/" + name;
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -39,7 +38,7 @@ ToolResult run_tool(const std::string& name, const std::vector<std::string>& arg
     pollfd waiting{ends[0], POLLIN, 0};
     poll(&waiting, 1, 20);
     if (interrupt && interrupt_when()) {
-      kill(child, SIGINT);
+      kill(child, signal);
       interrupt = false;
     }
     if (waiting.revents == 0) continue;

@@ -2,6 +2,7 @@
 
 // Running the built tools as a user would.
 
+#include <csignal>
 #include <filesystem>
 #include <functional>
 #include <string>
@@ -14,9 +15,9 @@ struct ToolResult {
   std::string output;  // stdout and stderr
 };
 
-// build/.../bin/NAME with these arguments. As soon as `interrupt_when` is true, SIGINT, once.
+// build/.../bin/NAME with these arguments. As soon as `interrupt_when` is true, the signal, once.
 ToolResult run_tool(const std::string& name, const std::vector<std::string>& arguments,
-                    const std::function<bool()>& interrupt_when = {});
+                    const std::function<bool()>& interrupt_when = {}, int signal = SIGINT);
 
 // An empty folder of this test's own, removed when the object goes.
 class TemporaryFolder {

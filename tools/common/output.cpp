@@ -1,7 +1,8 @@
 #include "tools/common/output.h"
 
-#include <chrono>
+#include <algorithm>
 #include <cstdio>
+#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -40,6 +41,21 @@ void write_config(const fs::path& folder, const std::string& tool, const nlohman
   config["version"] = version_text();
   config["settings"] = settings;
   write_text(folder / "config.json", config.dump(2) + "\n");
+}
+
+void check_same_config(const fs::path& folder, const nlohmann::json& settings,
+                       const std::vector<std::string>& free) {
+  const fs::path path = folder / "config.json";
+  std::ifstream file(path);
+  GESTALT_CHECK(file.is_open(), "--resume: no run to go on with in '{}'", folder.string());
+  const nlohmann::json before = nlohmann::json::parse(file, nullptr, false);
+  GESTALT_CHECK(before.is_object() && before.contains("settings"), "'{}' is damaged",
+                path.string());
+  for (const auto& [key, value] : settings.items()) {
+    if (std::find(free.begin(), free.end(), key) != free.end()) continue;
+    const nlohmann::json old = before["settings"].value(key, nlohmann::json());
+    GESTALT_CHECK(old == value, "--resume: --{} was {}, is now {}", key, old.dump(), value.dump());
+  }
 }
 
 bool run_gnuplot(const fs::path& script_path, const std::string& script) {

@@ -1,18 +1,15 @@
 #include "tools/synthesis/experiment.h"
 
 #include <chrono>
-#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <spdlog/sinks/basic_file_sink.h>
-#include <spdlog/sinks/stdout_sinks.h>
-#include <spdlog/spdlog.h>
 #include <utility>
 
 #include "data/encode.h"
 #include "kernels/error.h"
 #include "tensor/ops/shape.h"
+#include "tools/common/log.h"
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
 #include "tools/synthesis/batch.h"
@@ -25,22 +22,9 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-using Logger = std::shared_ptr<spdlog::logger>;
 
 // More lost work than this would annoy.
 constexpr std::chrono::seconds checkpoint_interval{10};
-
-Logger make_logger(const fs::path& folder, const CommonOptions& common, bool append) {
-  const std::string path = (folder / "log.txt").string();
-  auto file = std::make_shared<spdlog::sinks::basic_file_sink_st>(path, !append);
-  file->set_pattern("%Y-%m-%d %H:%M:%S %v");
-  auto console = std::make_shared<spdlog::sinks::stdout_sink_st>();
-  console->set_pattern("%v");
-  if (common.quiet) console->set_level(spdlog::level::warn);
-  auto logger = std::make_shared<spdlog::logger>("log", spdlog::sinks_init_list{file, console});
-  logger->flush_on(spdlog::level::info);
-  return logger;
-}
 
 class Experiment {
  public:
@@ -56,7 +40,9 @@ class Experiment {
       throw UsageError(format("--save_tensors holds one batch: {} pictures need --batch {}",
                               jobs_.size(), jobs_.size()));
     }
-    if (settings_.resume) check_same_settings();
+    if (settings_.resume) {
+      check_same_config(settings_.output, to_json(settings_, common_), {"threads"});
+    }
     const fs::path checkpoints = checkpoint_folder(settings_);
     if (settings_.resume && !fs::exists(checkpoints)) {
       if (!common_.quiet) fmt::print("the run in {} is finished\n", settings_.output);
@@ -178,22 +164,6 @@ class Experiment {
 
   void save_picture(const Batch& batch, const Job& job, const fs::path& path) {
     data::save_image(path, finish_picture(batch.image_of(job), job.source()));
-  }
-
-  void check_same_settings() const {
-    const fs::path path = fs::path(settings_.output) / "config.json";
-    std::ifstream file(path);
-    GESTALT_CHECK(file.is_open(), "--resume: no run to go on with in '{}'", settings_.output);
-    const nlohmann::json before = nlohmann::json::parse(file, nullptr, false);
-    GESTALT_CHECK(before.is_object() && before.contains("settings"), "'{}' is damaged",
-                  path.string());
-    const nlohmann::json now = to_json(settings_, common_);
-    for (const auto& [key, value] : now.items()) {
-      if (key == "threads") continue;  // changes no result
-      const nlohmann::json old = before["settings"].value(key, nlohmann::json());
-      GESTALT_CHECK(old == value, "--resume: --{} was {}, is now {}", key, old.dump(),
-                    value.dump());
-    }
   }
 
   std::string tool_;

@@ -1,0 +1,57 @@
+// The files that a training writes for other programs: NumPy's, TensorBoard's.
+
+#include <cstring>
+#include <fstream>
+#include <gtest/gtest.h>
+
+#include "kernels/error.h"
+#include "tests/tools/run_tool.h"
+#include "tools/common/event_file.h"
+#include "tools/common/npy.h"
+#include "tools/training/options.h"
+
+namespace gestalt::tools {
+namespace {
+
+using tests::read_text;
+
+TEST(Npy, IsWhatNumPySaves) {
+  const tests::TemporaryFolder folder;
+  write_npy(folder / "a.npy", {1.5, -2});
+  std::string expected("\x93NUMPY\x01\x00\x76\x00", 10);
+  expected += "{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }";
+  expected.resize(127, ' ');
+  expected += '\n';
+  expected += std::string("\0\0\0\0\0\0\xf8\x3f\0\0\0\0\0\0\0\xc0", 16);
+  EXPECT_EQ(read_text(folder / "a.npy"), expected);
+}
+
+// RFC 3720, appendix B.4, and the usual check value.
+TEST(EventFile, UsesCastagnolisChecksum) {
+  EXPECT_EQ(crc32c("123456789"), 0xE3069283u);
+  EXPECT_EQ(crc32c(std::string(32, '\0')), 0x8A9136AAu);
+  EXPECT_EQ(crc32c(std::string(32, '\xff')), 0x62A8AB43u);
+}
+
+// The record of b"abc" as tensorboard's RecordWriter wrote it.
+TEST(EventFile, FramesRecordsAsTensorFlowDoes) {
+  EXPECT_EQ(tf_record("abc"), std::string("\x03\0\0\0\0\0\0\0\xb0\x99\x49\x0e"
+                                          "abcnW\xf1!",
+                                          19));
+}
+
+TEST(TopKFlag, TakesLevelsAndPercentages) {
+  const auto levels = parse_topk("2-3_10-5", "resnet18");
+  ASSERT_EQ(levels.size(), 2u);
+  EXPECT_EQ(levels[0].place, "layer2");
+  EXPECT_EQ(levels[1].fraction, 0.05);
+  EXPECT_EQ(parse_topk("2_20", "alexnet")[0].place, "features.5");
+  EXPECT_TRUE(parse_topk("none", "resnet18").empty());
+  for (const char* bad : {"", "2", "2_", "x_20", "5_20", "0_20", "1.5_20", "2_0", "2_101", "2-2_20",
+                          "1-2_20-10-5", "2_20_3"}) {
+    EXPECT_THROW(parse_topk(bad, "resnet18"), Error) << bad;
+  }
+}
+
+}  // namespace
+}  // namespace gestalt::tools

@@ -1,0 +1,177 @@
+// train_classifier from end to end, small.
+
+#include <chrono>
+#include <gtest/gtest.h>
+#include <random>
+
+#include "data/encode.h"
+#include "tensor/io/checkpoint.h"
+#include "tests/tools/run_tool.h"
+
+namespace gestalt::tests {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+// Stripes across or along: two classes of small pictures, some of another size.
+void write_class(const fs::path& folder, bool across, int count) {
+  fs::create_directories(folder);
+  std::mt19937 random(across);
+  for (int i = 0; i < count; ++i) {
+    data::Image image(36 + i % 3, 40);
+    for (int y = 0; y < image.height; ++y) {
+      for (int x = 0; x < image.width; ++x) {
+        const int base = (across ? y : x) / 4 % 2 * 180;
+        for (int c = 0; c < 3; ++c) {
+          image.row(y)[3 * x + c] = static_cast<uint8_t>(base + random() % 60);
+        }
+      }
+    }
+    data::save_image(folder / (std::to_string(i) + ".png"), image);
+  }
+}
+
+void write_set(const fs::path& folder, int count) {
+  write_class(folder / "across", true, count);
+  write_class(folder / "along", false, count);
+}
+
+class TrainClassifier : public testing::Test {
+ protected:
+  TrainClassifier() {
+    write_set(folder_ / "data/train", 7);
+    write_set(folder_ / "data/val", 2);
+  }
+  std::vector<std::string> arguments(const std::string& name) const {
+    return {"--data_folder_path",
+            folder_ / "data",
+            "--eval_folder",
+            "again=" + (folder_ / "data/val").string(),
+            "--output",
+            folder_ / "runs",
+            "--name",
+            name,
+            "--topk",
+            "2_20",
+            "--image_size",
+            "32",
+            "--total_epochs",
+            "2",
+            "--batch_size",
+            "5",
+            "--lr",
+            "0.02",
+            "--save_every_steps",
+            "1",
+            "--workers",
+            "2",
+            "--seed",
+            "3",
+            "--device",
+            "cpu"};
+  }
+  TemporaryFolder folder_;
+};
+
+const char* const same_files[] = {
+    "checkpoint.safetensors", "last.safetensors",  "best_val.safetensors",
+    "best_again.safetensors", "metrics.csv",       "eval.npy",
+    "eval_again.npy",         "all_train_loss.npy"};
+
+TEST_F(TrainClassifier, KilledAtRandomMomentsEndsInTheSameBits) {
+  const Clock::time_point begin = Clock::now();
+  const ToolResult whole = run_tool("train_classifier", arguments("whole"));
+  ASSERT_EQ(whole.exit_code, 0) << whole.output;
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  EXPECT_NE(whole.output.find("epoch 2/2: loss "), std::string::npos) << whole.output;
+
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<double> moment(0.1, 0.8);
+  std::vector<std::string> flags = arguments("killed");
+  int kills = 0, exit_code = -1;
+  for (int attempt = 0; attempt < 20 && exit_code != 0; ++attempt) {
+    const Clock::time_point start = Clock::now();
+    const double limit = seconds * moment(random);
+    const bool kill = kills < 3;
+    const ToolResult part = run_tool(
+        "train_classifier", flags,
+        [&] { return kill && std::chrono::duration<double>(Clock::now() - start).count() > limit; },
+        SIGKILL);
+    exit_code = part.exit_code;
+    if (exit_code == 128 + SIGKILL) ++kills;
+    ASSERT_TRUE(exit_code == 0 || exit_code == 128 + SIGKILL) << part.output;
+    // Killed before its first checkpoint, it must begin anew.
+    const bool can_resume = fs::exists(folder_ / "runs/killed/checkpoint.safetensors");
+    flags = arguments("killed");
+    if (can_resume) flags.push_back("--resume");
+  }
+  EXPECT_EQ(exit_code, 0);
+  EXPECT_GE(kills, 1);
+  for (const char* file : same_files) {
+    EXPECT_TRUE(read_text(folder_ / "runs/whole" / file) ==
+                read_text(folder_ / "runs/killed" / file))
+        << file;
+  }
+}
+
+TEST_F(TrainClassifier, WritesWeightsThatOthersRead) {
+  std::vector<std::string> flags = arguments("short");
+  const ToolResult result = run_tool("train_classifier", flags);
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  const ToolResult check =
+      run_tool("convert_weights",
+               {folder_ / "runs/short/best_val.safetensors", "--list", "--quiet", "--architecture",
+                "resnet18-cifar", "--classes", "2", "--image_size", "32"});
+  EXPECT_EQ(check.exit_code, 0) << check.output;
+  const std::string csv = read_text(folder_ / "runs/short/metrics.csv");
+  EXPECT_EQ(csv.substr(0, csv.find('\n')),
+            "epoch,learning_rate,train_loss,train_accuracy,val_loss,val_accuracy,again_loss,again_"
+            "accuracy");
+  EXPECT_NE(csv.find("\n2,0.01,"), std::string::npos) << csv;  // the cosine's second of two epochs
+}
+
+TEST_F(TrainClassifier, AnInterruptedRunSavesAndGoesOn) {
+  std::vector<std::string> flags = arguments("interrupted");
+  const fs::path folder = folder_ / "runs/interrupted";
+  const ToolResult first = run_tool("train_classifier", flags,
+                                    [&] { return fs::exists(folder / "checkpoint.safetensors"); });
+  ASSERT_EQ(first.exit_code, 130) << first.output;
+  flags.push_back("--resume");
+  const ToolResult second = run_tool("train_classifier", flags);
+  EXPECT_EQ(second.exit_code, 0) << second.output;
+  flags[flags.size() - 2] = "cpu";
+  std::vector<std::string> other = flags;
+  *std::find(other.begin(), other.end(), "0.02") = "0.03";
+  const ToolResult third = run_tool("train_classifier", other);
+  EXPECT_EQ(third.exit_code, 1);
+  EXPECT_NE(third.output.find("--lr was 0.02, is now 0.03"), std::string::npos) << third.output;
+}
+
+TEST_F(TrainClassifier, BadInputIsOneLine) {
+  const auto fails = [&](const std::string& name, const std::vector<std::string>& more,
+                         const std::string& reason) {
+    std::vector<std::string> flags = arguments(name);
+    flags.insert(flags.end(), more.begin(), more.end());
+    const ToolResult result = run_tool("train_classifier", flags);
+    EXPECT_EQ(result.exit_code, 1) << result.output;
+    EXPECT_NE(result.output.find(reason), std::string::npos) << result.output;
+    EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1) << result.output;
+    EXPECT_FALSE(fs::exists(folder_ / "runs" / name)) << name;
+  };
+  write_class(folder_ / "other/across", true, 1);
+  write_class(folder_ / "other/askew", false, 1);
+  fails("a", {"--use_sin_val_folder", folder_ / "other"}, "askew");
+  fs::create_directories(folder_ / "empty/across");
+  write_class(folder_ / "empty/along", false, 1);
+  fails("b", {"--use_sin_val_folder", folder_ / "empty"}, "across");
+  fails("c", {"--use_sin_val_folder", folder_ / "nowhere"}, "nowhere");
+  fails("d", {"--eval_folder", "val=" + (folder_ / "data/val").string()}, "named 'val'");
+  fails("e", {"--eval_folder", "no_path"}, "NAME=PATH");
+  fails("f", {"--label_smoothing", "2"}, "--label_smoothing");
+}
+
+}  // namespace
+}  // namespace gestalt::tests

@@ -1,0 +1,20 @@
+#include "tools/common/log.h"
+
+#include <spdlog/sinks/basic_file_sink.h>
+#include <spdlog/sinks/stdout_sinks.h>
+
+namespace gestalt::tools {
+
+Logger make_logger(const std::filesystem::path& folder, const CommonOptions& common, bool append) {
+  const std::string path = (folder / "log.txt").string();
+  auto file = std::make_shared<spdlog::sinks::basic_file_sink_st>(path, !append);
+  file->set_pattern("%Y-%m-%d %H:%M:%S %v");
+  auto console = std::make_shared<spdlog::sinks::stdout_sink_st>();
+  console->set_pattern("%v");
+  if (common.quiet) console->set_level(spdlog::level::warn);
+  auto logger = std::make_shared<spdlog::logger>("log", spdlog::sinks_init_list{file, console});
+  logger->flush_on(spdlog::level::info);
+  return logger;
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,201 @@
+#include "tools/training/options.h"
+
+#include <algorithm>
+#include <charconv>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "kernels/error.h"
+#include "models/registry.h"
+
+namespace gestalt::tools {
+namespace {
+
+std::vector<std::string> split(const std::string& text, char separator) {
+  std::vector<std::string> parts(1);
+  for (const char c : text) {
+    if (c == separator) {
+      parts.emplace_back();
+    } else {
+      parts.back() += c;
+    }
+  }
+  return parts;
+}
+
+double parse_number(const std::string& text, const std::string& whole) {
+  double value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  GESTALT_CHECK(error == std::errc() && end == text.data() + text.size(),
+                "--topk {}: '{}' is no number; wanted is LEVELS_PERCENT, such as 2_20 or 2-3_10",
+                whole, text);
+  return value;
+}
+
+bool is_name(const std::string& text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '-';
+  });
+}
+
+}  // namespace
+
+void add_training_flags(Tool& tool, TrainSettings& s) {
+  CLI::App& app = tool.app();
+  const char* data = "Data";
+  app.add_option("--data_folder_path", s.data_folder, "holds train/CLASS/* and val/CLASS/*")
+      ->required()
+      ->group(data);
+  app.add_option("--val_fraction", s.val_fraction,
+                 "DATA holds the classes itself; this part of each, by chance, is val")
+      ->group(data);
+  app.add_option("--split_seed", s.split_seed, "of --val_fraction")->group(data);
+  app.add_option("--use_sin_val_folder", s.sin_folder, "stylized images: an evaluation set 'sin'")
+      ->type_name("PATH")
+      ->group(data);
+  app.add_option("--eval_folder", s.eval_folders, "another evaluation set; repeatable")
+      ->type_name("NAME=PATH")
+      ->allow_extra_args(false)
+      ->group(data);
+  app.add_option("--image_size", s.image_size, "height and width, pixels")->group(data);
+  app.add_option("--batch_size", s.batch_size, "images a step")->group(data);
+  app.add_option("--workers", s.workers, "threads that read images; 0: one a core")->group(data);
+
+  const char* network = "Network";
+  app.add_option("--model", s.model, "architecture")
+      ->check(CLI::IsMember(models::classifier_names()))
+      ->group(network);
+  app.add_option("--stem_stride", s.stem_stride, "of resnet18-cifar's first convolution")
+      ->check(CLI::IsMember({1, 2}))
+      ->group(network);
+  app.add_option("--topk", s.topk,
+                 "LEVELS_PERCENT: 2_20 keeps 20 % behind layer2; 2-3_10; 2-3_10-5; none")
+      ->group(network);
+  app.add_option("--topk_mode", s.topk_mode, "what becomes of the kept")
+      ->check(CLI::IsMember({"keep", "mean_replace"}))
+      ->group(network);
+  app.add_option("--pretrained", s.pretrained, "weights to start from; layers that fit are taken")
+      ->type_name("FILE")
+      ->group(network);
+
+  const char* training = "Training";
+  app.add_option("--total_epochs", s.total_epochs, "epochs; the period of the cosine")
+      ->group(training);
+  app.add_option("--optimizer", s.optimizer, "sgd, adam or adamw")
+      ->check(CLI::IsMember({"sgd", "adam", "adamw"}))
+      ->group(training);
+  app.add_option("--lr", s.learning_rate, "learning rate of the first epoch")->group(training);
+  app.add_option("--momentum", s.momentum, "of sgd")->group(training);
+  app.add_option("--weight_decay", s.weight_decay, "of every parameter")->group(training);
+  app.add_option("--label_smoothing", s.label_smoothing, "in [0, 1]")->group(training);
+  app.add_option("--dtype", s.dtype, "of activations; weights and sums are f32")
+      ->check(CLI::IsMember({"f32"}))
+      ->group(training);
+
+  const char* run = "Run";
+  app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")->group(run);
+  app.add_option("-o,--output", s.output, "folder of the runs")->group(run);
+  app.add_option("--save_every_steps", s.save_every_steps,
+                 "checkpoints also within an epoch; 0: behind each epoch alone")
+      ->group(run);
+  app.add_flag("--resume", s.resume, "go on with an interrupted run, to the same bits")->group(run);
+}
+
+void check_settings(const TrainSettings& s) {
+  GESTALT_CHECK(is_name(s.name), "--name wants letters, digits, '_' and '-', got '{}'", s.name);
+  GESTALT_CHECK(s.total_epochs >= 1 && s.batch_size >= 1,
+                "--total_epochs and --batch_size must be at least 1");
+  GESTALT_CHECK(s.image_size >= 16 && s.image_size <= 4096,
+                "--image_size must be between 16 and 4096, got {}", s.image_size);
+  GESTALT_CHECK(s.learning_rate > 0, "--lr must be positive, got {}", s.learning_rate);
+  GESTALT_CHECK(s.momentum >= 0 && s.momentum < 1, "--momentum must be in [0, 1), got {}",
+                s.momentum);
+  GESTALT_CHECK(s.weight_decay >= 0, "--weight_decay must be 0 or more, got {}", s.weight_decay);
+  GESTALT_CHECK(s.label_smoothing >= 0 && s.label_smoothing <= 1,
+                "--label_smoothing must be in [0, 1], got {}", s.label_smoothing);
+  GESTALT_CHECK(s.val_fraction >= 0 && s.val_fraction < 1,
+                "--val_fraction must be in [0, 1), got {}", s.val_fraction);
+  GESTALT_CHECK(s.workers >= 0 && s.save_every_steps >= 0,
+                "--workers and --save_every_steps must be 0 or more");
+  parse_topk(s.topk, s.model);
+  evaluation_folders(s);
+}
+
+nlohmann::json to_json(const TrainSettings& s, const CommonOptions& common) {
+  return {{"data_folder_path", s.data_folder},
+          {"val_fraction", s.val_fraction},
+          {"split_seed", s.split_seed},
+          {"use_sin_val_folder", s.sin_folder},
+          {"eval_folder", s.eval_folders},
+          {"name", s.name},
+          {"model", s.model},
+          {"stem_stride", s.stem_stride},
+          {"image_size", s.image_size},
+          {"pretrained", s.pretrained},
+          {"topk", s.topk},
+          {"topk_mode", s.topk_mode},
+          {"optimizer", s.optimizer},
+          {"lr", s.learning_rate},
+          {"momentum", s.momentum},
+          {"weight_decay", s.weight_decay},
+          {"label_smoothing", s.label_smoothing},
+          {"total_epochs", s.total_epochs},
+          {"batch_size", s.batch_size},
+          {"dtype", s.dtype},
+          {"workers", s.workers},
+          {"save_every_steps", s.save_every_steps},
+          {"device", common.device},
+          {"threads", common.threads},
+          {"seed", common.seed}};
+}
+
+std::vector<TopKLevel> parse_topk(const std::string& text, const std::string& model) {
+  if (text == "none") return {};
+  const std::vector<std::string>& places = models::find_model(model).topk_places;
+  const std::vector<std::string> halves = split(text, '_');
+  GESTALT_CHECK(halves.size() == 2, "--topk {}: wanted is LEVELS_PERCENT, such as 2_20 or 2-3_10",
+                text);
+  const std::vector<std::string> levels = split(halves[0], '-'), percents = split(halves[1], '-');
+  GESTALT_CHECK(percents.size() == 1 || percents.size() == levels.size(),
+                "--topk {}: {} levels, but {} percentages", text, levels.size(), percents.size());
+  std::vector<TopKLevel> result;
+  for (size_t i = 0; i < levels.size(); ++i) {
+    const double level = parse_number(levels[i], text);
+    const double percent = parse_number(percents[percents.size() == 1 ? 0 : i], text);
+    const auto number = static_cast<size_t>(std::max(level, 0.0));
+    GESTALT_CHECK(number >= 1 && number <= places.size() && static_cast<double>(number) == level,
+                  "--topk {}: {} has the levels 1 to {}, not {}", text, model, places.size(),
+                  levels[i]);
+    GESTALT_CHECK(percent > 0 && percent <= 100, "--topk {}: the percentage must be in (0, 100]",
+                  text);
+    for (const TopKLevel& other : result) {
+      GESTALT_CHECK(other.place != places[number - 1], "--topk {}: level {} twice", text, number);
+    }
+    result.push_back({places[number - 1], percent / 100});
+  }
+  return result;
+}
+
+nn::TopKMethod parse_topk_mode(const std::string& text) {
+  return text == "mean_replace" ? nn::TopKMethod::mean_replace : nn::TopKMethod::keep;
+}
+
+std::vector<NamedFolder> evaluation_folders(const TrainSettings& settings) {
+  std::vector<NamedFolder> folders;
+  if (!settings.sin_folder.empty()) folders.push_back({"sin", settings.sin_folder});
+  for (const std::string& text : settings.eval_folders) {
+    const size_t equals = text.find('=');
+    GESTALT_CHECK(
+        equals != std::string::npos && is_name(text.substr(0, equals)),
+        "--eval_folder wants NAME=PATH, the name of letters, digits, '_' and '-', got '{}'", text);
+    folders.push_back({text.substr(0, equals), text.substr(equals + 1)});
+  }
+  std::set<std::string> names = {"val", "train"};
+  for (const NamedFolder& folder : folders) {
+    GESTALT_CHECK(names.insert(folder.name).second, "two evaluation sets are named '{}'",
+                  folder.name);
+  }
+  return folders;
+}
+
+}  // namespace gestalt::tools

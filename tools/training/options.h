@@ -1,0 +1,69 @@
+#pragma once
+
+// The settings of train_classifier; flags and defaults as published where the published code has
+// them.
+
+#include <cstdint>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "nn/layers.h"
+#include "tools/common/tool.h"
+
+namespace gestalt::tools {
+
+struct TrainSettings {
+  std::string data_folder;  // holds train/ and val/; with val_fraction, the classes themselves
+  double val_fraction = 0;  // of each class, chosen by split_seed
+  uint64_t split_seed = 0;
+  std::string sin_folder;                 // an evaluation set named "sin"
+  std::vector<std::string> eval_folders;  // NAME=PATH
+  std::string name = "classifier";
+  std::string output = "runs";  // the run's folder is output/name
+
+  std::string model = "resnet18-cifar";
+  int64_t stem_stride = 1;
+  int64_t image_size = 224;
+  std::string pretrained;
+  std::string topk = "none";
+  std::string topk_mode = "keep";
+
+  std::string optimizer = "sgd";
+  double learning_rate = 0.1;
+  double momentum = 0.9;
+  double weight_decay = 5e-4;
+  double label_smoothing = 0;
+  int64_t total_epochs = 200;
+  int64_t batch_size = 32;
+  std::string dtype = "f32";
+  int workers = 0;
+  int64_t save_every_steps = 0;
+  bool resume = false;
+};
+
+void add_training_flags(Tool& tool, TrainSettings& settings);
+
+// What CLI11 can't see. Throws Error.
+void check_settings(const TrainSettings& settings);
+
+// Everything that changes the result; a resumed run must have the same.
+nlohmann::json to_json(const TrainSettings& settings, const CommonOptions& common);
+
+// "2_20": behind the second of the model's places, 20 %; "2-3_10": behind the second and third,
+// 10 %; "2-3_10-5": 10 and 5 %; "none". Throws Error.
+struct TopKLevel {
+  std::string place;  // module name
+  double fraction;
+};
+std::vector<TopKLevel> parse_topk(const std::string& text, const std::string& model);
+nn::TopKMethod parse_topk_mode(const std::string& text);
+
+// NAME=PATH, the name of letters, digits, '_' and '-'. Throws Error.
+struct NamedFolder {
+  std::string name, path;
+};
+// The sets beside val: "sin" first where its folder is given. Throws Error for a name given twice.
+std::vector<NamedFolder> evaluation_folders(const TrainSettings& settings);
+
+}  // namespace gestalt::tools

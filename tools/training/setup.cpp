@@ -1,0 +1,86 @@
+#include "tools/training/setup.h"
+
+#include <filesystem>
+#include <tuple>
+
+#include "kernels/error.h"
+#include "models/registry.h"
+#include "optim/adam.h"
+#include "optim/sgd.h"
+#include "tensor/io/checkpoint.h"
+
+namespace gestalt::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+void load_pretrained(nn::Module& network, const std::string& path, spdlog::logger& log) {
+  const StateDict weights = load_weights(path);
+  const StateDictReport report = network.load_state_dict(weights, false);
+  const size_t all = network.state_dict().size();
+  const size_t left = report.missing.size() + report.mismatched.size();
+  GESTALT_CHECK(left < all, "'{}' has no weights of this network:{}", path, to_string(report));
+  log.info("{}: {} of {} tensors taken{}", path, all - left, all, to_string(report));
+}
+
+}  // namespace
+
+Sets open_sets(const TrainSettings& settings) {
+  Sets sets;
+  const fs::path folder = settings.data_folder;
+  data::ImageSourcePtr val;
+  if (settings.val_fraction > 0) {
+    std::tie(sets.train, val) = data::split_by_class(data::open_dataset(folder),
+                                                     settings.val_fraction, settings.split_seed);
+    GESTALT_CHECK(val->size() > 0, "--val_fraction {} leaves no image for val",
+                  settings.val_fraction);
+  } else {
+    sets.train = data::open_dataset(folder / "train");
+    val = data::open_dataset(folder / "val");
+  }
+  const auto add = [&](const std::string& name, const data::ImageSourcePtr& set) {
+    data::check_same_classes(*sets.train, *set);
+    sets.names.push_back(name);
+    sets.evaluation.push_back(set);
+  };
+  add("val", val);
+  for (const NamedFolder& each : evaluation_folders(settings)) {
+    add(each.name, data::open_dataset(each.path));
+  }
+  return sets;
+}
+
+std::shared_ptr<nn::Module> make_network(const TrainSettings& settings, const CommonOptions& common,
+                                         const data::ImageSource& train, spdlog::logger& log) {
+  const auto classes = static_cast<int64_t>(train.index().classes.size());
+  auto network = models::make_model(
+      settings.model, {classes, settings.image_size, settings.stem_stride}, common.seed);
+  int64_t values = 0;
+  for (const Tensor& parameter : network->parameters()) values += parameter.numel();
+  log.info("{}: {} parameters, {} classes, {} images on {}", settings.model, values, classes,
+           train.size(), to_string(default_device()));
+  if (!settings.pretrained.empty()) load_pretrained(*network, settings.pretrained, log);
+  for (const TopKLevel& level : parse_topk(settings.topk, settings.model)) {
+    models::insert_topk(*network, std::vector{level.place}, level.fraction,
+                        parse_topk_mode(settings.topk_mode));
+    log.info("Top-K behind {}: {:g} %, {}", level.place, 100 * level.fraction, settings.topk_mode);
+  }
+  return network;
+}
+
+std::unique_ptr<optim::Optimizer> make_optimizer(const TrainSettings& settings,
+                                                 std::vector<Tensor> parameters) {
+  if (settings.optimizer == "sgd") {
+    return std::make_unique<optim::Sgd>(std::move(parameters),
+                                        optim::SgdOptions{.learning_rate = settings.learning_rate,
+                                                          .momentum = settings.momentum,
+                                                          .weight_decay = settings.weight_decay});
+  }
+  return std::make_unique<optim::Adam>(
+      std::move(parameters),
+      optim::AdamOptions{.learning_rate = settings.learning_rate,
+                         .weight_decay = settings.weight_decay,
+                         .decoupled_weight_decay = settings.optimizer == "adamw"});
+}
+
+}  // namespace gestalt::tools

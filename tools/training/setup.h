@@ -1,0 +1,36 @@
+#pragma once
+
+// The parts of a training, made from its settings.
+
+#include <memory>
+
+#include "data/dataset.h"
+#include "nn/module.h"
+#include "optim/optimizer.h"
+#include "tools/common/log.h"
+#include "tools/training/options.h"
+
+namespace gestalt::tools {
+
+struct Sets {
+  data::ImageSourcePtr train;
+  std::vector<std::string> names;  // of the evaluation sets, "val" first
+  std::vector<data::ImageSourcePtr> evaluation;
+};
+
+// Throws Error where a folder is missing, a class is empty, or train's classes and a set's differ.
+Sets open_sets(const TrainSettings& settings);
+
+// With pretrained weights and Top-K layers; says what it is in the log.
+std::shared_ptr<nn::Module> make_network(const TrainSettings& settings, const CommonOptions& common,
+                                         const data::ImageSource& train, spdlog::logger& log);
+
+std::unique_ptr<optim::Optimizer> make_optimizer(const TrainSettings& settings,
+                                                 std::vector<Tensor> parameters);
+
+// Dropout's streams are not those that the weights were drawn from.
+inline uint64_t dropout_seed(uint64_t seed) {
+  return seed ^ 0x64726F706F757400;
+}
+
+}  // namespace gestalt::tools

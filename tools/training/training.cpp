@@ -1,0 +1,272 @@
+#include "tools/training/training.h"
+
+#include <chrono>
+#include <cmath>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <set>
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "kernels/error.h"
+#include "models/registry.h"
+#include "nn/dropout.h"
+#include "nn/loss.h"
+#include "optim/schedule.h"
+#include "optim/state.h"
+#include "tensor/io/checkpoint.h"
+#include "tools/common/event_file.h"
+#include "tools/common/log.h"
+#include "tools/common/output.h"
+#include "tools/common/progress.h"
+#include "tools/training/evaluation.h"
+#include "tools/training/history.h"
+#include "tools/training/setup.h"
+
+namespace gestalt::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+void append(StateDict& to, const std::string& prefix, const StateDict& from) {
+  for (const NamedTensor& entry : from) to.push_back({prefix + entry.name, entry.tensor});
+}
+
+StateDict below(const StateDict& state, const std::string& prefix) {
+  StateDict result;
+  for (const NamedTensor& entry : state) {
+    if (entry.name.starts_with(prefix)) {
+      result.push_back({entry.name.substr(prefix.size()), entry.tensor});
+    }
+  }
+  return result;
+}
+
+// Where in the training the next step is, and what its epoch has counted so far.
+struct Position {
+  int64_t epoch = 0, step = 0;  // from 0
+  int64_t images = 0, correct = 0;
+  double loss = 0;  // summed over images
+};
+
+class Training {
+ public:
+  Training(const TrainSettings& settings, const CommonOptions& common)
+      : settings_(settings), common_(common), folder_(fs::path(settings.output) / settings.name) {}
+
+  int run() {
+    check_settings(settings_);
+    sets_ = open_sets(settings_);
+    prepare_output_folder(folder_);
+    const nlohmann::json config = to_json(settings_, common_);
+    if (settings_.resume) {
+      check_same_config(folder_, config, {"threads", "workers", "save_every_steps"});
+    } else {
+      // What an earlier run left must not be taken for this one's.
+      fs::remove(checkpoint_path());
+    }
+    logger_ = make_logger(folder_, common_, settings_.resume);
+    write_config(folder_, "train_classifier", config);
+
+    network_ = make_network(settings_, common_, *sets_.train, *logger_);
+    optimizer_ = make_optimizer(settings_, network_->parameters());
+    schedule_.emplace(*optimizer_, settings_.total_epochs);
+    history_.emplace(sets_.names);
+    if (settings_.resume) load_checkpoint();
+    if (position_.epoch == settings_.total_epochs) {
+      history_->write(folder_);
+      logger_->info("the run in {} is finished", folder_.string());
+      return exit_done;
+    }
+    if (!settings_.resume) save_checkpoint();  // a good state to keep, whatever happens
+    events_.emplace(folder_);
+    progress_.emplace("train_classifier", settings_.total_epochs * sets_.train->size(),
+                      common_.quiet);
+
+    while (position_.epoch < settings_.total_epochs) {
+      if (!run_epoch()) {
+        progress_->finish();
+        logger_->info("interrupted and saved; the same command with --resume goes on");
+        return exit_interrupted;
+      }
+      finish_epoch();
+    }
+    progress_->finish();
+    logger_->info("done: {}", folder_.string());
+    return exit_done;
+  }
+
+ private:
+  fs::path checkpoint_path() const { return folder_ / "checkpoint.safetensors"; }
+
+  // False where it was interrupted, and saved.
+  bool run_epoch() {
+    const auto size = static_cast<int>(settings_.image_size);
+    data::LoaderOptions loading;
+    loading.sampler = {.batch_size = settings_.batch_size, .shuffle = true, .seed = common_.seed};
+    loading.epoch = position_.epoch;
+    loading.step = position_.step;
+    loading.workers = settings_.workers;
+    data::Loader loader(sets_.train, data::train_transform({.size = size}), loading);
+    started_ = Clock::now();
+    first_image_ = position_.images;
+    network_->train();
+    while (const auto batch = loader.next()) {
+      step(*batch, loader.steps());
+      position_.step = batch->step + 1;
+      show_progress();
+      if (position_.step == loader.steps()) break;
+      if (interrupted()) {
+        save_checkpoint();
+        return false;
+      }
+      if (settings_.save_every_steps > 0 && position_.step % settings_.save_every_steps == 0) {
+        save_checkpoint();
+      }
+    }
+    for (const auto& [index, reason] : loader.unreadable()) {
+      if (reported_.insert(index).second) logger_->warn("skipped: {}", reason);
+    }
+    return true;
+  }
+
+  void step(const data::Batch& batch, int64_t steps_per_epoch) {
+    const int64_t number = position_.epoch * steps_per_epoch + batch.step;
+    nn::seed_dropout(*network_, dropout_seed(common_.seed), static_cast<uint64_t>(number));
+    const Tensor logits = (*network_)(batch.images);
+    const Tensor loss =
+        nn::cross_entropy(logits, batch.labels, {.label_smoothing = settings_.label_smoothing});
+    const double value = loss.item();
+    GESTALT_CHECK(std::isfinite(value),
+                  "the loss is {} in epoch {}, step {}; the last checkpoint stays (a smaller --lr "
+                  "may help)",
+                  value, position_.epoch + 1, batch.step + 1);
+    loss.backward();
+    optimizer_->step();
+    optimizer_->zero_grad();
+    history_->add_step(value);
+    position_.loss += value * static_cast<double>(batch.images.size(0));
+    position_.images += batch.images.size(0);
+    position_.correct += count_correct(logits, batch.labels);
+  }
+
+  void finish_epoch() {
+    const auto images = static_cast<double>(position_.images);
+    const double seconds = std::chrono::duration<double>(Clock::now() - started_).count();
+    EpochRecord record{
+        .learning_rate = optimizer_->learning_rate(),
+        .train = {position_.loss / images, static_cast<double>(position_.correct) / images},
+        .sets = {}};
+    for (const data::ImageSourcePtr& set : sets_.evaluation) {
+      record.sets.push_back(evaluate(*network_, set,
+                                     {.image_size = settings_.image_size,
+                                      .batch_size = settings_.batch_size,
+                                      .workers = settings_.workers}));
+    }
+    const std::vector<size_t> improved = history_->add_epoch(record);
+    schedule_->step();
+    const double rate = static_cast<double>(position_.images - first_image_) / seconds;
+    position_ = {.epoch = position_.epoch + 1};
+
+    const StateDict weights = network_->state_dict();
+    for (const size_t set : improved) {
+      write_safetensors((folder_ / format("best_{}.safetensors", sets_.names[set])).string(),
+                        weights);
+    }
+    write_safetensors((folder_ / "last.safetensors").string(), weights);
+    history_->write(folder_);
+    write_events(record);
+    save_checkpoint();  // last: until it stands, the epoch is not over
+    log_epoch(record, rate);
+  }
+
+  void log_epoch(const EpochRecord& record, double images_per_second) {
+    std::string line =
+        fmt::format("epoch {}/{}: loss {:.4f}, accuracy {:.2f} %", position_.epoch,
+                    settings_.total_epochs, record.train.loss, 100 * record.train.accuracy);
+    for (size_t set = 0; set < record.sets.size(); ++set) {
+      const Best& best = history_->best(set);
+      line += fmt::format("; {} {:.2f} % (best {:.2f} % in epoch {})", sets_.names[set],
+                          100 * record.sets[set].accuracy, 100 * best.accuracy, best.epoch);
+    }
+    progress_->finish();
+    logger_->info("{}; {:.1f} images/s", line, images_per_second);
+  }
+
+  void write_events(const EpochRecord& record) {
+    const int64_t epoch = position_.epoch;
+    events_->scalar("learning_rate", epoch, record.learning_rate);
+    events_->scalar("loss/train", epoch, record.train.loss);
+    events_->scalar("accuracy/train", epoch, record.train.accuracy);
+    for (size_t set = 0; set < record.sets.size(); ++set) {
+      events_->scalar("loss/" + sets_.names[set], epoch, record.sets[set].loss);
+      events_->scalar("accuracy/" + sets_.names[set], epoch, record.sets[set].accuracy);
+    }
+    events_->flush();
+  }
+
+  void show_progress() {
+    progress_->update(position_.epoch * sets_.train->size() + position_.images,
+                      fmt::format("images, epoch {}/{}, loss {:.4f}", position_.epoch + 1,
+                                  settings_.total_epochs, history_->step_losses().back()));
+  }
+
+  void save_checkpoint() const {
+    StateDict state;
+    append(state, "model.", network_->state_dict());
+    append(state, "optimizer.", optimizer_->state_dict());
+    append(state, "schedule.", schedule_->state_dict());
+    append(state, "history.", history_->state_dict());
+    append(state, "position.",
+           {optim::number("epoch", position_.epoch), optim::number("step", position_.step),
+            optim::number("images", position_.images), optim::number("correct", position_.correct),
+            optim::number("loss", position_.loss)});
+    write_safetensors(checkpoint_path().string(), state);
+  }
+
+  void load_checkpoint() {
+    GESTALT_CHECK(fs::exists(checkpoint_path()), "--resume: no checkpoint in '{}'",
+                  folder_.string());
+    const StateDict state = read_checkpoint(checkpoint_path().string()).tensors;
+    network_->load_state_dict(below(state, "model."));
+    optimizer_->load_state_dict(below(state, "optimizer."));
+    schedule_->load_state_dict(below(state, "schedule."));
+    history_->load_state_dict(below(state, "history."));
+    const StateDict position = below(state, "position.");
+    const auto integer = [&](const char* name) {
+      return optim::require_integer("checkpoint", position, name);
+    };
+    position_ = {.epoch = integer("epoch"),
+                 .step = integer("step"),
+                 .images = integer("images"),
+                 .correct = integer("correct"),
+                 .loss = optim::require_number("checkpoint", position, "loss")};
+    logger_->info("goes on at epoch {}, step {}", position_.epoch + 1, position_.step + 1);
+  }
+
+  const TrainSettings& settings_;
+  const CommonOptions& common_;
+  fs::path folder_;
+  Logger logger_;
+  Sets sets_;
+  std::shared_ptr<nn::Module> network_;
+  std::unique_ptr<optim::Optimizer> optimizer_;
+  std::optional<optim::CosineSchedule> schedule_;
+  std::optional<History> history_;
+  std::optional<EventFile> events_;
+  std::optional<Progress> progress_;
+  Position position_;
+  std::set<int64_t> reported_;  // unreadable images
+  Clock::time_point started_;   // of this process' part of the epoch,
+  int64_t first_image_ = 0;     // and its first image
+};
+
+}  // namespace
+
+int run_training(const TrainSettings& settings, const CommonOptions& common) {
+  catch_interrupts();
+  return Training(settings, common).run();
+}
+
+}  // namespace gestalt::tools
