@@ -25,9 +25,9 @@ void load_finite(nn::Sequential& network, const std::string& path) {
   const StateDict weights = load_weights(path);
   try {
     network.load_state_dict(weights);
-    for (const auto& [name, weight] : network.named_parameters()) {
-      GESTALT_CHECK(std::isfinite(max(abs(*weight)).item()), "{} holds values that are not finite",
-                    name);
+    for (const nn::Module::Named& parameter : network.named_parameters()) {
+      GESTALT_CHECK(std::isfinite(max(abs(*parameter.tensor)).item()),
+                    "{} holds values that are not finite", parameter.name);
     }
   } catch (const Error& error) {
     throw Error(format("'{}': {}", path, error.what()));
