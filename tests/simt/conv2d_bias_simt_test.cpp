@@ -21,10 +21,10 @@ void check_bias(const Shape& shape, Format format, bool with_bias, Activation ac
   const int64_t channels = shape[1];
   std::vector<T> bias;
   for (int64_t c = 0; c < channels; ++c) bias.push_back(T(normal(random)));
-  simt::GuardedBuffer<T> y(shape.numel());
-  for (int64_t i = 0; i < shape.numel(); ++i) y.data()[i] = T(normal(random));
-  if (shape.numel() > 0) y.data()[0] = T(std::numeric_limits<float>::quiet_NaN());
-  const std::vector<T> before(y.data(), y.data() + shape.numel());
+  std::vector<T> before;
+  for (int64_t i = 0; i < shape.numel(); ++i) before.push_back(T(normal(random)));
+  if (shape.numel() > 0) before[0] = T(std::numeric_limits<float>::quiet_NaN());
+  simt::GuardedBuffer<T> y(before);
 
   const View view{y.data(), dtype_of<T>, Device{}, shape, strides_of(shape, format)};
   const View bias_view{bias.data(), dtype_of<T>, Device{}, {channels}, {1}};

@@ -21,6 +21,9 @@
 #define __forceinline__ inline
 #define __launch_bounds__(...)
 
+// Functions that tell the executor themselves what they access (access_hooks.h).
+#define GESTALT_SIMT_UNSEEN __attribute__((no_sanitize("thread")))
+
 extern dim3 threadIdx, blockIdx, blockDim, gridDim;
 inline constexpr int warpSize = 32;
 
@@ -225,8 +228,9 @@ unsigned __match_any_sync(unsigned mask, T value,
 namespace gestalt::simt {
 
 template <class T, class F>
-T atomically(T* pointer, const F& change) {
+GESTALT_SIMT_UNSEEN T atomically(T* pointer, const F& change) {
   maybe_yield();
+  global_access(pointer, sizeof(T), Access::atomic);
   const T old = *pointer;
   *pointer = change(old);
   return old;

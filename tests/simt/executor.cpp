@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "kernels/error.h"
+#include "tests/simt/access_hooks.h"
 #include "tests/simt/executor_state.h"
 
 dim3 threadIdx, blockIdx, blockDim, gridDim;
@@ -89,6 +90,7 @@ void Executor::begin_launch() {
     thread.index = dim3(in_block % blockDim.x, rest % blockDim.y, rest / blockDim.y);
     thread.block = i / block_threads_;
   }
+  global_.begin_launch();
   blocks_.resize(launch_.cluster);
   for (Block& block : blocks_) block.shared.begin_launch(launch_.shared_bytes);
 }
@@ -101,23 +103,29 @@ void Executor::run(const Launch& launch, ThreadBody body, const void* closure) {
   closure_ = closure;
   begin_launch();
 
-  const unsigned columns = gridDim.x / launch.cluster;
-  std::vector<uint64_t> clusters(uint64_t{columns} * gridDim.y * gridDim.z);
-  std::iota(clusters.begin(), clusters.end(), uint64_t{0});
-  std::shuffle(clusters.begin(), clusters.end(), random_);
-  for (const uint64_t cluster : clusters) {
-    const uint64_t rest = cluster / columns;
+  clusters_.resize(uint64_t{gridDim.x / launch.cluster} * gridDim.y * gridDim.z);
+  std::iota(clusters_.begin(), clusters_.end(), uint64_t{0});
+  std::shuffle(clusters_.begin(), clusters_.end(), random_);
+  runs_before_ = runs_;
+  while (runs_ < runs_before_ + clusters_.size()) {
+    ++runs_;
     for (unsigned rank = 0; rank < launch.cluster; ++rank) {
-      blocks_[rank].index =
-          dim3(static_cast<unsigned>(cluster % columns) * launch.cluster + rank,
-               static_cast<unsigned>(rest % gridDim.y), static_cast<unsigned>(rest / gridDim.y));
+      blocks_[rank].index = index_of(runs_, static_cast<int>(rank));
     }
     run_cluster();
   }
 }
 
+// The place in the grid of a block of the cluster that ran, in this launch, as number `run`.
+dim3 Executor::index_of(uint32_t run, int rank) const {
+  const unsigned columns = gridDim.x / launch_.cluster;
+  const uint64_t cluster = clusters_[run - runs_before_ - 1], rest = cluster / columns;
+  return dim3(
+      static_cast<unsigned>(cluster % columns) * launch_.cluster + static_cast<unsigned>(rank),
+      static_cast<unsigned>(rest % gridDim.y), static_cast<unsigned>(rest / gridDim.y));
+}
+
 void Executor::run_cluster() {
-  ++runs_;
   arrived_ = exited_ = 0;
   cluster_phase_ = 0;
   error_ = nullptr;
@@ -159,6 +167,8 @@ void Executor::run_thread() {
   }
   threadIdx = thread.index;
   blockIdx = block().index;
+  device_code.stack_begin = reinterpret_cast<uintptr_t>(thread.fiber.stack().begin());
+  device_code.stack_end = device_code.stack_begin + FiberStack::size;
   thread.fiber.enter();
   if (thread.state == State::exited) stacks_.push_back(thread.fiber.take_stack());
 }
@@ -168,9 +178,12 @@ void Executor::entry() {
   Thread& thread = executor.self();
   thread.fiber.arrived();
   try {
+    device_code.running = true;
     executor.body_(executor.closure_);
+    device_code.running = false;
     executor.after_exit();
   } catch (...) {
+    device_code.running = false;
     executor.error_ = std::current_exception();
   }
   thread.state = State::exited;

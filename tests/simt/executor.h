@@ -19,9 +19,12 @@
 //  - bulk copies: accesses to what one fills, and writes to what one reads, before a wait for it;
 //    addresses and sizes that are not multiples of 16; memory written without a fence; copies that
 //    nobody waits for;
+//  - global memory: races, as above and between any two blocks that are not of one cluster;
+//  accesses
+//    out of bounds and reads of what nobody wrote, where global_memory.h was told of buffers;
 //  - launches that no GPU takes (more than 1024 threads, 65535 in grid.y or z, 227 KB shared).
-// Not seen: races on global memory. Writes out of bounds there are for guarded_buffer.h and
-// AddressSanitizer, which knows the fibers.
+// Accesses to global memory are seen where the device code is compiled with the hooks of
+// access_hooks.h, which is always but in builds with AddressSanitizer (that one knows the fibers).
 //
 // The seed is GESTALT_SIMT_SEED, else different in every process.
 
@@ -85,6 +88,9 @@ size_t shared_bytes();
 // Checks an access to the shared memory of the block `rank` of the cluster, -1: the own, and
 // returns where the bytes lie.
 void* shared_access(size_t offset, size_t bytes, Access access, int rank = -1);
+
+// An access of device code to global memory. A fault ends the launch, without unwinding the caller.
+void global_access(const void* pointer, size_t bytes, Access access);
 
 int cluster_rank();
 int cluster_size();

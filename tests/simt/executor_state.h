@@ -13,6 +13,7 @@
 #include "tests/simt/async_copies.h"
 #include "tests/simt/executor.h"
 #include "tests/simt/fiber.h"
+#include "tests/simt/global_memory.h"
 #include "tests/simt/happens_before.h"
 #include "tests/simt/shared_memory.h"
 
@@ -78,6 +79,7 @@ class Executor {
   [[noreturn]] void fail(const std::string& reason) { fail_at(self(), reason); }
 
   void* shared_access(size_t offset, size_t bytes, Access access, int rank);
+  void global_access(const void* pointer, size_t bytes, Access access);
   size_t shared_bytes() const { return launch_.shared_bytes; }
   int lane() const { return index_in_block() % 32; }
   int cluster_rank() { return self().block; }
@@ -107,6 +109,7 @@ class Executor {
 
   void check_limits(const Launch& launch) const;
   void begin_launch();
+  dim3 index_of(uint32_t run, int rank) const;
   void run_cluster();
   void run_thread();
   static void entry();
@@ -116,6 +119,7 @@ class Executor {
   bool complete_warp_operation();
   void finish_a_copy();
   void wake_waiting_for_copies(int block);
+  std::string fault_of(const void* pointer, size_t bytes, Access access);
   void check_copy(size_t shared, const void* global, size_t bytes, Access access);
   bool waits_for(const Thread& thread, const Thread& other);
   [[noreturn]] void explain_deadlock();
@@ -139,7 +143,9 @@ class Executor {
   int exited_ = 0;   // threads of the cluster
   int arrived_ = 0;  // at its barrier
   uint32_t cluster_phase_ = 0;
-  uint32_t runs_ = 0;
+  GlobalMemoryWatch global_;
+  std::vector<uint64_t> clusters_;       // of the launch, in the order in which they run
+  uint32_t runs_ = 0, runs_before_ = 0;  // clusters, in all and before this launch
   std::exception_ptr error_;
 
   Executor();

@@ -43,6 +43,7 @@ class Fiber {
 
   void start(std::unique_ptr<FiberStack> stack, Entry entry);
   bool started() const { return stack_ != nullptr; }
+  const FiberStack& stack() const { return *stack_; }
   std::unique_ptr<FiberStack> take_stack() { return std::move(stack_); }
 
   // From the scheduler: runs the fiber until it leaves.

@@ -2,6 +2,7 @@
 
 // Which accesses of a kernel's threads happen before which, and the races among the others.
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 
@@ -55,5 +56,12 @@ class WordHistory {
  private:
   AccessRecord write_, read_[3];
 };
+
+// The bytes of the word (4 bytes) of this number that [address, address + bytes) has, as bits.
+inline uint8_t bytes_of_word(uintptr_t word, uintptr_t address, size_t bytes) {
+  const uintptr_t begin = address > word * 4 ? address - word * 4 : 0;
+  const uintptr_t end = address + bytes < word * 4 + 4 ? address + bytes - word * 4 : 4;
+  return static_cast<uint8_t>((0xfu << begin) & (0xfu >> (4 - end)));
+}
 
 }  // namespace gestalt::simt

@@ -11,6 +11,7 @@
 #include "kernels/cpu/table.h"
 #include "kernels/philox.h"
 #include "kernels/runtime.h"
+#include "tests/simt/access_hooks.h"
 #include "tests/simt/executor.h"
 #include "tests/simt/table.h"
 
@@ -215,6 +216,23 @@ TEST_F(KernelPaths, CopiesBetweenFormats) {
         table.copy(*context_, values.view, last);
       });
     }
+  }
+}
+
+// A call's kernels may access its views alone: here one is said to be longer than it is.
+TEST_F(KernelPaths, AccessBeyondAView) {
+  if (!simt::has_access_hooks()) GTEST_SKIP() << "AddressSanitizer sees the accesses";
+  const Buffer a = random(DType::f32, {1000}), b = random(DType::f32, {1000});
+  View shorter = b.view;
+  shorter.shape = {990};
+  Buffer y(DType::f32, {1});
+  simt_kernels().dot(*context_, a.view, b.view, y.view);
+  try {
+    simt_kernels().dot(*context_, a.view, shorter, y.view);
+    ADD_FAILURE() << "the access was not found";
+  } catch (const Error& error) {
+    const std::string text = error.what();
+    EXPECT_NE(text.find("past the end of a buffer of 3960 bytes"), std::string::npos) << text;
   }
 }
 

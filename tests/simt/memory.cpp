@@ -53,6 +53,43 @@ void* Executor::shared_access(size_t offset, size_t bytes, Access access, int ra
   return block.shared.data() + offset;
 }
 
+// ---- global memory ----
+
+std::string Executor::fault_of(const void* pointer, size_t bytes, Access access) {
+  const auto address = reinterpret_cast<uintptr_t>(pointer);
+  const std::string undeclared = global_.check_declared(address, bytes, access);
+  if (!undeclared.empty()) return undeclared;
+  if (const AccessRecord* other = global_.add(address, bytes, access, self().clock)) {
+    const int rank = other->thread / numbers_of_block;
+    const Thread& thread = thread_of_number(other->thread);
+    const dim3 block = index_of(other->run, rank);
+    std::string name = "thread " + to_string(thread.index);
+    if (other->run != runs_ || rank != self().block) name += " of block " + to_string(block);
+    return "a race with " + name;
+  }
+  for (const Block& block : blocks_) {
+    if (block.copies.empty()) continue;
+    const AsyncCopies::Copy* copy =
+        block.copies.disturbed(static_cast<const char*>(pointer), bytes, access,
+                               &block == &this->block() ? index_in_block() : -1);
+    if (copy == nullptr) continue;
+    return format("which a bulk copy {}: it has not waited for its end",
+                  copy->to_shared ? "is reading" : "is filling");
+  }
+  return {};
+}
+
+void Executor::global_access(const void* pointer, size_t bytes, Access access) {
+  const std::string fault = fault_of(pointer, bytes, access);
+  if (fault.empty()) return;
+  try {
+    fail(format("{} {} bytes of global memory, {}", verb_of(access), bytes, fault));
+  } catch (...) {  // not through the caller, which the compiler believes not to throw
+    error_ = std::current_exception();
+  }
+  wait(State::exited);
+}
+
 // ---- bulk copies ----
 
 void Executor::finish_a_copy() {
@@ -111,6 +148,7 @@ void Executor::check_copy(size_t shared, const void* global, size_t bytes, Acces
   }
   shared_access(shared, bytes, access, -1);
   if (access == Access::write) memory.filled_by_copy(shared, bytes);
+  global_access(global, bytes, access == Access::write ? Access::read : Access::write);
 }
 
 void Executor::copy_to_shared(size_t to, const void* from, size_t bytes, size_t barrier) {

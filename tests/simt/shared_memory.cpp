@@ -21,9 +21,7 @@ SharedMemoryWatch::Verdict SharedMemoryWatch::access(size_t offset, size_t bytes
   if (offset > bytes_ || bytes > bytes_ - offset) return {Fault::bounds};
   for (size_t word = offset / 4; word * 4 < offset + bytes; ++word) {
     Cell& cell = cells_[word];
-    const size_t begin = std::max(offset, word * 4) - word * 4;
-    const size_t end = std::min(offset + bytes, word * 4 + 4) - word * 4;
-    const uint8_t mask = static_cast<uint8_t>((0xfu << begin) & (0xfu >> (4 - end)));
+    const uint8_t mask = bytes_of_word(word, offset, bytes);
     if (const AccessRecord* other = cell.history.add(access, mask, now)) {
       return {Fault::race, *other};
     }

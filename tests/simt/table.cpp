@@ -1,15 +1,100 @@
 #include "tests/simt/table.h"
 
+#include <span>
+#include <vector>
+
 #include "kernels/cpu/table.h"
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/own_kernels.h"
+#include "tests/simt/global_memory.h"
 
 namespace gestalt {
+namespace {
+
+// ---- what a call of an entry allows its kernels to access: its views, and the workspace ----
+
+struct Extent {
+  uintptr_t begin, end;
+};
+
+Extent extent_of(const View& view) {
+  int64_t lowest = 0, highest = 0;
+  for (int dim = 0; dim < view.shape.rank(); ++dim) {
+    const int64_t reach = (view.shape[dim] - 1) * view.strides[dim];
+    (reach < 0 ? lowest : highest) += reach;
+  }
+  const auto data = reinterpret_cast<uintptr_t>(view.data);
+  const auto size = static_cast<int64_t>(size_of(view.dtype));
+  return {data + static_cast<uintptr_t>(lowest * size),
+          data + static_cast<uintptr_t>((highest + 1) * size)};
+}
+
+class Arguments {
+ public:
+  void add(const View& view) {
+    if (view.numel() > 0) extents_.push_back(extent_of(view));
+  }
+  void add(const View* view) {
+    if (view != nullptr) add(*view);
+  }
+  void add(std::span<const SgdParameter> parameters) {
+    for (const SgdParameter& p : parameters) {
+      add(p.parameter), add(p.gradient), add(p.momentum);
+    }
+    last_is_output_ = false;
+  }
+  void add(std::span<const AdamParameter> parameters) {
+    for (const AdamParameter& p : parameters) {
+      add(p.parameter), add(p.gradient), add(p.first_moment), add(p.second_moment);
+    }
+    last_is_output_ = false;
+  }
+  template <class T>
+  void add(const T&) {}
+
+  // The last view of every entry is an output: unless it is an input too, nothing is read there
+  // before it was written.
+  void allow(simt::AllowedMemory& memory) const {
+    for (size_t i = 0; i < extents_.size(); ++i) {
+      const Extent& extent = extents_[i];
+      bool initialized = i + 1 < extents_.size() || !last_is_output_;
+      for (size_t j = 0; j < i; ++j) {
+        initialized |= extents_[j].begin < extent.end && extent.begin < extents_[j].end;
+      }
+      memory.add(reinterpret_cast<const void*>(extent.begin), extent.end - extent.begin,
+                 initialized);
+    }
+  }
+
+ private:
+  std::vector<Extent> extents_;
+  bool last_is_output_ = true;
+};
+
+template <class... Args>
+struct Checked {
+  template <void (*function)(Context&, Args...)>
+  static void call(Context& context, Args... args) {
+    Arguments arguments;
+    (arguments.add(args), ...);
+    simt::AllowedMemory memory;
+    arguments.allow(memory);
+    function(context, args...);
+  }
+};
+
+template <auto function, class... Args>
+constexpr auto checked(void (*)(Context&, Args...)) {
+  return &Checked<Args...>::template call<function>;
+}
+
+}  // namespace
 
 const KernelTable& simt_kernels() {
   static const KernelTable table = [] {
     KernelTable own = cpu_kernels;
-#define GESTALT_ENTRY(name) own.name.function = GESTALT_CUDA_NAMESPACE::name;
+#define GESTALT_ENTRY(name) \
+  own.name.function = checked<GESTALT_CUDA_NAMESPACE::name>(GESTALT_CUDA_NAMESPACE::name);
     GESTALT_OWN_CUDA_KERNELS(GESTALT_ENTRY)
 #undef GESTALT_ENTRY
     return own;

@@ -14,8 +14,8 @@ class SharedElement {
   SharedElement(size_t offset, int rank) : offset_(offset), rank_(rank) {}
   SharedElement(const SharedElement&) = default;
 
-  operator T() const { return *at(Access::read); }
-  const SharedElement& operator=(const T& value) const {
+  GESTALT_SIMT_UNSEEN operator T() const { return *at(Access::read); }
+  GESTALT_SIMT_UNSEEN const SharedElement& operator=(const T& value) const {
     *at(Access::write) = value;
     return *this;
   }
@@ -93,7 +93,7 @@ class SharedArray {
 };
 
 template <class T, class F>
-T atomically(const SharedArray<T>& array, const F& change) {
+GESTALT_SIMT_UNSEEN T atomically(const SharedArray<T>& array, const F& change) {
   T* pointer = array.atomic_pointer();
   const T old = *pointer;
   *pointer = change(old);
