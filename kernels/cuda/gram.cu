@@ -1,5 +1,7 @@
 // gram_forward, gram_backward.
 
+#include <algorithm>
+
 #include "kernels/cuda/device/gram.cuh"
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/launch.h"
@@ -15,6 +17,16 @@ unsigned blocks(const char* name, int64_t size, int64_t step) {
   return static_cast<unsigned>(count);
 }
 
+// How much of L a block sums: as short as it takes for some 500 blocks (four of 64 threads on each
+// of an H100's multiprocessors), but no less than four steps, below which writing and adding up the
+// tiles takes longer than the sums. A function of the shape alone, for the same bits everywhere.
+int64_t chunk_length(int64_t length, int64_t tiles) {
+  const int64_t chunks = (512 + tiles - 1) / tiles;
+  const int64_t even = (length + chunks - 1) / chunks;
+  const int64_t steps = (even + gram_step - 1) / gram_step;
+  return std::clamp<int64_t>(steps * gram_step, 4 * gram_step, gram_longest_chunk);
+}
+
 }  // namespace
 
 void gram_forward(Context& context, const View& x, double scale, const View& y) {
@@ -22,17 +34,19 @@ void gram_forward(Context& context, const View& x, double scale, const View& y) 
   const int64_t batch = x.shape[0], rows = x.shape[1], length = x.shape[2];
   const unsigned tile_rows = blocks("gram_forward", rows, gram_tile);
   const unsigned tiles = tile_rows * (tile_rows + 1) / 2;
-  const unsigned chunks = blocks("gram_forward", length, gram_chunk);
+  const int64_t chunk = chunk_length(length, batch * tiles);
+  const unsigned chunks = blocks("gram_forward", length, chunk);
   const unsigned images = blocks("gram_forward", batch, 1);
   auto* partial = static_cast<float*>(
       context.workspace(sizeof(float) * batch * tiles * chunks * gram_tile * gram_tile));
   dispatch<DeviceFloatTypes>("gram_forward", x, [&]<class T>(std::type_identity<T>) {
     launch(context, "gram_forward", gram_partial<T>,
            {dim3(tiles, chunks, images), dim3(gram_threads), gram_shared_bytes()}, x.as<const T>(),
-           static_cast<int>(rows), length, partial);
-    launch(context, "gram_forward", gram_finish<T>, {dim3(tiles, 1, images), dim3(gram_threads)},
-           partial, static_cast<int>(rows), static_cast<int64_t>(chunks), scale, y.strides[0],
-           y.strides[1], y.strides[2], y.as<T>());
+           static_cast<int>(rows), length, chunk, partial);
+    launch(context, "gram_forward", gram_finish<T>,
+           {dim3(tiles, 1, images), dim3(gram_finish_threads)}, partial, static_cast<int>(rows),
+           static_cast<int64_t>(chunks), scale, y.strides[0], y.strides[1], y.strides[2],
+           y.as<T>());
   });
 }
 

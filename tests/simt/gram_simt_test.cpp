@@ -73,6 +73,8 @@ TEST(Gram, SizesAroundTilesAndChunks) {
   check_gram(1, 1, 1);
   check_gram(2, 31, 33);
   check_gram(1, 65, 40);
+  check_gram(1, 64, 1100);
+  check_gram(1, 130, 70);
   check_gram(1, 3, 1024);
   check_gram(2, 5, 2049);
   check_gram(1, 2, 0);
