@@ -1,422 +1,369 @@
-// Top-K's CUDA kernels under the SIMT executor against a stable sort: the same elements, by index
-// and by bits, for every path (registers, shared memory, re-reading, channels last), type and
-// schedule.
+// Top-K's CUDA kernels under the SIMT executor: exact indices against a stable sort, for every case
+// that an implementation is tested on, f32, bf16 and f16, both layouts, keep and reverse, with and
+// without mask, aligned and unaligned, under many schedules.
+//
+// Each case runs under 20 schedules; the longest rows, and all in builds with AddressSanitizer
+// (whose runs take longest), under 2, unless GESTALT_SIMT_SCHEDULES asks for another number for
+// all.
 
-#include <algorithm>
-#include <cmath>
+#include <cstdlib>
 #include <gtest/gtest.h>
-#include <limits>
-#include <numeric>
-#include <random>
 
+#include "kernels/cpu/table.h"
 #include "kernels/cuda/kernels.h"
 #include "kernels/runtime.h"
+#include "tests/simt/access_hooks.h"
 #include "tests/simt/executor.h"
 #include "tests/simt/guarded_buffer.h"
+#include "tests/simt/topk_problem.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
 namespace {
 
-template <class T>
-using Bits = std::conditional_t<sizeof(T) == 2, uint16_t, uint32_t>;
+using namespace simt;
 
-template <class T>
-Bits<T> bits_of(T value) {
-  return std::bit_cast<Bits<T>>(value);
-}
+constexpr Format formats[] = {Format::contiguous, Format::channels_last};
 
-// ---- the oracle: written from the definition, sharing nothing with the kernels ----
-
-// Finite values, then infinity, then all NaN alike.
-template <class T>
-double signed_value(T value) {
-  const double v = static_cast<float>(value);
-  return std::isnan(v) ? std::numeric_limits<double>::infinity() : std::clamp(v, -1e300, 1e300);
+int schedules(int64_t elements) {
+  static const int asked = [] {
+    const char* text = std::getenv("GESTALT_SIMT_SCHEDULES");
+    return text == nullptr ? 0 : std::atoi(text);
+  }();
+  if (asked > 0) return asked;
+  return elements <= 5000 && has_access_hooks() ? 20 : 2;
 }
 
 template <class T>
-double magnitude(T value) {
-  return std::abs(signed_value(value));
+View view_of(const Problem<T>& p, Format format, const T* data) {
+  return {const_cast<T*>(data), dtype_of<T>, Device{}, p.shape(), strides_of(p.shape(), format)};
 }
 
-std::vector<bool> kept_of(const std::vector<double>& keys, int64_t k) {
-  std::vector<int> order(keys.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return keys[a] > keys[b]; });
-  std::vector<bool> kept(keys.size());
-  for (int64_t i = 0; i < k; ++i) kept[order[i]] = true;
-  return kept;
-}
+// A mask between guards.
+class Mask {
+ public:
+  template <class T>
+  explicit Mask(const Problem<T>& p)
+      : words_(p.mask_words()),
+        bits_(static_cast<size_t>(p.rows() * words_)),
+        view_{bits_.data(), DType::u8, Device{}, {p.rows(), words_ * 4}, {words_ * 4, 1}} {}
 
-// ---- one problem, in logical [rows = n * c, length] order ----
+  const View* view() const { return &view_; }
+  bool intact() const { return bits_.intact(); }
+  bool bit(int64_t row, int64_t i) const {
+    return bits_.data()[row * words_ + i / 32] >> (i % 32) & 1u;
+  }
+  // The padding counts too: it must be 0.
+  int64_t count(int64_t row) const {
+    int64_t sum = 0;
+    for (int64_t w = 0; w < words_; ++w) sum += std::popcount(bits_.data()[row * words_ + w]);
+    return sum;
+  }
 
-template <class T>
-struct Problem {
-  int64_t n, c, h, w;
-  std::vector<T> x;
-  int64_t length() const { return h * w; }
-  int64_t rows() const { return n * c; }
-  const T* row(int64_t r) const { return x.data() + r * length(); }
+ private:
+  int64_t words_;
+  GuardedBuffer<uint32_t> bits_;
+  View view_;
 };
 
-// Where logical element (row, i) lies.
 template <class T>
-int64_t offset_of(const Problem<T>& p, Format format, int64_t row, int64_t i) {
-  if (format == Format::contiguous) return row * p.length() + i;
-  return (row / p.c * p.length() + i) * p.c + row % p.c;
-}
-
-template <class T>
-View view_of(const Problem<T>& p, Format format, T* data) {
-  const Shape shape{p.n, p.c, p.h, p.w};
-  return {data, dtype_of<T>, Device{}, shape, strides_of(shape, format)};
-}
-
-template <class T>
-std::vector<T> in_format(const Problem<T>& p, Format format) {
-  std::vector<T> laid(p.x.size());
-  for (int64_t r = 0; r < p.rows(); ++r) {
-    for (int64_t i = 0; i < p.length(); ++i) laid[offset_of(p, format, r, i)] = p.row(r)[i];
-  }
-  return laid;
-}
-
 class TopK : public testing::Test {
  protected:
   std::unique_ptr<Context> context_ = cpu_runtime.make_context(0);
 
-  template <class T>
-  static int64_t mask_bytes(const Problem<T>& p) {
-    return p.rows() * ((p.length() + 31) / 32) * 4;
-  }
+  // An output between guards, `shift` elements off a multiple of the type's vector width.
+  struct Output {
+    Output(size_t count, size_t shift) : buffer(count + shift), at(buffer.data() + shift) {}
+    GuardedBuffer<T> buffer;
+    T* at;
+  };
 
-  static View mask_view(uint8_t* data, int64_t bytes, int64_t rows) {
-    const Shape shape{rows, rows == 0 ? 0 : bytes / rows};
-    return {data, DType::u8, Device{}, shape, strides_of(shape, Format::contiguous)};
-  }
-
-  template <class T>
-  static bool mask_bit(const uint8_t* mask, const Problem<T>& p, int64_t r, int64_t i) {
-    return mask[r * ((p.length() + 31) / 32) * 4 + i / 8] >> (i % 8) & 1;
-  }
-
-  // Bits in the padding count too: they must be 0.
-  template <class T>
-  static int64_t bits_set(const uint8_t* mask, const Problem<T>& p, int64_t r) {
-    int64_t count = 0;
-    const int64_t bytes = (p.length() + 31) / 32 * 4;
-    for (int64_t b = 0; b < bytes; ++b) count += std::popcount(unsigned{mask[r * bytes + b]});
-    return count;
-  }
-
-  // Forward and backward, keep or reverse, with and without mask, aligned or not, against the
-  // oracle. Stops at the first difference.
-  template <class T>
-  void check(const Problem<T>& p, int64_t k, Format format, TopKMode mode, uint64_t seed) {
-    const std::string where = format_args(
-        "{} {} L {} k {} mode {} seed {}",
-        {dtype_of<T>, format, p.length(), k, static_cast<int>(mode), static_cast<int64_t>(seed)});
-    simt::set_seed(seed);
-    std::vector<T> x(p.x.size() + 1);  // one element off, where the base is to be unaligned
-    const size_t shift = seed % 2;
-    const std::vector<T> laid = in_format(p, format);
-    std::copy(laid.begin(), laid.end(), x.begin() + shift);
-    simt::GuardedBuffer<T> y(p.x.size() + shift), dx(p.x.size());
-    simt::GuardedBuffer<uint32_t> mask(mask_bytes(p) / 4);
-    auto* mask_bits = reinterpret_cast<uint8_t*>(mask.data());
-    const View mask_as_view = mask_view(mask_bits, mask_bytes(p), p.rows());
-    const bool with_mask = seed % 3 != 2;
+  // All schedules of one problem, k, mode and format. Stops at the first difference.
+  void check(const Problem<T>& p, int64_t k, TopKMode mode, Format format, int runs) {
+    const std::vector<bool> passes = passing(p, k, mode == TopKMode::reverse);
+    const std::vector<T> laid = p.laid_out(format);
     const TopKDesc desc{.k = k, .mode = mode};
-    topk_forward(*context_, view_of(p, format, x.data() + shift),
-                 view_of(p, format, y.data() + shift), with_mask ? &mask_as_view : nullptr, desc);
-    ASSERT_TRUE(y.intact() && mask.intact()) << where;
+    for (int seed = 1; seed <= runs && !this->HasFatalFailure(); ++seed) {
+      SCOPED_TRACE(
+          format_args("{} {} [{},{},{}] k {} mode {} seed {}",
+                      {dtype_of<T>, format, p.n, p.c, p.length, k, static_cast<int>(mode), seed}));
+      simt::set_seed(static_cast<uint64_t>(seed));
+      const size_t shift = seed % 4, of_y = seed % 3 == 0 ? shift : (seed / 3) % 4;
+      std::vector<T> shifted(shift);
+      shifted.insert(shifted.end(), laid.begin(), laid.end());
+      const GuardedBuffer<T> x(shifted);
+      Output y(laid.size(), of_y);
+      const Mask mask(p);
+      const bool with_mask = seed % 3 != 2;
+      topk_forward(*context_, view_of(p, format, x.data() + shift), view_of(p, format, y.at),
+                   with_mask ? mask.view() : nullptr, desc);
+      ASSERT_TRUE(y.buffer.intact() && mask.intact());
+      compare(p, format, passes, y.at, with_mask ? &mask : nullptr);
+      if (!with_mask || this->HasFatalFailure()) continue;
+      // The gradient passes where the mask is set; x itself serves as the incoming one.
+      Output dx(laid.size(), of_y);
+      topk_backward(*context_, view_of(p, format, x.data() + shift), *mask.view(),
+                    view_of(p, format, dx.at), desc);
+      ASSERT_TRUE(dx.buffer.intact());
+      compare(p, format, passes, dx.at, nullptr);
+    }
+  }
+
+  void compare(const Problem<T>& p, Format format, const std::vector<bool>& passes, const T* y,
+               const Mask* mask) {
     for (int64_t r = 0; r < p.rows(); ++r) {
-      std::vector<double> keys(p.length());
-      for (int64_t i = 0; i < p.length(); ++i) keys[i] = magnitude(p.row(r)[i]);
-      const std::vector<bool> kept = kept_of(keys, k);
-      for (int64_t i = 0; i < p.length(); ++i) {
-        const bool passed = kept[i] == (mode == TopKMode::keep);
-        const Bits<T> got = bits_of(y.data()[shift + offset_of(p, format, r, i)]);
-        const Bits<T> expected = passed ? bits_of(p.row(r)[i]) : Bits<T>{0};
-        ASSERT_EQ(got, expected) << where << " row " << r << " index " << i;
-        if (with_mask) {
-          ASSERT_EQ(mask_bit(mask_bits, p, r, i), passed) << where << " index " << i;
+      int64_t count = 0;
+      for (int64_t i = 0; i < p.length; ++i) {
+        const bool passed = passes[r * p.length + i];
+        count += passed;
+        ASSERT_EQ(bits_of(y[p.offset(format, r, i)]), passed ? bits_of(p.row(r)[i]) : Bits<T>{0})
+            << "row " << r << " index " << i;
+        if (mask != nullptr) {
+          ASSERT_EQ(mask->bit(r, i), passed) << "mask, row " << r << " index " << i;
         }
       }
-      const int64_t passed = mode == TopKMode::keep ? k : p.length() - k;
-      if (with_mask) {
-        ASSERT_EQ(bits_set(mask_bits, p, r), passed) << where << " row " << r;
+      if (mask != nullptr) {
+        ASSERT_EQ(mask->count(r), count) << "mask, row " << r;
       }
-    }
-    if (!with_mask) return;
-    // The gradient passes where the mask is set; x itself serves as the incoming one.
-    topk_backward(*context_, view_of(p, format, x.data() + shift), mask_as_view,
-                  view_of(p, format, dx.data()), desc);
-    ASSERT_TRUE(dx.intact()) << where;
-    for (size_t i = 0; i < p.x.size(); ++i) {
-      ASSERT_EQ(bits_of(dx.data()[i]), bits_of(y.data()[shift + i])) << where << " gradient " << i;
     }
   }
 
-  template <class T>
-  void check_all(const Problem<T>& p, const std::vector<int64_t>& ks, int seeds) {
+  // Both modes and both layouts; keep and reverse share the schedules.
+  void check_all(const Problem<T>& p, std::vector<int64_t> ks) {
+    std::sort(ks.begin(), ks.end());
+    ks.erase(std::unique(ks.begin(), ks.end()), ks.end());
+    const int runs = schedules(static_cast<int64_t>(p.x.size()));
     for (const int64_t k : ks) {
-      if (k < 1 || k > p.length()) continue;
-      for (int seed = 1; seed <= seeds && !HasFatalFailure(); ++seed) {
-        const TopKMode mode = (seed + k) % 2 == 0 ? TopKMode::keep : TopKMode::reverse;
-        check(p, k, Format::contiguous, mode, seed);
-        check(p, k, Format::channels_last, mode, seed);
+      if (k < 1 || k > p.length) continue;
+      for (const Format format : formats) {
+        check(p, k, TopKMode::keep, format, (runs + 1) / 2);
+        check(p, k, TopKMode::reverse, format, runs / 2);
       }
     }
   }
+
+  // The forward pass under one seed, laid out logically.
+  std::vector<T> forward(const KernelTable* table, const Problem<T>& p, Format format,
+                         const TopKDesc& desc) {
+    const std::vector<T> x = p.laid_out(format);
+    GuardedBuffer<T> y(x.size());
+    const View from = view_of(p, format, x.data()), to = view_of(p, format, y.data());
+    if (table == nullptr) {
+      topk_forward(*context_, from, to, nullptr, desc);
+    } else {
+      table->topk_forward(*context_, from, to, nullptr, desc);
+    }
+    std::vector<T> logical;
+    for (int64_t r = 0; r < p.rows(); ++r) {
+      for (int64_t i = 0; i < p.length; ++i) logical.push_back(y[p.offset(format, r, i)]);
+    }
+    return logical;
+  }
 };
 
-template <class T>
-class TopKTyped : public TopK {};
 using Types = testing::Types<float, bfloat16, float16>;
-TYPED_TEST_SUITE(TopKTyped, Types);
-
-// Values of one row by kind; every kind is one that some method of selection gets wrong.
-enum class Kind {
-  gaussian,
-  relu,        // often fewer than k non-zero
-  few_values,  // thousands of ties
-  equal,
-  zero,
-  mixed_zeros,  // +0 and -0 tie
-  one,          // a single non-zero
-  last_bit,     // keys that differ in the last bit alone
-  smooth,
-  special,  // inf, NaN of both signs and several payloads
-  denormal,
-  count
-};
+TYPED_TEST_SUITE(TopK, Types);
 
 template <class T>
-T from_bits(uint32_t bits) {
-  return std::bit_cast<T>(static_cast<Bits<T>>(bits));
+bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
+  return a.size() == b.size() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
 }
 
-template <class T>
-constexpr uint32_t infinity_bits = std::is_same_v<T, bfloat16>  ? 0x7f80u
-                                   : std::is_same_v<T, float16> ? 0x7c00u
-                                                                : 0x7f800000u;
-template <class T>
-constexpr uint32_t sign = sizeof(T) == 2 ? 0x8000u : 0x80000000u;
+// ---- lengths ----
 
-template <class T>
-T value_of(Kind kind, int64_t i, int64_t length, std::mt19937& random) {
-  std::normal_distribution<float> normal;
-  const uint32_t word = static_cast<uint32_t>(random());
-  const uint32_t sign_of = word % 2 == 0 ? sign<T> : 0u;
-  switch (kind) {
-    case Kind::gaussian:
-      return T(normal(random));
-    case Kind::relu:
-      return T(std::max(normal(random) - 0.5f, 0.0f));
-    case Kind::few_values:
-      return T(static_cast<float>(static_cast<int>(word % 5) - 2));
-    case Kind::equal:
-      return T(0.75f);
-    case Kind::zero:
-      return T(0.0f);
-    case Kind::mixed_zeros:
-      return word % 8 == 0 ? T(1.5f) : from_bits<T>(sign_of);
-    case Kind::one:
-      return T(i == length * 2 / 3 ? -3.0f : 0.0f);
-    case Kind::last_bit:
-      return from_bits<T>((bits_of(T(1.0f)) | (word >> 8 & 1u)) + sign_of);
-    case Kind::smooth:
-      return T(std::sin(0.01f * static_cast<float>(i)));
-    case Kind::special:
-      if (word % 7 == 0) return from_bits<T>(infinity_bits<T> | sign_of);
-      if (word % 7 == 1) return from_bits<T>((infinity_bits<T> + 1 + (word >> 8) % 60) | sign_of);
-      return T(normal(random));
-    default:
-      return from_bits<T>((word >> 8) % 9 + sign_of);
+// 1, 31-33, 49, 196, 1023-1025, with k = 1, some, L-1 and L; not multiples of 4 or 32 among them.
+TYPED_TEST(TopK, ShortRows) {
+  for (const int64_t length : {1, 2, 31, 32, 33, 49, 67, 196}) {
+    const Kind kind = length % 2 == 0 ? Kind::few_values : Kind::gaussian;
+    this->check_all(make_problem<TypeParam>(2, 3, length, kind),
+                    {1, length / 5, length - 1, length});
   }
 }
 
-template <class T>
-Problem<T> make_problem(int64_t n, int64_t c, int64_t h, int64_t w, Kind kind, int seed = 1) {
-  std::mt19937 random(seed);
-  Problem<T> p{n, c, h, w, {}};
-  for (int64_t i = 0; i < n * c * h * w; ++i) {
-    p.x.push_back(value_of<T>(kind, i % (h * w), h * w, random));
-  }
-  return p;
-}
-
-TYPED_TEST(TopKTyped, SmallRowsUnderManySchedules) {
-  for (const int64_t length : {1, 31, 32, 33, 49, 196}) {
-    const auto p = make_problem<TypeParam>(1, 3, 1, length,
-                                           length % 2 == 0 ? Kind::few_values : Kind::gaussian);
-    this->check_all(p, {1, length / 2, length - 1, length}, 20);
+TYPED_TEST(TopK, RowsAroundAThousand) {
+  for (const int64_t length : {784, 1023, 1024, 1025}) {
+    const Kind kind = length % 2 == 0 ? Kind::gaussian : Kind::few_values;
+    this->check_all(make_problem<TypeParam>(1, 1, length, kind), {1, length / 10, length});
+    this->check_all(make_problem<TypeParam>(1, 1, length, kind), {length - 1});
   }
 }
 
-TYPED_TEST(TopKTyped, EveryKindOfValues) {
-  for (int kind = 0; kind < static_cast<int>(Kind::count); ++kind) {
+// Where another path, or another number of threads, may begin.
+TYPED_TEST(TopK, BordersOfThePaths) {
+  for (const int64_t length : {255, 256, 257, 511, 512, 513, 2047, 2048, 2049, 4095, 4096, 4097}) {
+    this->check_all(make_problem<TypeParam>(1, 1, length, Kind::few_values), {length / 5});
+  }
+}
+
+TYPED_TEST(TopK, LongRows) {
+  const struct {
+    int64_t length;
+    Kind kind;
+  } cases[] = {{8191, Kind::few_values},  {12544, Kind::relu},       {16384, Kind::gaussian},
+               {16385, Kind::few_values}, {50176, Kind::relu},       {65536, Kind::smooth},
+               {65537, Kind::one_bin},    {131075, Kind::few_values}};
+  for (const auto& [length, kind] : cases) {
+    this->check_all(make_problem<TypeParam>(1, 1, length, kind), {length / 10});
+  }
+}
+
+// ---- values ----
+
+TYPED_TEST(TopK, EveryKindOfValues) {
+  for (const Kind kind :
+       {Kind::gaussian, Kind::relu, Kind::few_values, Kind::equal, Kind::zero, Kind::mixed_zeros,
+        Kind::one, Kind::last_bit, Kind::one_bin, Kind::smooth, Kind::special, Kind::denormal}) {
+    SCOPED_TRACE(static_cast<int>(kind));
     for (const int64_t length : {67, 300, 1500}) {
-      const auto p = make_problem<TypeParam>(2, length < 100 ? 33 : 1, 1, length,
-                                             static_cast<Kind>(kind), kind + 1);
-      this->check_all(p, {1, length / 5, length - 1}, length < 1000 ? 2 : 1);
+      const int64_t channels = length == 67 ? 33 : 1;
+      this->check_all(make_problem<TypeParam>(1, channels, length, kind), {length / 5});
+    }
+    this->check_all(make_problem<TypeParam>(1, 1, 333, kind), {1, 332});
+  }
+}
+
+// All equal: the k first are kept, wherever a border of words, warps or chunks lies.
+TYPED_TEST(TopK, TiesAcrossEveryBorder) {
+  for (const int64_t length : {100, 700, 3000}) {
+    std::vector<int64_t> ks{length - 1};
+    for (int64_t border = 32; border < length; border *= 2) {
+      ks.insert(ks.end(), {border - 1, border, border + 1});
+    }
+    const auto p = make_problem<TypeParam>(1, 1, length, Kind::equal);
+    for (const int64_t k : ks) {
+      for (const Format format : formats) this->check(p, k, TopKMode::keep, format, 3);
     }
   }
+  this->check_all(make_problem<TypeParam>(1, 2, 1100, Kind::equal), {137});
 }
 
-TYPED_TEST(TopKTyped, BordersOfThePaths) {
-  for (const int64_t length : {255, 256, 257, 1023, 1024, 1025, 4096, 4097}) {
-    const auto p = make_problem<TypeParam>(1, 1, 1, length, Kind::few_values);
-    this->check_all(p, {length / 5}, 2);
-  }
-}
-
-TYPED_TEST(TopKTyped, LongRows) {
-  const auto contiguous = [&](int64_t length, Kind kind) {
-    this->check(make_problem<TypeParam>(1, 1, 1, length, kind), length / 5, Format::contiguous,
-                TopKMode::keep, 4);
-  };
-  contiguous(16384, Kind::gaussian);
-  contiguous(16385, Kind::few_values);
-  contiguous(50176, Kind::relu);
-  contiguous(65536, Kind::smooth);
-  contiguous(131075, Kind::few_values);  // past shared memory for every type
-  this->check(make_problem<TypeParam>(1, 2, 1, 16385, Kind::few_values), 3000,
-              Format::channels_last, TopKMode::keep, 5);
-}
-
-// As many non-zero elements, and as many NaN, as are asked for, one fewer, one more.
-TYPED_TEST(TopKTyped, CountsAroundK) {
+// As many non-zero elements, infinities and NaN as are asked for, one fewer, one more.
+TYPED_TEST(TopK, CountsAroundK) {
+  using Limits = std::numeric_limits<float>;
   for (const int64_t length : {64, 333, 2000}) {
     const int64_t k = length / 4;
     for (const int64_t count : {k - 1, k, k + 1}) {
-      for (const float value : {2.0f, std::numeric_limits<float>::quiet_NaN()}) {
-        Problem<TypeParam> p{1, 2, 1, length, {}};
-        std::mt19937 random(static_cast<unsigned>(count));
-        for (int row = 0; row < 2; ++row) {
-          std::vector<TypeParam> x(length, TypeParam(std::isnan(value) ? 1.0f : 0.0f));
-          std::fill_n(x.begin(), count, TypeParam(value));
-          std::shuffle(x.begin(), x.end(), random);
-          p.x.insert(p.x.end(), x.begin(), x.end());
-        }
-        this->check_all(p, {k}, 2);
+      for (const float value : {-2.0f, Limits::infinity(), Limits::quiet_NaN()}) {
+        const TypeParam others(value == -2.0f ? 0.0f : 1.0f);
+        this->check_all(make_counted(1, 1, length, TypeParam(value), count, others), {k});
       }
     }
   }
 }
 
-TYPED_TEST(TopKTyped, InPlace) {
+// ---- rows and batches ----
+
+TYPED_TEST(TopK, NoRowsOneRowAndManyRows) {
+  for (const Format format : formats) {
+    this->check(make_problem<TypeParam>(0, 3, 4, Kind::gaussian), 1, TopKMode::keep, format, 1);
+    this->check(make_problem<TypeParam>(3, 0, 4, Kind::gaussian), 1, TopKMode::keep, format, 1);
+    this->check(make_problem<TypeParam>(3, 40, 10, Kind::gaussian), 3, TopKMode::keep, format,
+                schedules(1200));
+  }
+  const auto many = make_problem<TypeParam>(2, 32800, 1, Kind::gaussian);  // more than 65,535 rows
+  for (const Format format : formats) this->check(many, 1, TopKMode::keep, format, 1);
+}
+
+TYPED_TEST(TopK, InPlace) {
   for (const int64_t length : {100, 2000, 131075}) {
-    for (const Format format : {Format::contiguous, Format::channels_last}) {
-      if (length > 100000 && format == Format::channels_last) continue;
-      const auto p =
-          make_problem<TypeParam>(1, length > 100000 ? 1 : 2, 1, length, Kind::few_values);
-      std::vector<TypeParam> x = in_format(p, format), y(x.size());
-      simt::set_seed(9);
+    for (const Format format : formats) {
+      const auto p = make_problem<TypeParam>(1, length > 100000 ? 1 : 2, length, Kind::few_values);
       const TopKDesc desc{.k = length / 5};
-      topk_forward(*this->context_, view_of(p, format, x.data()), view_of(p, format, y.data()),
-                   nullptr, desc);
-      topk_forward(*this->context_, view_of(p, format, x.data()), view_of(p, format, x.data()),
-                   nullptr, desc);
-      for (size_t i = 0; i < x.size(); ++i) ASSERT_EQ(bits_of(x[i]), bits_of(y[i])) << i;
-    }
-  }
-}
-
-// Devices with and without clusters and bulk copies, with more and less shared memory; with few
-// multiprocessors, so that blocks walk over several rows.
-TYPED_TEST(TopKTyped, OtherDevices) {
-  const simt::EmulatedDevice before = simt::device();
-  for (const simt::EmulatedDevice& device :
-       {simt::EmulatedDevice{90, 227 * 1024, 1}, simt::EmulatedDevice{90, 24 * 1024, 1},
-        simt::EmulatedDevice{80, 163 * 1024, 1}, simt::EmulatedDevice{75, 24 * 1024, 1}}) {
-    simt::set_device(device);
-    const auto check = [&](int64_t rows, int64_t length, Kind kind, uint64_t seed,
-                           Format format = Format::contiguous) {
-      const auto p = make_problem<TypeParam>(1, rows, 1, length, kind, static_cast<int>(seed));
-      this->check(p, length / 5, format, seed % 2 == 0 ? TopKMode::keep : TopKMode::reverse, seed);
-    };
-    check(9, 1100, Kind::few_values, 3);
-    check(5, 1999, Kind::gaussian, 4);
-    check(3, 4097, Kind::special, 6);
-    check(2, 9001, Kind::relu, 9);
-    check(2, 20000, Kind::last_bit, 12);
-    check(2, 33003, Kind::few_values, 13);
-    check(35, 300, Kind::few_values, 3, Format::channels_last);
-    check(9, 1000, Kind::special, 6, Format::channels_last);
-    check(3, 3136, Kind::gaussian, 9, Format::channels_last);
-  }
-  simt::set_device(before);
-}
-
-TYPED_TEST(TopKTyped, TauBlends) {
-  using T = TypeParam;
-  const float tau = 0.3f;
-  const auto p = make_problem<T>(1, 2, 4, 30, Kind::gaussian);
-  const TopKDesc desc{.k = 24, .mode = TopKMode::keep, .tau = tau};
-  for (const Format format : {Format::contiguous, Format::channels_last}) {
-    std::vector<T> x = in_format(p, format);
-    simt::GuardedBuffer<T> y(x.size()), dx(x.size());
-    simt::GuardedBuffer<uint32_t> mask(this->mask_bytes(p) / 4);
-    auto* bits = reinterpret_cast<uint8_t*>(mask.data());
-    const View mask_as_view = this->mask_view(bits, this->mask_bytes(p), p.rows());
-    topk_forward(*this->context_, view_of(p, format, x.data()), view_of(p, format, y.data()),
-                 &mask_as_view, desc);
-    topk_backward(*this->context_, view_of(p, format, x.data()), mask_as_view,
-                  view_of(p, format, dx.data()), desc);
-    for (int64_t r = 0; r < p.rows(); ++r) {
-      for (int64_t i = 0; i < p.length(); ++i) {
-        const float value = p.row(r)[i];
-        const float sparse = this->mask_bit(bits, p, r, i) ? value : 0.0f;
-        const float kept = tau * sparse, rest = (1.0f - tau) * value;
-        const int64_t at = offset_of(p, format, r, i);
-        ASSERT_EQ(bits_of(y[at]), bits_of(T(kept + rest))) << r << ' ' << i;
-        ASSERT_EQ(bits_of(dx[at]), bits_of(y[at])) << r << ' ' << i;
+      for (int seed = 1; seed <= schedules(length); ++seed) {
+        simt::set_seed(static_cast<uint64_t>(seed));
+        GuardedBuffer<TypeParam> x(p.laid_out(format));
+        const View view = view_of(p, format, x.data());
+        topk_forward(*this->context_, view, view, nullptr, desc);
+        ASSERT_TRUE(x.intact());
+        this->compare(p, format, passing(p, desc.k, false), x.data(), nullptr);
       }
     }
   }
 }
 
-TYPED_TEST(TopKTyped, MeanReplace) {
+// ---- devices ----
+
+// With and without clusters and bulk copies, with more and less shared memory; with few
+// multiprocessors, so that blocks walk over several rows.
+TYPED_TEST(TopK, OtherDevices) {
+  const struct {
+    int64_t rows, length;
+    Kind kind;
+    Format format;
+  } cases[] = {{9, 1100, Kind::few_values, Format::contiguous},
+               {5, 1999, Kind::gaussian, Format::contiguous},
+               {3, 4097, Kind::special, Format::contiguous},
+               {2, 9001, Kind::relu, Format::contiguous},
+               {2, 20000, Kind::last_bit, Format::contiguous},
+               {2, 33003, Kind::few_values, Format::contiguous},
+               {35, 300, Kind::few_values, Format::channels_last},
+               {9, 1000, Kind::special, Format::channels_last},
+               {3, 3136, Kind::gaussian, Format::channels_last}};
+  for (const EmulatedDevice& device :
+       {EmulatedDevice{90, 227 * 1024, 1}, EmulatedDevice{90, 24 * 1024, 1},
+        EmulatedDevice{80, 163 * 1024, 1}, EmulatedDevice{75, 24 * 1024, 1}}) {
+    SCOPED_TRACE(device.architecture);
+    simt::set_device(device);
+    for (const auto& [rows, length, kind, format] : cases) {
+      const auto p = make_problem<TypeParam>(1, rows, length, kind);
+      this->check(p, length / 5, TopKMode::keep, format, schedules(rows * length) / 2);
+      this->check(p, length / 5, TopKMode::reverse, format, 1);
+    }
+  }
+  simt::set_device({});
+}
+
+// ---- agreement ----
+
+// The two layouts, the CPU's kernels and 100 schedules: the same bits; keep + reverse == x.
+TYPED_TEST(TopK, AgreesWithTheCpuAndItself) {
+  for (const int64_t length : {49, 196, 1300}) {
+    const auto p = make_problem<TypeParam>(1, length == 49 ? 5 : 2, length, Kind::few_values);
+    const TopKDesc keep{.k = length / 10 + 1};
+    const TopKDesc reverse{.k = keep.k, .mode = TopKMode::reverse};
+    const auto expected = this->forward(&cpu_kernels, p, Format::contiguous, keep);
+    for (int seed = 1; seed <= 5 * schedules(length); ++seed) {
+      simt::set_seed(static_cast<uint64_t>(seed));
+      const Format format = formats[seed % 2];
+      ASSERT_TRUE(same_bits(this->forward(nullptr, p, format, keep), expected))
+          << length << ' ' << to_string(format) << " seed " << seed;
+    }
+    const auto rest = this->forward(nullptr, p, Format::contiguous, reverse);
+    for (size_t i = 0; i < p.x.size(); ++i) {
+      ASSERT_EQ(static_cast<Bits<TypeParam>>(bits_of(expected[i]) | bits_of(rest[i])),
+                bits_of(p.x[i]));
+      ASSERT_TRUE(bits_of(expected[i]) == 0 || bits_of(rest[i]) == 0);
+    }
+  }
+}
+
+// ---- tau and mean_replace ----
+
+TYPED_TEST(TopK, TauBlends) {
   using T = TypeParam;
-  for (const Kind kind : {Kind::gaussian, Kind::few_values, Kind::mixed_zeros}) {
-    for (const int64_t length : {5, 130, 1100}) {
-      for (const Format format : {Format::contiguous, Format::channels_last}) {
-        const auto p = make_problem<T>(2, 3, 1, length, kind);
-        const int64_t k = (length + 3) / 4;
-        std::vector<T> x = in_format(p, format);
-        simt::set_seed(static_cast<uint64_t>(length));
-        simt::GuardedBuffer<T> y(x.size()), again(x.size()), dx(x.size());
-        simt::GuardedBuffer<uint32_t> mask(this->mask_bytes(p) / 4);
-        auto* bits = reinterpret_cast<uint8_t*>(mask.data());
-        const View mask_as_view = this->mask_view(bits, this->mask_bytes(p), p.rows());
-        topk_mean_replace_forward(*this->context_, view_of(p, format, x.data()),
-                                  view_of(p, format, y.data()), &mask_as_view, {.k = k});
-        topk_mean_replace_forward(*this->context_, view_of(p, format, x.data()),
-                                  view_of(p, format, again.data()), nullptr, {.k = k});
-        topk_mean_replace_backward(*this->context_, view_of(p, format, x.data()), mask_as_view,
-                                   view_of(p, format, dx.data()), {.k = k});
-        ASSERT_TRUE(y.intact() && dx.intact() && mask.intact());
+  constexpr float tau = 0.3f;
+  for (const int64_t length : {120, 1300}) {
+    const auto p = make_problem<T>(1, 2, length, Kind::gaussian);
+    const TopKDesc desc{.k = length / 5, .tau = tau};
+    const std::vector<bool> passes = passing(p, desc.k, false);
+    for (const Format format : formats) {
+      const GuardedBuffer<T> x(p.laid_out(format));
+      for (int seed = 1; seed <= schedules(length); ++seed) {
+        simt::set_seed(static_cast<uint64_t>(seed));
+        GuardedBuffer<T> y(p.x.size()), dx(p.x.size());
+        const Mask mask(p);
+        topk_forward(*this->context_, view_of(p, format, x.data()), view_of(p, format, y.data()),
+                     mask.view(), desc);
+        topk_backward(*this->context_, view_of(p, format, x.data()), *mask.view(),
+                      view_of(p, format, dx.data()), desc);
         for (int64_t r = 0; r < p.rows(); ++r) {
-          std::vector<double> keys(length);
-          for (int64_t i = 0; i < length; ++i) keys[i] = signed_value(p.row(r)[i]);
-          const std::vector<bool> kept = kept_of(keys, k);
-          double sum = 0;
-          for (int64_t i = 0; i < length; ++i) sum += kept[i] ? keys[i] : 0;
-          const double mean = sum / static_cast<double>(k);
           for (int64_t i = 0; i < length; ++i) {
-            const int64_t at = offset_of(p, format, r, i);
-            ASSERT_EQ(this->mask_bit(bits, p, r, i), kept[i]) << length << " index " << i;
-            if (kept[i]) {
-              const double got = static_cast<float>(y[at]);
-              const double tolerance = sizeof(T) == 4 ? 1e-7 : 4e-3;
-              ASSERT_TRUE(std::abs(got - mean) <= tolerance * std::abs(mean)) << got << ' ' << mean;
-            } else {
-              ASSERT_EQ(bits_of(y[at]), Bits<T>{0});
-            }
-            ASSERT_EQ(bits_of(again[at]), bits_of(y[at]));
-            ASSERT_EQ(bits_of(dx[at]), bits_of(y[at]));
+            const float value = p.row(r)[i];
+            const float sparse = passes[r * length + i] ? value : 0.0f;
+            const float kept = tau * sparse, rest = (1.0f - tau) * value;
+            const int64_t at = p.offset(format, r, i);
+            ASSERT_EQ(bits_of(y[at]), bits_of(T(kept + rest))) << r << ' ' << i;
+            ASSERT_EQ(bits_of(dx[at]), bits_of(y[at])) << r << ' ' << i;
           }
         }
       }
@@ -424,14 +371,58 @@ TYPED_TEST(TopKTyped, MeanReplace) {
   }
 }
 
-TEST_F(TopK, ManyRowsAndNone) {
-  check(make_problem<float>(1, 70000, 1, 1, Kind::gaussian), 1, Format::contiguous, TopKMode::keep,
-        1);
-  check(make_problem<bfloat16>(5, 700, 1, 2, Kind::gaussian), 1, Format::channels_last,
-        TopKMode::keep, 1);
-  check(make_problem<float>(0, 3, 2, 2, Kind::gaussian), 1, Format::contiguous, TopKMode::keep, 1);
-  check(make_problem<float>(3, 0, 2, 2, Kind::gaussian), 1, Format::channels_last, TopKMode::keep,
-        1);
+// The means have one value for all schedules: `expected` is what the first gave.
+template <class T>
+void check_means(const Problem<T>& p, int64_t k, Format format, const T* y, const Mask& mask) {
+  for (int64_t r = 0; r < p.rows(); ++r) {
+    std::vector<double> keys(static_cast<size_t>(p.length));
+    for (int64_t i = 0; i < p.length; ++i) keys[i] = signed_value(p.row(r)[i]);
+    const std::vector<bool> kept = kept_of(keys, k);
+    double sum = 0;
+    for (int64_t i = 0; i < p.length; ++i) sum += kept[i] ? keys[i] : 0;
+    const double mean = sum / static_cast<double>(k);
+    for (int64_t i = 0; i < p.length; ++i) {
+      ASSERT_EQ(mask.bit(r, i), kept[i]) << "row " << r << " index " << i;
+      const double got = static_cast<float>(y[p.offset(format, r, i)]);
+      const double tolerance = kept[i] ? (sizeof(T) == 4 ? 1e-7 : 4e-3) * std::abs(mean) : 0;
+      ASSERT_TRUE(std::abs(got - (kept[i] ? mean : 0)) <= tolerance) << got << ' ' << mean;
+    }
+  }
+}
+
+TYPED_TEST(TopK, MeanReplace) {
+  using T = TypeParam;
+  for (const Kind kind : {Kind::gaussian, Kind::few_values, Kind::mixed_zeros}) {
+    for (const int64_t length : {5, 130, 1100}) {
+      const auto p = make_problem<T>(2, length > 1000 ? 1 : 3, length, kind);
+      const TopKDesc desc{.k = (length + 3) / 4};
+      for (const Format format : formats) {
+        const GuardedBuffer<T> x(p.laid_out(format));
+        const View from = view_of(p, format, x.data());
+        std::vector<T> first;
+        for (int seed = 1; seed <= schedules(length); ++seed) {
+          simt::set_seed(static_cast<uint64_t>(seed));
+          GuardedBuffer<T> y(p.x.size());
+          const Mask mask(p);
+          if (seed % 2 == 1) {
+            topk_mean_replace_forward(*this->context_, from, view_of(p, format, y.data()),
+                                      mask.view(), desc);
+            check_means(p, desc.k, format, y.data(), mask);
+            GuardedBuffer<T> dx(p.x.size());
+            topk_mean_replace_backward(*this->context_, from, *mask.view(),
+                                       view_of(p, format, dx.data()), desc);
+            for (size_t i = 0; i < p.x.size(); ++i) ASSERT_EQ(bits_of(dx[i]), bits_of(y[i])) << i;
+          } else {
+            topk_mean_replace_forward(*this->context_, from, view_of(p, format, y.data()), nullptr,
+                                      desc);
+          }
+          const std::vector<T> got(y.data(), y.data() + y.size());
+          if (seed == 1) first = got;
+          ASSERT_TRUE(same_bits(got, first)) << "other bits under seed " << seed;
+        }
+      }
+    }
+  }
 }
 
 }  // namespace
