@@ -1,36 +1,15 @@
 #include "tools/training/options.h"
 
 #include <algorithm>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "kernels/error.h"
 #include "models/registry.h"
+#include "models/sparse_levels.h"
 
 namespace gestalt::tools {
 namespace {
-
-std::vector<std::string> split(const std::string& text, char separator) {
-  std::vector<std::string> parts(1);
-  for (const char c : text) {
-    if (c == separator) {
-      parts.emplace_back();
-    } else {
-      parts.back() += c;
-    }
-  }
-  return parts;
-}
-
-double parse_number(const std::string& text, const std::string& whole) {
-  double value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  GESTALT_CHECK(error == std::errc() && end == text.data() + text.size(),
-                "--topk {}: '{}' is no number; wanted is LEVELS_PERCENT, such as 2_20 or 2-3_10",
-                whole, text);
-  return value;
-}
 
 bool is_name(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
@@ -150,28 +129,13 @@ nlohmann::json to_json(const TrainSettings& s, const CommonOptions& common) {
 }
 
 std::vector<TopKLevel> parse_topk(const std::string& text, const std::string& model) {
-  if (text == "none") return {};
   const std::vector<std::string>& places = models::find_model(model).topk_places;
-  const std::vector<std::string> halves = split(text, '_');
-  GESTALT_CHECK(halves.size() == 2, "--topk {}: wanted is LEVELS_PERCENT, such as 2_20 or 2-3_10",
-                text);
-  const std::vector<std::string> levels = split(halves[0], '-'), percents = split(halves[1], '-');
-  GESTALT_CHECK(percents.size() == 1 || percents.size() == levels.size(),
-                "--topk {}: {} levels, but {} percentages", text, levels.size(), percents.size());
   std::vector<TopKLevel> result;
-  for (size_t i = 0; i < levels.size(); ++i) {
-    const double level = parse_number(levels[i], text);
-    const double percent = parse_number(percents[percents.size() == 1 ? 0 : i], text);
-    const auto number = static_cast<size_t>(std::max(level, 0.0));
-    GESTALT_CHECK(number >= 1 && number <= places.size() && static_cast<double>(number) == level,
+  for (const auto& [level, fraction] : models::parse_sparse_levels(text)) {
+    GESTALT_CHECK(level >= 1 && level <= static_cast<int64_t>(places.size()),
                   "--topk {}: {} has the levels 1 to {}, not {}", text, model, places.size(),
-                  levels[i]);
-    GESTALT_CHECK(percent > 0 && percent <= 100, "--topk {}: the percentage must be in (0, 100]",
-                  text);
-    for (const TopKLevel& other : result) {
-      GESTALT_CHECK(other.place != places[number - 1], "--topk {}: level {} twice", text, number);
-    }
-    result.push_back({places[number - 1], percent / 100});
+                  level);
+    result.push_back({places[level - 1], fraction});
   }
   return result;
 }

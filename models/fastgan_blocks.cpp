@@ -1,0 +1,164 @@
+#include "models/fastgan_blocks.h"
+
+#include <string>
+
+#include "nn/activations.h"
+#include "nn/resize.h"
+#include "nn/spectral_norm.h"
+#include "tensor/ops/arithmetic.h"
+
+namespace gestalt::models::fastgan {
+namespace {
+
+using nn::Sequential;
+
+class Upsample : public nn::Module {
+ public:
+  Tensor forward(const Tensor& x) override {
+    return nn::resize_nearest(x, {2 * x.size(2), 2 * x.size(3)});
+  }
+};
+
+// Children named by their number.
+class Numbered {
+ public:
+  template <class M>
+  Numbered& add(std::shared_ptr<M> module) {
+    sequential_->add(std::to_string(sequential_->children().size()), std::move(module));
+    return *this;
+  }
+  template <class M>
+  Numbered& add() {
+    return add(std::make_shared<M>());
+  }
+  std::shared_ptr<Sequential> done() { return std::move(sequential_); }
+
+ private:
+  std::shared_ptr<Sequential> sequential_ = std::make_shared<Sequential>();
+};
+
+}  // namespace
+
+std::shared_ptr<nn::Module> conv(int64_t in_channels, int64_t out_channels, int64_t kernel,
+                                 int64_t stride, int64_t padding, Generator& generator) {
+  return std::make_shared<nn::SpectralConv2d>(
+      nn::SpectralConv2dOptions{
+          .in_channels = in_channels,
+          .out_channels = out_channels,
+          .kernel = {kernel, kernel},
+          .desc = {.stride = {stride, stride}, .padding = {padding, padding}}},
+      generator);
+}
+
+std::shared_ptr<nn::BatchNorm2d> batch_norm(int64_t channels, Generator& generator) {
+  auto result = std::make_shared<nn::BatchNorm2d>(channels);
+  result->weight().detach().copy_(generator.normal({channels}, 1, 0.02));
+  return result;
+}
+
+std::shared_ptr<nn::Module> leaky_relu() {
+  return std::make_shared<nn::LeakyReLU>(0.2);
+}
+
+NoiseInjection::NoiseInjection(uint64_t seed) : generator_(seed) {
+  register_parameter("weight", weight_, Tensor::zeros({1}));
+}
+
+Tensor NoiseInjection::forward(const Tensor& x) {
+  const Tensor noise =
+      generator_.normal({x.size(0), 1, x.size(2), x.size(3)}, 0, 1, {x.dtype(), x.device()});
+  return x + noise * weight_;
+}
+
+std::shared_ptr<Sequential> up_block(int64_t in_channels, int64_t out_channels,
+                                     Generator& generator) {
+  return Numbered()
+      .add<Upsample>()
+      .add(conv(in_channels, 2 * out_channels, 3, 1, 1, generator))
+      .add(batch_norm(2 * out_channels, generator))
+      .add<nn::GLU>()
+      .done();
+}
+
+std::shared_ptr<Sequential> up_block_comp(int64_t in_channels, int64_t out_channels, bool noise,
+                                          Generator& generator) {
+  auto block = std::make_shared<Sequential>();
+  const auto stage = [&](int64_t channels, const std::string& number) {
+    block->add("conv" + number, conv(channels, 2 * out_channels, 3, 1, 1, generator));
+    if (noise) {
+      const auto seed = static_cast<uint64_t>(generator.integer(int64_t{1} << 62));
+      block->add("noise" + number, std::make_shared<NoiseInjection>(seed));
+    }
+    block->add("bn" + number, batch_norm(2 * out_channels, generator));
+    block->add("glu" + number, std::make_shared<nn::GLU>());
+  };
+  block->add("up1", std::make_shared<Upsample>());
+  stage(in_channels, "1");
+  stage(out_channels, "2");
+  return block;
+}
+
+SkipExcitation::SkipExcitation(int64_t small_channels, int64_t big_channels, Generator& generator) {
+  main_ = register_module("main", Numbered()
+                                      .add(std::make_shared<nn::AdaptiveAvgPool2d>(Pair{4, 4}))
+                                      .add(conv(small_channels, big_channels, 4, 1, 0, generator))
+                                      .add<nn::Swish>()
+                                      .add(conv(big_channels, big_channels, 1, 1, 0, generator))
+                                      .add<nn::Sigmoid>()
+                                      .done());
+}
+
+Tensor SkipExcitation::forward(const Tensor& small, const Tensor& big) {
+  return big * (*main_)(small);
+}
+
+DownBlock::DownBlock(int64_t in_channels, int64_t out_channels, Generator& generator) {
+  main_ = register_module("main", Numbered()
+                                      .add(conv(in_channels, out_channels, 4, 2, 1, generator))
+                                      .add(batch_norm(out_channels, generator))
+                                      .add(leaky_relu())
+                                      .done());
+}
+
+Tensor DownBlock::forward(const Tensor& x) {
+  return (*main_)(x);
+}
+
+DownBlockComp::DownBlockComp(int64_t in_channels, int64_t out_channels, Generator& generator) {
+  main_ = register_module("main", Numbered()
+                                      .add(conv(in_channels, out_channels, 4, 2, 1, generator))
+                                      .add(batch_norm(out_channels, generator))
+                                      .add(leaky_relu())
+                                      .add(conv(out_channels, out_channels, 3, 1, 1, generator))
+                                      .add(batch_norm(out_channels, generator))
+                                      .add(leaky_relu())
+                                      .done());
+  direct_ = register_module("direct", Numbered()
+                                          .add(std::make_shared<nn::AvgPool2d>(Pool2dDesc{}))
+                                          .add(conv(in_channels, out_channels, 1, 1, 0, generator))
+                                          .add(batch_norm(out_channels, generator))
+                                          .add(leaky_relu())
+                                          .done());
+}
+
+Tensor DownBlockComp::forward(const Tensor& x) {
+  return ((*main_)(x) + (*direct_)(x)) * 0.5;
+}
+
+SimpleDecoder::SimpleDecoder(int64_t in_channels, Generator& generator) {
+  main_ = register_module("main", Numbered()
+                                      .add(std::make_shared<nn::AdaptiveAvgPool2d>(Pair{8, 8}))
+                                      .add(up_block(in_channels, 128, generator))
+                                      .add(up_block(128, 64, generator))
+                                      .add(up_block(64, 64, generator))
+                                      .add(up_block(64, 32, generator))
+                                      .add(conv(32, 3, 3, 1, 1, generator))
+                                      .add<nn::Tanh>()
+                                      .done());
+}
+
+Tensor SimpleDecoder::forward(const Tensor& x) {
+  return (*main_)(x);
+}
+
+}  // namespace gestalt::models::fastgan

@@ -1,0 +1,129 @@
+#include <algorithm>
+#include <map>
+#include <string>
+
+#include "kernels/error.h"
+#include "models/fastgan.h"
+#include "tensor/ops/shape.h"
+
+namespace gestalt::models {
+namespace {
+
+using namespace fastgan;
+
+// By the published table's resolutions, twice those that the features really have.
+int64_t channels_at(int64_t resolution, int64_t base) {
+  static const std::map<int64_t, double> multiples = {
+      {4, 16}, {8, 16}, {16, 8}, {32, 4}, {64, 2}, {128, 1}, {256, .5}, {512, .25}, {1024, .125}};
+  return static_cast<int64_t>(multiples.at(resolution) * static_cast<double>(base));
+}
+
+void add(nn::Sequential& sequential, std::shared_ptr<nn::Module> module) {
+  sequential.add(std::to_string(sequential.children().size()), std::move(module));
+}
+
+int64_t log2(int64_t value) {
+  int64_t result = 0;
+  while (value > 1) value /= 2, ++result;
+  return result;
+}
+
+}  // namespace
+
+Tensor quarter(const Tensor& x, int part) {
+  GESTALT_CHECK(part >= 0 && part < 4, "the quarter must be 0 to 3, got {}", part);
+  const int64_t height = x.size(2) / 2, width = x.size(3) / 2;
+  return narrow(narrow(x, 2, part / 2 * height, height), 3, part % 2 * width, width);
+}
+
+FastGanDiscriminator::FastGanDiscriminator(const FastGanOptions& options, Generator& generator) {
+  const int64_t size = options.image_size;
+  const auto channels = [&](int64_t resolution) {
+    return channels_at(resolution, options.base_channels);
+  };
+
+  // To at most 256x256.
+  down_from_big_ = std::make_shared<nn::Sequential>();
+  if (size <= 256) {
+    add(*down_from_big_, conv(3, channels(512), 3, 1, 1, generator));
+  } else if (size == 512) {
+    add(*down_from_big_, conv(3, channels(512), 4, 2, 1, generator));
+  } else {
+    add(*down_from_big_, conv(3, channels(1024), 4, 2, 1, generator));
+    add(*down_from_big_, leaky_relu());
+    add(*down_from_big_, conv(channels(1024), channels(512), 4, 2, 1, generator));
+    add(*down_from_big_, batch_norm(channels(512), generator));
+  }
+  add(*down_from_big_, leaky_relu());
+  register_module("down_from_big", down_from_big_);
+
+  // To 8x8.
+  const int64_t blocks = log2(std::min<int64_t>(size, 256) / 8);
+  std::vector<int64_t> widths = {channels(512)};  // of the features at scale 2, 4, 8, ...
+  for (int64_t i = 0; i < blocks; ++i) {
+    widths.push_back(channels(256 >> i));
+    down_.push_back(
+        register_module("down_" + std::to_string(4 << i),
+                        std::make_shared<DownBlockComp>(widths[i], widths[i + 1], generator)));
+  }
+  const int64_t last = widths.back(), judged = channels(8);
+  rf_big_ = std::make_shared<nn::Sequential>();
+  add(*rf_big_, conv(last, judged, 1, 1, 0, generator));
+  add(*rf_big_, batch_norm(judged, generator));
+  add(*rf_big_, leaky_relu());
+  add(*rf_big_, conv(judged, 1, 4, 1, 0, generator));
+  register_module("rf_big", rf_big_);
+  for (int64_t i = 0; i + 3 <= blocks; ++i) {
+    const std::string name = "se_" + std::to_string(2 << i) + "_" + std::to_string(16 << i);
+    excitations_.push_back(register_module(
+        name, std::make_shared<SkipExcitation>(widths[i], widths[i + 3], generator)));
+  }
+
+  down_from_small_ = std::make_shared<nn::Sequential>();
+  add(*down_from_small_, conv(3, channels(256), 4, 2, 1, generator));
+  add(*down_from_small_, leaky_relu());
+  int64_t small_width = channels(256);
+  for (int64_t resolution = small_size(size) / 2, at = 128; resolution > 8;
+       resolution /= 2, at /= 2) {
+    add(*down_from_small_, std::make_shared<DownBlock>(small_width, channels(at), generator));
+    small_width = channels(at);
+  }
+  register_module("down_from_small", down_from_small_);
+  rf_small_ = register_module("rf_small", conv(small_width, 1, 4, 1, 0, generator));
+
+  decoder_big_ = register_module("decoder_big", std::make_shared<SimpleDecoder>(last, generator));
+  decoder_part_ = register_module(
+      "decoder_part", std::make_shared<SimpleDecoder>(widths[widths.size() - 2], generator));
+  decoder_small_ =
+      register_module("decoder_small", std::make_shared<SimpleDecoder>(small_width, generator));
+}
+
+FastGanDiscriminator::Features FastGanDiscriminator::look(const FastGanImages& images) {
+  std::vector<Tensor> features = {(*down_from_big_)(images.big)};
+  for (size_t i = 0; i < down_.size(); ++i) {
+    Tensor feature = (*down_[i])(features.back());
+    if (i >= 2) feature = excitations_[i - 2]->forward(features[i - 2], feature);
+    features.push_back(feature);
+  }
+  const Tensor small = (*down_from_small_)(images.small);
+  const Tensor big_logits = flatten((*rf_big_)(features.back()));
+  const Tensor small_logits = flatten((*rf_small_)(small));
+  return {.logits = cat({big_logits, small_logits}, 0),
+          .last = features.back(),
+          .before_last = features[features.size() - 2],
+          .small = small};
+}
+
+FastGanJudgement FastGanDiscriminator::judge_fake(const FastGanImages& images) {
+  return {.logits = look(images).logits, .whole = {}, .small = {}, .part = {}};
+}
+
+FastGanJudgement FastGanDiscriminator::judge_real(const FastGanImages& images, int part) {
+  const Features features = look(images);
+  return {.logits = features.logits,
+          .whole = (*decoder_big_)(features.last),
+          .small = (*decoder_small_)(features.small),
+          .part = (*decoder_part_)(quarter(features.before_last, part))};
+}
+
+}  // namespace gestalt::models

@@ -1,0 +1,76 @@
+#include "models/lpips.h"
+
+#include <algorithm>
+#include <map>
+
+#include "kernels/error.h"
+#include "tensor/ops/arithmetic.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/unary.h"
+
+namespace gestalt::models {
+namespace {
+
+// The ReLUs of `features` whose outputs are compared.
+const std::map<std::string, std::vector<std::string>> taps_of = {
+    {"vgg16", {"3", "8", "15", "22", "29"}},
+    {"alexnet", {"1", "4", "7", "9", "11"}},
+};
+
+// The published form adds 1e-10 to the length. The same under the root, squared, keeps the
+// gradient finite where all channels are zero, and is lost in rounding elsewhere.
+Tensor unit(const Tensor& x) {
+  constexpr double epsilon = 1e-10;
+  const Tensor length = sqrt(sum(x * x, {1}, true) + epsilon * epsilon);
+  return x / (length + epsilon);
+}
+
+Tensor channel_values(const std::vector<float>& values) {
+  return Tensor::from_vector(values, {1, static_cast<int64_t>(values.size()), 1, 1});
+}
+
+}  // namespace
+
+Lpips::Lpips(const std::string& network, std::shared_ptr<nn::Sequential> features,
+             const StateDict& linear)
+    : features_(std::move(features)),
+      shift_(channel_values({-.030f, -.088f, -.188f})),
+      inverse_scale_(channel_values({1 / .458f, 1 / .448f, 1 / .450f})) {
+  const auto found = taps_of.find(network);
+  GESTALT_CHECK(found != taps_of.end(), "[lpips] no network '{}' (known: alexnet, vgg16)", network);
+  taps_ = found->second;
+  for (size_t i = 0; i < taps_.size(); ++i) {
+    const std::string name = format("lin{}.model.1.weight", i);
+    const auto weight = std::find_if(linear.begin(), linear.end(),
+                                     [&](const NamedTensor& entry) { return entry.name == name; });
+    GESTALT_CHECK(weight != linear.end(), "[lpips] the linear weights have no '{}'", name);
+    linear_.push_back(weight->tensor.to(DType::f32));
+  }
+  features_->set_requires_grad(false);
+}
+
+std::vector<Tensor> Lpips::unit_activations(const Tensor& images) const {
+  const Tensor input = (images - shift_.to(images.device())) * inverse_scale_.to(images.device());
+  std::vector<Tensor> activations = features_->forward_taps(input, taps_);
+  for (Tensor& activation : activations) activation = unit(activation);
+  return activations;
+}
+
+Tensor Lpips::operator()(const Tensor& a, const Tensor& b) const {
+  GESTALT_CHECK(a.rank() == 4 && a.size(1) == 3 && a.shape() == b.shape(),
+                "[lpips] expected two batches [N,3,H,W], got {} and {}", a, b);
+  const std::vector<Tensor> of_a = unit_activations(a), of_b = unit_activations(b);
+  Tensor total;
+  for (size_t i = 0; i < taps_.size(); ++i) {
+    const Tensor& weight = linear_[i];
+    GESTALT_CHECK(weight.rank() == 4 && weight.size(1) == of_a[i].size(1),
+                  "[lpips] tap {} has {} channels, its linear weights are {}", taps_[i],
+                  of_a[i].size(1), weight);
+    const Tensor difference = of_a[i] - of_b[i];
+    const Tensor distance = mean(sum(difference * difference * weight.to(a.device()), {1}), {1, 2});
+    total = total.defined() ? total + distance : distance;
+  }
+  return total;
+}
+
+}  // namespace gestalt::models

@@ -1,0 +1,40 @@
+#pragma once
+
+// LPIPS v0.1 (Zhang et al. 2018): the perceptual distance of images, from the activations of a
+// classifier.
+//
+// Images [N,3,H,W] in [-1, 1], RGB; f32. (x - shift) / scale goes through the network; the
+// activations of each tap are scaled to unit length over channels, their squared differences
+// weighted by a non-negative number a channel, averaged over H and W and summed over the taps.
+// Gradients to both images.
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "nn/sequential.h"
+#include "tensor/state_dict.h"
+
+namespace gestalt::models {
+
+class Lpips {
+ public:
+  // `network`: "vgg16" or "alexnet" with `features` the convolutional part of that network in
+  // torchvision's form, and `linear` the published file's lin0.model.1.weight [1,C,1,1] to
+  // lin4.model.1.weight. Throws Error for other names, and for weights that are missing or do not
+  // fit. The network gets no gradients.
+  Lpips(const std::string& network, std::shared_ptr<nn::Sequential> features,
+        const StateDict& linear);
+
+  Tensor operator()(const Tensor& a, const Tensor& b) const;  // [N]
+
+ private:
+  std::vector<Tensor> unit_activations(const Tensor& images) const;
+
+  std::shared_ptr<nn::Sequential> features_;
+  std::vector<std::string> taps_;
+  std::vector<Tensor> linear_;    // [1,C,1,1]
+  Tensor shift_, inverse_scale_;  // [1,3,1,1]
+};
+
+}  // namespace gestalt::models
