@@ -56,7 +56,7 @@ find_package(PkgConfig QUIET)
 if(PkgConfig_FOUND)
   pkg_check_modules(libzip QUIET IMPORTED_TARGET libzip)
   pkg_check_modules(libcrypto QUIET IMPORTED_TARGET libcrypto)
-  pkg_check_modules(openblas QUIET IMPORTED_TARGET openblas)
+  pkg_check_modules(lapack QUIET IMPORTED_TARGET lapacke openblas)
 endif()
 
 # gestalt_part(NAME "what the build lacks without it" libraries...): GESTALT_WITH_NAME, ON where all
@@ -81,7 +81,8 @@ gestalt_part(JSON "no safetensors files" nlohmann_json)
 gestalt_part(LIBZIP "no weights in PyTorch's zip archives" libzip)
 gestalt_part(OPENSSL "well-known weights files are not named by their hash" libcrypto)
 gestalt_part(OPENCV "no image files" OpenCV JPEG PNG TIFF)
-gestalt_part(TOOLS "no tools but doctor" OpenCV JPEG PNG TIFF CLI11 nlohmann_json spdlog)
+gestalt_part(EVAL "no metrics, figures and reports" OpenCV JPEG PNG TIFF nlohmann_json lapack)
+gestalt_part(TOOLS "no tools but doctor" OpenCV JPEG PNG TIFF CLI11 nlohmann_json spdlog lapack)
 
 set(GESTALT_WITH_CUDA OFF)
 if(NOT GESTALT_CUDA STREQUAL "OFF")

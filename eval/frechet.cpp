@@ -1,0 +1,144 @@
+#include "eval/frechet.h"
+
+#include <algorithm>
+#include <cmath>
+#include <lapacke.h>
+#include <vector>
+
+#include "eval/matrix.h"
+#include "kernels/error.h"
+
+namespace gestalt::eval {
+namespace {
+
+Matrix centred(const Tensor& features, std::vector<double>& mean) {
+  GESTALT_CHECK(features.rank() == 2 && features.size(0) >= 2 && features.size(1) >= 1,
+                "[frechet] expected features [n,d] with n >= 2, got {}", features);
+  Matrix x{features.size(0), features.size(1), features.to_vector<double>()};
+  GESTALT_CHECK(std::all_of(x.values.begin(), x.values.end(),
+                            [](double value) { return std::isfinite(value); }),
+                "[frechet] features with values that are not finite");
+  mean.assign(x.columns, 0);
+  for (int64_t i = 0; i < x.rows; ++i) {
+    for (int64_t j = 0; j < x.columns; ++j) mean[j] += x(i, j);
+  }
+  for (double& value : mean) value /= static_cast<double>(x.rows);
+  for (int64_t i = 0; i < x.rows; ++i) {
+    for (int64_t j = 0; j < x.columns; ++j) x(i, j) -= mean[j];
+  }
+  return x;
+}
+
+void succeeded(lapack_int info, const char* routine) {
+  GESTALT_CHECK(info == 0, "[frechet] {} failed with {}", routine, info);
+}
+
+lapack_int size(int64_t value) {
+  return static_cast<lapack_int>(value);
+}
+
+// R of x = Q R where x has more rows than columns: R^T R = x^T x. Else x itself.
+Matrix triangular(Matrix x) {
+  if (x.rows <= x.columns) return x;
+  std::vector<double> reflectors(x.columns);
+  succeeded(LAPACKE_dgeqrf(LAPACK_ROW_MAJOR, size(x.rows), size(x.columns), x.values.data(),
+                           size(x.columns), reflectors.data()),
+            "dgeqrf");
+  Matrix r(x.columns, x.columns);
+  for (int64_t i = 0; i < r.rows; ++i) {
+    for (int64_t j = i; j < r.columns; ++j) r(i, j) = x(i, j);
+  }
+  return r;
+}
+
+// Taken as its transpose, in column order: the singular values are the same, and nothing is copied.
+double nuclear_norm(Matrix x) {
+  std::vector<double> singular(std::min(x.rows, x.columns));
+  succeeded(LAPACKE_dgesdd(LAPACK_COL_MAJOR, 'N', size(x.columns), size(x.rows), x.values.data(),
+                           size(x.columns), singular.data(), nullptr, 1, nullptr, 1),
+            "dgesdd");
+  double sum = 0;
+  for (const double value : singular) sum += value;
+  return sum;
+}
+
+double trace_of_square(const Matrix& x) {
+  double sum = 0;
+  for (const double value : x.values) sum += value * value;
+  return sum;
+}
+
+double trace(const Matrix& x) {
+  double sum = 0;
+  for (int64_t i = 0; i < x.rows; ++i) sum += x(i, i);
+  return sum;
+}
+
+double squared_distance(const std::vector<double>& a, const std::vector<double>& b) {
+  double sum = 0;
+  for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
+  return sum;
+}
+
+// Ascending eigenvalues; the eigenvectors in the columns of `vectors` where it is given.
+std::vector<double> eigenvalues(Matrix x, Matrix* vectors = nullptr) {
+  std::vector<double> values(x.rows);
+  succeeded(LAPACKE_dsyevd(LAPACK_ROW_MAJOR, vectors != nullptr ? 'V' : 'N', 'U', size(x.rows),
+                           x.values.data(), size(x.columns), values.data()),
+            "dsyevd");
+  if (vectors != nullptr) *vectors = std::move(x);
+  return values;
+}
+
+// The symmetric root of a covariance: eigenvalues below zero are rounding errors.
+Matrix symmetric_root(const Matrix& covariance) {
+  Matrix vectors(covariance.rows, covariance.columns);
+  const std::vector<double> values = eigenvalues(covariance, &vectors);
+  Matrix scaled = vectors;
+  for (int64_t i = 0; i < scaled.rows; ++i) {
+    for (int64_t j = 0; j < scaled.columns; ++j) {
+      scaled(i, j) *= std::sqrt(std::max(0.0, values[j]));
+    }
+  }
+  return product(scaled, vectors, Transpose::second);
+}
+
+}  // namespace
+
+GaussianFit fit_gaussian(const Tensor& features) {
+  std::vector<double> mean;
+  const Matrix x = centred(features, mean);
+  Matrix covariance = product(x, x, Transpose::first);
+  for (double& value : covariance.values) value /= static_cast<double>(x.rows - 1);
+  return {Tensor::from_vector(mean, {x.columns}),
+          Tensor::from_vector(covariance.values, {x.columns, x.columns})};
+}
+
+double frechet_distance(const Tensor& features1, const Tensor& features2) {
+  std::vector<double> mean1, mean2;
+  const Matrix a = centred(features1, mean1), b = centred(features2, mean2);
+  GESTALT_CHECK(a.columns == b.columns, "[frechet] features of {} and {} dimensions", a.columns,
+                b.columns);
+  const double n1 = static_cast<double>(a.rows - 1), n2 = static_cast<double>(b.rows - 1);
+  const double cross =
+      nuclear_norm(product(triangular(a), triangular(b), Transpose::second)) / std::sqrt(n1 * n2);
+  return squared_distance(mean1, mean2) + trace_of_square(a) / n1 + trace_of_square(b) / n2 -
+         2 * cross;
+}
+
+double frechet_distance(const GaussianFit& fit1, const GaussianFit& fit2) {
+  GESTALT_CHECK(fit1.mean.shape() == fit2.mean.shape(), "[frechet] means {} and {}", fit1.mean,
+                fit2.mean);
+  const int64_t d = fit1.mean.numel();
+  const Matrix s1{d, d, fit1.covariance.to_vector<double>()};
+  const Matrix s2{d, d, fit2.covariance.to_vector<double>()};
+  const Matrix root = symmetric_root(s1);
+  double cross = 0;
+  for (const double value : eigenvalues(product(product(root, s2), root))) {
+    cross += std::sqrt(std::max(0.0, value));
+  }
+  return squared_distance(fit1.mean.to_vector<double>(), fit2.mean.to_vector<double>()) +
+         trace(s1) + trace(s2) - 2 * cross;
+}
+
+}  // namespace gestalt::eval

@@ -1,0 +1,31 @@
+#pragma once
+
+// The Frechet distance between Gaussians fitted to two sets of features; FID where the features are
+// Inception-v3's (Heusel et al. 2017):
+//   |mean1 - mean2|^2 + tr S1 + tr S2 - 2 tr sqrt(S1 S2), covariances unbiased.
+//
+// All in f64. tr sqrt(S1 S2) is never a matrix square root, so it is never complex:
+//  - from features, A [n,d] and B [m,d] centred, it is the nuclear norm (sum of singular values) of
+//    A B^T / sqrt((n - 1) (m - 1)), with A and B replaced by their triangular factors where they
+//    have more rows than columns;
+//  - from covariances, the sum of the roots of the eigenvalues of R S2 R, R the symmetric root of
+//    S1, both by symmetric eigenvalues.
+//
+// Errors: fewer than two features, different dimensions, values that are not finite.
+
+#include "tensor/tensor.h"
+
+namespace gestalt::eval {
+
+struct GaussianFit {
+  Tensor mean;        // f64 [d]
+  Tensor covariance;  // f64 [d,d]
+};
+
+// features: [n,d] of any floating dtype, n >= 2.
+GaussianFit fit_gaussian(const Tensor& features);
+
+double frechet_distance(const Tensor& features1, const Tensor& features2);
+double frechet_distance(const GaussianFit& fit1, const GaussianFit& fit2);
+
+}  // namespace gestalt::eval

@@ -1,0 +1,34 @@
+#pragma once
+
+// KID (Binkowski et al. 2018): the unbiased squared maximum mean discrepancy of two sets of
+// features under the kernel (x . y / d + 1)^3, averaged over random subsets.
+//
+// Subsets are drawn as torch-fidelity draws them, with NumPy's RandomState: choice without
+// replacement, first set then second, so that the same features give the same figure. Computed in
+// f64.
+//
+// Errors: fewer than two features in a set, different dimensions.
+
+#include <cstdint>
+
+#include "tensor/tensor.h"
+
+namespace gestalt::eval {
+
+struct KernelDistanceOptions {
+  int64_t subsets = 100;
+  int64_t subset_size = 100;  // reduced to the smaller set's size where that is less
+  uint32_t seed = 2020;
+};
+
+struct KernelDistance {
+  double mean = 0;
+  double deviation = 0;  // over the subsets, of the population
+  int64_t subset_size = 0;
+};
+
+// features: [n,d], [m,d] of any floating dtype.
+KernelDistance kernel_distance(const Tensor& features1, const Tensor& features2,
+                               const KernelDistanceOptions& options = {});
+
+}  // namespace gestalt::eval

@@ -1,0 +1,29 @@
+#pragma once
+
+// A row-major matrix of doubles for the metrics, and products by BLAS.
+
+#include <cstdint>
+#include <vector>
+
+namespace gestalt::eval {
+
+struct Matrix {
+  int64_t rows = 0, columns = 0;
+  std::vector<double> values;
+
+  Matrix() = default;
+  Matrix(int64_t rows, int64_t columns)
+      : Matrix(rows, columns, std::vector<double>(rows * columns)) {}
+  Matrix(int64_t rows, int64_t columns, std::vector<double> values)
+      : rows(rows), columns(columns), values(std::move(values)) {}
+
+  double& operator()(int64_t i, int64_t j) { return values[i * columns + j]; }
+  double operator()(int64_t i, int64_t j) const { return values[i * columns + j]; }
+  const double* row(int64_t i) const { return values.data() + i * columns; }
+};
+
+enum class Transpose { none, first, second };
+
+Matrix product(const Matrix& a, const Matrix& b, Transpose transpose = Transpose::none);
+
+}  // namespace gestalt::eval

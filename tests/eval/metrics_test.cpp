@@ -1,0 +1,114 @@
+// FID and KID against torch-fidelity's figures (tests/fixtures/metrics), and what must hold of
+// them.
+
+#include <cmath>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <sstream>
+#include <string>
+#include <vector>
+
+#include "eval/frechet.h"
+#include "eval/kernel_distance.h"
+#include "eval/numpy_random.h"
+#include "kernels/error.h"
+#include "tensor/ops/arithmetic.h"
+#include "tensor/ops/shape.h"
+
+namespace gestalt::eval {
+namespace {
+
+const std::string fixture = std::string(GESTALT_SOURCE_DIR) + "/tests/fixtures/metrics/metrics.txt";
+
+// The formula of make_metrics.py.
+Tensor features(int64_t rows, int64_t columns, double shift) {
+  std::vector<double> values;
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = 0; j < columns; ++j) {
+      const double a = static_cast<double>(i), b = static_cast<double>(j);
+      values.push_back(std::sin(0.7 * a + 1.3 * b * b + 0.01 * a * b + shift) + 0.1 * shift);
+    }
+  }
+  return Tensor::from_vector(values, {rows, columns});
+}
+
+std::vector<std::string> lines_of(bool choices) {
+  std::ifstream file(fixture);
+  std::vector<std::string> lines;
+  for (std::string line; std::getline(file, line);) {
+    if (!line.starts_with('#') && line.starts_with("choice") == choices) lines.push_back(line);
+  }
+  return lines;
+}
+
+TEST(Metrics, EqualTorchFidelity) {
+  const std::vector<std::string> lines = lines_of(false);
+  ASSERT_EQ(lines.size(), 3u);
+  for (const std::string& line : lines) {
+    SCOPED_TRACE(line);
+    int64_t rows1 = 0, rows2 = 0, columns = 0, size = 0;
+    double fid = 0, kid_mean = 0, kid_deviation = 0;
+    std::istringstream(line) >> rows1 >> rows2 >> columns >> size >> fid >> kid_mean >>
+        kid_deviation;
+    const Tensor a = features(rows1, columns, 0), b = features(rows2, columns, 0.5);
+    EXPECT_NEAR(frechet_distance(a, b) / fid, 1, 1e-6);
+    EXPECT_NEAR(frechet_distance(fit_gaussian(a), fit_gaussian(b)) / fid, 1, 1e-6);
+    const KernelDistance kid = kernel_distance(a, b, {.subset_size = size});
+    EXPECT_NEAR(kid.mean / kid_mean, 1, 1e-9);
+    EXPECT_NEAR(kid.deviation / kid_deviation, 1, 1e-9);
+    EXPECT_EQ(kid.subset_size, size);
+  }
+}
+
+TEST(Metrics, ChoicesAreNumPys) {
+  NumpyRandomState random(2020);
+  const std::vector<std::string> lines = lines_of(true);
+  ASSERT_EQ(lines.size(), 5u);
+  for (const std::string& line : lines) {
+    std::istringstream words(line);
+    std::string word;
+    int64_t population = 0, size = 0;
+    words >> word >> population >> size;
+    std::vector<int64_t> expected(size);
+    for (int64_t& value : expected) words >> value;
+    EXPECT_EQ(random.choice(population, size), expected) << line;
+  }
+  EXPECT_THROW(random.choice(3, 4), Error);
+}
+
+TEST(FrechetDistance, FewSamplesOfManyFeaturesAreExact) {
+  // Rank-deficient covariances, where a matrix square root gives complex values. Both routes agree.
+  const Tensor a = features(7, 40, 0), b = features(12, 40, 1);
+  const double direct = frechet_distance(a, b);
+  EXPECT_NEAR(frechet_distance(fit_gaussian(a), fit_gaussian(b)) / direct, 1, 1e-6);
+  EXPECT_NEAR(frechet_distance(b, a) / direct, 1, 1e-12);
+}
+
+TEST(FrechetDistance, OfOneDimensionIsTheFormula) {
+  const Tensor a = Tensor::from_vector<double>({1, 3, 5, 7}, {4, 1});
+  const Tensor b = Tensor::from_vector<double>({2, 2, 5}, {3, 1});
+  const double s1 = std::sqrt(20.0 / 3), s2 = std::sqrt(3.0);
+  EXPECT_NEAR(frechet_distance(a, b), (4 - 3) * (4 - 3) + (s1 - s2) * (s1 - s2), 1e-12);
+}
+
+TEST(FrechetDistance, OfASetToItselfIsZero) {
+  const Tensor a = features(50, 12, 0);
+  EXPECT_NEAR(frechet_distance(a, a), 0, 1e-10);
+  EXPECT_NEAR(frechet_distance(a, a + 2.0), 12 * 4, 1e-9);
+}
+
+TEST(Metrics, BadInputIsNamed) {
+  const Tensor a = features(5, 3, 0);
+  EXPECT_THROW(frechet_distance(a, features(5, 4, 0)), Error);
+  EXPECT_THROW(frechet_distance(features(1, 3, 0), a), Error);
+  EXPECT_THROW(frechet_distance(Tensor::full({5, 3}, NAN, {DType::f64}), a), Error);
+  EXPECT_THROW(kernel_distance(a, features(5, 4, 0)), Error);
+  EXPECT_THROW(kernel_distance(features(1, 3, 0), a), Error);
+}
+
+TEST(KernelDistance, SubsetsShrinkToTheSmallerSet) {
+  EXPECT_EQ(kernel_distance(features(30, 4, 0), features(12, 4, 1)).subset_size, 12);
+}
+
+}  // namespace
+}  // namespace gestalt::eval
