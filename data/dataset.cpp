@@ -91,7 +91,9 @@ std::vector<std::string> images_below(const fs::path& root, const std::string& f
   GESTALT_CHECK(!error, "[dataset] {}: {}", (root / folder).string(), error.message());
   std::sort(found.begin(), found.end());
   std::vector<std::string> names;
-  for (const auto& [parent, name] : found) names.push_back((fs::path(parent) / name).string());
+  for (const auto& [parent, name] : found) {
+    names.push_back((fs::path(parent) / name).lexically_normal().string());
+  }
   return names;
 }
 
@@ -139,6 +141,15 @@ ImageSourcePtr open_images(const fs::path& path) {
   std::error_code ignored;
   const fs::path root = fs::is_directory(path, ignored) ? path : path.parent_path();
   return std::make_shared<FolderSource>(root, std::move(index));
+}
+
+ImageSourcePtr open_image_tree(const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return open_images(path);
+  ImageIndex index;
+  index.names = images_below(path, ".");
+  GESTALT_CHECK(index.size() > 0, "[dataset] {}: no images in it or below", path.string());
+  return std::make_shared<FolderSource>(path, std::move(index));
 }
 
 ImageSourcePtr subset(ImageSourcePtr source, const std::vector<int64_t>& indices) {

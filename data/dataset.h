@@ -27,6 +27,9 @@ ImageSourcePtr open_dataset(const std::filesystem::path& path);
 // The images of a folder (not of its subfolders), without labels; one file; or a packed file.
 ImageSourcePtr open_images(const std::filesystem::path& path);
 
+// All images below a folder, in any depth, without labels; one file; or a packed file.
+ImageSourcePtr open_image_tree(const std::filesystem::path& path);
+
 // The images of `source` with these numbers, in this order; classes stay as they are.
 ImageSourcePtr subset(ImageSourcePtr source, const std::vector<int64_t>& indices);
 

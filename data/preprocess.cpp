@@ -53,4 +53,38 @@ Image planes_to_image(const std::vector<float>& planes, int height, int width) {
   return image;
 }
 
+Tensor to_unit_tensor(const ImageView& image) {
+  GESTALT_CHECK(image.channels == 3, "[to_unit_tensor] expected 3 channels, got {}",
+                image.channels);
+  Tensor result = Tensor::empty({1, 3, image.height, image.width}, {.device = Device{}});
+  float* planes = result.data<float>();
+  const size_t plane = static_cast<size_t>(image.height) * image.width;
+  for (int y = 0; y < image.height; ++y) {
+    const uint8_t* row = image.row(y);
+    float* to = planes + static_cast<size_t>(y) * image.width;
+    for (int x = 0; x < image.width; ++x) {
+      for (size_t c = 0; c < 3; ++c) {
+        to[c * plane + x] = static_cast<float>(row[3 * x + c]) / 255.0f;
+      }
+    }
+  }
+  return result;
+}
+
+Image from_unit_tensor(const Tensor& image) {
+  GESTALT_CHECK(image.rank() == 4 && image.size(0) == 1 && image.size(1) == 3,
+                "[from_unit_tensor] expected [1,3,H,W], got {}", image);
+  const Tensor here = image.detach().to(Device{}).contiguous();
+  Image result(static_cast<int>(image.size(2)), static_cast<int>(image.size(3)));
+  const float* planes = here.data<float>();
+  const size_t plane = static_cast<size_t>(result.height) * result.width;
+  for (size_t c = 0; c < 3; ++c) {
+    for (size_t i = 0; i < plane; ++i) {
+      const float value = std::clamp(planes[c * plane + i] * 255.0f + 0.5f, 0.0f, 255.0f);
+      result.pixels[3 * i + c] = static_cast<uint8_t>(value);
+    }
+  }
+  return result;
+}
+
 }  // namespace gestalt::data

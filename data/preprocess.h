@@ -1,7 +1,8 @@
 #pragma once
 
-// Between 8-bit images and the input space of the texture-synthesis VGG (Gatys et al. 2015):
-// channels B, G, R; x/255 minus the mean (0.40760392, 0.45795686, 0.48501961), times 255.
+// Between 8-bit images and the input spaces of networks. That of the texture-synthesis VGG (Gatys
+// et al. 2015): channels B, G, R; x/255 minus the mean (0.40760392, 0.45795686, 0.48501961), times
+// 255.
 
 #include <vector>
 
@@ -19,5 +20,11 @@ std::vector<float> from_texture_input(const Tensor& input);
 // Planes as above to an image: clamped to [0, 1], times 255, truncated, as torchvision's
 // ToPILImage.
 Image planes_to_image(const std::vector<float>& planes, int height, int width);
+
+// RGB in [0, 1], f32 [1,3,H,W] on the CPU, as torchvision's ToTensor.
+Tensor to_unit_tensor(const ImageView& image);
+
+// The inverse: clamped, rounded, as torchvision's save_image. `image`: f32 [1,3,H,W], any device.
+Image from_unit_tensor(const Tensor& image);
 
 }  // namespace gestalt::data

@@ -7,6 +7,7 @@
 #include "kernels/error.h"
 #include "models/vgg.h"
 #include "nn/layers.h"
+#include "tensor/allocator.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
@@ -117,12 +118,27 @@ struct Moments {
   }
 };
 
+// Tiles at the image's sides have other shapes than those inside. Cached blocks that fit no more
+// are given back, or they would pile up.
+class TileMemory {
+ public:
+  explicit TileMemory(Device device) : device_(device) {}
+  void begin(const Tensor& tile) {
+    if (!(tile.shape() == shape_)) empty_cache(device_);
+    shape_ = tile.shape();
+  }
+
+ private:
+  Device device_;
+  Shape shape_;
+};
+
 void check_image(const Tensor& image) {
   GESTALT_CHECK(image.rank() == 4 && image.size(0) == 1 && image.size(1) == 3,
                 "[stylize] expected one image [1,3,H,W], got {}", image);
-  GESTALT_CHECK(image.size(2) > cell && image.size(3) > cell,
-                "[stylize] the image must be at least 9x9, got {}x{}", image.size(2),
-                image.size(3));
+  GESTALT_CHECK(image.size(2) >= adain_least_side && image.size(3) >= adain_least_side,
+                "[stylize] the image must be at least {}x{}, got {}x{}", adain_least_side,
+                adain_least_side, image.size(2), image.size(3));
 }
 
 }  // namespace
@@ -207,9 +223,12 @@ Tensor Stylizer::stylize(const Tensor& content, const nn::ChannelStats& style, d
 nn::ChannelStats Stylizer::content_stats(const Tensor& content, int64_t tile) const {
   const Device device = encoder_->parameters().front().device();
   Moments moments;
+  TileMemory memory(device);
   for (const Span& rows : spans(content.size(2), tile, adain_margin)) {
     for (const Span& columns : spans(content.size(3), tile, adain_margin)) {
-      const Tensor features = (*encoder_)(part(content, rows, columns).contiguous().to(device));
+      const Tensor read = part(content, rows, columns).contiguous().to(device);
+      memory.begin(read);
+      const Tensor features = (*encoder_)(read);
       const auto own = [](const Tensor& x, int dim, const Span& span) {
         return narrow(x, dim, (span.begin - span.read_begin) / cell,
                       (span.end - span.begin + cell - 1) / cell);
@@ -229,10 +248,13 @@ Tensor Stylizer::stylize_tiled(const Tensor& content, const nn::ChannelStats& st
   const Device device = encoder_->parameters().front().device();
   const nn::ChannelStats stats = content_stats(content, tile);
   Tensor result = Tensor::empty(content.shape(), {.device = Device{}});
+  TileMemory memory(device);
   // Twice the margin: the decoder reads features that the encoder made of its own margin.
   for (const Span& rows : spans(content.size(2), tile, 2 * adain_margin)) {
     for (const Span& columns : spans(content.size(3), tile, 2 * adain_margin)) {
-      const Tensor features = (*encoder_)(part(content, rows, columns).contiguous().to(device));
+      const Tensor read = part(content, rows, columns).contiguous().to(device);
+      memory.begin(read);
+      const Tensor features = (*encoder_)(read);
       const Tensor image = (*decoder_)(restyle(features, stats, style, alpha));
       const auto own = [](const Tensor& x, int dim, const Span& span) {
         return narrow(x, dim, span.begin - span.read_begin, span.end - span.begin);

@@ -17,7 +17,8 @@ namespace gestalt::models {
 
 // The first 31 children of the `vgg_normalised` Sequential, named 0 to 30: a 1x1 convolution 3 ->
 // 3, then VGG-19 to relu4_1 with reflection padding and max-pools that round up. Output [N, 512,
-// ceil(H/8), ceil(W/8)]; H and W at least 9, so that every padding has what it reflects.
+// ceil(H/8), ceil(W/8)]; H and W at least adain_least_side, so that every padding has what it
+// reflects.
 std::shared_ptr<nn::Sequential> make_adain_encoder(Generator& generator);
 
 // Names of relu1_1, relu2_1, relu3_1, relu4_1.
@@ -62,6 +63,8 @@ class Stylizer {
 
 // Bytes that stylize needs a pixel of the content, and a tile a pixel of its own with its margins.
 inline constexpr int64_t adain_bytes_per_pixel = 1200;
+// The least height and width of an image.
+inline constexpr int64_t adain_least_side = 9;
 // What tiles overlap on each side for the encoder and for the decoder, in pixels.
 inline constexpr int64_t adain_margin = 32;
 

@@ -70,6 +70,17 @@ TEST(Dataset, UnlabeledImages) {
   EXPECT_EQ(open_images(root / "b.png")->read(0), numbered_image(4, 5, 1));
 }
 
+TEST(Dataset, TreesOfImages) {
+  const TemporaryFolder root;
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "no images in it or below",
+                      error_of([&] { open_image_tree(root.path()); }));
+  for (const char* name : {"b.png", "a/2.png", "a/deep/1.jpg", "a/.hidden/3.png"}) {
+    touch(root / name);
+  }
+  EXPECT_EQ(open_image_tree(root.path())->index().names,
+            (std::vector<std::string>{"b.png", "a/2.png", "a/deep/1.jpg"}));
+}
+
 TEST(Dataset, SplitsEachClass) {
   const TemporaryFolder root;
   make_class_folders(root.path(), 10);

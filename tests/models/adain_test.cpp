@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"
+#include "tensor/allocator.h"
 #include "tensor/autograd.h"
 #include "tensor/context.h"
 #include "tensor/ops/reduce.h"
@@ -93,6 +94,27 @@ TEST_F(AdainTest, TilesMakeTheWholeImage) {
               1e-4 * scale)
         << tile;
   }
+}
+
+// Bytes in use at most, beyond what is in use before.
+template <class Run>
+double peak_of(const Run& run) {
+  const size_t before = memory_stats(Device{}).in_use;
+  reset_peak_memory(Device{});
+  run();
+  return static_cast<double>(memory_stats(Device{}).peak - before);
+}
+
+TEST_F(AdainTest, MemoryIsBoundedByTheTile) {
+  const Stylizer stylizer(encoder, decoder);
+  const nn::ChannelStats style = stylizer.style(image(24, 33, 2));
+  const Tensor content = image(96, 304, 3);
+  const double pixels = 96 * 304;
+  EXPECT_LT(peak_of([&] { stylizer.stylize(content, style, 1); }), adain_bytes_per_pixel * pixels);
+  // The result's 12 bytes a pixel come on top.
+  const double tile_pixels = 96 * (96 + 4 * adain_margin);
+  EXPECT_LT(peak_of([&] { stylizer.stylize_tiled(content, style, 1, 96); }),
+            adain_bytes_per_pixel * tile_pixels + 12 * pixels);
 }
 
 TEST_F(AdainTest, AlphaGoesFromTheContentToTheStyle) {

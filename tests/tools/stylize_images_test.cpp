@@ -1,0 +1,154 @@
+// The tool as a user runs it, with a random decoder: what is checked is which pictures are made.
+
+#include <fstream>
+#include <gtest/gtest.h>
+
+#include "data/encode.h"
+#include "models/adain.h"
+#include "tensor/io/safetensors.h"
+#include "tests/tools/run_tool.h"
+#include "tools/stylize/tiles.h"
+
+namespace gestalt::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+void save_picture(const fs::path& path, int height, int width, int seed) {
+  fs::create_directories(path.parent_path());
+  data::Image image(height, width);
+  for (size_t i = 0; i < image.pixels.size(); ++i) {
+    image.pixels[i] = static_cast<uint8_t>(i * (seed + 3) / 5 + i * i % 17);
+  }
+  data::save_image(path, image);
+}
+
+class StylizeImages : public testing::Test {
+ protected:
+  void SetUp() override {
+    save_picture(folder_ / "content/cat/a.png", 24, 40, 1);
+    save_picture(folder_ / "content/dog/deep/b.png", 33, 27, 2);
+    save_picture(folder_ / "style/one.png", 24, 24, 3);
+    save_picture(folder_ / "style/two.png", 30, 26, 4);
+    Generator generator(1);
+    write_safetensors(decoder_, models::make_adain_decoder(generator)->state_dict());
+  }
+
+  ToolResult stylize(std::vector<std::string> more) {
+    const std::vector<std::string> common = {
+        "--content", folder_ / "content", "--style",   folder_ / "style",
+        "-o",        out_.string(),       "--decoder", decoder_,
+        "--quiet",   "--content_size",    "0",         "--style_size",
+        "0",         "--save_ext",        ".png",      "--device",
+        "cpu"};
+    more.insert(more.begin(), common.begin(), common.end());
+    return run_tool("stylize_images", more);
+  }
+
+  std::vector<std::string> pictures() const {
+    std::vector<std::string> names;
+    for (const auto& entry : fs::recursive_directory_iterator(out_)) {
+      if (entry.path().extension() == ".png") {
+        names.push_back(entry.path().lexically_relative(out_).string());
+      }
+    }
+    std::sort(names.begin(), names.end());
+    return names;
+  }
+
+  static bool has(const std::string& text, const std::string& part) {
+    return text.find(part) != std::string::npos;
+  }
+
+  const TemporaryFolder folder_;
+  const fs::path out_ = folder_ / "out";
+  const std::string decoder_ = folder_ / "decoder.safetensors";
+};
+
+TEST_F(StylizeImages, mirrors_the_tree_and_skips_what_is_done) {
+  ToolResult result = stylize({});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(has(result.output, "encoder: untrained VGG-19")) << result.output;
+  EXPECT_TRUE(has(result.output, "4 made, 0 done before, 0 left out")) << result.output;
+  const std::vector<std::string> expected = {"cat/a_stylized_one.png", "cat/a_stylized_two.png",
+                                             "dog/deep/b_stylized_one.png",
+                                             "dog/deep/b_stylized_two.png"};
+  EXPECT_EQ(pictures(), expected);
+  const data::Image image = data::decode_image(out_ / expected[3]);
+  EXPECT_EQ(image.height, 33);
+  EXPECT_EQ(image.width, 27);
+  const std::string manifest = read_text(out_ / "manifest.csv");
+  EXPECT_TRUE(has(manifest, "\ncat/a_stylized_one.png,cat/a.png,one.png,1,0,")) << manifest;
+
+  fs::remove(out_ / expected[1]);
+  result = stylize({});
+  EXPECT_TRUE(has(result.output, "1 made, 3 done before")) << result.output;
+  result = stylize({"--alpha", "0.5"});
+  EXPECT_TRUE(has(result.output, "4 made, 0 done before")) << result.output;
+  EXPECT_NE(data::decode_image(out_ / expected[3]), image);
+}
+
+TEST_F(StylizeImages, tiles_random_styles_and_mixtures) {
+  ASSERT_EQ(stylize({"--styles", "mix", "--style_weights", "3,1", "--preserve_color"}).exit_code,
+            0);
+  const fs::path mixture = out_ / "cat/a_stylized_interpolation.png";
+  const data::Image whole = data::decode_image(mixture);
+  EXPECT_TRUE(has(read_text(out_ / "manifest.csv"), ",one.png*3+two.png*1,1,0,"));
+  fs::remove(mixture);
+  ASSERT_EQ(
+      stylize({"--styles", "mix", "--style_weights", "3,1", "--preserve_color", "--tile", "8"})
+          .exit_code,
+      0);
+  const data::Image tiled = data::decode_image(mixture);
+  ASSERT_EQ(tiled.pixels.size(), whole.pixels.size());
+  for (size_t i = 0; i < whole.pixels.size(); ++i) {
+    ASSERT_LE(std::abs(tiled.pixels[i] - whole.pixels[i]), 1);
+  }
+  fs::remove_all(out_);
+  ASSERT_EQ(stylize({"--styles", "random", "--seed", "3"}).exit_code, 0);
+  const std::vector<std::string> chosen = pictures();
+  EXPECT_EQ(chosen.size(), 2u);
+  save_picture(folder_ / "content/aaa.png", 20, 20, 9);  // changes nobody else's style
+  ASSERT_EQ(stylize({"--styles", "random", "--seed", "3"}).exit_code, 0);
+  EXPECT_EQ(pictures().size(), 3u);
+  for (const std::string& name : chosen) EXPECT_TRUE(fs::exists(out_ / name)) << name;
+}
+
+TEST_F(StylizeImages, bad_input_is_named) {
+  std::ofstream(folder_ / "content/cat/bad.jpg") << "no image";
+  save_picture(folder_ / "content/cat/tiny.png", 5, 5, 1);
+  ToolResult result = stylize({"--styles", "random"});
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(has(result.output, "bad.jpg: not an image")) << result.output;
+  EXPECT_TRUE(has(result.output, "2 made, 0 done before, 2 left out")) << result.output;
+
+  save_picture(folder_ / "content/cat/a.jpg", 20, 20, 1);
+  result = stylize({});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(has(result.output, "cat/a_stylized_one.png would be made twice")) << result.output;
+  EXPECT_EQ(stylize({"--alpha", "2"}).exit_code, 1);
+  EXPECT_EQ(stylize({"--tile", "7"}).exit_code, 1);
+  EXPECT_EQ(stylize({"--style_weights", "1,2"}).exit_code, 1);
+  EXPECT_EQ(run_tool("stylize_images", {"--content", "x"}).exit_code, 2);
+  std::ofstream(decoder_) << "no weights";
+  result = stylize({});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(has(result.output, "decoder.safetensors")) << result.output;
+}
+
+TEST(Tiles, are_chosen_by_free_memory) {
+  using tools::tile_for;
+  constexpr int64_t megabyte = 1 << 20;
+  EXPECT_EQ(tile_for("auto", 512, 512, 4000 * megabyte), 0);
+  const int64_t tile = tile_for("auto", 5000, 5000, 4000 * megabyte);
+  EXPECT_GT(tile, 512);
+  EXPECT_EQ(tile % 8, 0);
+  EXPECT_LE((tile + 128) * (tile + 128) * models::adain_bytes_per_pixel, 2000 * megabyte);
+  EXPECT_EQ(tile_for("auto", 5000, 5000, megabyte), 128);
+  EXPECT_EQ(tile_for("256", 10, 10, 0), 256);
+  EXPECT_EQ(tile_for("0", 50000, 50000, 0), 0);
+  EXPECT_GT(tools::available_memory(Device{}), 0);
+}
+
+}  // namespace
+}  // namespace gestalt::tests

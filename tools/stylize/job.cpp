@@ -1,0 +1,278 @@
+#include "tools/stylize/job.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdio>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+#include <optional>
+
+#include "data/coral.h"
+#include "data/dataset.h"
+#include "data/encode.h"
+#include "data/preprocess.h"
+#include "data/transforms.h"
+#include "kernels/error.h"
+#include "models/adain.h"
+#include "tensor/autograd.h"
+#include "tools/common/output.h"
+#include "tools/common/progress.h"
+#include "tools/common/tool.h"
+#include "tools/stylize/manifest.h"
+#include "tools/stylize/networks.h"
+#include "tools/stylize/tiles.h"
+
+namespace gestalt::tools {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+// f32 [1,3,H,W] on the CPU: the shorter side made `size`, then a square cut out.
+Tensor load(const data::ImageSource& source, int64_t i, int size, bool crop) {
+  const auto image = source.open(i);
+  data::Geometry geometry = data::whole_image(image->height(), image->width());
+  if (size > 0) data::resize_shorter_side(geometry, size);
+  if (size > 0 && crop) data::center_crop(geometry, size, size);
+  GESTALT_CHECK(std::min(geometry.output_height, geometry.output_width) >= models::adain_least_side,
+                "{} is too small: {}x{}, at least {}x{} are needed", source.name(i),
+                geometry.output_height, geometry.output_width, models::adain_least_side,
+                models::adain_least_side);
+  const data::ImageView pixels = image->decode(0, 0, image->width(), image->height());
+  return data::to_unit_tensor(data::render(geometry, pixels));
+}
+
+std::string short_text(double value) {
+  char text[32];
+  std::snprintf(text, sizeof text, "%g", value);
+  return text;
+}
+
+// "painter/2.jpg" to "painter_2".
+std::string flat_stem(const fs::path& name) {
+  std::string text = (name.parent_path() / name.stem()).string();
+  std::replace(text.begin(), text.end(), '/', '_');
+  return text;
+}
+
+uint64_t hash(const std::string& text) {
+  uint64_t value = 0xCBF29CE484222325;  // FNV-1a
+  for (const char c : text) value = (value ^ static_cast<uint8_t>(c)) * 0x100000001B3;
+  return value;
+}
+
+// The styles' statistics, each taken once; with the content's colours, for each content.
+class Styles {
+ public:
+  Styles(const StylizeSettings& settings, const models::Stylizer& stylizer)
+      : settings_(settings),
+        stylizer_(stylizer),
+        source_(data::open_image_tree(settings.style)),
+        cache_(source_->size()) {}
+
+  const data::ImageSource& source() const { return *source_; }
+
+  nn::ChannelStats stats(int64_t i, const Tensor& content) {
+    if (cache_[i]) return *cache_[i];
+    Tensor image = load(*source_, i, settings_.style_size, settings_.crop);
+    if (settings_.preserve_color) image = data::match_colors(image, content);
+    const nn::ChannelStats stats = stylizer_.style(image.to(default_device()));
+    if (!settings_.preserve_color) cache_[i] = stats;
+    return stats;
+  }
+
+ private:
+  const StylizeSettings& settings_;
+  const models::Stylizer& stylizer_;
+  data::ImageSourcePtr source_;
+  std::vector<std::optional<nn::ChannelStats>> cache_;
+};
+
+// One picture to make.
+struct Picture {
+  int64_t content = 0;
+  std::vector<int64_t> styles;
+  std::vector<double> weights;
+  std::string output;  // relative
+  ManifestEntry entry;
+};
+
+class Job {
+ public:
+  explicit Job(const StylizeSettings& settings)
+      : settings_(settings),
+        stylizer_(load_adain_encoder(settings.encoder, encoder_text_),
+                  load_adain_decoder(settings.decoder)),
+        contents_(data::open_image_tree(settings.content)),
+        styles_(settings, stylizer_) {
+    prepare_output_folder(settings.output);
+    manifest_.emplace(settings.output);
+    if (settings.styles == "mix" && !settings.weights.empty()) {
+      GESTALT_CHECK(static_cast<int64_t>(settings.weights.size()) == styles_.source().size(),
+                    "--style_weights has {} values for {} styles", settings.weights.size(),
+                    styles_.source().size());
+    }
+    write_config();
+  }
+
+  int run() {
+    const std::vector<Picture> pictures = plan();
+    std::printf("encoder: %s\n%zu pictures of %lld contents and %lld styles\n",
+                encoder_text_.c_str(), pictures.size(), static_cast<long long>(contents_->size()),
+                static_cast<long long>(styles_.source().size()));
+    catch_interrupts();
+    Progress progress("stylized", static_cast<int64_t>(pictures.size()), settings_.quiet);
+    int64_t count = 0;
+    for (const Picture& picture : pictures) {
+      if (interrupted()) break;
+      if (manifest_->is_done(picture.output, picture.entry)) {
+        ++skipped_;
+      } else {
+        make_or_leave_out(picture);
+      }
+      progress.update(++count, "");
+      save_manifest_sometimes();
+    }
+    progress.finish();
+    manifest_->save();
+    const bool stopped = count < static_cast<int64_t>(pictures.size());
+    GESTALT_CHECK(stopped || made_ + skipped_ > 0, "{}: none of the pictures could be made",
+                  settings_.content);
+    std::printf("%s: %lld made, %lld done before, %lld left out%s\n", settings_.output.c_str(),
+                static_cast<long long>(made_), static_cast<long long>(skipped_),
+                static_cast<long long>(left_out_), stopped ? "; interrupted" : "");
+    return stopped ? exit_interrupted : exit_done;
+  }
+
+ private:
+  std::vector<Picture> plan() const {
+    const int64_t count = styles_.source().size();
+    std::vector<Picture> pictures;
+    for (int64_t content = 0; content < contents_->size(); ++content) {
+      if (settings_.styles == "each") {
+        for (int64_t i = 0; i < count; ++i) pictures.push_back(picture(content, {i}, {1}));
+      } else if (settings_.styles == "random") {
+        // By the name, so that pictures added later change no other's style.
+        Generator generator(settings_.seed ^ hash(contents_->name(content)));
+        pictures.push_back(picture(content, {generator.integer(count)}, {1}));
+      } else {
+        std::vector<int64_t> all(count);
+        for (int64_t i = 0; i < count; ++i) all[i] = i;
+        pictures.push_back(
+            picture(content, all,
+                    settings_.weights.empty() ? std::vector<double>(count, 1) : settings_.weights));
+      }
+    }
+    check_outputs(pictures);
+    return pictures;
+  }
+
+  static void check_outputs(const std::vector<Picture>& pictures) {
+    std::map<std::string, const Picture*> seen;
+    for (const Picture& picture : pictures) {
+      const auto [first, is_new] = seen.emplace(picture.output, &picture);
+      GESTALT_CHECK(is_new, "{} would be made twice, of {} and of {}", picture.output,
+                    first->second->entry.content, picture.entry.content);
+    }
+  }
+
+  Picture picture(int64_t content, std::vector<int64_t> styles, std::vector<double> weights) const {
+    const fs::path name = contents_->name(content);
+    const bool mixed = settings_.styles == "mix";
+    std::string style_text;
+    for (size_t i = 0; i < styles.size(); ++i) {
+      style_text += (i > 0 ? "+" : "") + styles_.source().name(styles[i]);
+      if (mixed) style_text += "*" + short_text(weights[i]);
+    }
+    const std::string suffix =
+        mixed ? "interpolation" : flat_stem(styles_.source().name(styles[0]));
+    const fs::path output =
+        name.parent_path() / (name.stem().string() + "_stylized_" + suffix + settings_.extension);
+    ManifestEntry entry{name.string(), style_text, short_text(settings_.alpha), settings_.seed,
+                        options_text()};
+    return {content, std::move(styles), std::move(weights), output.string(), entry};
+  }
+
+  std::string options_text() const {
+    return format("content_size={} style_size={} crop={} preserve_color={} encoder={} decoder={}",
+                  settings_.content_size, settings_.style_size, settings_.crop,
+                  settings_.preserve_color,
+                  settings_.encoder.empty() ? "untrained" : settings_.encoder, settings_.decoder);
+  }
+
+  void make_or_leave_out(const Picture& picture) {
+    Tensor content;
+    std::vector<nn::ChannelStats> stats;
+    try {
+      content = load(*contents_, picture.content, settings_.content_size, settings_.crop);
+      for (const int64_t i : picture.styles) stats.push_back(styles_.stats(i, content));
+    } catch (const Error& error) {
+      std::fprintf(stderr, "left out: %s: %s\n", picture.output.c_str(), error.what());
+      ++left_out_;
+      return;
+    }
+    const nn::ChannelStats style = models::mix_styles(stats, picture.weights);
+    const Device device = default_device();
+    const int64_t tile =
+        tile_for(settings_.tile, content.size(2), content.size(3), available_memory(device));
+    const Tensor result = tile > 0 ? stylizer_.stylize_tiled(content, style, settings_.alpha, tile)
+                                   : stylizer_.stylize(content.to(device), style, settings_.alpha);
+    const fs::path path = fs::path(settings_.output) / picture.output;
+    fs::create_directories(path.parent_path());
+    data::save_image(path, data::from_unit_tensor(result));
+    manifest_->add(picture.output, picture.entry);
+    ++made_;
+  }
+
+  void save_manifest_sometimes() {
+    const auto now = std::chrono::steady_clock::now();
+    if (now - saved_ < std::chrono::seconds(10)) return;
+    manifest_->save();
+    saved_ = now;
+  }
+
+  void write_config() const {
+    tools::write_config(settings_.output, "stylize_images",
+                        {{"content", settings_.content},
+                         {"style", settings_.style},
+                         {"encoder", encoder_text_},
+                         {"decoder", settings_.decoder},
+                         {"styles", settings_.styles},
+                         {"style_weights", settings_.weights},
+                         {"alpha", settings_.alpha},
+                         {"content_size", settings_.content_size},
+                         {"style_size", settings_.style_size},
+                         {"crop", settings_.crop},
+                         {"preserve_color", settings_.preserve_color},
+                         {"tile", settings_.tile},
+                         {"seed", settings_.seed}});
+  }
+
+  const StylizeSettings& settings_;
+  std::string encoder_text_;
+  models::Stylizer stylizer_;
+  data::ImageSourcePtr contents_;
+  Styles styles_;
+  std::optional<Manifest> manifest_;
+  int64_t made_ = 0, skipped_ = 0, left_out_ = 0;
+  std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
+};
+
+}  // namespace
+
+void check_settings(const StylizeSettings& settings) {
+  GESTALT_CHECK(settings.alpha >= 0 && settings.alpha <= 1, "--alpha must be in [0, 1], got {}",
+                settings.alpha);
+  GESTALT_CHECK(settings.weights.empty() || settings.styles == "mix",
+                "--style_weights needs --styles mix");
+  tile_for(settings.tile, 1, 1, 0);
+}
+
+int stylize(const StylizeSettings& settings) {
+  check_settings(settings);
+  const NoGradGuard no_grad;
+  return Job(settings).run();
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,29 @@
+#pragma once
+
+// What stylize_images does: every content picture in the style of one, several or mixed styles.
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace gestalt::tools {
+
+struct StylizeSettings {
+  std::string content, style, output = "output", encoder, decoder;
+  std::string styles = "each";  // each, random, mix
+  std::vector<double> weights;  // of mix; empty: equal
+  double alpha = 1;
+  int content_size = 512, style_size = 512;  // the shorter side; 0: as it is
+  bool crop = false, preserve_color = false;
+  std::string extension = ".jpg", tile = "auto";
+  uint64_t seed = 0;
+  bool quiet = false;
+};
+
+// Throws Error where settings don't fit together.
+void check_settings(const StylizeSettings& settings);
+
+// Returns the exit code.
+int stylize(const StylizeSettings& settings);
+
+}  // namespace gestalt::tools

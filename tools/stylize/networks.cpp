@@ -1,0 +1,50 @@
+#include "tools/stylize/networks.h"
+
+#include "kernels/error.h"
+#include "models/adain.h"
+#include "tensor/io/checkpoint.h"
+
+namespace gestalt::tools {
+namespace {
+
+void load(nn::Sequential& network, const StateDict& state, const std::string& path) {
+  try {
+    network.load_state_dict(state);
+  } catch (const Error& error) {
+    throw Error(format("'{}': {}", path, error.what()));
+  }
+}
+
+void place(nn::Sequential& network) {
+  network.eval();
+  network.set_requires_grad(false);
+  network.to(default_device());
+}
+
+}  // namespace
+
+std::shared_ptr<nn::Sequential> load_adain_encoder(const std::string& weights,
+                                                   std::string& description) {
+  // Not of --seed: a decoder belongs to the encoder that it was trained with.
+  Generator generator(0);
+  auto encoder = models::make_adain_encoder(generator);
+  if (weights.empty()) {
+    models::init_untrained_encoder(*encoder, generator);
+    description = "untrained VGG-19 with well-scaled random weights";
+  } else {
+    load(*encoder, models::adain_encoder_weights(load_weights(weights)), weights);
+    description = format("VGG-19 of {}", weights);
+  }
+  place(*encoder);
+  return encoder;
+}
+
+std::shared_ptr<nn::Sequential> load_adain_decoder(const std::string& weights) {
+  Generator generator(0);
+  auto decoder = models::make_adain_decoder(generator);
+  load(*decoder, load_weights(weights), weights);
+  place(*decoder);
+  return decoder;
+}
+
+}  // namespace gestalt::tools

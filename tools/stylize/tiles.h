@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "kernels/types.h"
+
+namespace gestalt::tools {
+
+// Bytes that a device could still give: of the CPU, what the kernel calls available.
+int64_t available_memory(Device device);
+
+// The side of a tile for an image of height x width: 0 for no tiles. `choice`: "auto", "0" or a
+// multiple of 8; auto takes tiles where the whole would need more than half of `available`. Throws
+// Error for anything else.
+int64_t tile_for(const std::string& choice, int64_t height, int64_t width, int64_t available);
+
+}  // namespace gestalt::tools
