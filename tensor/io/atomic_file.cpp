@@ -4,6 +4,7 @@
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <unistd.h>
 
 #include "kernels/error.h"
@@ -44,9 +45,22 @@ class Temporary {
     if (::close(file) != 0) fail();
     if (std::rename(name_.c_str(), path_.c_str()) != 0) fail();
     committed_ = true;
+    sync_folder();
   }
 
  private:
+  // So that the new name outlives a loss of power.
+  void sync_folder() const {
+    const std::string parent = std::filesystem::path(path_).parent_path().string();
+    const int folder = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_CLOEXEC);
+    if (folder < 0) return;  // one may write in a folder that one may not read
+    const bool synced = ::fsync(folder) == 0 || errno == EINVAL;  // EINVAL: it has no such call
+    const int reason = errno;
+    ::close(folder);
+    errno = reason;
+    if (!synced) fail();
+  }
+
   [[noreturn]] void fail() const {
     throw Error(format("cannot write '{}': {}", path_, std::strerror(errno)));
   }

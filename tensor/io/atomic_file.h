@@ -10,7 +10,8 @@ namespace gestalt {
 using ByteSink = std::function<void(const void* data, size_t bytes)>;
 
 // Replaces the file at `path` whole or not at all: written beside it under a temporary name,
-// synced, renamed. Throws Error with the path and the reason, and leaves no temporary file behind.
+// synced, renamed; then the folder is synced. Throws Error with the path and the reason, and leaves
+// no temporary file behind.
 void write_file_atomically(const std::string& path,
                            const std::function<void(const ByteSink&)>& write);
 void write_file_atomically(const std::string& path, const void* data, size_t bytes);
