@@ -136,6 +136,34 @@ TEST_F(StylizeImages, bad_input_is_named) {
   EXPECT_TRUE(has(result.output, "decoder.safetensors")) << result.output;
 }
 
+TEST_F(StylizeImages, errors_come_before_anything_is_written) {
+  const auto failure = [&](const std::vector<std::string>& more) {
+    const ToolResult result = stylize(more);
+    EXPECT_NE(result.exit_code, 0) << result.output;
+    return result.output;
+  };
+  const auto weights = [&](const std::string& values) {
+    const std::string output = failure({"--styles", "mix", "--style_weights=" + values});
+    EXPECT_FALSE(fs::exists(out_)) << values;
+    return output;
+  };
+  EXPECT_TRUE(has(weights("1,2,3"), "--style_weights has 3 values for 2 styles"));
+  EXPECT_TRUE(has(weights("2,-1"), "--style_weights must be finite and not negative, got -1"));
+  EXPECT_TRUE(has(weights("nan,1"), "--style_weights must be finite"));
+  EXPECT_TRUE(has(weights("1,inf"), "--style_weights must be finite"));
+  EXPECT_TRUE(has(weights("0,0"), "--style_weights must not all be 0"));
+  EXPECT_TRUE(has(weights("1e308,1e308"), "--style_weights are too large to add"));
+
+  ASSERT_EQ(stylize({"--styles", "mix", "--style_weights", "0,1"}).exit_code, 0);
+  const std::string config = read_text(out_ / "config.json");
+  save_picture(folder_ / "content/cat/a.jpg", 20, 20, 1);
+  EXPECT_TRUE(has(failure({"--alpha", "0.5"}), "would be made twice"));
+  EXPECT_EQ(read_text(out_ / "config.json"), config);
+  fs::remove_all(out_);
+  EXPECT_TRUE(has(failure({}), "would be made twice"));
+  EXPECT_FALSE(fs::exists(out_));
+}
+
 TEST(Tiles, are_chosen_by_free_memory) {
   using tools::tile_for;
   constexpr int64_t megabyte = 1 << 20;

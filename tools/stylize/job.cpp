@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdio>
 #include <filesystem>
 #include <map>
@@ -106,18 +107,18 @@ class Job {
                   load_adain_decoder(settings.decoder)),
         contents_(data::open_image_tree(settings.content)),
         styles_(settings, stylizer_) {
-    prepare_output_folder(settings.output);
-    manifest_.emplace(settings.output);
     if (settings.styles == "mix" && !settings.weights.empty()) {
       GESTALT_CHECK(static_cast<int64_t>(settings.weights.size()) == styles_.source().size(),
                     "--style_weights has {} values for {} styles", settings.weights.size(),
                     styles_.source().size());
     }
-    write_config();
   }
 
   int run() {
-    const std::vector<Picture> pictures = plan();
+    const std::vector<Picture> pictures = plan();  // whose errors come before anything is written
+    prepare_output_folder(settings_.output);
+    manifest_.emplace(settings_.output);
+    write_config();
     std::printf("encoder: %s\n%zu pictures of %lld contents and %lld styles\n",
                 encoder_text_.c_str(), pictures.size(), static_cast<long long>(contents_->size()),
                 static_cast<long long>(styles_.source().size()));
@@ -259,6 +260,17 @@ class Job {
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
 };
 
+void check_weights(const std::vector<double>& weights) {
+  double sum = 0;
+  for (const double weight : weights) {
+    GESTALT_CHECK(std::isfinite(weight) && weight >= 0,
+                  "--style_weights must be finite and not negative, got {}", weight);
+    sum += weight;
+  }
+  GESTALT_CHECK(weights.empty() || sum > 0, "--style_weights must not all be 0");
+  GESTALT_CHECK(std::isfinite(sum), "--style_weights are too large to add");
+}
+
 }  // namespace
 
 void check_settings(const StylizeSettings& settings) {
@@ -266,6 +278,7 @@ void check_settings(const StylizeSettings& settings) {
                 settings.alpha);
   GESTALT_CHECK(settings.weights.empty() || settings.styles == "mix",
                 "--style_weights needs --styles mix");
+  check_weights(settings.weights);
   tile_for(settings.tile, 1, 1, 0);
 }
 
