@@ -29,8 +29,8 @@ ImageSourcePtr open_packed(const std::filesystem::path& path);
 // Reads every pixel and throws where a checksum is another.
 void verify_packed(const std::filesystem::path& path);
 
-// Writes a packed file, whole or not at all. Pixels are kept beside it in PATH.pixels until
-// finish(), so twice the space is needed.
+// Writes a packed file, whole or not at all. Pixels are kept beside it in a temporary file
+// until finish(), so twice the space is needed.
 class PackWriter {
  public:
   PackWriter(const std::filesystem::path& path, std::vector<std::string> classes);

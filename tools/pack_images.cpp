@@ -8,6 +8,7 @@
 #include "data/transforms.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "tools/common/output.h"
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
 
@@ -41,6 +42,7 @@ struct Packed {
 
 int pack(const Settings& settings) {
   if (settings.threads > 0) set_num_threads(settings.threads);
+  check_can_write(settings.out);
   const data::ImageSourcePtr source =
       settings.flat ? data::open_images(settings.in) : data::open_dataset(settings.in);
   data::PackWriter writer(settings.out, source->index().classes);
@@ -100,7 +102,8 @@ int main(int argc, char** argv) {
   Tool tool(
       "pack_images",
       "Decodes and resizes the images of class folders (FOLDER/CLASS/NAME.jpg) into one file\n"
-      "that the other tools read in place of the folder, without decoding.",
+      "that train_classifier, stylize_images and shape_bias evaluate read in place of the folder,\n"
+      "without decoding.",
       CommonFlags::none);
   Settings settings;
   CLI::App& app = tool.app();

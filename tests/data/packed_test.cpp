@@ -35,6 +35,14 @@ class Packed : public ::testing::Test {
     file << bytes;
   }
 
+  int64_t files() const {
+    int64_t count = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(path.parent_path())) {
+      count += entry.is_regular_file();
+    }
+    return count;
+  }
+
   const TemporaryFolder root;
   const std::filesystem::path path = root / "images.packed";
   ImageSourcePtr folder;
@@ -48,7 +56,7 @@ TEST_F(Packed, HoldsWhatTheFolderHolds) {
   EXPECT_EQ(packed->location(), path.string());
   for (int64_t i = 0; i < folder->size(); ++i) EXPECT_EQ(packed->read(i), folder->read(i)) << i;
   verify_packed(path);
-  EXPECT_FALSE(std::filesystem::exists(path.string() + ".pixels"));
+  EXPECT_EQ(files(), 1);
 }
 
 TEST_F(Packed, GivesTheBatchesOfTheFolder) {
@@ -134,9 +142,12 @@ TEST_F(Packed, IndicesThatLeaveTheFileAreErrors) {
 
 TEST_F(Packed, NothingIsLeftOfAnUnfinishedFile) {
   const std::filesystem::path other = root / "other.packed";
+  const std::filesystem::path neighbour = other.string() + ".pixels";
+  std::ofstream(neighbour) << "a user's own";
   { PackWriter(other, {}).add("a", 0, numbered_image(3, 3, 1)); }
   EXPECT_FALSE(std::filesystem::exists(other));
-  EXPECT_FALSE(std::filesystem::exists(other.string() + ".pixels"));
+  EXPECT_EQ(files(), 2);  // of SetUp, and the neighbour, which nothing touched
+  EXPECT_EQ(std::filesystem::file_size(neighbour), 12u);
   EXPECT_PRED_FORMAT2(::testing::IsSubstring, "no image to pack",
                       error_of([&] { PackWriter(other, {}).finish(); }));
   EXPECT_PRED_FORMAT2(::testing::IsSubstring, "cannot write",

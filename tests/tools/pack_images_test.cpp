@@ -85,5 +85,29 @@ TEST_F(PackImages, bad_input_is_one_line_and_leaves_nothing) {
   EXPECT_EQ(run_tool("pack_images", {"--verify", (in_ / "cat/a.png").string()}).exit_code, 1);
 }
 
+TEST_F(PackImages, an_output_that_cannot_be_written_is_found_before_packing) {
+  for (const char* name : {"cat/a.png", "cat/b.png", "dog/c.jpg"}) std::ofstream(in_ / name) << "x";
+  // "left out" would mean that pictures were opened first.
+  const auto failure = [&](const fs::path& out) {
+    const ToolResult result = run_tool("pack_images", {in_.string(), out.string(), "--quiet"});
+    EXPECT_EQ(result.exit_code, 1) << result.output;
+    EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1) << result.output;
+    return result.output;
+  };
+  fs::create_directories(out_);
+  EXPECT_NE(failure(out_).find("out.packed' is a folder, not a file"), std::string::npos);
+  EXPECT_TRUE(fs::is_empty(out_));
+  EXPECT_NE(failure(folder_ / "none/out.packed").find("cannot write"), std::string::npos);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 2);
+}
+
+TEST_F(PackImages, touches_no_file_but_its_own) {
+  const std::vector<std::string> neighbours = {"out.packed.pixels", "out.packed.write_test"};
+  for (const std::string& name : neighbours) std::ofstream(folder_ / name) << "a user's own";
+  ASSERT_EQ(pack({}).exit_code, 0);
+  for (const std::string& name : neighbours) EXPECT_EQ(read_text(folder_ / name), "a user's own");
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 4);
+}
+
 }  // namespace
 }  // namespace gestalt::tests

@@ -26,7 +26,7 @@ void check_can_write(const fs::path& path) {
   std::error_code error;
   GESTALT_CHECK(!fs::is_directory(path, error), "'{}' is a folder, not a file", path.string());
   fs::path probe = path;
-  probe += ".write_test";
+  probe += ".write_test." + std::to_string(::getpid());  // no file of the user's
   write_text(probe, "");
   fs::remove(probe, error);
 }
@@ -58,12 +58,14 @@ void check_same_config(const fs::path& folder, const nlohmann::json& settings,
   }
 }
 
-bool run_gnuplot(const fs::path& script_path, const std::string& script) {
+bool run_gnuplot(const fs::path& script_path, const std::string& script, const fs::path& folder) {
   write_text(script_path, script);
+  const fs::path absolute = fs::absolute(script_path);
+  const fs::path where = folder.empty() ? absolute.parent_path() : folder;
   const pid_t child = fork();
   if (child == 0) {
-    if (chdir(script_path.parent_path().c_str()) != 0) _exit(127);
-    execlp("gnuplot", "gnuplot", script_path.filename().c_str(), static_cast<char*>(nullptr));
+    if (chdir(where.c_str()) != 0) _exit(127);
+    execlp("gnuplot", "gnuplot", absolute.c_str(), static_cast<char*>(nullptr));
     _exit(127);
   }
   int status = 0;

@@ -28,8 +28,9 @@ void write_config(const std::filesystem::path& folder, const std::string& tool,
 void check_same_config(const std::filesystem::path& folder, const nlohmann::json& settings,
                        const std::vector<std::string>& free);
 
-// Runs gnuplot on a script that stays beside its picture. False, with a line on stderr, where
-// gnuplot is missing or fails.
-bool run_gnuplot(const std::filesystem::path& script_path, const std::string& script);
+// Runs gnuplot, in `folder` (empty: the script's own), on a script that stays beside its picture.
+// False, with a line on stderr, where gnuplot is missing or fails.
+bool run_gnuplot(const std::filesystem::path& script_path, const std::string& script,
+                 const std::filesystem::path& folder = {});
 
 }  // namespace gestalt::tools
