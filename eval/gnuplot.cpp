@@ -34,7 +34,7 @@ std::string terminal(const std::string& extension, double width, double height,
 Gnuplot::Gnuplot(const std::string& picture, double width, double height, const FigureStyle& style)
     : width_(width), height_(height), font_size_(style.font_size) {
   const std::string extension = std::filesystem::path(picture).extension().string();
-  add("# Written by shape_bias; edit it and run it with gnuplot in its folder.");
+  add("# Written by gestalt; edit it and run it with gnuplot in its folder.");
   add("set terminal {}", terminal(extension, width, height, style));
   add("set output {}", gnuplot_text(picture));
   add("set termoption noenhanced");

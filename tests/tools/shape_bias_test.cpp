@@ -113,6 +113,33 @@ TEST_F(Pictures, svg_and_pdf) {
   }
 }
 
+TEST_F(Pictures, a_failed_drawing_leaves_the_picture_that_was_there) {
+  const std::string text = "#!/bin/sh\necho half > figure.svg\nexit 1\n";
+  fs::create_directories(folder_ / "bin");
+  write_file_atomically(folder_ / "bin/gnuplot", text.data(), text.size());
+  fs::permissions(folder_ / "bin/gnuplot", fs::perms::owner_all);
+  fs::create_directories(folder_ / "out");
+  const fs::path picture = folder_ / "out/figure.svg", script = folder_ / "out/figure.gp";
+  const std::vector<std::string> out = {"--out", picture.string()};
+  ASSERT_EQ(shape_bias("plot", fixture_files, out).exit_code, 0);
+  const std::string good = read_text(picture);
+
+  const std::string path = std::getenv("PATH");
+  setenv("PATH", ((folder_ / "bin").string() + ":" + path).c_str(), 1);
+  const ToolResult result = shape_bias("plot", fixture_files, out);
+  setenv("PATH", path.c_str(), 1);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(contains(result.output, "figure.svg' was not drawn")) << result.output;
+  EXPECT_EQ(read_text(picture), good);
+  const auto files = fs::directory_iterator(folder_ / "out");
+  EXPECT_EQ(std::distance(files, fs::directory_iterator()), 2);  // the picture and its script
+
+  fs::remove(picture);
+  const std::string again = "cd " + script.parent_path().string() + " && gnuplot figure.gp";
+  ASSERT_EQ(std::system(again.c_str()), 0);
+  EXPECT_EQ(read_text(picture), good);
+}
+
 TEST_F(Pictures, bad_requests_are_named) {
   const auto message = [&](std::vector<std::string> more) {
     const ToolResult result = shape_bias("plot", {fixture_files[0]}, more);

@@ -1,7 +1,10 @@
 #include "tools/shape_bias/figure.h"
 
 #include "kernels/error.h"
+#include "tensor/io/atomic_file.h"
+#include "tensor/io/bytes.h"
 #include "tools/common/output.h"
+#include "tools/common/scratch_folder.h"
 
 namespace gestalt::tools {
 
@@ -9,13 +12,15 @@ namespace fs = std::filesystem;
 
 void draw_figure(eval::FigureKind kind, const eval::Summary& summary,
                  const eval::FigureStyle& style, const fs::path& picture) {
-  const std::string text = eval::figure_script(kind, summary, style, picture.filename().string());
-  fs::path script = fs::absolute(picture);
+  const std::string name = picture.filename().string();
+  const std::string text = eval::figure_script(kind, summary, style, name);
+  fs::path script = picture;
   script.replace_extension(".gp");
-  if (run_gnuplot(script, text)) return;
-  std::error_code ignored;
-  fs::remove(picture, ignored);
-  throw Error(format("'{}' was not drawn", picture.string()));
+  // The script names the picture without a folder, so where it runs decides where it draws.
+  const ScratchFolder folder;
+  GESTALT_CHECK(run_gnuplot(script, text, folder.path()), "'{}' was not drawn", picture.string());
+  const Bytes drawn = map_file((folder / name).string());
+  write_file_atomically(picture.string(), drawn.data, drawn.size);
 }
 
 eval::FigureStyle load_figure_style(const std::string& path) {

@@ -8,8 +8,8 @@
 
 namespace gestalt::tools {
 
-// Writes PICTURE and, beside it, PICTURE's name with .gp. Throws Error where gnuplot is missing or
-// fails; then no picture is left.
+// Writes PICTURE, whole or not at all, and, beside it, PICTURE's name with .gp. Throws Error where
+// gnuplot is missing or fails; then a picture that was there before stays.
 void draw_figure(eval::FigureKind kind, const eval::Summary& summary,
                  const eval::FigureStyle& style, const std::filesystem::path& picture);
 

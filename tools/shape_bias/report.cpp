@@ -14,6 +14,7 @@
 #include "tensor/io/bytes.h"
 #include "tensor/io/known_files.h"
 #include "tools/common/output.h"
+#include "tools/common/scratch_folder.h"
 #include "tools/shape_bias/commands.h"
 #include "tools/shape_bias/figure.h"
 #include "tools/shape_bias/input.h"
@@ -27,25 +28,6 @@ struct Settings {
   InputSettings input;
   std::string data, out, style;
   size_t examples = 12;
-};
-
-// A folder for figures on their way into the page; it goes with the object.
-class ScratchFolder {
- public:
-  ScratchFolder() {
-    std::string name = (fs::temp_directory_path() / "gestalt_report_XXXXXX").string();
-    GESTALT_CHECK(mkdtemp(name.data()) != nullptr, "cannot make a folder in '{}'",
-                  fs::temp_directory_path().string());
-    path_ = name;
-  }
-  ~ScratchFolder() {
-    std::error_code ignored;
-    fs::remove_all(path_, ignored);
-  }
-  fs::path operator/(const char* name) const { return path_ / name; }
-
- private:
-  fs::path path_;
 };
 
 std::string describe(const eval::Summary& summary) {
