@@ -25,7 +25,12 @@ Tensor unit(const Tensor& x) {
   return x / (length + epsilon);
 }
 
-Tensor channel_values(const std::vector<float>& values) {
+// On the device and in the dtype of another.
+Tensor like(const Tensor& x, const Tensor& other) {
+  return x.to(other.device()).to(other.dtype());
+}
+
+Tensor channel_values(const std::vector<double>& values) {
   return Tensor::from_vector(values, {1, static_cast<int64_t>(values.size()), 1, 1});
 }
 
@@ -34,8 +39,8 @@ Tensor channel_values(const std::vector<float>& values) {
 Lpips::Lpips(const std::string& network, std::shared_ptr<nn::Sequential> features,
              const StateDict& linear)
     : features_(std::move(features)),
-      shift_(channel_values({-.030f, -.088f, -.188f})),
-      inverse_scale_(channel_values({1 / .458f, 1 / .448f, 1 / .450f})) {
+      shift_(channel_values({-.030, -.088, -.188})),
+      inverse_scale_(channel_values({1 / .458, 1 / .448, 1 / .450})) {
   const auto found = taps_of.find(network);
   GESTALT_CHECK(found != taps_of.end(), "[lpips] no network '{}' (known: alexnet, vgg16)", network);
   taps_ = found->second;
@@ -44,13 +49,13 @@ Lpips::Lpips(const std::string& network, std::shared_ptr<nn::Sequential> feature
     const auto weight = std::find_if(linear.begin(), linear.end(),
                                      [&](const NamedTensor& entry) { return entry.name == name; });
     GESTALT_CHECK(weight != linear.end(), "[lpips] the linear weights have no '{}'", name);
-    linear_.push_back(weight->tensor.to(DType::f32));
+    linear_.push_back(weight->tensor);
   }
   features_->set_requires_grad(false);
 }
 
 std::vector<Tensor> Lpips::unit_activations(const Tensor& images) const {
-  const Tensor input = (images - shift_.to(images.device())) * inverse_scale_.to(images.device());
+  const Tensor input = (images - like(shift_, images)) * like(inverse_scale_, images);
   std::vector<Tensor> activations = features_->forward_taps(input, taps_);
   for (Tensor& activation : activations) activation = unit(activation);
   return activations;
@@ -67,7 +72,7 @@ Tensor Lpips::operator()(const Tensor& a, const Tensor& b) const {
                   "[lpips] tap {} has {} channels, its linear weights are {}", taps_[i],
                   of_a[i].size(1), weight);
     const Tensor difference = of_a[i] - of_b[i];
-    const Tensor distance = mean(sum(difference * difference * weight.to(a.device()), {1}), {1, 2});
+    const Tensor distance = mean(sum(difference * difference * like(weight, a), {1}), {1, 2});
     total = total.defined() ? total + distance : distance;
   }
   return total;

@@ -3,10 +3,10 @@
 // LPIPS v0.1 (Zhang et al. 2018): the perceptual distance of images, from the activations of a
 // classifier.
 //
-// Images [N,3,H,W] in [-1, 1], RGB; f32. (x - shift) / scale goes through the network; the
-// activations of each tap are scaled to unit length over channels, their squared differences
-// weighted by a non-negative number a channel, averaged over H and W and summed over the taps.
-// Gradients to both images.
+// Images [N,3,H,W] in [-1, 1], RGB, of the network's dtype. (x - shift) / scale goes through the
+// network; the activations of each tap are scaled to unit length over channels, their squared
+// differences weighted by a non-negative number a channel, averaged over H and W and summed over
+// the taps. Gradients to both images.
 
 #include <memory>
 #include <string>

@@ -9,7 +9,7 @@ if ! "$python" -c 'import torch' 2>/dev/null; then
   exit 0
 fi
 failed=0
-for script in layers.py models.py lbfgs_texture.py adain.py shape_bias.py fastgan.py; do
+for script in layers.py models.py lbfgs_texture.py adain.py shape_bias.py fastgan.py lpips.py; do
   echo "== $script"
   "$python" "$script" || failed=1
 done

@@ -76,7 +76,7 @@ TEST(ContactSheet, has_a_cell_for_every_picture) {
   EXPECT_GT(drawn.width, 2 * 256);
   const ToolResult bad =
       run_tool("contact_sheet", {"-o", sheet, "--columns", "one,two", "--rows", "row", picture});
-  EXPECT_EQ(bad.exit_code, 1);
+  EXPECT_EQ(bad.exit_code, 2);
   EXPECT_NE(bad.output.find("need 2 images, got 1"), std::string::npos) << bad.output;
 }
 

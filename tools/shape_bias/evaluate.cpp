@@ -26,7 +26,7 @@ struct Settings {
   std::vector<double> fractions = {0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1};
   std::vector<std::string> layers;
   uint64_t seed = 0;  // of random weights
-  bool untrained = false, reverse = false, per_layer = false, overwrite = false;
+  bool untrained = false, reverse = false, per_layer = false, overwrite = false, exact = false;
   int64_t batch_size = 16;
 };
 
@@ -120,10 +120,10 @@ json describe_weights(const Settings& settings) {
 // What a folder's files have in common; another run may add sparsities to it.
 json identity(const Settings& settings, const std::vector<std::string>& places,
               const Stimuli& stimuli) {
-  return {{"model", settings.model},          {"weights", describe_weights(settings)},
-          {"stimuli", stimuli.names.size()},  {"layers", places},
-          {"reverse_topk", settings.reverse}, {"per_layer", settings.per_layer},
-          {"categories", settings.categories}};
+  return {{"model", settings.model},           {"weights", describe_weights(settings)},
+          {"stimuli", stimuli.names.size()},   {"layers", places},
+          {"reverse_topk", settings.reverse},  {"per_layer", settings.per_layer},
+          {"categories", settings.categories}, {"exact", settings.exact}};
 }
 
 // Files of another network or other stimuli would be taken for finished ones of this one.
@@ -172,6 +172,7 @@ int run(Settings settings, const CommonOptions& common) {
   eval::TopKSweep network(make_network(settings), places,
                           settings.reverse ? TopKMode::reverse : TopKMode::keep);
   const std::vector<Pass> passes = passes_of(settings, places);
+  context(default_device()).set_exact(settings.exact);
 
   prepare_output_folder(settings.out);
   json config = identity(settings, places, stimuli);
@@ -235,6 +236,8 @@ Command add_evaluate(Tool& tool) {
   app->add_option("--name", settings->name, "of the observer; AlexNet, VGG, ResNet18 ... without");
   app->add_option("--batch_size", settings->batch_size,
                   "images at once; behind the first Top-K they count once a fraction");
+  app->add_flag("--exact", settings->exact,
+                "f32 convolutions without Winograd (CPU) and TF32 (CUDA): slower");
   app->add_flag("--overwrite", settings->overwrite, "do finished files again");
   tool.add_common_flags(*app);
   return {app, [settings, &tool] { return run(*settings, tool.common()); }};
