@@ -6,6 +6,7 @@
 // addresses and the host values (scalars, descriptors) of its calls. Whatever needs the host in
 // between is an error: allocation, growth of the workspace, copies from or to the host, waiting.
 
+#include <string_view>
 #include <vector>
 
 #include "kernels/context.h"

@@ -1,7 +1,5 @@
 #include "nn/conv_transpose.h"
 
-#include <algorithm>
-
 #include "kernels/error.h"
 #include "kernels/table.h"
 #include "tensor/autograd.h"
@@ -28,11 +26,9 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias,
     GESTALT_CHECK(desc.stride[axis] > 0 && desc.dilation[axis] > 0 && desc.padding[axis] >= 0,
                   "[conv_transpose2d] stride {}, dilation {} and padding {} must be positive",
                   desc.stride[axis], desc.dilation[axis], desc.padding[axis]);
-    GESTALT_CHECK(desc.output_padding[axis] >= 0 &&
-                      desc.output_padding[axis] < std::max(desc.stride[axis], desc.dilation[axis]),
-                  "[conv_transpose2d] output_padding {} must be less than the stride {} or the "
-                  "dilation {}",
-                  desc.output_padding[axis], desc.stride[axis], desc.dilation[axis]);
+    GESTALT_CHECK(desc.output_padding[axis] >= 0 && desc.output_padding[axis] < desc.stride[axis],
+                  "[conv_transpose2d] output_padding {} must be less than the stride {}",
+                  desc.output_padding[axis], desc.stride[axis]);
   }
   if (bias.defined()) {
     check_same_kind("conv_transpose2d", x, bias);

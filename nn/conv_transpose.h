@@ -17,7 +17,7 @@ namespace gestalt::nn {
 struct ConvTranspose2dDesc {
   Pair stride{1, 1};
   Pair padding{0, 0};
-  Pair output_padding{0, 0};  // less than the stride or the dilation
+  Pair output_padding{0, 0};  // less than the stride
   Pair dilation{1, 1};
   int64_t groups = 1;
 };

@@ -11,7 +11,8 @@ namespace gestalt::nn {
 
 Tensor dropout(const Tensor& x, double p, const PhiloxState& state);
 
-// The identity in evaluation. In training every forward takes the next offset of its stream.
+// The identity in evaluation. In training every forward takes the next offset of its stream:
+// of {0, 0}, the same for all layers, until seed_dropout or set_state.
 class Dropout : public Module {
  public:
   explicit Dropout(double p = 0.5);

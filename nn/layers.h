@@ -108,7 +108,6 @@ class BatchNorm2d : public Module {
   Tensor forward(const Tensor& x, Activation activation);
   // topk(relu(forward(x))) in one.
   Tensor forward_relu_topk(const Tensor& x, double fraction, TopKMode mode);
-  const BatchNormDesc& desc() const { return desc_; }
   Tensor& weight() { return weight_; }
   Tensor& bias() { return bias_; }
   Tensor& running_mean() { return running_mean_; }
@@ -133,8 +132,7 @@ class TopK : public Module {
   Tensor forward(const Tensor& x) override;
   double fraction() const { return fraction_; }
   void set_fraction(double fraction);
-  TopKMethod method() const { return method_; }
-  bool is_identity() const { return fraction_ == 1; }
+  bool is_identity() const { return fraction_ == 1; }  // in every mode
   // Of topk(); none: mean_replace.
   std::optional<TopKMode> mode() const;
 

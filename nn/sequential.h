@@ -41,7 +41,9 @@ Tensor rectified(Layer& layer, const Tensor& x) {
 
 // Lets a module see and replace what `place`, a descendant by its dotted name ("features.2",
 // "layer2"), gives on: as a new child behind it where it stands in a Sequential, as a forward hook
-// elsewhere. Names of parameters stay as they are. Throws Error where there is no such module.
+// elsewhere. Names of parameters stay as they are. A hook's module is out of reach
+// of train(), to() and state_dict(): it must have neither parameters nor modes. Throws Error where
+// there is no such module.
 void insert_after(Module& network, const std::string& place, const std::shared_ptr<Module>& module);
 
 }  // namespace gestalt::nn

@@ -18,7 +18,8 @@
 //  - Its inputs are fixed tensors, filled by copy_ between replays; they outlive the graph. Tensors
 //    that it leaves (a loss, gradients) have fixed memory, which each replay overwrites.
 //  - No reading of values (item, to_vector), no tensors from host values, no more memory than in
-//    its warm-up runs: these throw Error, and the step is as if it had not been recorded.
+//    its warm-up runs: these throw Error, and nothing of the recording runs. Host state that the
+//    step had changed by then (an optimizer's step count, a generator's offset) stays changed.
 //  - Host values are those of the recording: a learning rate, Adam's step count, the offset of a
 //    Generator. A step whose host values change is recorded again before it is replayed
 //    (`record`), at the host's cost of one run; or it leaves what uses them, the optimizer's step

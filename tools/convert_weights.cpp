@@ -138,9 +138,11 @@ int main(int argc, char** argv) {
   app.add_option("--architecture", settings.architecture,
                  "check names and shapes against this network, and fail where they do not fit")
       ->check(CLI::IsMember(gestalt::models::model_names()));
-  app.add_option("--classes", settings.model.classes, "of the architecture");
-  app.add_option("--image_size", settings.model.image_size, "of the architecture, pixels");
-  app.add_option("--stem_stride", settings.model.stem_stride, "of the architecture, 1 or 2");
+  app.add_option("--classes", settings.model.classes, "of the architecture")->check(at_least_1());
+  app.add_option("--image_size", settings.model.image_size, "of the architecture, pixels")
+      ->check(at_least_1());
+  app.add_option("--stem_stride", settings.model.stem_stride, "of the architecture")
+      ->check(CLI::IsMember({1, 2}));
   app.add_flag("--quiet", settings.quiet, "do not list the tensors");
   app.callback([&] {
     if (!settings.list && settings.out.empty()) throw CLI::RequiredError("OUT (or --list)");

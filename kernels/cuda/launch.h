@@ -8,10 +8,10 @@
 // throws gestalt::Error naming the kernel; GESTALT_SYNC=1 in the environment also waits for each
 // kernel, so that errors inside one carry its name.
 //
-// Launchers (kernels/cuda/*.cu, namespace GESTALT_CUDA_NAMESPACE) include this header, kernels.h,
-// device/*.cuh and kernels/*.h alone, call no CUDA runtime function, and take scratch memory from
-// context.workspace(): tests/simt compiles them a second time with the host's compiler, with
-// tests/simt/shadow/kernels/cuda/launch.h in this header's place.
+// Launchers (kernels/cuda/*.cu, namespace GESTALT_CUDA_NAMESPACE) include this header, their own,
+// device_limits.h, device/*.cuh and kernels/*.h alone, call no CUDA runtime function, and take
+// scratch memory from context.workspace(): tests/simt compiles them a second time with the host's
+// compiler, with tests/simt/shadow/kernels/cuda/launch.h in this header's place.
 
 #include <cstdlib>
 #include <cstring>

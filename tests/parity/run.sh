@@ -4,11 +4,17 @@ set -uo pipefail
 export GESTALT_BIN=$(realpath "$1")
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
+failed=0
+if "$python" -c 'import PIL' 2>/dev/null; then
+  echo "== images.py"
+  "$python" images.py --binary "$GESTALT_BIN/dump_images" || failed=1
+else
+  echo "SKIPPED images.py: $python has no Pillow (Debian: python3-pil)"
+fi
 if ! "$python" -c 'import torch' 2>/dev/null; then
   echo "SKIPPED: $python has no PyTorch (Debian: python3-torch; PYTHON=... names another interpreter)"
-  exit 0
+  exit $failed
 fi
-failed=0
 for script in layers.py models.py lbfgs_texture.py adain.py shape_bias.py fastgan.py lpips.py; do
   echo "== $script"
   "$python" "$script" || failed=1

@@ -51,9 +51,9 @@ class Evaluate : public testing::Test {
     return run_tool("shape_bias", arguments);
   }
 
-  std::string failure(const std::vector<std::string>& more) {
+  std::string failure(const std::vector<std::string>& more, int exit_code = 1) {
     const ToolResult result = evaluate(more, "failed");
-    EXPECT_EQ(result.exit_code, 1) << result.output;
+    EXPECT_EQ(result.exit_code, exit_code) << result.output;
     EXPECT_FALSE(fs::exists(out("failed")));
     return result.output;
   }
@@ -142,14 +142,15 @@ TEST_F(Evaluate, weights_load_under_torchvisions_names) {
 }
 
 TEST_F(Evaluate, bad_input_is_named_and_nothing_is_written) {
-  EXPECT_TRUE(contains(failure({"--model", "resnet18"}), "no weights: --weights FILE"));
+  EXPECT_TRUE(contains(failure({"--model", "resnet18"}, 2), "no weights: --weights FILE"));
   const std::vector<std::string> usual = {"--model", "resnet18", "--untrained"};
-  const auto failure_with = [&](std::vector<std::string> more) {
+  const auto failure_with = [&](std::vector<std::string> more, int exit_code = 1) {
     more.insert(more.begin(), usual.begin(), usual.end());
-    return failure(more);
+    return failure(more, exit_code);
   };
-  EXPECT_TRUE(contains(failure_with({"--topk", "0"}), "--topk must be above 0"));
-  EXPECT_TRUE(contains(failure_with({"--layers", "features.99"}), "features.99"));
+  EXPECT_TRUE(contains(failure_with({"--topk", "0"}, 2), "--topk must be above 0"));
+  EXPECT_TRUE(contains(failure_with({"--layers", "features.99"}, 2), "features.99"));
+  EXPECT_TRUE(contains(failure_with({"--name", "a/b"}, 2), "--name becomes a part of file names"));
   EXPECT_TRUE(contains(failure_with({"--categories", (folder_ / "c.json").string()}), "c.json"));
 
   add("cat", "dog4-cat1", 224, 224);

@@ -126,9 +126,9 @@ TEST_F(StylizeImages, bad_input_is_named) {
   result = stylize({});
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_TRUE(has(result.output, "cat/a_stylized_one.png would be made twice")) << result.output;
-  EXPECT_EQ(stylize({"--alpha", "2"}).exit_code, 1);
-  EXPECT_EQ(stylize({"--tile", "7"}).exit_code, 1);
-  EXPECT_EQ(stylize({"--style_weights", "1,2"}).exit_code, 1);
+  EXPECT_EQ(stylize({"--alpha", "2"}).exit_code, 2);
+  EXPECT_EQ(stylize({"--tile", "7"}).exit_code, 2);
+  EXPECT_EQ(stylize({"--style_weights", "1,2"}).exit_code, 2);
   EXPECT_EQ(run_tool("stylize_images", {"--content", "x"}).exit_code, 2);
   std::ofstream(decoder_) << "no weights";
   result = stylize({});

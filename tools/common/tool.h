@@ -21,6 +21,18 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+// Runs a check of the command line: its Errors are of usage.
+template <class Check>
+void as_usage(const Check& check) {
+  try {
+    check();
+  } catch (const UsageError&) {
+    throw;
+  } catch (const Error& error) {
+    throw UsageError(error.what());
+  }
+}
+
 // For Option::check: a number for which `holds`; `words` say which, in --help and in the error.
 CLI::Validator number(const std::string& words, bool (*holds)(double));
 CLI::Validator at_least_0();

@@ -33,6 +33,9 @@ struct Settings {
 void check(Settings& settings) {
   GESTALT_CHECK(settings.batch_size > 0, "--batch_size must be above 0, got {}",
                 settings.batch_size);
+  GESTALT_CHECK(std::none_of(settings.name.begin(), settings.name.end(),
+                             [](unsigned char c) { return c == '/' || c < ' '; }),
+                "--name becomes a part of file names, got '{}'", settings.name);
   for (const double fraction : settings.fractions) {
     GESTALT_CHECK(fraction > 0 && fraction <= 1, "--topk must be above 0 and up to 1, got {}",
                   fraction);
@@ -101,6 +104,9 @@ std::vector<Pass> passes_of(const Settings& settings, const std::vector<std::str
     if (settings.per_layer) naming.layers = group;
     Pass& pass = passes.emplace_back();
     pass.places = group;
+    GESTALT_CHECK(std::none_of(settings.name.begin(), settings.name.end(),
+                               [](unsigned char c) { return c == '/' || c < ' '; }),
+                  "--name becomes a part of file names, got '{}'", settings.name);
     for (const double fraction : settings.fractions) {
       const std::string subject = subject_name(naming, fraction);
       if (subjects.insert(subject).second) pass.sparsities.push_back({subject, fraction});
@@ -121,7 +127,7 @@ json describe_weights(const Settings& settings) {
 json identity(const Settings& settings, const std::vector<std::string>& places,
               const Stimuli& stimuli) {
   return {{"model", settings.model},           {"weights", describe_weights(settings)},
-          {"stimuli", stimuli.names.size()},   {"layers", places},
+          {"stimuli", stimuli.image_names},    {"layers", places},
           {"reverse_topk", settings.reverse},  {"per_layer", settings.per_layer},
           {"categories", settings.categories}, {"exact", settings.exact}};
 }
@@ -161,7 +167,7 @@ void print_results(const Evaluation& evaluation, const eval::Categories& categor
 }
 
 int run(Settings settings, const CommonOptions& common) {
-  check(settings);
+  as_usage([&] { check(settings); });
   settings.seed = common.seed;
   if (settings.name.empty()) {
     settings.name = base_name(settings.model) + (settings.untrained ? "_untrained" : "");
@@ -169,8 +175,11 @@ int run(Settings settings, const CommonOptions& common) {
   const eval::Categories categories = load_categories(settings.categories);
   const Stimuli stimuli = open_stimuli(settings.data, categories);
   const std::vector<std::string> places = places_of(settings);
-  eval::TopKSweep network(make_network(settings), places,
-                          settings.reverse ? TopKMode::reverse : TopKMode::keep);
+  const auto plain = make_network(settings);
+  as_usage([&] {
+    for (const std::string& place : places) plain->find(place);
+  });
+  eval::TopKSweep network(plain, places, settings.reverse ? TopKMode::reverse : TopKMode::keep);
   const std::vector<Pass> passes = passes_of(settings, places);
   context(default_device()).set_exact(settings.exact);
 

@@ -283,7 +283,7 @@ void check_settings(const StylizeSettings& settings) {
 }
 
 int stylize(const StylizeSettings& settings) {
-  check_settings(settings);
+  as_usage([&] { check_settings(settings); });
   const NoGradGuard no_grad;
   return Job(settings).run();
 }

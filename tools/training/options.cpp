@@ -28,7 +28,9 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
   app.add_option("--val_fraction", s.val_fraction,
                  "DATA holds the classes itself; this part of each, by chance, is val")
       ->group(data);
-  app.add_option("--split_seed", s.split_seed, "of --val_fraction")->group(data);
+  app.add_option("--split_seed", s.split_seed, "of --val_fraction")
+      ->check(at_least_0())
+      ->group(data);
   app.add_option("--use_sin_val_folder", s.sin_folder, "stylized images: an evaluation set 'sin'")
       ->type_name("PATH")
       ->group(data);

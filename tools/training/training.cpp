@@ -56,7 +56,7 @@ class Training {
       : settings_(settings), common_(common), folder_(fs::path(settings.output) / settings.name) {}
 
   int run() {
-    check_settings(settings_);
+    as_usage([&] { check_settings(settings_); });
     sets_ = open_sets(settings_);
     prepare_output_folder(folder_);
     const nlohmann::json config = to_json(settings_, common_);
