@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <set>
 
 #include "data/folder.h"
 #include "data/packed.h"
@@ -183,10 +184,17 @@ std::pair<ImageSourcePtr, ImageSourcePtr> split_by_class(const ImageSourcePtr& s
 void check_same_classes(const ImageSource& expected, const ImageSource& source) {
   const auto& a = expected.index().classes;
   const auto& b = source.index().classes;
+  const std::set<std::string> of_a(a.begin(), a.end()), of_b(b.begin(), b.end());
   std::vector<std::string> missing, unknown;
-  std::set_difference(a.begin(), a.end(), b.begin(), b.end(), std::back_inserter(missing));
-  std::set_difference(b.begin(), b.end(), a.begin(), a.end(), std::back_inserter(unknown));
-  if (missing.empty() && unknown.empty()) return;
+  std::set_difference(of_a.begin(), of_a.end(), of_b.begin(), of_b.end(),
+                      std::back_inserter(missing));
+  std::set_difference(of_b.begin(), of_b.end(), of_a.begin(), of_a.end(),
+                      std::back_inserter(unknown));
+  if (missing.empty() && unknown.empty()) {
+    GESTALT_CHECK(a == b, "[dataset] the classes of {} are those of {} in another order",
+                  source.location(), expected.location());
+    return;
+  }
   std::string difference;
   if (!missing.empty()) difference += "; missing: " + quoted_list(missing);
   if (!unknown.empty()) difference += "; unknown: " + quoted_list(unknown);

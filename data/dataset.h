@@ -38,7 +38,8 @@ ImageSourcePtr subset(ImageSourcePtr source, const std::vector<int64_t>& indices
 std::pair<ImageSourcePtr, ImageSourcePtr> split_by_class(const ImageSourcePtr& source,
                                                          double fraction, uint64_t seed);
 
-// Throws Error, naming the classes that one has and the other has not.
+// Throws Error, naming the classes that one has and the other has not, or where their order differs
+// (as a packed file's may): labels are places in it.
 void check_same_classes(const ImageSource& expected, const ImageSource& source);
 
 }  // namespace gestalt::data

@@ -113,5 +113,19 @@ TEST(Dataset, ClassesThatDifferAreNamed) {
                       error_of([&] { check_same_classes(*train, *val); }));
 }
 
+TEST(Dataset, ClassesInAnotherOrderAreRefused) {
+  struct Named : ImageSource {
+    explicit Named(std::vector<std::string> classes) { index_.classes = std::move(classes); }
+    std::unique_ptr<OpenedImage> open(int64_t) const override { return nullptr; }
+    std::string location() const override { return "here"; }
+  };
+  const Named expected({"cat", "dog"}), other({"dog", "cat"});
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "in another order",
+                      error_of([&] { check_same_classes(expected, other); }));
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "missing: 'cat'; unknown: 'ape'", error_of([&] {
+                        check_same_classes(expected, Named({"dog", "ape"}));
+                      }));
+}
+
 }  // namespace
 }  // namespace gestalt::data
