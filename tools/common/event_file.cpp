@@ -2,6 +2,7 @@
 
 #include <array>
 #include <bit>
+#include <cerrno>
 #include <chrono>
 #include <cstring>
 #include <unistd.h>
@@ -107,7 +108,7 @@ void EventFile::write_record(const std::string& bytes) {
 }
 
 void EventFile::flush() {
-  std::fflush(file_);
+  GESTALT_CHECK(std::fflush(file_) == 0, "cannot write the event file: {}", std::strerror(errno));
 }
 
 }  // namespace gestalt::tools

@@ -30,9 +30,7 @@ class History {
  public:
   explicit History(std::vector<std::string> sets) : sets_(std::move(sets)), best_(sets_.size()) {}
 
-  const std::vector<std::string>& sets() const { return sets_; }
   const std::vector<double>& step_losses() const { return step_losses_; }
-  const std::vector<EpochRecord>& epochs() const { return epochs_; }
   const Best& best(size_t set) const { return best_[set]; }
 
   void add_step(double loss) { step_losses_.push_back(loss); }

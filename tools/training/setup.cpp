@@ -1,12 +1,14 @@
 #include "tools/training/setup.h"
 
 #include <filesystem>
+#include <spdlog/fmt/fmt.h>
 #include <tuple>
 
 #include "kernels/error.h"
 #include "models/registry.h"
 #include "optim/adam.h"
 #include "optim/sgd.h"
+#include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
 
 namespace gestalt::tools {
@@ -14,13 +16,38 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void load_pretrained(nn::Module& network, const std::string& path, spdlog::logger& log) {
+void load_pretrained(nn::Module& network, const std::string& path,
+                     std::vector<std::string>& lines) {
   const StateDict weights = load_weights(path);
   const StateDictReport report = network.load_state_dict(weights, false);
   const size_t all = network.state_dict().size();
   const size_t left = report.missing.size() + report.mismatched.size();
   GESTALT_CHECK(left < all, "'{}' has no weights of this network:{}", path, to_string(report));
-  log.info("{}: {} of {} tensors taken{}", path, all - left, all, to_string(report));
+  lines.push_back(format("{}: {} of {} tensors taken{}", path, all - left, all, to_string(report)));
+}
+
+// A size that the network can't take shows in its first forward at the latest.
+void try_forward(nn::Module& network, const TrainSettings& settings) {
+  const NoGradGuard no_grad;
+  network.eval();
+  try {
+    network(Tensor::zeros({1, 3, settings.image_size, settings.image_size}));
+  } catch (const Error& error) {
+    throw Error(
+        format("{} with --image_size {}: {}", settings.model, settings.image_size, error.what()));
+  }
+  network.train();
+}
+
+void check_has_each_class(const data::ImageSource& set, const std::string& name,
+                          double val_fraction) {
+  const data::ImageIndex& index = set.index();
+  std::vector<bool> found(index.classes.size());
+  for (const int64_t label : index.labels) found[static_cast<size_t>(label)] = true;
+  for (size_t label = 0; label < found.size(); ++label) {
+    GESTALT_CHECK(found[label], "--val_fraction {} leaves no image of the class '{}' in {}",
+                  val_fraction, index.classes[label], name);
+  }
 }
 
 }  // namespace
@@ -32,8 +59,8 @@ Sets open_sets(const TrainSettings& settings) {
   if (settings.val_fraction > 0) {
     std::tie(sets.train, val) = data::split_by_class(data::open_dataset(folder),
                                                      settings.val_fraction, settings.split_seed);
-    GESTALT_CHECK(val->size() > 0, "--val_fraction {} leaves no image for val",
-                  settings.val_fraction);
+    check_has_each_class(*sets.train, "train", settings.val_fraction);
+    check_has_each_class(*val, "val", settings.val_fraction);
   } else {
     sets.train = data::open_dataset(folder / "train");
     val = data::open_dataset(folder / "val");
@@ -51,20 +78,23 @@ Sets open_sets(const TrainSettings& settings) {
 }
 
 std::shared_ptr<nn::Module> make_network(const TrainSettings& settings, const CommonOptions& common,
-                                         const data::ImageSource& train, spdlog::logger& log) {
+                                         const data::ImageSource& train,
+                                         std::vector<std::string>& lines) {
   const auto classes = static_cast<int64_t>(train.index().classes.size());
   auto network = models::make_model(
       settings.model, {classes, settings.image_size, settings.stem_stride}, common.seed);
   int64_t values = 0;
   for (const Tensor& parameter : network->parameters()) values += parameter.numel();
-  log.info("{}: {} parameters, {} classes, {} images on {}", settings.model, values, classes,
-           train.size(), to_string(default_device()));
-  if (!settings.pretrained.empty()) load_pretrained(*network, settings.pretrained, log);
+  lines.push_back(format("{}: {} parameters, {} classes, {} images on {}", settings.model, values,
+                         classes, train.size(), to_string(default_device())));
+  if (!settings.pretrained.empty()) load_pretrained(*network, settings.pretrained, lines);
   for (const TopKLevel& level : parse_topk(settings.topk, settings.model)) {
     models::insert_topk(*network, std::vector{level.place}, level.fraction,
                         parse_topk_mode(settings.topk_mode));
-    log.info("Top-K behind {}: {:g} %, {}", level.place, 100 * level.fraction, settings.topk_mode);
+    lines.push_back(fmt::format("Top-K behind {}: {:g} %, {}", level.place, 100 * level.fraction,
+                                settings.topk_mode));
   }
+  try_forward(*network, settings);
   return network;
 }
 

@@ -3,11 +3,12 @@
 // The parts of a training, made from its settings.
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "data/dataset.h"
 #include "nn/module.h"
 #include "optim/optimizer.h"
-#include "tools/common/log.h"
 #include "tools/training/options.h"
 
 namespace gestalt::tools {
@@ -18,12 +19,15 @@ struct Sets {
   std::vector<data::ImageSourcePtr> evaluation;
 };
 
-// Throws Error where a folder is missing, a class is empty, or train's classes and a set's differ.
+// Throws Error where a folder is missing, a class is empty (after the split too), or train's
+// classes and a set's differ.
 Sets open_sets(const TrainSettings& settings);
 
-// With pretrained weights and Top-K layers; says what it is in the log.
+// With pretrained weights and Top-K layers; adds what it is to `lines`, for the log. Writes
+// nothing. Throws Error where the weights don't fit, or the network can't take images of this size.
 std::shared_ptr<nn::Module> make_network(const TrainSettings& settings, const CommonOptions& common,
-                                         const data::ImageSource& train, spdlog::logger& log);
+                                         const data::ImageSource& train,
+                                         std::vector<std::string>& lines);
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const TrainSettings& settings,
                                                  std::vector<Tensor> parameters);

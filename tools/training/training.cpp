@@ -58,18 +58,15 @@ class Training {
   int run() {
     as_usage([&] { check_settings(settings_); });
     sets_ = open_sets(settings_);
-    prepare_output_folder(folder_);
     const nlohmann::json config = to_json(settings_, common_);
     if (settings_.resume) {
       check_same_config(folder_, config, {"threads", "workers", "save_every_steps"});
-    } else {
-      // What an earlier run left must not be taken for this one's.
-      fs::remove(checkpoint_path());
     }
-    logger_ = make_logger(folder_, common_, settings_.resume);
-    write_config(folder_, "train_classifier", config);
-
-    network_ = make_network(settings_, common_, *sets_.train, *logger_);
+    // What can fail comes before the first write: a bad start leaves an earlier run as it is.
+    std::vector<std::string> lines;
+    network_ = make_network(settings_, common_, *sets_.train, lines);
+    start_folder(config);
+    for (const std::string& line : lines) logger_->info(line);
     optimizer_ = make_optimizer(settings_, network_->parameters());
     schedule_.emplace(*optimizer_, settings_.total_epochs);
     history_.emplace(sets_.names);
@@ -99,6 +96,14 @@ class Training {
 
  private:
   fs::path checkpoint_path() const { return folder_ / "checkpoint.safetensors"; }
+
+  void start_folder(const nlohmann::json& config) {
+    prepare_output_folder(folder_);
+    // What an earlier run left must not be taken for this one's.
+    if (!settings_.resume) fs::remove(checkpoint_path());
+    logger_ = make_logger(folder_, common_, settings_.resume);
+    write_config(folder_, "train_classifier", config);
+  }
 
   // False where it was interrupted, and saved.
   bool run_epoch() {
