@@ -1,4 +1,5 @@
-// Trains a classifier with Top-K layers, and evaluates it on any number of sets (docs/train_classifier.md).
+// Trains a classifier with Top-K layers, and evaluates it on any number of sets
+// (docs/train_classifier.md).
 
 #include "tools/training/training.h"
 

@@ -5,11 +5,11 @@ export GESTALT_BIN=$(realpath "$1")
 cd "$(dirname "$0")"
 python=${PYTHON:-python3}
 failed=0
-if "$python" -c 'import PIL' 2>/dev/null; then
+if "$python" -c 'import PIL; assert int(PIL.__version__.split(".")[0]) >= 12' 2>/dev/null; then
   echo "== images.py"
   "$python" images.py --binary "$GESTALT_BIN/dump_images" || failed=1
 else
-  echo "SKIPPED images.py: $python has no Pillow (Debian: python3-pil)"
+  echo "SKIPPED images.py: $python has no Pillow of version 12 or later, which resizes tall images as here"
 fi
 if ! "$python" -c 'import torch' 2>/dev/null; then
   echo "SKIPPED: $python has no PyTorch (Debian: python3-torch; PYTHON=... names another interpreter)"
