@@ -84,11 +84,9 @@ void read_report(const fs::path& path, Table& table) {
 
 Table reported() {
   Table table;
-#ifdef GESTALT_CUDA_COMPILER
   table.compiler = GESTALT_CUDA_COMPILER;
   std::istringstream paths(GESTALT_RESOURCE_REPORTS);
   for (std::string path; std::getline(paths, path, ':');) read_report(path, table);
-#endif
   return table;
 }
 
@@ -152,10 +150,8 @@ Table read(const fs::path& path) {
 }
 
 TEST(KernelResources, AreThoseOfTheTable) {
-#ifndef GESTALT_CUDA_COMPILER
-  GTEST_SKIP() << "built without nvcc: nothing to compare";
-#endif
   const Table got = reported();
+  if (got.compiler.empty()) GTEST_SKIP() << "built without nvcc: nothing to compare";
   Table expected = read(GESTALT_KERNEL_RESOURCES);
   ASSERT_GT(got.rows.size(), 50u) << "no reports in " << GESTALT_RESOURCE_REPORTS;
   if (std::getenv("GESTALT_UPDATE_RESOURCES") != nullptr) {
