@@ -7,7 +7,7 @@
 // All in f64. tr sqrt(S1 S2) is never a matrix square root, so it is never complex:
 //  - from features, A [n,d] and B [m,d] centred, it is the nuclear norm (sum of singular values) of
 //    A B^T / sqrt((n - 1) (m - 1)), with A and B replaced by their triangular factors where they
-//    have more rows than columns;
+//    have more rows than columns, unless one of them has few;
 //  - from covariances, the sum of the roots of the eigenvalues of R S2 R, R the symmetric root of
 //    S1, both by symmetric eigenvalues.
 //

@@ -5,11 +5,11 @@
 #include <map>
 
 #include "kernels/error.h"
+#include "models/noise_images.h"
 #include "nn/dropout.h"
 #include "nn/init.h"
 #include "nn/layers.h"
 #include "nn/pool.h"
-#include "nn/resize.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
@@ -41,19 +41,6 @@ std::shared_ptr<nn::Module> make_pool(Pooling pooling) {
   return std::make_shared<nn::AvgPool2d>(Pool2dDesc{});
 }
 
-// Images in the network's input space: a sum of octaves of smooth noise, each with the same power,
-// which is the 1/f amplitude spectrum of photographs; deviation about 60 grey levels.
-Tensor calibration_images(Generator& generator) {
-  constexpr int64_t images = 4, size = 96;
-  Tensor sum = Tensor::zeros({images, 3, size, size});
-  for (int64_t cells = 3; cells <= size; cells *= 2) {
-    const Tensor coarse = generator.normal({images, 3, cells, cells}, 0, 1);
-    const Tensor fine = nn::resize_bilinear(coarse, {size, size});
-    sum = sum + fine;
-  }
-  return sum * (60.0 / std::sqrt(6.0));
-}
-
 }  // namespace
 
 std::shared_ptr<nn::Sequential> make_texture_vgg19(Pooling pooling, Generator& generator) {
@@ -74,7 +61,7 @@ std::shared_ptr<nn::Sequential> make_texture_vgg19(Pooling pooling, Generator& g
 
 void init_well_scaled(nn::Sequential& network, Generator& generator) {
   const NoGradGuard no_grad;
-  Tensor x = calibration_images(generator);
+  Tensor x = noise_images(4, 96, 60, generator);  // grey levels, as the network's input
   for (const nn::Module::Child& child : network.children()) {
     if (auto* conv = dynamic_cast<nn::Conv2d*>(child.module.get())) {
       Tensor& weight = conv->weight();
