@@ -170,7 +170,7 @@ using ReduceKernel = void(const View& x,
   X(relu_topk_forward, void(const View& x, const View* bias, const View& y, const TopKDesc& desc)) \
   /* Top k by signed value, each replaced by their mean; k from desc, mode and tau unused. */      \
   X(topk_mean_replace_forward,                                                                     \
-    void(const View& x, const View& y, const View* mask, const TopKDesc& desc))                    \
+    void(const View& x, const View& y, const View& mask, const TopKDesc& desc))                    \
   X(topk_mean_replace_backward,                                                                    \
     void(const View& dy, const View& mask, const View& dx, const TopKDesc& desc))                  \
   /* ---- Gram: x[B,R,L], contiguous; y[B,R,R] = scale * x x^T (symmetric to the bit) ---- */      \

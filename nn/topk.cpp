@@ -169,9 +169,8 @@ Tensor topk_mean_replace(const Tensor& x, int64_t k) {
   check("topk_mean_replace", x, k);
   Tensor y = Tensor::empty(x.shape(), x.options());
   const Tensor mask = empty_mask(x);
-  const View mask_view = mask.view();
   Context& ctx = context(x.device());
-  ctx.kernels().topk_mean_replace_forward(ctx, x.detach().dense().view(), y.view(), &mask_view,
+  ctx.kernels().topk_mean_replace_forward(ctx, x.detach().dense().view(), y.view(), mask.view(),
                                           {.k = k});
   if (needs_grad({x})) {
     attach(std::make_shared<TopKMeanReplaceNode>(mask, y.format(), k), {x}, {y});

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <functional>
-#include <memory>
 
 #include "kernels/cpu/channels.h"
 #include "kernels/cpu/kernels.h"
@@ -38,10 +37,9 @@ void for_mask_rows(const View& x, uint8_t* mask, const F& f) {
   const int64_t bytes = (length + 31) / 32 * 4;
   const bool contiguous = x.is_contiguous();
   parallel_for(x.shape[0] * channels, 1 + 16384 / length, [&](int64_t begin, int64_t end) {
-    const std::unique_ptr<uint8_t[]> own(mask == nullptr ? new uint8_t[bytes] : nullptr);
     for (int64_t r = begin; r < end; ++r) {
       f(Row{contiguous ? r * length : r / channels * channels * length + r % channels,
-            contiguous ? 1 : channels, length, mask == nullptr ? own.get() : mask + r * bytes});
+            contiguous ? 1 : channels, length, mask + r * bytes});
     }
   });
 }
@@ -61,12 +59,12 @@ void spread_mean(const T* from, const Row& row, int64_t k, T* to) {
 
 }  // namespace
 
-void topk_mean_replace_forward(Context&, const View& x, const View& y, const View* mask,
+void topk_mean_replace_forward(Context&, const View& x, const View& y, const View& mask,
                                const TopKDesc& desc) {
   if (x.numel() == 0) return;
   dispatch<FloatTypes>("topk_mean_replace_forward", x, [&]<class T>(std::type_identity<T>) {
     const T* in = x.as<T>();
-    for_mask_rows(x, mask == nullptr ? nullptr : mask->as<uint8_t>(), [&](const Row& row) {
+    for_mask_rows(x, mask.as<uint8_t>(), [&](const Row& row) {
       std::vector<int64_t> keys(row.length);
       for (int64_t i = 0; i < row.length; ++i) {
         keys[i] = signed_key(in[row.offset + i * row.step]);

@@ -3,6 +3,8 @@
 // What launchers may ask about the device. tests/simt/shadow has the executor's answers.
 
 #include <cuda_runtime.h>
+#include <map>
+#include <tuple>
 
 #include "kernels/context.h"
 #include "kernels/cuda/check.h"
@@ -29,23 +31,34 @@ inline size_t l2_bytes(const Context& context) {
   return static_cast<size_t>(device_attribute(context, cudaDevAttrL2CacheSize));
 }
 
+// Answers about kernels, which take microseconds to find and never change.
+struct KernelLimits {
+  std::map<const void*, int> cluster_size;
+  std::map<std::tuple<const void*, unsigned, int, size_t>, int> active_clusters;
+};
+
 // The most blocks of a cluster of this kernel: 8 where the device has clusters and the kernel's
 // code was made for such devices (older PTX, compiled for a newer one when loaded, knows none),
 // else 1.
 template <class... Parameters>
-int max_cluster_size(const Context& context, void (*kernel)(Parameters...)) {
-  if (device_attribute(context, cudaDevAttrClusterLaunch) == 0) return 1;
+int max_cluster_size(Context& context, void (*kernel)(Parameters...)) {
+  const auto [found, is_new] = context.state<KernelLimits>().cluster_size.try_emplace(
+      reinterpret_cast<const void*>(kernel), 1);
+  if (!is_new || device_attribute(context, cudaDevAttrClusterLaunch) == 0) return found->second;
   check(cudaSetDevice(context.device().index), "device limits");
   cudaFuncAttributes attributes{};
   check(cudaFuncGetAttributes(&attributes, kernel), "device limits");
-  return attributes.ptxVersion >= 90 ? 8 : 1;
+  return found->second = attributes.ptxVersion >= 90 ? 8 : 1;
 }
 
 // How many clusters of `blocks` blocks of this kernel run at the same time: fewer than the
 // multiprocessors would hold, since a cluster stays in one of their groups.
 template <class... Parameters>
-int max_active_clusters(const Context& context, void (*kernel)(Parameters...), unsigned blocks,
+int max_active_clusters(Context& context, void (*kernel)(Parameters...), unsigned blocks,
                         int threads, size_t shared_bytes) {
+  const auto [found, is_new] = context.state<KernelLimits>().active_clusters.try_emplace(
+      {reinterpret_cast<const void*>(kernel), blocks, threads, shared_bytes}, 0);
+  if (!is_new) return found->second;
   constexpr const char* what = "device limits";
   check(cudaSetDevice(context.device().index), what);
   check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
@@ -60,9 +73,8 @@ int max_active_clusters(const Context& context, void (*kernel)(Parameters...), u
   config.dynamicSmemBytes = shared_bytes;
   config.attrs = &cluster;
   config.numAttrs = 1;
-  int clusters = 0;
-  check(cudaOccupancyMaxActiveClusters(&clusters, kernel, &config), what);
-  return clusters;
+  check(cudaOccupancyMaxActiveClusters(&found->second, kernel, &config), what);
+  return found->second;
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

@@ -24,14 +24,10 @@ void spread_mean(Context& context, const char* name, const View& x, const uint32
 
 }  // namespace
 
-void topk_mean_replace_forward(Context& context, const View& x, const View& y, const View* mask,
+void topk_mean_replace_forward(Context& context, const View& x, const View& y, const View& mask,
                                const TopKDesc& desc) {
   if (x.numel() == 0) return;
-  const int64_t words = (x.shape[2] * x.shape[3] + 31) / 32;
-  auto* bits = mask != nullptr
-                   ? mask->as<uint32_t>()
-                   : static_cast<uint32_t*>(context.workspace(
-                         sizeof(uint32_t) * static_cast<size_t>(x.shape[0] * x.shape[1] * words)));
+  auto* bits = mask.as<uint32_t>();
   constexpr const char* name = "topk_mean_replace_forward";
   dispatch<DeviceFloatTypes>(name, x, [&]<class T>(std::type_identity<T>) {
     if (!launch_topk<SignedKey<T>, T>(context, name, x, desc.k,

@@ -100,18 +100,32 @@ inline TopKDevice topk_device(const Context& context, int most_blocks) {
   return {multiprocessors(context), max_shared_bytes(context), most_blocks, l2_bytes(context)};
 }
 
+// Without clusters where the device has them but no room for one of the size that the rows ask for
+// (a slice of a GPU, or a share).
 template <class Key, class T>
-TopKPlan topk_rows_plan(const Context& context, int64_t rows, int length) {
+TopKPlan topk_rows_plan(Context& context, int64_t rows, int length) {
   const int most_blocks = length <= topk_warp_most
                               ? 1
                               : max_cluster_size(context, topk_block_rows<Key, T, TopKCluster>);
-  return topk_plan<ElementBits<T>>(rows, length, topk_device(context, most_blocks));
+  TopKDevice device = topk_device(context, most_blocks);
+  TopKPlan plan = topk_plan<ElementBits<T>>(rows, length, device);
+  if (plan.kernel != TopKKernel::cluster) return plan;
+  const int active = max_active_clusters(context, topk_block_rows<Key, T, TopKCluster>, plan.blocks,
+                                         plan.threads, plan.shared_bytes);
+  if (active == 0) {
+    device.most_blocks = 1;
+    return topk_plan<ElementBits<T>>(rows, length, device);
+  }
+  // Not more than run at once: one that waited for the first to walk all of its rows would double
+  // the time.
+  if (plan.stages > 1) plan.grid = std::min(plan.grid, static_cast<unsigned>(active) * plan.blocks);
+  return plan;
 }
 
 // As launch_topk.
 template <class Key, class T>
 bool launch_topk_rows(Context& context, const char* name, TopKRows<T> rows) {
-  TopKPlan plan = topk_rows_plan<Key, T>(context, rows.count, rows.length);
+  const TopKPlan plan = topk_rows_plan<Key, T>(context, rows.count, rows.length);
   switch (plan.kernel) {
     case TopKKernel::thread:
       launch_topk_threads<Key>(context, name, rows, plan);
@@ -122,17 +136,9 @@ bool launch_topk_rows(Context& context, const char* name, TopKRows<T> rows) {
     case TopKKernel::block:
       launch_topk_blocks<Key, T, TopKAlone>(context, name, rows, plan);
       return true;
-    case TopKKernel::cluster: {
-      // Not more than run at once: one that waited for the first to walk all of its rows would
-      // double the time.
-      const int active = max_active_clusters(context, topk_block_rows<Key, T, TopKCluster>,
-                                             plan.blocks, plan.threads, plan.shared_bytes);
-      if (plan.stages > 1) {
-        plan.grid = std::min(plan.grid, static_cast<unsigned>(std::max(active, 1)) * plan.blocks);
-      }
+    case TopKKernel::cluster:
       launch_topk_blocks<Key, T, TopKCluster>(context, name, rows, plan);
       return true;
-    }
     case TopKKernel::long_rows:
       if (Key::replaces_by_mean) rows.output.y = nullptr;
       launch_topk_long<Key>(context, name, rows, plan);

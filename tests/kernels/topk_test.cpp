@@ -350,7 +350,7 @@ TYPED_TEST(TopKKernelTest, MeanReplace) {
     std::vector<uint8_t> mask(6 * bytes, 0xa5);
     const View mask_v = mask_view(mask, 6);
     this->kernels.topk_mean_replace_forward(*this->context, view_of(given, shape, format),
-                                            view_of(y, shape, format), &mask_v, {.k = k});
+                                            view_of(y, shape, format), mask_v, {.k = k});
     this->kernels.topk_mean_replace_backward(*this->context, view_of(given, shape, format), mask_v,
                                              view_of(dx, shape, format), {.k = k});
     std::vector<T> expected(x.size());

@@ -70,7 +70,8 @@ void Executor::check_limits(const Launch& launch) const {
   GESTALT_CHECK(launch.shared_bytes <= device_.shared_bytes,
                 "[{}] a block has at most {} KB of shared memory, asked for {} bytes",
                 launch.kernel, device_.shared_bytes / 1024, launch.shared_bytes);
-  const unsigned cluster = launch.cluster, most = device_.architecture >= 90 ? 8 : 1;
+  const unsigned cluster = launch.cluster,
+                 most = device_.architecture >= 90 && device_.has_room_for_clusters ? 8 : 1;
   GESTALT_CHECK((cluster == 1 || cluster == 2 || cluster == 4 || cluster == 8) && cluster <= most,
                 "[{}] a cluster of {} blocks, where there are clusters of up to {}", launch.kernel,
                 cluster, most);

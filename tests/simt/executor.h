@@ -52,6 +52,7 @@ struct EmulatedDevice {
   int architecture = 90;
   size_t shared_bytes = 227 * 1024;  // that a block may have
   int multiprocessors = 132;
+  bool has_room_for_clusters = true;  // false, as on a slice of a GPU: a launch of one fails
 };
 void set_device(const EmulatedDevice& device);
 const EmulatedDevice& device();

@@ -11,6 +11,8 @@
 
 #include "kernels/cpu/table.h"
 #include "kernels/cuda/kernels.h"
+#include "kernels/cuda/launch.h"
+#include "kernels/cuda/topk_fused.h"
 #include "kernels/runtime.h"
 #include "tests/simt/access_hooks.h"
 #include "tests/simt/executor.h"
@@ -68,6 +70,8 @@ class Mask {
 template <class T>
 class TopK : public testing::Test {
  protected:
+  void TearDown() override { simt::set_device({}); }
+
   std::unique_ptr<Context> context_ = cpu_runtime.make_context(0);
 
   // An output between guards, `shift` elements off a multiple of the type's vector width.
@@ -167,6 +171,48 @@ template <class T>
 bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
   return a.size() == b.size() &&
          (a.empty() || std::memcmp(a.data(), b.data(), a.size() * sizeof(T)) == 0);
+}
+
+// The means have one value for all schedules: `expected` is what the first gave.
+template <class T>
+void check_means(const Problem<T>& p, int64_t k, Format format, const T* y, const Mask& mask) {
+  for (int64_t r = 0; r < p.rows(); ++r) {
+    std::vector<double> keys(static_cast<size_t>(p.length));
+    for (int64_t i = 0; i < p.length; ++i) keys[i] = signed_value(p.row(r)[i]);
+    const std::vector<bool> kept = kept_of(keys, k);
+    double sum = 0;
+    for (int64_t i = 0; i < p.length; ++i) sum += kept[i] ? keys[i] : 0;
+    const double mean = sum / static_cast<double>(k);
+    for (int64_t i = 0; i < p.length; ++i) {
+      ASSERT_EQ(mask.bit(r, i), kept[i]) << "row " << r << " index " << i;
+      const double got = static_cast<float>(y[p.offset(format, r, i)]);
+      const double tolerance = kept[i] ? (sizeof(T) == 4 ? 1e-7 : 4e-3) * std::abs(mean) : 0;
+      ASSERT_TRUE(std::abs(got - (kept[i] ? mean : 0)) <= tolerance) << got << ' ' << mean;
+    }
+  }
+}
+
+// Both directions; every schedule gives the same bits.
+template <class T>
+void check_mean_replace(Context& context, const Problem<T>& p, int64_t k, Format format, int runs) {
+  SCOPED_TRACE(format_args("{} {} length {} k {}", {dtype_of<T>, format, p.length, k}));
+  const TopKDesc desc{.k = k};
+  const GuardedBuffer<T> x(p.laid_out(format));
+  const View from = view_of(p, format, x.data());
+  std::vector<T> first;
+  for (int seed = 1; seed <= runs; ++seed) {
+    simt::set_seed(static_cast<uint64_t>(seed));
+    GuardedBuffer<T> y(p.x.size()), dx(p.x.size());
+    const Mask mask(p);
+    topk_mean_replace_forward(context, from, view_of(p, format, y.data()), *mask.view(), desc);
+    check_means(p, k, format, y.data(), mask);
+    topk_mean_replace_backward(context, from, *mask.view(), view_of(p, format, dx.data()), desc);
+    ASSERT_TRUE(y.intact() && dx.intact() && mask.intact());
+    for (size_t i = 0; i < p.x.size(); ++i) ASSERT_EQ(bits_of(dx[i]), bits_of(y[i])) << i;
+    const std::vector<T> got(y.data(), y.data() + y.size());
+    if (seed == 1) first = got;
+    ASSERT_TRUE(same_bits(got, first)) << "other bits under seed " << seed;
+  }
 }
 
 // ---- lengths ----
@@ -313,6 +359,23 @@ TYPED_TEST(TopK, OtherDevices) {
   simt::set_device({});
 }
 
+// Where no cluster can run, a block has the row where it fits, else many; callers who ask before
+// they take the workspace learn the same.
+TYPED_TEST(TopK, WithoutRoomForClusters) {
+  using T = TypeParam;
+  const int64_t of_a_block = 160000 / sizeof(T), of_many = 240000 / sizeof(T);
+  for (const int64_t length : {of_a_block, of_many}) {
+    const auto p = make_problem<T>(1, 1, length, Kind::few_values);
+    const View view = view_of(p, Format::contiguous, p.x.data());
+    simt::set_device({});
+    EXPECT_FALSE(topk_needs_workspace(*this->context_, view));
+    simt::set_device({.has_room_for_clusters = false});
+    EXPECT_EQ(topk_needs_workspace(*this->context_, view), length == of_many);
+    this->check(p, length / 5, TopKMode::keep, Format::contiguous, 1);
+    check_mean_replace(*this->context_, p, length / 5, Format::contiguous, 1);
+  }
+}
+
 // ---- agreement ----
 
 // The two layouts, the CPU's kernels and 100 schedules: the same bits; keep + reverse == x.
@@ -371,57 +434,28 @@ TYPED_TEST(TopK, TauBlends) {
   }
 }
 
-// The means have one value for all schedules: `expected` is what the first gave.
-template <class T>
-void check_means(const Problem<T>& p, int64_t k, Format format, const T* y, const Mask& mask) {
-  for (int64_t r = 0; r < p.rows(); ++r) {
-    std::vector<double> keys(static_cast<size_t>(p.length));
-    for (int64_t i = 0; i < p.length; ++i) keys[i] = signed_value(p.row(r)[i]);
-    const std::vector<bool> kept = kept_of(keys, k);
-    double sum = 0;
-    for (int64_t i = 0; i < p.length; ++i) sum += kept[i] ? keys[i] : 0;
-    const double mean = sum / static_cast<double>(k);
-    for (int64_t i = 0; i < p.length; ++i) {
-      ASSERT_EQ(mask.bit(r, i), kept[i]) << "row " << r << " index " << i;
-      const double got = static_cast<float>(y[p.offset(format, r, i)]);
-      const double tolerance = kept[i] ? (sizeof(T) == 4 ? 1e-7 : 4e-3) * std::abs(mean) : 0;
-      ASSERT_TRUE(std::abs(got - (kept[i] ? mean : 0)) <= tolerance) << got << ' ' << mean;
+TYPED_TEST(TopK, MeanReplace) {
+  for (const Kind kind : {Kind::gaussian, Kind::few_values, Kind::mixed_zeros}) {
+    for (const int64_t length : {5, 130, 1100}) {
+      const auto p = make_problem<TypeParam>(2, length > 1000 ? 1 : 3, length, kind);
+      for (const Format format : formats) {
+        check_mean_replace(*this->context_, p, (length + 3) / 4, format, schedules(length));
+      }
     }
   }
 }
 
-TYPED_TEST(TopK, MeanReplace) {
-  using T = TypeParam;
-  for (const Kind kind : {Kind::gaussian, Kind::few_values, Kind::mixed_zeros}) {
-    for (const int64_t length : {5, 130, 1100}) {
-      const auto p = make_problem<T>(2, length > 1000 ? 1 : 3, length, kind);
-      const TopKDesc desc{.k = (length + 3) / 4};
-      for (const Format format : formats) {
-        const GuardedBuffer<T> x(p.laid_out(format));
-        const View from = view_of(p, format, x.data());
-        std::vector<T> first;
-        for (int seed = 1; seed <= schedules(length); ++seed) {
-          simt::set_seed(static_cast<uint64_t>(seed));
-          GuardedBuffer<T> y(p.x.size());
-          const Mask mask(p);
-          if (seed % 2 == 1) {
-            topk_mean_replace_forward(*this->context_, from, view_of(p, format, y.data()),
-                                      mask.view(), desc);
-            check_means(p, desc.k, format, y.data(), mask);
-            GuardedBuffer<T> dx(p.x.size());
-            topk_mean_replace_backward(*this->context_, from, *mask.view(),
-                                       view_of(p, format, dx.data()), desc);
-            for (size_t i = 0; i < p.x.size(); ++i) ASSERT_EQ(bits_of(dx[i]), bits_of(y[i])) << i;
-          } else {
-            topk_mean_replace_forward(*this->context_, from, view_of(p, format, y.data()), nullptr,
-                                      desc);
-          }
-          const std::vector<T> got(y.data(), y.data() + y.size());
-          if (seed == 1) first = got;
-          ASSERT_TRUE(same_bits(got, first)) << "other bits under seed " << seed;
-        }
-      }
-    }
+TYPED_TEST(TopK, MeanReplaceOnTheOtherPaths) {
+  for (const Kind kind : {Kind::gaussian, Kind::few_values}) {
+    const auto check = [&](int64_t rows, int64_t length, Format format) {
+      check_mean_replace(*this->context_, make_problem<TypeParam>(1, rows, length, kind),
+                         length / 4, format, 2);
+    };
+    check(1, 40000, Format::contiguous);   // a cluster a row
+    simt::set_device({80, 24 * 1024, 1});  // little shared memory, no clusters
+    check(3, 20001, Format::contiguous);   // many blocks a row, some rows at a time
+    check(3, 700, Format::channels_last);  // tiles that are read again
+    simt::set_device({});
   }
 }
 

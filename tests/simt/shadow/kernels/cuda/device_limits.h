@@ -25,13 +25,15 @@ inline size_t l2_bytes(const Context&) {
 }
 
 template <class... Parameters>
-int max_cluster_size(const Context&, void (*)(Parameters...)) {
+int max_cluster_size(Context&, void (*)(Parameters...)) {
   return simt::device().architecture >= 90 ? 8 : 1;
 }
 
 template <class... Parameters>
-int max_active_clusters(const Context&, void (*)(Parameters...), unsigned blocks, int, size_t) {
-  return std::max(1, simt::device().multiprocessors / static_cast<int>(blocks));
+int max_active_clusters(Context&, void (*)(Parameters...), unsigned blocks, int, size_t) {
+  const simt::EmulatedDevice& device = simt::device();
+  if (!device.has_room_for_clusters) return 0;
+  return std::max(1, device.multiprocessors / static_cast<int>(blocks));
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE
