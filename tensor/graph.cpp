@@ -53,9 +53,11 @@ CapturedGraph& CapturedGraph::operator=(CapturedGraph&&) noexcept = default;
 
 void CapturedGraph::record() {
   const StepMemory::Use use(*memory_);
+  const size_t kept_for_earlier = memory_->kept();
   Capturing capturing(context(device_));
   step_();
   work_ = capturing.finish();
+  memory_->release_kept(kept_for_earlier);  // in the stream's order, after the earlier work
 }
 
 void CapturedGraph::replay() {

@@ -52,6 +52,20 @@ bool StepMemory::keep_while_capturing(void* data, size_t bytes) {
   return true;
 }
 
+size_t StepMemory::kept() const {
+  const std::lock_guard lock(mutex_);
+  return kept_.size();
+}
+
+void StepMemory::release_kept(size_t count) {
+  const std::lock_guard lock(mutex_);
+  const auto end = kept_.begin() + static_cast<std::ptrdiff_t>(count);
+  for (auto block = kept_.begin(); block != end; ++block) {
+    release(device_, block->first, block->second);
+  }
+  kept_.erase(kept_.begin(), end);
+}
+
 StepMemory* StepMemory::current(Device device) {
   return current_memory != nullptr && current_memory->device_ == device ? current_memory : nullptr;
 }

@@ -30,6 +30,9 @@ class StepMemory : public std::enable_shared_from_this<StepMemory> {
   // While the context captures, keeps memory that a tensor from outside the step gives up, since
   // recorded calls may use it. False elsewhere.
   bool keep_while_capturing(void* data, size_t bytes);
+  // How many such blocks there are; gives back the first `count`, once no recording uses them.
+  size_t kept() const;
+  void release_kept(size_t count);
 
   // Where this thread's new tensors on `device` live; null: in the device's own pool.
   static StepMemory* current(Device device);
@@ -50,7 +53,7 @@ class StepMemory : public std::enable_shared_from_this<StepMemory> {
   void give(void* data, size_t size);
 
   Device device_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::multimap<size_t, void*> free_;
   std::vector<std::pair<void*, size_t>> kept_;
 };

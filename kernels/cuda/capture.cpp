@@ -1,9 +1,7 @@
 #include "kernels/cuda/capture.h"
 
-#include <cstdlib>
-#include <cstring>
-
 #include "kernels/cuda/check.h"
+#include "kernels/cuda/launch.h"
 
 namespace gestalt::cuda {
 namespace {
@@ -34,9 +32,8 @@ class ExecutableGraph : public CapturedWork {
 }  // namespace
 
 void begin_capture(Context& context) {
-  const char* synchronous = std::getenv("GESTALT_SYNC");
   GESTALT_CHECK(
-      synchronous == nullptr || std::strcmp(synchronous, "0") == 0,
+      !synchronous_launches(),
       "[capture] GESTALT_SYNC waits for each kernel, which a captured step can't: unset it");
   check(cudaSetDevice(context.device().index), "begin capture");
   // Thread-local: other threads may allocate and wait on their own streams meanwhile.
