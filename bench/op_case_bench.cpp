@@ -10,7 +10,7 @@
 #include <cstring>
 #include <sstream>
 
-#include "kernels/runtime.h"
+#include "bench/gpu/stopwatch.h"
 #include "tensor/autograd.h"
 #include "tensor/context.h"
 #include "tests/cases/op_case.h"
@@ -28,9 +28,14 @@ double bytes_of(const std::vector<Tensor>& tensors) {
   return bytes;
 }
 
-void wait_for(Device device) {
-  Context& ctx = context(device);
-  ctx.runtime().synchronize(ctx);
+void repeat(benchmark::State& state, Device device, auto work) {
+  const std::unique_ptr<Stopwatch> watch = stopwatch(device);
+  synchronize(device);
+  for (auto _ : state) {
+    watch->start();
+    work();
+    state.SetIterationTime(watch->stop() * 1e-3);
+  }
 }
 
 void count_rate(benchmark::State& state, const char* name, double amount) {
@@ -43,11 +48,7 @@ void forward(benchmark::State& state, const OpCase& op_case, DType dtype, Device
   const NoGradGuard no_grad;
   const std::vector<Tensor> inputs = cases::make_inputs(op_case, dtype, device);
   std::vector<Tensor> outputs = op_case.run(inputs);  // makes the plans
-  wait_for(device);
-  for (auto _ : state) {
-    outputs = op_case.run(inputs);
-    wait_for(device);
-  }
+  repeat(state, device, [&] { outputs = op_case.run(inputs); });
   count_rate(state, "GB/s",
              op_case.bytes > 0 ? op_case.bytes : bytes_of(inputs) + bytes_of(outputs));
   count_rate(state, "GFLOP/s", op_case.flops);
@@ -65,11 +66,8 @@ void forward_backward(benchmark::State& state, const OpCase& op_case, DType dtyp
   for (const Tensor& output : op_case.run(inputs)) {
     ones.push_back(Tensor::ones(output.shape(), output.options()));
   }
-  wait_for(device);
-  for (auto _ : state) {
-    benchmark::DoNotOptimize(gradients(op_case.run(inputs), ones, wanted));
-    wait_for(device);
-  }
+  repeat(state, device,
+         [&] { benchmark::DoNotOptimize(gradients(op_case.run(inputs), ones, wanted)); });
 }
 
 bool has_gradient(const OpCase& op_case) {
@@ -83,7 +81,7 @@ bool has_gradient(const OpCase& op_case) {
 void register_all(const std::vector<DType>& dtypes) {
   constexpr double seconds = 0.05;  // a case: there are hundreds
   const auto add = [](const std::string& name, auto run) {
-    benchmark::RegisterBenchmark(name.c_str(), run)->UseRealTime()->MinTime(seconds);
+    benchmark::RegisterBenchmark(name.c_str(), run)->UseManualTime()->MinTime(seconds);
   };
   for (const Device device : {Device{}, Device{DeviceType::cuda, 0}}) {
     if (!is_available(device)) continue;

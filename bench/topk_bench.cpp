@@ -134,9 +134,9 @@ void add_adain(const Data& data) {
 }
 
 void add_all() {
-  for (const Shape& shape :
-       {Shape{32, 2048, 7, 7}, Shape{32, 1024, 14, 14}, Shape{16, 512, 28, 28},
-        Shape{16, 128, 56, 56}, Shape{8, 64, 112, 112}, Shape{8, 16, 224, 224}}) {
+  for (const Shape& shape : {Shape{32, 2048, 7, 7}, Shape{32, 1024, 14, 14}, Shape{16, 512, 28, 28},
+                             Shape{16, 128, 56, 56}, Shape{8, 64, 112, 112}, Shape{8, 16, 224, 224},
+                             Shape{8, 256, 32, 32}, Shape{8, 128, 112, 112}}) {
     for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
       for (const Format format : {Format::contiguous, Format::channels_last}) {
         add_copies({shape, dtype, format});

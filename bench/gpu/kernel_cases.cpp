@@ -64,16 +64,22 @@ Tensor mask_of(const Tensor& x) {
                        {.dtype = DType::u8, .device = x.device()});
 }
 
-void prepare_topk(Case& c, Device device) {
+// run(context, x, y, desc)
+void prepare_topk(Case& c, Device device, auto run) {
   c.bytes = 2 * bytes_of(c);
-  c.prepare = [c, device] {
+  c.prepare = [c, device, run] {
     const Tensor x = random_input(c, device);
     const Tensor y = Tensor::empty(c.shape, x.options());
-    return [x, y, desc = topk_desc(c)] {
-      Context& ctx = context(x.device());
-      ctx.kernels().topk_forward(ctx, x.view(), y.view(), nullptr, desc);
-    };
+    return [x, y, run, desc = topk_desc(c)] { run(context(x.device()), x.view(), y.view(), desc); };
   };
+}
+
+void topk_forward(Context& context, const View& x, const View& y, const TopKDesc& desc) {
+  context.kernels().topk_forward(context, x, y, nullptr, desc);
+}
+
+void relu_topk_forward(Context& context, const View& x, const View& y, const TopKDesc& desc) {
+  context.kernels().relu_topk_forward(context, x, nullptr, y, desc);
 }
 
 void prepare_topk_backward(Case& c, Device device) {
@@ -88,18 +94,6 @@ void prepare_topk_backward(Case& c, Device device) {
     return [x, y, mask, desc] {
       Context& ctx = context(x.device());
       ctx.kernels().topk_backward(ctx, x.view(), mask.view(), y.view(), desc);
-    };
-  };
-}
-
-void prepare_relu_topk(Case& c, Device device) {
-  c.bytes = 2 * bytes_of(c);
-  c.prepare = [c, device] {
-    const Tensor x = random_input(c, device);
-    const Tensor y = Tensor::empty(c.shape, x.options());
-    return [x, y, desc = topk_desc(c)] {
-      Context& ctx = context(x.device());
-      ctx.kernels().relu_topk_forward(ctx, x.view(), nullptr, y.view(), desc);
     };
   };
 }
@@ -125,8 +119,9 @@ void prepare_batch_norm_relu_topk(Case& c, Device device) {
 void prepare_gram(Case& c, Device device, bool backward) {
   const int64_t batch = c.shape[0], rows = c.shape[1], length = c.shape[2] * c.shape[3];
   const auto squares = static_cast<double>(batch * rows * rows);
-  // A full product counts, though symmetry saves half of the forward one.
-  c.operations = 2 * squares * static_cast<double>(length);
+  // Forward the symmetric result's upper triangle alone is computed; backward a full product.
+  const auto columns = static_cast<double>(backward ? 2 * rows : rows + 1);
+  c.operations = static_cast<double>(batch * rows * length) * columns;
   c.bytes = bytes_of(c) * (backward ? 2 : 1) + squares * size_of(c.dtype);
   c.prepare = [c, device, backward, batch, rows, length] {
     const TensorOptions options{.dtype = c.dtype, .device = device};
@@ -188,7 +183,7 @@ std::vector<Case> topk_cases(Device device) {
                  .shape = large_shape(device, side, side),
                  .fraction = fraction,
                  .prepare = {}};
-          prepare_topk(c, device);
+          prepare_topk(c, device, topk_forward);
           cases.push_back(c);
           if (fraction != 0.1) continue;
           c.operation = "topk_backward";
@@ -196,7 +191,7 @@ std::vector<Case> topk_cases(Device device) {
           cases.push_back(c);
           if (side < 28 || side > 112) continue;
           c.operation = "relu_topk";
-          prepare_relu_topk(c, device);
+          prepare_topk(c, device, relu_topk_forward);
           cases.push_back(c);
           c.operation = "batch_norm_relu_topk";
           prepare_batch_norm_relu_topk(c, device);

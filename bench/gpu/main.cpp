@@ -6,6 +6,7 @@
 // --output writes PREFIX.json and PREFIX.md. --device cpu runs small forms of the same cases by the
 // wall clock, to try the program without a GPU.
 
+#include <charconv>
 #include <chrono>
 #include <cstdio>
 #include <cstring>
@@ -29,6 +30,14 @@ struct Options {
 };
 
 constexpr double seconds_a_case = 0.4;
+
+double parse_seconds(const std::string& text) {
+  double seconds = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
+  GESTALT_CHECK(error == std::errc{} && end == text.data() + text.size() && seconds > 0,
+                "--seconds expects a positive number, got {}", text);
+  return seconds;
+}
 
 std::string today() {
   const std::time_t now = std::time(nullptr);
@@ -129,7 +138,7 @@ int main(int argc, char** argv) {
       } else if (is("--filter") && i + 1 < argc) {
         options.filter = argv[++i];
       } else if (is("--seconds") && i + 1 < argc) {
-        options.seconds = std::atof(argv[++i]);
+        options.seconds = parse_seconds(argv[++i]);
       } else {
         std::fprintf(
             stderr,

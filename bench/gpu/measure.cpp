@@ -2,15 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <memory>
 #include <vector>
 
-#include "kernels/error.h"
+#include "bench/gpu/stopwatch.h"
 #include "tensor/context.h"
 #include "tensor/tensor.h"
-#ifdef GESTALT_WITH_CUDA
-#include <cuda_runtime.h>
-#endif
 
 namespace gestalt::bench {
 namespace {
@@ -19,61 +15,6 @@ using Clock = std::chrono::steady_clock;
 
 double seconds_since(Clock::time_point start) {
   return std::chrono::duration<double>(Clock::now() - start).count();
-}
-
-class Stopwatch {
- public:
-  virtual ~Stopwatch() = default;
-  virtual void start() = 0;
-  virtual double stop() = 0;  // waits; milliseconds
-};
-
-class WallClock : public Stopwatch {
- public:
-  void start() override { start_ = Clock::now(); }
-  double stop() override { return seconds_since(start_) * 1e3; }
-
- private:
-  Clock::time_point start_;
-};
-
-#ifdef GESTALT_WITH_CUDA
-void check(cudaError_t status) {
-  GESTALT_CHECK(status == cudaSuccess, "[timing] CUDA: {}", cudaGetErrorString(status));
-}
-
-class Events : public Stopwatch {
- public:
-  explicit Events(Device device) : stream_(static_cast<cudaStream_t>(context(device).stream())) {
-    check(cudaSetDevice(device.index));
-    check(cudaEventCreate(&start_));
-    check(cudaEventCreate(&stop_));
-  }
-  ~Events() override {
-    cudaEventDestroy(start_);
-    cudaEventDestroy(stop_);
-  }
-  void start() override { check(cudaEventRecord(start_, stream_)); }
-  double stop() override {
-    float milliseconds = 0;
-    check(cudaEventRecord(stop_, stream_));
-    check(cudaEventSynchronize(stop_));
-    check(cudaEventElapsedTime(&milliseconds, start_, stop_));
-    return milliseconds;
-  }
-
- private:
-  cudaStream_t stream_;
-  cudaEvent_t start_ = nullptr, stop_ = nullptr;
-};
-#endif
-
-std::unique_ptr<Stopwatch> stopwatch(Device device) {
-#ifdef GESTALT_WITH_CUDA
-  if (device.is_cuda()) return std::make_unique<Events>(device);
-#endif
-  GESTALT_CHECK(device.is_cpu(), "this build has no CUDA backend");
-  return std::make_unique<WallClock>();
 }
 
 }  // namespace

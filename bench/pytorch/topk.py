@@ -19,7 +19,7 @@ import time
 import torch
 
 SHAPES = [[32, 2048, 7, 7], [32, 1024, 14, 14], [16, 512, 28, 28], [16, 128, 56, 56],
-          [8, 64, 112, 112], [8, 16, 224, 224]]
+          [8, 64, 112, 112], [8, 16, 224, 224], [8, 256, 32, 32], [8, 128, 112, 112]]
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16}
 FORMATS = {"nchw": torch.contiguous_format, "nhwc": torch.channels_last}
 
