@@ -1,31 +1,18 @@
-# cuBLAS: target cublas::cublas. The CUDA toolkit's; where that comes without libraries, Python's
-# nvidia-cublas package's. Asked for after find_package(CUDAToolkit).
+# cuBLAS: cublas_INCLUDE_DIRS and cublas_LIBRARY_DIR; it is loaded at run time, so nothing is linked.
+# The CUDA toolkit's; where that comes without libraries, Python's nvidia-cublas package's. Asked for
+# after find_package(CUDAToolkit).
 include(PythonPackage)
-if(TARGET CUDA::cublas)
-  set(cublas_FROM_TOOLKIT ON)
-else()
-  set(cublas_FROM_TOOLKIT OFF)
-  find_python_package(_cublas_python nvidia.cu13 nvidia.cublas)
-  set(_cublas_hints ${CUBLAS_ROOT} $ENV{CUBLAS_ROOT} ${_cublas_python})
-  set(_major ${CUDAToolkit_VERSION_MAJOR})
-  find_path(CUBLAS_INCLUDE_DIR cublas_v2.h HINTS ${_cublas_hints} PATH_SUFFIXES include)
-  find_library(CUBLAS_LIBRARY NAMES cublas libcublas.so.${_major} HINTS ${_cublas_hints}
-               PATH_SUFFIXES lib lib64)
-  mark_as_advanced(CUBLAS_INCLUDE_DIR CUBLAS_LIBRARY)
-endif()
+find_python_package(_cublas_python nvidia.cu13 nvidia.cublas)
+set(_cublas_hints ${CUBLAS_ROOT} $ENV{CUBLAS_ROOT} ${CUDAToolkit_LIBRARY_DIR} ${_cublas_python})
+find_path(CUBLAS_INCLUDE_DIR cublas_v2.h HINTS ${CUDAToolkit_INCLUDE_DIRS} ${_cublas_hints}
+          PATH_SUFFIXES include)
+find_library(CUBLAS_LIBRARY NAMES libcublas.so.${CUDAToolkit_VERSION_MAJOR} cublas
+             HINTS ${_cublas_hints} PATH_SUFFIXES lib lib64)
 
 include(FindPackageHandleStandardArgs)
-if(cublas_FROM_TOOLKIT)
-  find_package_handle_standard_args(cublas REQUIRED_VARS cublas_FROM_TOOLKIT)
-else()
-  find_package_handle_standard_args(cublas REQUIRED_VARS CUBLAS_LIBRARY CUBLAS_INCLUDE_DIR)
+find_package_handle_standard_args(cublas REQUIRED_VARS CUBLAS_LIBRARY CUBLAS_INCLUDE_DIR)
+if(cublas_FOUND)
+  set(cublas_INCLUDE_DIRS ${CUBLAS_INCLUDE_DIR})
+  get_filename_component(cublas_LIBRARY_DIR ${CUBLAS_LIBRARY} DIRECTORY)
 endif()
-if(cublas_FOUND AND NOT TARGET cublas::cublas)
-  add_library(cublas::cublas INTERFACE IMPORTED)
-  if(cublas_FROM_TOOLKIT)
-    target_link_libraries(cublas::cublas INTERFACE CUDA::cublas)
-  else()
-    target_include_directories(cublas::cublas INTERFACE ${CUBLAS_INCLUDE_DIR})
-    target_link_libraries(cublas::cublas INTERFACE ${CUBLAS_LIBRARY})
-  endif()
-endif()
+mark_as_advanced(CUBLAS_INCLUDE_DIR CUBLAS_LIBRARY)

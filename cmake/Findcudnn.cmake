@@ -1,5 +1,6 @@
-# cuDNN 9: target cudnn::cudnn. Looked for in CUDNN_ROOT, beside the CUDA toolkit, in system paths,
-# and inside Python's nvidia-cudnn package.
+# cuDNN 9: cudnn_INCLUDE_DIRS and cudnn_LIBRARY_DIR; it is loaded at run time, so nothing is linked.
+# Looked for in CUDNN_ROOT, beside the CUDA toolkit, in system paths, and inside Python's nvidia-cudnn
+# package.
 include(PythonPackage)
 find_python_package(_cudnn_python nvidia.cudnn)
 set(_cudnn_hints ${CUDNN_ROOT} $ENV{CUDNN_ROOT} /usr/local/cuda /usr/local/cuda/targets/x86_64-linux
@@ -15,9 +16,8 @@ endif()
 include(FindPackageHandleStandardArgs)
 find_package_handle_standard_args(cudnn REQUIRED_VARS CUDNN_LIBRARY CUDNN_INCLUDE_DIR
                                   VERSION_VAR cudnn_VERSION)
-if(cudnn_FOUND AND NOT TARGET cudnn::cudnn)
-  add_library(cudnn::cudnn UNKNOWN IMPORTED)
-  set_target_properties(cudnn::cudnn PROPERTIES IMPORTED_LOCATION ${CUDNN_LIBRARY}
-                        INTERFACE_INCLUDE_DIRECTORIES ${CUDNN_INCLUDE_DIR})
+if(cudnn_FOUND)
+  set(cudnn_INCLUDE_DIRS ${CUDNN_INCLUDE_DIR})
+  get_filename_component(cudnn_LIBRARY_DIR ${CUDNN_LIBRARY} DIRECTORY)
 endif()
 mark_as_advanced(CUDNN_INCLUDE_DIR CUDNN_LIBRARY)

@@ -22,6 +22,5 @@ configure_package_config_file(cmake/gestalt-config.cmake.in ${PROJECT_BINARY_DIR
 write_basic_package_version_file(${PROJECT_BINARY_DIR}/gestalt-config-version.cmake
                                  COMPATIBILITY SameMinorVersion)
 install(FILES ${PROJECT_BINARY_DIR}/gestalt-config.cmake ${PROJECT_BINARY_DIR}/gestalt-config-version.cmake
-              cmake/Findonednn.cmake cmake/Findcudnn.cmake cmake/Findcublas.cmake
-              cmake/PythonPackage.cmake
+              cmake/Findonednn.cmake
         DESTINATION ${package_folder})

@@ -1,28 +1,10 @@
 #include "kernels/cuda/examine.h"
 
 #include "kernels/cuda/architectures.h"
-#include "kernels/cuda/library/check.h"
+#include "kernels/cuda/library/versions.h"
 
 namespace gestalt::cuda {
 namespace {
-
-// 13000 -> "13.0", as CUDA numbers its versions.
-std::string cuda_version(int version) {
-  return format("{}.{}", version / 1000, version % 1000 / 10);
-}
-
-// 91900 -> "9.19.0", as cuDNN 9 numbers its versions.
-std::string cudnn_version(size_t version) {
-  return format("{}.{}.{}", version / 10000, version / 100 % 100, version % 100);
-}
-
-std::string cublas_version() {
-  int major = 0, minor = 0, patch = 0;
-  cublasGetProperty(MAJOR_VERSION, &major);
-  cublasGetProperty(MINOR_VERSION, &minor);
-  cublasGetProperty(PATCH_LEVEL, &patch);
-  return format("{}.{}.{}", major, minor, patch);
-}
 
 DeviceExamination examine_device(int index) {
   DeviceExamination result{.device = {DeviceType::cuda, index}, .facts = {}, .findings = {}};
@@ -52,6 +34,19 @@ DeviceExamination examine_device(int index) {
   return result;
 }
 
+// Adds the version of a library to what was found, or why it can't be loaded to the findings.
+bool examine_library(Examination& result, const char* name, std::string (*version)()) {
+  try {
+    result.found.push_back({name, version()});
+    return true;
+  } catch (const Error& error) {
+    result.found.push_back({name, "not found"});
+    result.findings.push_back(
+        {error.what(), format("install {} or name its folder in LD_LIBRARY_PATH", name)});
+    return false;
+  }
+}
+
 // Why there is no device to use.
 Finding no_device(cudaError_t status, int driver) {
   if (driver == 0) {
@@ -68,7 +63,7 @@ Finding no_device(cudaError_t status, int driver) {
 }
 
 void compare_cudnn(Examination& result) {
-  const size_t loaded = cudnnGetVersion();
+  const size_t loaded = cudnn().cudnnGetVersion();
   if (loaded / 10000 != CUDNN_MAJOR) {
     result.findings.push_back({format("cuDNN {} is loaded, the build is for {}",
                                       cudnn_version(loaded), cudnn_version(CUDNN_VERSION)),
@@ -90,10 +85,9 @@ Examination examine() {
                   {"architectures", GESTALT_CUDA_ARCHITECTURES}};
   int driver = 0, count = 0;
   cudaDriverGetVersion(&driver);
-  result.found = {{"driver for CUDA", driver == 0 ? "no driver" : cuda_version(driver)},
-                  {"cuDNN", cudnn_version(cudnnGetVersion())},
-                  {"cuBLAS", cublas_version()}};
-  compare_cudnn(result);
+  result.found = {{"driver for CUDA", driver == 0 ? "no driver" : cuda_version(driver)}};
+  if (examine_library(result, "cuDNN", loaded_cudnn_version)) compare_cudnn(result);
+  examine_library(result, "cuBLAS", loaded_cublas_version);
   const cudaError_t status = cudaGetDeviceCount(&count);
   if (status != cudaSuccess || count == 0) {
     cudaGetLastError();

@@ -5,7 +5,7 @@
 
 #include "kernels/cuda/capture.h"
 #include "kernels/cuda/examine.h"
-#include "kernels/cuda/library/check.h"
+#include "kernels/cuda/library/versions.h"
 #include "kernels/cuda/table.h"
 
 namespace gestalt {
@@ -29,26 +29,16 @@ int device_count() {
   return 0;
 }
 
-// "13000" -> "13.0", as cudaRuntimeGetVersion has it.
-std::string version_text(int version) {
-  return format("{}.{}", version / 1000, version % 1000 / 10);
-}
-
 std::string describe(int index) {
   cudaDeviceProp properties;
   check(cudaGetDeviceProperties(&properties, index), "describe device");
-  int driver = 0, runtime = 0, cublas_major = 0, cublas_minor = 0, cublas_patch = 0;
+  int driver = 0, runtime = 0;
   check(cudaDriverGetVersion(&driver), "driver version");
   check(cudaRuntimeGetVersion(&runtime), "runtime version");
-  check(cublasGetProperty(MAJOR_VERSION, &cublas_major), "cuBLAS version");
-  check(cublasGetProperty(MINOR_VERSION, &cublas_minor), "cuBLAS version");
-  check(cublasGetProperty(PATCH_LEVEL, &cublas_patch), "cuBLAS version");
-  const size_t cudnn = cudnnGetVersion();
-  return format(
-      "{} (sm_{}{}, {} MiB), driver for CUDA {}, CUDA {}, cuDNN {}.{}.{}, cuBLAS {}.{}.{}",
-      properties.name, properties.major, properties.minor, properties.totalGlobalMem >> 20,
-      version_text(driver), version_text(runtime), cudnn / 10000, cudnn / 100 % 100, cudnn % 100,
-      cublas_major, cublas_minor, cublas_patch);
+  return format("{} (sm_{}{}, {} MiB), driver for CUDA {}, CUDA {}, cuDNN {}, cuBLAS {}",
+                properties.name, properties.major, properties.minor,
+                properties.totalGlobalMem >> 20, cuda_version(driver), cuda_version(runtime),
+                loaded_cudnn_version(), loaded_cublas_version());
 }
 
 std::unique_ptr<Context> make_context(int index) {

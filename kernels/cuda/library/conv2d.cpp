@@ -24,15 +24,15 @@ namespace {
 constexpr size_t workspace_limit = size_t{1} << 30;
 
 // A cuDNN descriptor that destroys itself.
-template <class T, auto create, auto destroy>
+template <class T, auto Cudnn::*create, auto Cudnn::*destroy>
 class Descriptor {
  public:
-  Descriptor() { check(create(&descriptor_), "cuDNN descriptor"); }
+  Descriptor() { check((cudnn().*create)(&descriptor_), "cuDNN descriptor"); }
   Descriptor(Descriptor&& other) noexcept
       : descriptor_(std::exchange(other.descriptor_, nullptr)) {}
   Descriptor& operator=(Descriptor&&) = delete;
   ~Descriptor() {
-    if (descriptor_ != nullptr) check_or_log(destroy(descriptor_), "cuDNN descriptor");
+    if (descriptor_ != nullptr) check_or_log((cudnn().*destroy)(descriptor_), "cuDNN descriptor");
   }
   operator T() const { return descriptor_; }
 
@@ -40,13 +40,13 @@ class Descriptor {
   T descriptor_ = nullptr;
 };
 
-using TensorDescriptor =
-    Descriptor<cudnnTensorDescriptor_t, cudnnCreateTensorDescriptor, cudnnDestroyTensorDescriptor>;
-using FilterDescriptor =
-    Descriptor<cudnnFilterDescriptor_t, cudnnCreateFilterDescriptor, cudnnDestroyFilterDescriptor>;
+using TensorDescriptor = Descriptor<cudnnTensorDescriptor_t, &Cudnn::cudnnCreateTensorDescriptor,
+                                    &Cudnn::cudnnDestroyTensorDescriptor>;
+using FilterDescriptor = Descriptor<cudnnFilterDescriptor_t, &Cudnn::cudnnCreateFilterDescriptor,
+                                    &Cudnn::cudnnDestroyFilterDescriptor>;
 using ConvolutionDescriptor =
-    Descriptor<cudnnConvolutionDescriptor_t, cudnnCreateConvolutionDescriptor,
-               cudnnDestroyConvolutionDescriptor>;
+    Descriptor<cudnnConvolutionDescriptor_t, &Cudnn::cudnnCreateConvolutionDescriptor,
+               &Cudnn::cudnnDestroyConvolutionDescriptor>;
 
 // All that a plan is made from.
 struct Problem {
@@ -79,13 +79,13 @@ struct Forward {
            a == CUDNN_CONVOLUTION_FWD_ALGO_WINOGRAD_NONFUSED;
   }
   static cudnnStatus_t rank(cudnnHandle_t handle, const Plan& plan, int* count, Candidate* found) {
-    return cudnnGetConvolutionForwardAlgorithm_v7(handle, plan.x, plan.w, plan.convolution, plan.y,
-                                                  algorithms, count, found);
+    return cudnn().cudnnGetConvolutionForwardAlgorithm_v7(handle, plan.x, plan.w, plan.convolution,
+                                                          plan.y, algorithms, count, found);
   }
   static cudnnStatus_t workspace(cudnnHandle_t handle, const Plan& plan, Algorithm algorithm,
                                  size_t* bytes) {
-    return cudnnGetConvolutionForwardWorkspaceSize(handle, plan.x, plan.w, plan.convolution, plan.y,
-                                                   algorithm, bytes);
+    return cudnn().cudnnGetConvolutionForwardWorkspaceSize(handle, plan.x, plan.w, plan.convolution,
+                                                           plan.y, algorithm, bytes);
   }
 };
 
@@ -101,13 +101,13 @@ struct BackwardData {
            a == CUDNN_CONVOLUTION_BWD_DATA_ALGO_WINOGRAD_NONFUSED;
   }
   static cudnnStatus_t rank(cudnnHandle_t handle, const Plan& plan, int* count, Candidate* found) {
-    return cudnnGetConvolutionBackwardDataAlgorithm_v7(handle, plan.w, plan.y, plan.convolution,
-                                                       plan.x, algorithms, count, found);
+    return cudnn().cudnnGetConvolutionBackwardDataAlgorithm_v7(
+        handle, plan.w, plan.y, plan.convolution, plan.x, algorithms, count, found);
   }
   static cudnnStatus_t workspace(cudnnHandle_t handle, const Plan& plan, Algorithm algorithm,
                                  size_t* bytes) {
-    return cudnnGetConvolutionBackwardDataWorkspaceSize(handle, plan.w, plan.y, plan.convolution,
-                                                        plan.x, algorithm, bytes);
+    return cudnn().cudnnGetConvolutionBackwardDataWorkspaceSize(
+        handle, plan.w, plan.y, plan.convolution, plan.x, algorithm, bytes);
   }
 };
 
@@ -123,13 +123,13 @@ struct BackwardWeights {
            a == CUDNN_CONVOLUTION_BWD_FILTER_ALGO_WINOGRAD_NONFUSED;
   }
   static cudnnStatus_t rank(cudnnHandle_t handle, const Plan& plan, int* count, Candidate* found) {
-    return cudnnGetConvolutionBackwardFilterAlgorithm_v7(handle, plan.x, plan.y, plan.convolution,
-                                                         plan.w, algorithms, count, found);
+    return cudnn().cudnnGetConvolutionBackwardFilterAlgorithm_v7(
+        handle, plan.x, plan.y, plan.convolution, plan.w, algorithms, count, found);
   }
   static cudnnStatus_t workspace(cudnnHandle_t handle, const Plan& plan, Algorithm algorithm,
                                  size_t* bytes) {
-    return cudnnGetConvolutionBackwardFilterWorkspaceSize(handle, plan.x, plan.y, plan.convolution,
-                                                          plan.w, algorithm, bytes);
+    return cudnn().cudnnGetConvolutionBackwardFilterWorkspaceSize(
+        handle, plan.x, plan.y, plan.convolution, plan.w, algorithm, bytes);
   }
 };
 
@@ -202,16 +202,16 @@ Plan make_plan(Context& context, const Problem& problem) {
   const auto& [x, w, y] = std::tie(problem.x, problem.w, problem.y);
 
   Plan plan;
-  check(cudnnSetTensor4dDescriptor(plan.x, layout, type, x[0], x[1], x[2], x[3]), name);
-  check(cudnnSetTensor4dDescriptor(plan.y, layout, type, y[0], y[1], y[2], y[3]), name);
-  check(cudnnSetFilter4dDescriptor(plan.w, type, layout, w[0], w[1], w[2], w[3]), name);
-  check(cudnnSetConvolution2dDescriptor(plan.convolution, problem.padding[0], problem.padding[1],
-                                        problem.stride[0], problem.stride[1], problem.dilation[0],
-                                        problem.dilation[1], CUDNN_CROSS_CORRELATION,
-                                        CUDNN_DATA_FLOAT),
+  check(cudnn().cudnnSetTensor4dDescriptor(plan.x, layout, type, x[0], x[1], x[2], x[3]), name);
+  check(cudnn().cudnnSetTensor4dDescriptor(plan.y, layout, type, y[0], y[1], y[2], y[3]), name);
+  check(cudnn().cudnnSetFilter4dDescriptor(plan.w, type, layout, w[0], w[1], w[2], w[3]), name);
+  check(cudnn().cudnnSetConvolution2dDescriptor(
+            plan.convolution, problem.padding[0], problem.padding[1], problem.stride[0],
+            problem.stride[1], problem.dilation[0], problem.dilation[1], CUDNN_CROSS_CORRELATION,
+            CUDNN_DATA_FLOAT),
         name);
-  check(cudnnSetConvolutionGroupCount(plan.convolution, problem.groups), name);
-  check(cudnnSetConvolutionMathType(plan.convolution, math), name);
+  check(cudnn().cudnnSetConvolutionGroupCount(plan.convolution, problem.groups), name);
+  check(cudnn().cudnnSetConvolutionMathType(plan.convolution, math), name);
 
   const cudnnHandle_t handle = cudnn_handle(context);
   std::array<typename Direction::Candidate, Direction::algorithms> candidates{};
@@ -224,8 +224,8 @@ Plan make_plan(Context& context, const Problem& problem) {
     // The ranking names algorithm and math type together. Exact f32 keeps FMA whatever it says, and
     // f32 is never converted to f16.
     if (candidate.mathType == CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION) continue;
-    check(cudnnSetConvolutionMathType(plan.convolution,
-                                      math == CUDNN_FMA_MATH ? math : candidate.mathType),
+    check(cudnn().cudnnSetConvolutionMathType(plan.convolution,
+                                              math == CUDNN_FMA_MATH ? math : candidate.mathType),
           name);
     size_t bytes = 0;
     if (Direction::workspace(handle, plan, candidate.algo, &bytes) != CUDNN_STATUS_SUCCESS)
@@ -289,7 +289,7 @@ void conv2d_forward(Context& context, const View& x, const View& w, const View* 
   for_each_part<Forward>(context, x, w, y, desc,
                          [&](const Plan& plan, cudnnConvolutionFwdAlgo_t algorithm, void* workspace,
                              void* part_x, void* part_y, bool) {
-                           return cudnnConvolutionForward(
+                           return cudnn().cudnnConvolutionForward(
                                handle, &one, plan.x, part_x, plan.w, w.data, plan.convolution,
                                algorithm, workspace, plan.workspace_bytes, &zero, plan.y, part_y);
                          });
@@ -307,7 +307,7 @@ void conv2d_backward_data(Context& context, const View& dy, const View& w, const
   for_each_part<BackwardData>(context, dx, w, dy, desc,
                               [&](const Plan& plan, cudnnConvolutionBwdDataAlgo_t algorithm,
                                   void* workspace, void* part_dx, void* part_dy, bool) {
-                                return cudnnConvolutionBackwardData(
+                                return cudnn().cudnnConvolutionBackwardData(
                                     handle, &one, plan.w, w.data, plan.y, part_dy, plan.convolution,
                                     algorithm, workspace, plan.workspace_bytes, &zero, plan.x,
                                     part_dx);
@@ -325,7 +325,7 @@ void conv2d_backward_weights(Context& context, const View& dy, const View& x, co
   for_each_part<BackwardWeights>(context, x, dw, dy, desc,
                                  [&](const Plan& plan, cudnnConvolutionBwdFilterAlgo_t algorithm,
                                      void* workspace, void* part_x, void* part_dy, bool first) {
-                                   return cudnnConvolutionBackwardFilter(
+                                   return cudnn().cudnnConvolutionBackwardFilter(
                                        handle, &one, plan.x, part_x, plan.y, part_dy,
                                        plan.convolution, algorithm, workspace, plan.workspace_bytes,
                                        first ? &zero : &one, plan.w, dw.data);

@@ -10,7 +10,7 @@ struct CudnnHandle {
   cudnnHandle_t handle = nullptr;
 
   ~CudnnHandle() {
-    if (handle != nullptr) check_or_log(cudnnDestroy(handle), "cudnnDestroy");
+    if (handle != nullptr) check_or_log(cudnn().cudnnDestroy(handle), "cudnnDestroy");
   }
 };
 
@@ -20,7 +20,7 @@ struct CublasHandle {
   void* workspace = nullptr;
 
   ~CublasHandle() {
-    if (handle != nullptr) check_or_log(cublasDestroy(handle), "cublasDestroy");
+    if (handle != nullptr) check_or_log(cublas().cublasDestroy(handle), "cublasDestroy");
     if (workspace != nullptr) context->runtime().release(*context, workspace);
   }
 };
@@ -33,8 +33,8 @@ cudnnHandle_t cudnn_handle(Context& context) {
   CudnnHandle& state = context.state<CudnnHandle>();
   check(cudaSetDevice(context.device().index), "cudnn_handle");
   if (state.handle == nullptr) {
-    check(cudnnCreate(&state.handle), "cudnnCreate");
-    check(cudnnSetStream(state.handle, static_cast<cudaStream_t>(context.stream())),
+    check(cudnn().cudnnCreate(&state.handle), "cudnnCreate");
+    check(cudnn().cudnnSetStream(state.handle, static_cast<cudaStream_t>(context.stream())),
           "cudnnSetStream");
   }
   return state.handle;
@@ -45,17 +45,18 @@ cublasHandle_t cublas_handle(Context& context) {
   check(cudaSetDevice(context.device().index), "cublas_handle");
   if (state.handle == nullptr) {
     state.context = &context;
-    check(cublasCreate(&state.handle), "cublasCreate");
-    check(cublasSetStream(state.handle, static_cast<cudaStream_t>(context.stream())),
+    check(cublas().cublasCreate(&state.handle), "cublasCreate");
+    check(cublas().cublasSetStream(state.handle, static_cast<cudaStream_t>(context.stream())),
           "cublasSetStream");
     state.workspace = context.runtime().allocate(context, cublas_workspace_bytes);
     GESTALT_CHECK(state.workspace != nullptr, "out of memory: cuBLAS's workspace of {} bytes",
                   cublas_workspace_bytes);
-    check(cublasSetWorkspace(state.handle, state.workspace, cublas_workspace_bytes),
+    check(cublas().cublasSetWorkspace(state.handle, state.workspace, cublas_workspace_bytes),
           "cublasSetWorkspace");
-    check(cublasSetMathMode(state.handle, static_cast<cublasMath_t>(
-                                              CUBLAS_DEFAULT_MATH |
-                                              CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION)),
+    check(cublas().cublasSetMathMode(
+              state.handle,
+              static_cast<cublasMath_t>(CUBLAS_DEFAULT_MATH |
+                                        CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION)),
           "cublasSetMathMode");
   }
   return state.handle;

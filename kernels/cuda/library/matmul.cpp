@@ -74,7 +74,7 @@ void multiply(Context& context, const View& a, const View& b, float alpha, float
   const Matrix right_matrix = as_matrix(right, row, column);
   const cudaDataType_t type = data_type(y.dtype);
   check(
-      cublasGemmStridedBatchedEx_64(
+      cublas().cublasGemmStridedBatchedEx_64(
           cublas_handle(context), left_matrix.operation, right_matrix.operation, y.shape[row],
           y.shape[column], a.shape[2], &alpha, left.data, type, left_matrix.leading,
           batch_stride(left), right.data, type, right_matrix.leading, batch_stride(right), &beta,
