@@ -144,6 +144,18 @@ using ReduceKernel = void(const View& x,
   X(resize_nearest_backward, UnaryKernel) /* (dy, dx) */                                           \
   X(resize_bilinear_forward, void(const View& x, const View& y, const ResizeDesc& desc))           \
   X(resize_bilinear_backward, void(const View& dy, const View& dx, const ResizeDesc& desc))        \
+  /* ---- augmentation: x, y [N,C,H,W] dense ---- */                                               \
+  /* y = contrast * (saturation * (x - m) + m - M) + M + brightness, m: mean of x over C at each   \
+     pixel, M = mean[n]; brightness (null: 0), saturation, contrast stat[N]; mean [N] of x's dtype \
+   */                                                                                              \
+  X(adjust_color, void(const View& x, const View* brightness, const View& saturation,              \
+                       const View& contrast, const View& mean, const View& y))                     \
+  /* y[n,c,h,w] = x[n,c,h + offsets[n,0],w + offsets[n,1]], 0 outside of x; y's H, W may be others \
+     than x's; offsets: i64[N,2] */                                                                \
+  X(translate_forward, void(const View& x, const View& offsets, const View& y))                    \
+  X(translate_backward, void(const View& dy, const View& offsets, const View& dx))                 \
+  /* y = x, 0 in the rectangle of that size at corners[n], i64[N,2], which may reach outside */    \
+  X(cutout, void(const View& x, const View& corners, const Pair& size, const View& y))             \
   /* ---- batch norm: x, y [N,C,H,W] dense or [N,C]; weight, bias, statistics stat[C]; forward     \
      entries end with desc.activation and desc.topk (for [N,C,H,W]) ---- */                        \
   /* saved_mean, saved_inverse_std: stat[C], written; running_*: updated in place, or null */      \

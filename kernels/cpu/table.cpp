@@ -65,6 +65,11 @@ KernelTable make_table() {
   GESTALT_ENTRY(channel_stats_backward);
   GESTALT_ENTRY(adain_forward);
   GESTALT_ENTRY(adain_backward);
+  // augment.cpp
+  GESTALT_ENTRY(adjust_color);
+  GESTALT_ENTRY(translate_forward);
+  GESTALT_ENTRY(translate_backward);
+  GESTALT_ENTRY(cutout);
   // softmax.cpp
   GESTALT_ENTRY(softmax_forward);
   GESTALT_ENTRY(softmax_backward);

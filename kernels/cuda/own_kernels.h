@@ -27,6 +27,8 @@
   /* resize.cu */ \
   X(reflection_pad2d_forward) X(reflection_pad2d_backward) X(resize_nearest_forward) \
   X(resize_nearest_backward) X(resize_bilinear_forward) X(resize_bilinear_backward) \
+  /* augment.cu */ \
+  X(adjust_color) X(translate_forward) X(translate_backward) X(cutout) \
   /* softmax.cu */ \
   X(softmax_forward) X(softmax_backward) X(log_softmax_forward) X(log_softmax_backward) \
   X(nll_forward) X(cross_entropy_backward) \
