@@ -8,6 +8,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <vector>
 
 #include "models/fastgan_blocks.h"
@@ -24,6 +25,13 @@ struct FastGanOptions {
   SparseLevels sparse = {};    // each resolution one of the generator's, 8 and up
   nn::TopKMethod topk = nn::TopKMethod::keep;
 };
+
+// Top-K by the published flags: LEVELS_PERCENTS (models/sparse_levels.h) or "none", and TopKMaskHW,
+// TopKMaskHWMeanReplace or IdentityBase, which takes every activation. Throws Error.
+void set_sparse(FastGanOptions& options, const std::string& sparse_hw_info,
+                const std::string& policy_name);
+// "IdentityBase" where there is no Top-K.
+std::string sparse_policy_name(const FastGanOptions& options);
 
 struct FastGanImages {
   Tensor big;    // [N,3,S,S]
@@ -62,15 +70,17 @@ class FastGanDiscriminator : public nn::Module {
   FastGanDiscriminator(const FastGanOptions& options, Generator& generator);
 
   FastGanJudgement judge_fake(const FastGanImages& images);
-  // `part` 0 to 3: the quarter that is reconstructed by itself: upper left, upper right, lower
-  // left, lower right.
+  // `part`: the quarter that is reconstructed by itself, as for quarter() below.
   FastGanJudgement judge_real(const FastGanImages& images, int part);
+  FastGanJudgement judge_real(const FastGanImages& images, const Tensor& part);
 
  private:
   struct Features {
     Tensor logits, last, before_last, small;
   };
   Features look(const FastGanImages& images);
+  template <class Part>
+  FastGanJudgement judge_and_rebuild(const FastGanImages& images, const Part& part);
 
   std::shared_ptr<nn::Sequential> down_from_big_, rf_big_, down_from_small_;
   std::vector<std::shared_ptr<nn::Module>> down_;                      // down_4, down_8, ...
@@ -79,7 +89,9 @@ class FastGanDiscriminator : public nn::Module {
   std::shared_ptr<fastgan::SimpleDecoder> decoder_big_, decoder_part_, decoder_small_;
 };
 
-// Quarter 0 to 3 of x [N,C,H,W], as for judge_real.
+// Quarter 0 to 3 of x [N,C,H,W]: upper left, upper right, lower left, lower right.
 Tensor quarter(const Tensor& x, int part);
+// The same by numbers on x's device, f32 [2], in [0, 1): which half of the rows, of the columns.
+Tensor quarter(const Tensor& x, const Tensor& part);
 
 }  // namespace gestalt::models

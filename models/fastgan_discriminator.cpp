@@ -4,6 +4,8 @@
 
 #include "kernels/error.h"
 #include "models/fastgan.h"
+#include "nn/augment.h"
+#include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
 
 namespace gestalt::models {
@@ -34,6 +36,17 @@ Tensor quarter(const Tensor& x, int part) {
   GESTALT_CHECK(part >= 0 && part < 4, "the quarter must be 0 to 3, got {}", part);
   const int64_t height = x.size(2) / 2, width = x.size(3) / 2;
   return narrow(narrow(x, 2, part / 2 * height, height), 3, part % 2 * width, width);
+}
+
+Tensor quarter(const Tensor& x, const Tensor& part) {
+  GESTALT_CHECK(x.rank() == 4 && x.size(2) == x.size(3),
+                "[quarter] expected square images [N,C,S,S], got {}", x);
+  GESTALT_CHECK(part.shape() == Shape{2} && part.dtype() == DType::f32,
+                "[quarter] expected part f32[2], got {}", part);
+  const int64_t half = x.size(2) / 2;
+  const Tensor halves = (part.detach() * 2).to(DType::i64).to(DType::f32);  // 0 or 1
+  const Tensor corner = (halves * static_cast<double>(half)).to(DType::i64);
+  return nn::translate(x, expand(corner, {x.size(0), 2}), {half, half});
 }
 
 FastGanDiscriminator::FastGanDiscriminator(const FastGanOptions& options, Generator& generator) {
@@ -118,12 +131,22 @@ FastGanJudgement FastGanDiscriminator::judge_fake(const FastGanImages& images) {
   return {.logits = look(images).logits, .whole = {}, .small = {}, .part = {}};
 }
 
-FastGanJudgement FastGanDiscriminator::judge_real(const FastGanImages& images, int part) {
+template <class Part>
+FastGanJudgement FastGanDiscriminator::judge_and_rebuild(const FastGanImages& images,
+                                                         const Part& part) {
   const Features features = look(images);
   return {.logits = features.logits,
           .whole = (*decoder_big_)(features.last),
           .small = (*decoder_small_)(features.small),
           .part = (*decoder_part_)(quarter(features.before_last, part))};
+}
+
+FastGanJudgement FastGanDiscriminator::judge_real(const FastGanImages& images, int part) {
+  return judge_and_rebuild(images, part);
+}
+
+FastGanJudgement FastGanDiscriminator::judge_real(const FastGanImages& images, const Tensor& part) {
+  return judge_and_rebuild(images, part);
 }
 
 }  // namespace gestalt::models

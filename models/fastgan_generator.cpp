@@ -44,6 +44,26 @@ class InitLayer : public nn::Module {
 
 }  // namespace
 
+void set_sparse(FastGanOptions& options, const std::string& sparse_hw_info,
+                const std::string& policy_name) {
+  const SparseLevels levels = parse_sparse_levels(sparse_hw_info);
+  if (policy_name == "IdentityBase") {
+    options.sparse = {};
+    return;
+  }
+  const bool mean = policy_name == "TopKMaskHWMeanReplace";
+  GESTALT_CHECK(mean || policy_name == "TopKMaskHW",
+                "no policy '{}' (known: TopKMaskHW, TopKMaskHWMeanReplace, IdentityBase)",
+                policy_name);
+  options.sparse = levels;
+  options.topk = mean ? nn::TopKMethod::mean_replace : nn::TopKMethod::keep;
+}
+
+std::string sparse_policy_name(const FastGanOptions& options) {
+  if (options.sparse.empty()) return "IdentityBase";
+  return options.topk == nn::TopKMethod::mean_replace ? "TopKMaskHWMeanReplace" : "TopKMaskHW";
+}
+
 int64_t small_size(int64_t image_size) {
   return std::min<int64_t>(128, image_size / 2);
 }

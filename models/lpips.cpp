@@ -54,28 +54,33 @@ Lpips::Lpips(const std::string& network, std::shared_ptr<nn::Sequential> feature
   features_->set_requires_grad(false);
 }
 
-std::vector<Tensor> Lpips::unit_activations(const Tensor& images) const {
+LpipsActivations Lpips::activations(const Tensor& images) const {
+  GESTALT_CHECK(images.rank() == 4 && images.size(1) == 3, "[lpips] expected [N,3,H,W], got {}",
+                images);
   const Tensor input = (images - like(shift_, images)) * like(inverse_scale_, images);
-  std::vector<Tensor> activations = features_->forward_taps(input, taps_);
+  LpipsActivations activations = features_->forward_taps(input, taps_);
   for (Tensor& activation : activations) activation = unit(activation);
   return activations;
 }
 
-Tensor Lpips::operator()(const Tensor& a, const Tensor& b) const {
-  GESTALT_CHECK(a.rank() == 4 && a.size(1) == 3 && a.shape() == b.shape(),
-                "[lpips] expected two batches [N,3,H,W], got {} and {}", a, b);
-  const std::vector<Tensor> of_a = unit_activations(a), of_b = unit_activations(b);
+Tensor Lpips::distance(const LpipsActivations& a, const LpipsActivations& b) const {
   Tensor total;
   for (size_t i = 0; i < taps_.size(); ++i) {
     const Tensor& weight = linear_[i];
-    GESTALT_CHECK(weight.rank() == 4 && weight.size(1) == of_a[i].size(1),
+    GESTALT_CHECK(weight.rank() == 4 && weight.size(1) == a[i].size(1),
                   "[lpips] tap {} has {} channels, its linear weights are {}", taps_[i],
-                  of_a[i].size(1), weight);
-    const Tensor difference = of_a[i] - of_b[i];
-    const Tensor distance = mean(sum(difference * difference * like(weight, a), {1}), {1, 2});
+                  a[i].size(1), weight);
+    const Tensor difference = a[i] - b[i];
+    const Tensor distance = mean(sum(difference * difference * like(weight, a[i]), {1}), {1, 2});
     total = total.defined() ? total + distance : distance;
   }
   return total;
+}
+
+Tensor Lpips::operator()(const Tensor& a, const Tensor& b) const {
+  GESTALT_CHECK(a.rank() == 4 && a.shape() == b.shape(),
+                "[lpips] expected two batches [N,3,H,W], got {} and {}", a, b);
+  return distance(activations(a), activations(b));
 }
 
 }  // namespace gestalt::models

@@ -17,6 +17,9 @@
 
 namespace gestalt::models {
 
+// Of one batch of images, a tensor a tap, of unit length over channels.
+using LpipsActivations = std::vector<Tensor>;
+
 class Lpips {
  public:
   // `network`: "vgg16" or "alexnet" with `features` the convolutional part of that network in
@@ -28,9 +31,11 @@ class Lpips {
 
   Tensor operator()(const Tensor& a, const Tensor& b) const;  // [N]
 
- private:
-  std::vector<Tensor> unit_activations(const Tensor& images) const;
+  // The two halves of it, for images that are compared more than once.
+  LpipsActivations activations(const Tensor& images) const;
+  Tensor distance(const LpipsActivations& a, const LpipsActivations& b) const;  // [N]
 
+ private:
   std::shared_ptr<nn::Sequential> features_;
   std::vector<std::string> taps_;
   std::vector<Tensor> linear_;    // [1,C,1,1]

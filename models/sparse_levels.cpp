@@ -57,4 +57,15 @@ SparseLevels parse_sparse_levels(const std::string& text) {
   return result;
 }
 
+std::string to_text(const SparseLevels& levels) {
+  if (levels.empty()) return "none";
+  std::string places, percents;
+  for (const auto& [level, fraction] : levels) {
+    const std::string dash = places.empty() ? "" : "-";
+    places += format("{}{}", dash, level);
+    percents += format("{}{}", dash, 100 * fraction);
+  }
+  return places + '_' + percents;
+}
+
 }  // namespace gestalt::models

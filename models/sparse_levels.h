@@ -15,5 +15,7 @@ using SparseLevels = std::map<int64_t, double>;  // level -> fraction kept, in (
 // One percentage a level, or one for all; "none": no level. Throws Error for lists of
 // different lengths, what is no number, a level twice, percentages outside (0, 100].
 SparseLevels parse_sparse_levels(const std::string& text);
+// The other way, with a percentage a level.
+std::string to_text(const SparseLevels& levels);
 
 }  // namespace gestalt::models

@@ -57,8 +57,8 @@ class Materializer {
 };
 
 void add_tree(Checkpoint& checkpoint, const pickle::Value& root, const pickle::Arena& arena,
-              Materializer materializer) {
-  pickle::FlatTree tree = pickle::flatten(root, arena);
+              Materializer materializer, const ReadOptions& options) {
+  pickle::FlatTree tree = pickle::flatten(root, arena, {.training_state = options.training_state});
   for (const pickle::FlatTensor& flat : tree.tensors) {
     try {
       checkpoint.tensors.push_back({flat.name, materializer.make(*flat.record)});
@@ -69,10 +69,13 @@ void add_tree(Checkpoint& checkpoint, const pickle::Value& root, const pickle::A
   for (pickle::FlatGroup& group : tree.groups) {
     checkpoint.groups.push_back({std::move(group.prefix), group.is_list, group.numbers_alone});
   }
+  for (pickle::FlatNumber& number : tree.numbers) {
+    checkpoint.numbers.push_back({std::move(number.name), number.value});
+  }
   checkpoint.passed_over = std::move(tree.passed_over);
 }
 
-void read_into(Checkpoint& checkpoint, const Bytes& bytes) {
+void read_into(Checkpoint& checkpoint, const Bytes& bytes, const ReadOptions& options) {
   const FileKind kind = kind_of_file(bytes);
   if (kind == FileKind::safetensors) {
     checkpoint.format = "safetensors";
@@ -84,14 +87,14 @@ void read_into(Checkpoint& checkpoint, const Bytes& bytes) {
   if (kind == FileKind::zip) {
     pickle::ZipObject zip = pickle::read_zip(bytes, arena);
     checkpoint.format = zip.is_torchscript ? "TorchScript archive" : "PyTorch zip archive";
-    add_tree(checkpoint, zip.object, arena, {zip.load, zip.is_big_endian});
+    add_tree(checkpoint, zip.object, arena, {zip.load, zip.is_big_endian}, options);
     return;
   }
   const pickle::Value root = pickle::read_pickle_file(bytes, arena, checkpoint.format);
   const auto no_bytes = [](pickle::StorageRecord& record) {
     throw Error(format("storage '{}' is missing", record.key));
   };
-  add_tree(checkpoint, root, arena, {no_bytes, false});
+  add_tree(checkpoint, root, arena, {no_bytes, false}, options);
 }
 
 bool is_under(const std::string& name, const std::string& prefix) {
@@ -113,11 +116,12 @@ std::string described(const std::vector<Checkpoint::Group>& groups, const StateD
 
 }  // namespace
 
-Checkpoint read_checkpoint(const Bytes& bytes, const std::string& path) {
+Checkpoint read_checkpoint(const Bytes& bytes, const std::string& path,
+                           const ReadOptions& options) {
   Checkpoint checkpoint;
   checkpoint.path = path;
   try {
-    read_into(checkpoint, bytes);
+    read_into(checkpoint, bytes, options);
     GESTALT_CHECK(!checkpoint.tensors.empty(), "holds no tensors");
   } catch (const Error& error) {
     throw Error(format("cannot read '{}': {}", path, error.what()));
@@ -127,14 +131,14 @@ Checkpoint read_checkpoint(const Bytes& bytes, const std::string& path) {
   return checkpoint;
 }
 
-Checkpoint read_checkpoint(const std::string& path) {
+Checkpoint read_checkpoint(const std::string& path, const ReadOptions& options) {
   Bytes bytes;
   try {
     bytes = map_file(path);
   } catch (const Error& error) {
     throw Error(format("cannot read '{}': {}", path, error.what()));
   }
-  return read_checkpoint(bytes, path);
+  return read_checkpoint(bytes, path, options);
 }
 
 std::vector<Checkpoint::Group> candidate_groups(const Checkpoint& checkpoint) {

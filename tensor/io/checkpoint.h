@@ -32,12 +32,23 @@ struct Checkpoint {
   std::string format;  // "PyTorch zip archive"
   StateDict tensors;   // full dotted names, "state_dict.conv1.weight"
   std::vector<Group> groups;
+  struct Number {
+    std::string name;
+    double value;
+  };
+  std::vector<Number> numbers;           // where asked for
   std::vector<std::string> passed_over;  // lines for the user: optimizer states, numbers
   Metadata metadata;                     // safetensors' own
 };
 
-Checkpoint read_checkpoint(const std::string& path);
-Checkpoint read_checkpoint(const Bytes& bytes, const std::string& path);
+struct ReadOptions {
+  // Also optimizer states, tensors and numbers ("optimizer.param_groups.0.lr"), and all other
+  // numbers.
+  bool training_state = false;
+};
+Checkpoint read_checkpoint(const std::string& path, const ReadOptions& options = {});
+Checkpoint read_checkpoint(const Bytes& bytes, const std::string& path,
+                           const ReadOptions& options = {});
 
 struct SelectOptions {
   std::string prefix;             // a group or a dotted prefix; "" finds the only group by itself

@@ -1,6 +1,7 @@
 #include "tensor/io/flatten.h"
 
 #include <algorithm>
+#include <optional>
 #include <set>
 
 #include "kernels/error.h"
@@ -23,8 +24,8 @@ std::string joined(const std::string& prefix, const std::string& name) {
 
 class Flattener {
  public:
-  explicit Flattener(const Arena& arena)
-      : most_visits_(free_visits + 16 * (arena.spent() / sizeof(Value))) {}
+  Flattener(const Arena& arena, const FlattenOptions& options)
+      : options_(options), most_visits_(free_visits + 16 * (arena.spent() / sizeof(Value))) {}
 
   FlatTree run(const Value& root) {
     if (root.is(Kind::tensor)) tree_.groups.push_back({"", false, false});
@@ -54,9 +55,18 @@ class Flattener {
       visit_list(name, value, depth);
     } else if (value.is(Kind::object)) {
       visit_object(name, value, depth);
+    } else if (options_.training_state && as_number(value)) {
+      tree_.numbers.push_back({stored(name), *as_number(value)});
     } else {
       pass_over(name);
     }
+  }
+
+  static std::optional<double> as_number(const Value& value) {
+    if (value.is(Kind::boolean)) return value.boolean ? 1 : 0;
+    if (value.is(Kind::integer)) return static_cast<double>(value.integer);
+    if (value.is(Kind::real)) return value.real;
+    return std::nullopt;
   }
 
   void add(const std::string& name, TensorRecord& record) {
@@ -93,7 +103,8 @@ class Flattener {
   }
 
   void visit_dict(const std::string& name, const Value& dict, int depth) {
-    if (dict.find("state") != nullptr && dict.find("param_groups") != nullptr) {
+    if (!options_.training_state && dict.find("state") != nullptr &&
+        dict.find("param_groups") != nullptr) {
       tree_.passed_over.push_back(name.empty() ? "the state of an optimizer"
                                                : "the optimizer state '" + name + "'");
       return;
@@ -119,7 +130,7 @@ class Flattener {
     const bool has_more = has_tensor || std::any_of(items.begin(), items.end(), [](const Value& v) {
                             return v.is(Kind::dict) || v.is_sequence() || v.is(Kind::object);
                           });
-    if (!has_more) {
+    if (!has_more && !options_.training_state) {
       // A list of numbers is one value.
       visited_ += items.size() / 64;
       return pass_over(name);
@@ -167,6 +178,7 @@ class Flattener {
     }
   }
 
+  FlattenOptions options_;
   FlatTree tree_;
   size_t most_visits_;
   size_t visited_ = 0, others_ = 0, name_bytes_ = 0;
@@ -176,8 +188,8 @@ class Flattener {
 
 }  // namespace
 
-FlatTree flatten(const Value& root, const Arena& arena) {
-  return Flattener(arena).run(root);
+FlatTree flatten(const Value& root, const Arena& arena, const FlattenOptions& options) {
+  return Flattener(arena, options).run(root);
 }
 
 }  // namespace gestalt::pickle

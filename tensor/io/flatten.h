@@ -1,8 +1,8 @@
 #pragma once
 
 // From the tree of a checkpoint to named tensors: dicts and lists give dotted names, modules the
-// names of their parameters and buffers. Optimizer states and everything that is not a tensor are
-// passed over, and said so.
+// names of their parameters and buffers. What is not a tensor is passed over, and said so;
+// optimizer states and numbers too, unless asked for.
 
 #include <string>
 #include <vector>
@@ -23,12 +23,21 @@ struct FlatGroup {
   bool numbers_alone;  // every tensor that it holds directly has one element
 };
 
+struct FlatNumber {
+  std::string name;  // "opt_g.param_groups.0.betas.1"
+  double value;      // booleans are 0 or 1
+};
+
 struct FlatTree {
   std::vector<FlatTensor> tensors;
+  std::vector<FlatNumber> numbers;
   std::vector<FlatGroup> groups;
   std::vector<std::string> passed_over;  // lines for the user
 };
 
-FlatTree flatten(const Value& root, const Arena& arena);
+struct FlattenOptions {
+  bool training_state = false;  // optimizer states and numbers, those in lists too
+};
+FlatTree flatten(const Value& root, const Arena& arena, const FlattenOptions& options = {});
 
 }  // namespace gestalt::pickle

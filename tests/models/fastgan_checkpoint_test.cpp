@@ -1,0 +1,228 @@
+// Checkpoints of the published form (tests/fixtures/fastgan) and of our own, into the networks.
+
+#include "models/fastgan_checkpoint.h"
+
+#include <algorithm>
+#include <cmath>
+#include <filesystem>
+#include <gtest/gtest.h>
+#include <map>
+#include <unistd.h>
+
+#include "kernels/error.h"
+
+namespace gestalt::models {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string fixture(const std::string& name) {
+  return (fs::path(GESTALT_SOURCE_DIR) / "tests/fixtures/fastgan" / name).string();
+}
+
+// As make_fastgan.py fills the tensor of that name.
+double value(const std::string& name) {
+  int64_t hashed = 0;
+  for (const char byte : name) hashed = (hashed * 31 + byte) % 1000003;
+  return static_cast<double>(hashed % 4096) / 8 + 1;
+}
+
+template <class F>
+std::string error_of(const F& f) {
+  try {
+    f();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+std::map<std::string, Tensor> by_name(const StateDict& state) {
+  std::map<std::string, Tensor> result;
+  for (const NamedTensor& entry : state) result[entry.name] = entry.tensor;
+  return result;
+}
+
+void expect_filled(const Tensor& tensor, double expected, const std::string& name) {
+  for (const double each : tensor.to_vector<double>()) {
+    if (each != expected) {
+      ADD_FAILURE() << name << " holds " << each << ", expected " << expected;
+      return;
+    }
+  }
+}
+
+double as_stored(const nn::Module::Named& entry) {
+  const double number = value(entry.name);
+  return entry.tensor->dtype() == DType::i64 ? std::floor(number) : number;
+}
+
+class FastGanCheckpointTest : public testing::Test {
+ protected:
+  static FastGanOptions options() {
+    return {.image_size = 256, .latent_size = 8, .base_channels = 4};
+  }
+
+  Generator random_{1};
+  FastGanGenerator generator_{options(), random_};
+  FastGanDiscriminator discriminator_{options(), random_};
+};
+
+class PublishedCheckpoint : public FastGanCheckpointTest,
+                            public testing::WithParamInterface<std::string> {};
+
+TEST_P(PublishedCheckpoint, FillsBothNetworksAndTheAverageByName) {
+  const FastGanCheckpoint checkpoint = read_fastgan_checkpoint(fixture(GetParam()));
+  EXPECT_EQ(checkpoint.options.image_size, 256);
+  EXPECT_EQ(checkpoint.options.latent_size, 8);
+  EXPECT_EQ(checkpoint.options.base_channels, 4);
+  EXPECT_FALSE(checkpoint.options.noise);
+  EXPECT_FALSE(checkpoint.sparsity_known);
+  EXPECT_EQ(checkpoint.iterations, GetParam() == "named.pth" ? 30000 : 12000);
+  check_fits(checkpoint, options());
+
+  generator_.load_state_dict(checkpoint.generator);
+  discriminator_.load_state_dict(checkpoint.discriminator);
+  for (nn::Module* network :
+       {static_cast<nn::Module*>(&generator_), static_cast<nn::Module*>(&discriminator_)}) {
+    for (const auto& entry : network->named_parameters()) {
+      expect_filled(*entry.tensor, as_stored(entry), entry.name);
+    }
+    for (const auto& entry : network->named_buffers()) {
+      expect_filled(*entry.tensor, as_stored(entry), entry.name);
+    }
+  }
+  generator_.load_state_dict(averaged_generator(checkpoint));
+  for (const auto& entry : generator_.named_parameters()) {
+    expect_filled(*entry.tensor, value(entry.name) + 3, entry.name);
+  }
+  for (const auto& entry : generator_.named_buffers()) {
+    expect_filled(*entry.tensor, as_stored(entry), entry.name);
+  }
+}
+
+TEST_P(PublishedCheckpoint, GivesTheStatesOfBothOptimizers) {
+  const FastGanCheckpoint checkpoint = read_fastgan_checkpoint(fixture(GetParam()));
+  const std::pair<const StateDict*, nn::Module*> both[] = {
+      {&checkpoint.generator_optimizer, &generator_},
+      {&checkpoint.discriminator_optimizer, &discriminator_}};
+  for (const auto& [state, network] : both) {
+    const auto found = by_name(optimizer_by_number(*state, *network));
+    const auto parameters = network->named_parameters();
+    EXPECT_EQ(found.size(), 3 * parameters.size() + 6);
+    for (size_t i = 0; i < parameters.size(); ++i) {
+      const std::string& name = parameters[i].name;
+      const std::string prefix = "state." + std::to_string(i) + '.';
+      ASSERT_TRUE(found.contains(prefix + "step")) << name;
+      EXPECT_EQ(found.at(prefix + "step").dtype(), DType::i64);
+      EXPECT_EQ(found.at(prefix + "step").item(), 7);
+      EXPECT_EQ(found.at(prefix + "exp_avg").shape(), parameters[i].tensor->shape()) << name;
+      expect_filled(found.at(prefix + "exp_avg"), value(name) + 1, name);
+      expect_filled(found.at(prefix + "exp_avg_sq"), value(name) + 2, name);
+    }
+    EXPECT_EQ(found.at("param_groups.0.lr").item(), 2e-4);
+    EXPECT_EQ(found.at("param_groups.0.betas.0").item(), 0.5);
+    EXPECT_EQ(found.at("param_groups.0.betas.1").item(), 0.999);
+    EXPECT_EQ(found.at("param_groups.0.eps").item(), 1e-8);
+    EXPECT_EQ(found.at("param_groups.0.decoupled_weight_decay").item(), 0);
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Forms, PublishedCheckpoint, testing::Values("named.pth", "numbered.pth"),
+                         [](const auto& info) {
+                           return info.param.substr(0, info.param.find('.'));
+                         });
+
+TEST_F(FastGanCheckpointTest, NoiseThatWasOnIsASettingOfTheCheckpoint) {
+  const FastGanCheckpoint checkpoint = read_fastgan_checkpoint(fixture("noisy.pth"));
+  EXPECT_TRUE(checkpoint.options.noise);
+  EXPECT_TRUE(has(error_of([&] { check_fits(checkpoint, options()); }), "give --noise"));
+  FastGanOptions noisy = options();
+  noisy.noise = true;
+  check_fits(checkpoint, noisy);
+  FastGanGenerator generator(noisy, random_);
+  generator.load_state_dict(averaged_generator(checkpoint));
+  for (const auto& entry : generator.named_parameters()) {
+    expect_filled(*entry.tensor, value(entry.name) + 3, entry.name);
+  }
+  EXPECT_TRUE(checkpoint.generator_optimizer.empty());
+}
+
+TEST_F(FastGanCheckpointTest, TheSettingThatDiffersIsNamedWithItsFlag) {
+  FastGanCheckpoint checkpoint = read_fastgan_checkpoint(fixture("named.pth"));
+  const auto differing = [&](const auto& change) {
+    FastGanOptions here = options();
+    change(here);
+    return error_of([&] { check_fits(checkpoint, here); });
+  };
+  const std::string size = differing([](FastGanOptions& o) { o.image_size = 512; });
+  EXPECT_TRUE(has(size, "named.pth' is of --im_size 256, not 512: give --im_size 256")) << size;
+  EXPECT_TRUE(has(differing([](FastGanOptions& o) { o.latent_size = 100; }), "give --nz 8"));
+  EXPECT_TRUE(has(differing([](FastGanOptions& o) { o.noise = true; }), "leave --noise out"));
+  EXPECT_TRUE(has(differing([](FastGanOptions& o) { o.base_channels = 64; }), "another network"));
+  // The published form does not tell what was sparse.
+  EXPECT_EQ(differing([](FastGanOptions& o) { set_sparse(o, "32_5", "TopKMaskHW"); }), "");
+
+  checkpoint.sparsity_known = true;
+  set_sparse(checkpoint.options, "16-32_10-5", "TopKMaskHW");
+  const std::string sparse = differing([](FastGanOptions&) {});
+  EXPECT_TRUE(has(sparse, "not none: give --sparse_hw_info 16-32_10-5")) << sparse;
+  const std::string policy =
+      differing([](FastGanOptions& o) { set_sparse(o, "16-32_10-5", "TopKMaskHWMeanReplace"); });
+  EXPECT_TRUE(has(policy, "give --sp_hw_policy_name TopKMaskHW")) << policy;
+  set_sparse(checkpoint.options, "none", "TopKMaskHW");
+  EXPECT_TRUE(has(differing([](FastGanOptions& o) { set_sparse(o, "32_5", "TopKMaskHW"); }),
+                  "give --sparse_hw_info none"));
+}
+
+TEST_F(FastGanCheckpointTest, OurOwnFormKeepsEverything) {
+  FastGanOptions sparse = options();
+  set_sparse(sparse, "16-32_10-2.5", "TopKMaskHWMeanReplace");
+  StateDict all = {{"iter", Tensor::from_vector<int64_t>({77}, {1})},
+                   {"history.fid", Tensor::ones({3})},
+                   {"opt_g.state.3.step", Tensor::from_vector<int64_t>({5}, {1})},
+                   {"opt_d.state.rf_small.weight_orig.step", Tensor::ones({1})}};
+  for (const NamedTensor& entry : generator_.state_dict()) {
+    all.push_back({"g." + entry.name, entry.tensor});
+  }
+  for (const auto& entry : generator_.named_parameters()) {
+    all.push_back({"g_ema." + entry.name, Tensor::full(entry.tensor->shape(), 2)});
+  }
+  const std::string path =
+      (fs::temp_directory_path() / ("gestalt_fastgan_" + std::to_string(getpid()) + ".safetensors"))
+          .string();
+  write_safetensors(path, all, fastgan_metadata(sparse));
+  const FastGanCheckpoint checkpoint = read_fastgan_checkpoint(path);
+  fs::remove(path);
+  check_fits(checkpoint, sparse);
+  EXPECT_TRUE(checkpoint.sparsity_known);
+  EXPECT_EQ(checkpoint.iterations, 77);
+  ASSERT_EQ(checkpoint.other.size(), 1u);
+  EXPECT_EQ(checkpoint.other[0].name, "history.fid");
+  EXPECT_EQ(optimizer_by_number(checkpoint.generator_optimizer, generator_)[0].name,
+            "state.3.step");
+  const auto parameters = discriminator_.named_parameters();
+  const auto at = std::find_if(parameters.begin(), parameters.end(), [](const auto& entry) {
+    return entry.name == "rf_small.weight_orig";
+  });
+  EXPECT_EQ(optimizer_by_number(checkpoint.discriminator_optimizer, discriminator_)[0].name,
+            format("state.{}.step", at - parameters.begin()));
+  generator_.load_state_dict(averaged_generator(checkpoint));
+  expect_filled(*generator_.named_parameters()[4].tensor, 2, "an average");
+}
+
+TEST_F(FastGanCheckpointTest, WhatIsNoCheckpointIsSaid) {
+  const std::string other = error_of([] { read_fastgan_checkpoint(fixture("other.pth")); });
+  EXPECT_TRUE(has(other, "other.pth' as a FastGAN checkpoint: it has no generator 'g'")) << other;
+  FastGanCheckpoint without = read_fastgan_checkpoint(fixture("named.pth"));
+  without.average.clear();
+  EXPECT_TRUE(has(error_of([&] { averaged_generator(without); }), "no average"));
+  EXPECT_TRUE(has(error_of([] { read_fastgan_checkpoint("/nowhere.pth"); }), "/nowhere.pth"));
+}
+
+}  // namespace
+}  // namespace gestalt::models
