@@ -10,7 +10,8 @@ void channel_stats_forward(Context& context, const View& x, double epsilon, cons
                            const View& deviation) {
   const Groups groups(x, false);
   dispatch<DeviceFloatTypes>("channel_stats_forward", x, [&]<class T>(std::type_identity<T>) {
-    fold(context, "channel_stats_forward", groups,
+    const size_t bytes = fold_bytes(groups);
+    fold(context, "channel_stats_forward", groups, bytes == 0 ? nullptr : context.workspace(bytes),
          ChannelStats<T>{{x.as<const T>()},
                          static_cast<double>(groups.count),
                          epsilon,

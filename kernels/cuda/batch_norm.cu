@@ -24,26 +24,26 @@ void apply(Context& context, const char* name, const View& x, const View& center
     normalized_relu_topk(context, name, x, affine, y, *desc.topk);
     return;
   }
-  map_affine<T>(context, name, groups, x, center, slope, y, remainder);
-  if (desc.topk) {
-    relu_topk_forward(context, y, nullptr, y, *desc.topk);
-  } else if (desc.activation == Activation::relu) {
-    relu(context, y, y);
-  }
+  map_affine<T>(context, name, groups, x, center, slope, y, remainder,
+                desc.topk ? Activation::none : desc.activation);
+  if (desc.topk) relu_topk_forward(context, y, nullptr, y, *desc.topk);
 }
 
 // What lies between the kernels, in the workspace.
 struct Workspace {
   TopKAffine* affine = nullptr;  // [C], where Top-K takes the map in
   Statistic remainder;           // [C]
+  void* fold = nullptr;          // fold_bytes
 };
 
-Workspace workspace_of(Context& context, const View& x, const BatchNormDesc& desc) {
+Workspace workspace_of(Context& context, const View& x, const BatchNormDesc& desc,
+                       size_t fold_bytes) {
   const auto channels = static_cast<size_t>(x.shape[1]);
-  auto* memory =
-      static_cast<TopKAffine*>(context.workspace(channels * (sizeof(TopKAffine) + sizeof(float))));
+  auto* memory = static_cast<char*>(
+      context.workspace(fold_bytes + channels * (sizeof(TopKAffine) + sizeof(float))));
+  auto* affine = reinterpret_cast<TopKAffine*>(memory + fold_bytes);
   const bool fuses = desc.topk && !topk_needs_workspace(context, x);
-  return {fuses ? memory : nullptr, {reinterpret_cast<float*>(memory + channels)}};
+  return {fuses ? affine : nullptr, {reinterpret_cast<float*>(affine + channels)}, memory};
 }
 
 }  // namespace
@@ -55,9 +55,9 @@ void batch_norm_training(Context& context, const View& x, const View& weight, co
   if (x.numel() == 0) return;
   const Groups groups(x, true);
   constexpr const char* name = "batch_norm_training";
-  const Workspace workspace = workspace_of(context, x, desc);
+  const Workspace workspace = workspace_of(context, x, desc, fold_bytes(groups));
   dispatch<DeviceFloatTypes>(name, x, [&]<class T>(std::type_identity<T>) {
-    fold(context, name, groups,
+    fold(context, name, groups, workspace.fold,
          BatchNormStats<T>{{x.as<const T>()},
                            static_cast<double>(groups.count),
                            desc.epsilon,
@@ -77,7 +77,7 @@ void batch_norm_inference(Context& context, const View& x, const View& weight, c
                           const View& running_mean, const View& running_variance, const View& y,
                           const BatchNormDesc& desc) {
   if (x.numel() == 0) return;
-  const Workspace workspace = desc.topk ? workspace_of(context, x, desc) : Workspace{};
+  const Workspace workspace = desc.topk ? workspace_of(context, x, desc, 0) : Workspace{};
   constexpr const char* name = "batch_norm_inference";
   dispatch<DeviceFloatTypes>(name, x, [&]<class T>(std::type_identity<T>) {
     apply<T>(context, name, x, running_mean,

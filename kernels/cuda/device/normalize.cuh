@@ -3,6 +3,7 @@
 // What batch norm, channel statistics and AdaIN do with their groups (groups.cuh).
 
 #include "kernels/cuda/device/groups.cuh"
+#include "kernels/cuda/device/operations.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
@@ -72,16 +73,18 @@ struct BatchNormStats : Moments<T> {
 template <class T, class Slope>
 struct Affine {
   const T* x;
-  T* y;
+  T* out;
   Statistic center, remainder;
-  Slope slope;  // slope(group, shift)
+  Slope slope;           // slope(group, shift)
+  bool rectify = false;  // a ReLU behind, of the rounded value
 
-  __device__ void operator()(int64_t group, int64_t offset) const {
+  __device__ T operator()(int64_t group, int64_t offset) const {
     float shift;
     const float factor = slope(group, shift);
     float centred = load(x[offset]) - center[group];
     if (remainder.present()) centred -= remainder[group];
-    y[offset] = store<T>(centred * factor + shift);
+    const T value = store<T>(centred * factor + shift);
+    return rectify ? store<T>(Relu{}(load(value))) : value;
   }
 };
 
@@ -178,13 +181,13 @@ struct NormalizedGradient {
   const double* sums;
   Statistic scale;
   double count, freedom;
-  T* dx;
+  T* out;
 
-  __device__ void operator()(int64_t group, int64_t offset) const {
+  __device__ T operator()(int64_t group, int64_t offset) const {
     const float mean = static_cast<float>(sums[2 * group] / count);
     const float slope = static_cast<float>(sums[2 * group + 1] / freedom);
     const float centred = dy(offset) - mean - normalized(group, offset) * slope;
-    dx[offset] = store<T>(centred * (scale[group] * normalized.factor(group)));
+    return store<T>(centred * (scale[group] * normalized.factor(group)));
   }
 };
 
