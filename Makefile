@@ -26,7 +26,7 @@ demo: build  ## texture synthesis and Top-K visualization of docs/images/demo.jp
 	@cmake/demo.sh $(RELEASE)/bin
 
 test: build  ## build everything and run every test
-	cd $(RELEASE) && ctest --output-on-failure
+	cd $(RELEASE) && ctest --output-on-failure -j $(JOBS)
 
 test-gpu:  ## on a machine with a GPU: build, every test, compute-sanitizer (docs/building.md)
 	@tests/gpu/run.sh
@@ -47,7 +47,7 @@ install: build  ## into PREFIX (default /usr/local)
 asan: deps  ## build and test under the address and undefined-behaviour sanitizers
 	$(CONFIGURE) asan $(CMAKE_FLAGS)
 	cmake --build build/asan -j $(JOBS)
-	cd build/asan && ctest --output-on-failure
+	cd build/asan && ctest --output-on-failure -j $(JOBS)
 
 cuda: deps  ## compile the CUDA backend for sm_90 alone; fails where nvcc or cuDNN is missing
 	$(CONFIGURE) cuda $(CMAKE_FLAGS)
