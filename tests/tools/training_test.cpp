@@ -7,6 +7,7 @@
 
 #include "data/encode.h"
 #include "tensor/io/checkpoint.h"
+#include "tests/tools/killed_run.h"
 #include "tests/tools/run_tool.h"
 
 namespace gestalt::tests {
@@ -75,11 +76,6 @@ class TrainClassifier : public testing::Test {
   TemporaryFolder folder_;
 };
 
-const char* const same_files[] = {
-    "checkpoint.safetensors", "last.safetensors",  "best_val.safetensors",
-    "best_again.safetensors", "metrics.csv",       "eval.npy",
-    "eval_again.npy",         "all_train_loss.npy"};
-
 TEST_F(TrainClassifier, KilledAtRandomMomentsEndsInTheSameBits) {
   const Clock::time_point begin = Clock::now();
   const ToolResult whole = run_tool("train_classifier", arguments("whole"));
@@ -87,36 +83,12 @@ TEST_F(TrainClassifier, KilledAtRandomMomentsEndsInTheSameBits) {
   const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   EXPECT_NE(whole.output.find("epoch 2/2: loss "), std::string::npos) << whole.output;
 
-  const unsigned seed = std::random_device{}();
-  SCOPED_TRACE("seed " + std::to_string(seed));
-  std::mt19937 random(seed);
-  std::uniform_real_distribution<double> moment(0.1, 0.8);
-  std::vector<std::string> flags = arguments("killed");
-  int kills = 0, exit_code = -1;
-  for (int attempt = 0; attempt < 20 && exit_code != 0; ++attempt) {
-    const Clock::time_point start = Clock::now();
-    const double limit = seconds * moment(random);
-    const bool kill = kills < 3;
-    const ToolResult part = run_tool(
-        "train_classifier", flags,
-        [&] { return kill && std::chrono::duration<double>(Clock::now() - start).count() > limit; },
-        SIGKILL);
-    exit_code = part.exit_code;
-    if (exit_code == 128 + SIGKILL) ++kills;
-    ASSERT_TRUE(exit_code == 0 || exit_code == 128 + SIGKILL) << part.output;
-    // Killed before its first checkpoint, it must begin anew.
-    const bool can_resume = fs::exists(folder_ / "runs/killed/checkpoint.safetensors");
-    flags = arguments("killed");
-    if (can_resume) flags.push_back("--resume");
-    if (kills == 1) flags.insert(flags.end(), {"--threads", "1"});
-  }
-  EXPECT_EQ(exit_code, 0);
-  EXPECT_GE(kills, 1);
-  for (const char* file : same_files) {
-    EXPECT_TRUE(read_text(folder_ / "runs/whole" / file) ==
-                read_text(folder_ / "runs/killed" / file))
-        << file;
-  }
+  run_killed("train_classifier", arguments("killed"),
+             folder_ / "runs/killed/checkpoint.safetensors", seconds);
+  expect_same_files(folder_ / "runs/whole", folder_ / "runs/killed",
+                    {"checkpoint.safetensors", "last.safetensors", "best_val.safetensors",
+                     "best_again.safetensors", "metrics.csv", "eval.npy", "eval_again.npy",
+                     "all_train_loss.npy"});
 }
 
 TEST_F(TrainClassifier, WritesWeightsThatOthersRead) {

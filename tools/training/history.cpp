@@ -3,109 +3,82 @@
 #include "kernels/error.h"
 #include "optim/state.h"
 #include "tools/common/npy.h"
-#include "tools/common/output.h"
+#include "tools/common/run_folder.h"
 
 namespace gestalt::tools {
 namespace {
 
-std::string number(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%.9g", value);
-  return text;
+std::vector<std::string> columns_of(const std::vector<std::string>& sets) {
+  std::vector<std::string> columns = {"epoch", "learning_rate", "train_loss", "train_accuracy"};
+  for (const std::string& set : sets)
+    columns.insert(columns.end(), {set + "_loss", set + "_accuracy"});
+  return columns;
 }
 
-// Two panels over epochs; column 3 of metrics.csv is train's loss, 4 its accuracy, and so on.
-std::string plot_script(const std::vector<std::string>& sets) {
-  const auto panel = [&](const char* quantity, size_t column) {
-    std::string text = format(
-        "set ylabel \"{}\"\nplot \"metrics.csv\" using 1:{} with lines "
-        "linewidth 2 title \"train\"",
-        quantity, column);
-    for (const std::string& set : sets) {
-      column += 2;
-      text += format(", \\\n     \"\" using 1:{} with lines linewidth 2 title \"{}\"", column, set);
-    }
-    return text + "\n";
-  };
-  return R"(# Loss and accuracy over epochs; edit and run `gnuplot curves.gp`.
-set terminal pngcairo size 1100,440 font "sans,11"
-set output "curves.png"
-set datafile separator ","
-set key autotitle columnhead
-set key noenhanced
-set xlabel "epoch"
-set grid linecolor rgb "#dddddd"
-set multiplot layout 1,2
-)" + panel("cross-entropy", 3) +
-         "set yrange [0:1]\nset key bottom right\n" + panel("accuracy (top-1)", 4);
+size_t accuracy_column(size_t set) {
+  return 5 + 2 * set;
+}
+
+CurvePanel panel_of(const std::vector<std::string>& sets, const std::string& quantity) {
+  CurvePanel panel{.label = "", .curves = {{"train_" + quantity, "train"}}, .settings = ""};
+  for (const std::string& set : sets) panel.curves.push_back({set + "_" + quantity, set});
+  return panel;
 }
 
 }  // namespace
 
-std::vector<size_t> History::add_epoch(EpochRecord record) {
-  epochs_.push_back(std::move(record));
+History::History(std::vector<std::string> sets)
+    : sets_(std::move(sets)), epochs_(columns_of(sets_)), best_(sets_.size()) {}
+
+std::vector<size_t> History::add_epoch(const EpochRecord& record) {
+  const auto epoch = static_cast<int64_t>(epochs_.rows().size()) + 1;
+  std::vector<double> row = {static_cast<double>(epoch), record.learning_rate, record.train.loss,
+                             record.train.accuracy};
   std::vector<size_t> improved;
   for (size_t set = 0; set < sets_.size(); ++set) {
-    const double accuracy = epochs_.back().sets[set].accuracy;
-    if (accuracy <= best_[set].accuracy) continue;
-    best_[set] = {accuracy, static_cast<int64_t>(epochs_.size())};
+    const SetResult& result = record.sets[set];
+    row.insert(row.end(), {result.loss, result.accuracy});
+    if (result.accuracy <= best_[set].accuracy) continue;
+    best_[set] = {result.accuracy, epoch};
     improved.push_back(set);
   }
+  epochs_.add(std::move(row));
   return improved;
 }
 
 void History::write(const std::filesystem::path& folder) const {
-  std::string csv = "epoch,learning_rate,train_loss,train_accuracy";
-  for (const std::string& set : sets_) csv += format(",{}_loss,{}_accuracy", set, set);
-  csv += '\n';
-  for (size_t i = 0; i < epochs_.size(); ++i) {
-    const EpochRecord& epoch = epochs_[i];
-    csv += format("{},{},{},{}", i + 1, number(epoch.learning_rate), number(epoch.train.loss),
-                  number(epoch.train.accuracy));
-    for (const SetResult& set : epoch.sets) {
-      csv += format(",{},{}", number(set.loss), number(set.accuracy));
-    }
-    csv += '\n';
-  }
-  write_text(folder / "metrics.csv", csv);
+  epochs_.write_csv(folder / "metrics.csv");
   write_npy(folder / "all_train_loss.npy", step_losses_);
   for (size_t set = 0; set < sets_.size(); ++set) {
     std::vector<double> accuracies;
-    for (const EpochRecord& epoch : epochs_) accuracies.push_back(epoch.sets[set].accuracy);
+    for (const std::vector<double>& epoch : epochs_.rows()) {
+      accuracies.push_back(epoch[accuracy_column(set)]);
+    }
     write_npy(folder / (sets_[set] == "val" ? "eval.npy" : "eval_" + sets_[set] + ".npy"),
               accuracies);
   }
-  if (epochs_.size() > 1) run_gnuplot(folder / "curves.gp", plot_script(sets_));
+  CurvePanel loss = panel_of(sets_, "loss"), accuracy = panel_of(sets_, "accuracy");
+  loss.label = "cross-entropy";
+  accuracy.label = "accuracy (top-1)";
+  accuracy.settings = "set yrange [0:1]\nset key bottom right";
+  draw_curves(folder, epochs_, {loss, accuracy});
 }
 
 StateDict History::state_dict() const {
-  std::vector<double> rows, best;
-  for (const EpochRecord& epoch : epochs_) {
-    rows.insert(rows.end(), {epoch.learning_rate, epoch.train.loss, epoch.train.accuracy});
-    for (const SetResult& set : epoch.sets) rows.insert(rows.end(), {set.loss, set.accuracy});
-  }
+  std::vector<double> best;
   for (const Best& each : best_) {
     best.insert(best.end(), {each.accuracy, static_cast<double>(each.epoch)});
   }
-  return {optim::numbers("step_losses", step_losses_), optim::numbers("epochs", rows),
-          optim::numbers("best", best)};
+  StateDict state = {optim::numbers("step_losses", step_losses_), optim::numbers("best", best)};
+  add_part(state, "epochs.", epochs_.state_dict());
+  return state;
 }
 
 void History::load_state_dict(const StateDict& state) {
-  const auto take = [&](const char* name) {
-    return optim::require_numbers("history", state, name);
-  };
-  const std::vector<double> rows = take("epochs"), best = take("best");
-  const size_t columns = 3 + 2 * sets_.size();
-  GESTALT_CHECK(rows.size() % columns == 0 && best.size() == 2 * sets_.size(),
-                "the checkpoint is of other evaluation sets");
-  step_losses_ = take("step_losses");
-  epochs_.clear();
-  for (size_t at = 0; at < rows.size(); at += columns) {
-    EpochRecord epoch{rows[at], {rows[at + 1], rows[at + 2]}, {}};
-    for (size_t i = at + 3; i < at + columns; i += 2) epoch.sets.push_back({rows[i], rows[i + 1]});
-    epochs_.push_back(std::move(epoch));
-  }
+  const std::vector<double> best = optim::require_numbers("history", state, "best");
+  GESTALT_CHECK(best.size() == 2 * sets_.size(), "the checkpoint is of other evaluation sets");
+  epochs_.load_state_dict(part_of(state, "epochs."));
+  step_losses_ = optim::require_numbers("history", state, "step_losses");
   for (size_t set = 0; set < sets_.size(); ++set) {
     best_[set] = {best[2 * set], static_cast<int64_t>(best[2 * set + 1])};
   }

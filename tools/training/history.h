@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "tensor/state_dict.h"
+#include "tools/common/metrics.h"
 
 namespace gestalt::tools {
 
@@ -28,14 +29,14 @@ struct Best {
 
 class History {
  public:
-  explicit History(std::vector<std::string> sets) : sets_(std::move(sets)), best_(sets_.size()) {}
+  explicit History(std::vector<std::string> sets);
 
   const std::vector<double>& step_losses() const { return step_losses_; }
   const Best& best(size_t set) const { return best_[set]; }
 
   void add_step(double loss) { step_losses_.push_back(loss); }
   // Returns the sets whose accuracy is a new best.
-  std::vector<size_t> add_epoch(EpochRecord record);
+  std::vector<size_t> add_epoch(const EpochRecord& record);
 
   // metrics.csv, curves.gp and its picture (from the second epoch on), eval.npy and eval_<set>.npy
   // (accuracy an epoch, of val and of the others), all_train_loss.npy (one a step).
@@ -47,7 +48,7 @@ class History {
  private:
   std::vector<std::string> sets_;
   std::vector<double> step_losses_;
-  std::vector<EpochRecord> epochs_;
+  Metrics epochs_;
   std::vector<Best> best_;
 };
 

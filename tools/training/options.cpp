@@ -1,24 +1,14 @@
 #include "tools/training/options.h"
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "kernels/error.h"
 #include "models/registry.h"
 #include "models/sparse_levels.h"
+#include "tools/common/run_folder.h"
 
 namespace gestalt::tools {
-namespace {
-
-bool is_name(const std::string& text) {
-  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
-    return std::isalnum(c) || c == '_' || c == '-';
-  });
-}
-
-}  // namespace
-
 void add_training_flags(Tool& tool, TrainSettings& s) {
   CLI::App& app = tool.app();
   const char* data = "Data";

@@ -16,9 +16,8 @@
 #include "optim/state.h"
 #include "tensor/io/checkpoint.h"
 #include "tools/common/event_file.h"
-#include "tools/common/log.h"
-#include "tools/common/output.h"
 #include "tools/common/progress.h"
+#include "tools/common/run_folder.h"
 #include "tools/training/evaluation.h"
 #include "tools/training/history.h"
 #include "tools/training/setup.h"
@@ -28,20 +27,6 @@ namespace {
 
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
-
-void append(StateDict& to, const std::string& prefix, const StateDict& from) {
-  for (const NamedTensor& entry : from) to.push_back({prefix + entry.name, entry.tensor});
-}
-
-StateDict below(const StateDict& state, const std::string& prefix) {
-  StateDict result;
-  for (const NamedTensor& entry : state) {
-    if (entry.name.starts_with(prefix)) {
-      result.push_back({entry.name.substr(prefix.size()), entry.tensor});
-    }
-  }
-  return result;
-}
 
 // Where in the training the next step is, and what its epoch has counted so far.
 struct Position {
@@ -53,31 +38,33 @@ struct Position {
 class Training {
  public:
   Training(const TrainSettings& settings, const CommonOptions& common)
-      : settings_(settings), common_(common), folder_(fs::path(settings.output) / settings.name) {}
+      : settings_(settings),
+        common_(common),
+        folder_(fs::path(settings.output) / settings.name, "train_classifier") {}
 
   int run() {
     as_usage([&] { check_settings(settings_); });
     sets_ = open_sets(settings_);
     const nlohmann::json config = to_json(settings_, common_);
     if (settings_.resume) {
-      check_same_config(folder_, config, {"threads", "workers", "save_every_steps"});
+      folder_.check_resume(config, {"threads", "workers", "save_every_steps"});
     }
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
     std::vector<std::string> lines;
     network_ = make_network(settings_, common_, *sets_.train, lines);
-    start_folder(config);
+    logger_ = folder_.start(config, common_, settings_.resume);
     for (const std::string& line : lines) logger_->info(line);
     optimizer_ = make_optimizer(settings_, network_->parameters());
     schedule_.emplace(*optimizer_, settings_.total_epochs);
     history_.emplace(sets_.names);
     if (settings_.resume) load_checkpoint();
     if (position_.epoch == settings_.total_epochs) {
-      history_->write(folder_);
-      logger_->info("the run in {} is finished", folder_.string());
+      history_->write(folder_.path());
+      logger_->info("the run in {} is finished", folder_.path().string());
       return exit_done;
     }
     if (!settings_.resume) save_checkpoint();  // a good state to keep, whatever happens
-    events_.emplace(folder_);
+    events_.emplace(folder_.path());
     progress_.emplace("train_classifier", settings_.total_epochs * sets_.train->size(),
                       common_.quiet);
 
@@ -90,21 +77,11 @@ class Training {
       finish_epoch();
     }
     progress_->finish();
-    logger_->info("done: {}", folder_.string());
+    logger_->info("done: {}", folder_.path().string());
     return exit_done;
   }
 
  private:
-  fs::path checkpoint_path() const { return folder_ / "checkpoint.safetensors"; }
-
-  void start_folder(const nlohmann::json& config) {
-    prepare_output_folder(folder_);
-    // What an earlier run left must not be taken for this one's.
-    if (!settings_.resume) fs::remove(checkpoint_path());
-    logger_ = make_logger(folder_, common_, settings_.resume);
-    write_config(folder_, "train_classifier", config);
-  }
-
   // False where it was interrupted, and saved.
   bool run_epoch() {
     const auto size = static_cast<int>(settings_.image_size);
@@ -180,7 +157,7 @@ class Training {
                         weights);
     }
     write_safetensors((folder_ / "last.safetensors").string(), weights);
-    history_->write(folder_);
+    history_->write(folder_.path());
     write_events(record);
     save_checkpoint();  // last: until it stands, the epoch is not over
     log_epoch(record, rate);
@@ -219,26 +196,24 @@ class Training {
 
   void save_checkpoint() const {
     StateDict state;
-    append(state, "model.", network_->state_dict());
-    append(state, "optimizer.", optimizer_->state_dict());
-    append(state, "schedule.", schedule_->state_dict());
-    append(state, "history.", history_->state_dict());
-    append(state, "position.",
-           {optim::number("epoch", position_.epoch), optim::number("step", position_.step),
-            optim::number("images", position_.images), optim::number("correct", position_.correct),
-            optim::number("loss", position_.loss)});
-    write_safetensors(checkpoint_path().string(), state);
+    add_part(state, "model.", network_->state_dict());
+    add_part(state, "optimizer.", optimizer_->state_dict());
+    add_part(state, "schedule.", schedule_->state_dict());
+    add_part(state, "history.", history_->state_dict());
+    add_part(state, "position.",
+             {optim::number("epoch", position_.epoch), optim::number("step", position_.step),
+              optim::number("images", position_.images),
+              optim::number("correct", position_.correct), optim::number("loss", position_.loss)});
+    folder_.save_checkpoint(state);
   }
 
   void load_checkpoint() {
-    GESTALT_CHECK(fs::exists(checkpoint_path()), "--resume: no checkpoint in '{}'",
-                  folder_.string());
-    const StateDict state = read_checkpoint(checkpoint_path().string()).tensors;
-    network_->load_state_dict(below(state, "model."));
-    optimizer_->load_state_dict(below(state, "optimizer."));
-    schedule_->load_state_dict(below(state, "schedule."));
-    history_->load_state_dict(below(state, "history."));
-    const StateDict position = below(state, "position.");
+    const StateDict state = folder_.load_checkpoint();
+    network_->load_state_dict(part_of(state, "model."));
+    optimizer_->load_state_dict(part_of(state, "optimizer."));
+    schedule_->load_state_dict(part_of(state, "schedule."));
+    history_->load_state_dict(part_of(state, "history."));
+    const StateDict position = part_of(state, "position.");
     const auto integer = [&](const char* name) {
       return optim::require_integer("checkpoint", position, name);
     };
@@ -252,7 +227,7 @@ class Training {
 
   const TrainSettings& settings_;
   const CommonOptions& common_;
-  fs::path folder_;
+  RunFolder folder_;
   Logger logger_;
   Sets sets_;
   std::shared_ptr<nn::Module> network_;

@@ -1,0 +1,50 @@
+#pragma once
+
+// A table of numbers over steps or epochs, and the files that tell of it.
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "tensor/state_dict.h"
+#include "tools/common/event_file.h"
+
+namespace gestalt::tools {
+
+class Metrics {
+ public:
+  // The first column counts ("step", "epoch").
+  explicit Metrics(std::vector<std::string> columns) : columns_(std::move(columns)) {}
+
+  const std::vector<std::string>& columns() const { return columns_; }
+  const std::vector<std::vector<double>>& rows() const { return rows_; }
+  // One value a column.
+  void add(std::vector<double> row);
+
+  void write_csv(const std::filesystem::path& path) const;
+  // The last row, its values as scalars named by their columns.
+  void write_events(EventFile& events) const;
+
+  StateDict state_dict() const;
+  void load_state_dict(const StateDict& state);  // throws Error where it has other columns
+
+ private:
+  std::vector<std::string> columns_;
+  std::vector<std::vector<double>> rows_;
+};
+
+// Curves of some columns, drawn side by side.
+struct CurvePanel {
+  std::string label;  // of the y axis
+  struct Curve {
+    std::string column, title;
+  };
+  std::vector<Curve> curves;
+  std::string settings;  // gnuplot's, ahead of the panel: "set logscale y"
+};
+// FOLDER/curves.gp over FOLDER/metrics.csv, and its picture curves.png. A curve needs two rows;
+// before that, nothing is written.
+void draw_curves(const std::filesystem::path& folder, const Metrics& metrics,
+                 const std::vector<CurvePanel>& panels);
+
+}  // namespace gestalt::tools

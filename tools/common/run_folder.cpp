@@ -1,0 +1,57 @@
+#include "tools/common/run_folder.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "kernels/error.h"
+#include "tensor/io/checkpoint.h"
+#include "tools/common/output.h"
+
+namespace gestalt::tools {
+
+namespace fs = std::filesystem;
+
+bool is_name(const std::string& text) {
+  return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
+    return std::isalnum(c) || c == '_' || c == '-';
+  });
+}
+
+void RunFolder::check_resume(const nlohmann::json& settings,
+                             const std::vector<std::string>& free) const {
+  check_same_config(path_, settings, free);
+  GESTALT_CHECK(fs::exists(checkpoint_path()), "--resume: no checkpoint in '{}'", path_.string());
+}
+
+Logger RunFolder::start(const nlohmann::json& settings, const CommonOptions& common,
+                        bool resume) const {
+  prepare_output_folder(path_);
+  if (!resume) fs::remove(checkpoint_path());
+  Logger logger = make_logger(path_, common, resume);
+  write_config(path_, tool_, settings);
+  return logger;
+}
+
+void RunFolder::save_checkpoint(const StateDict& state) const {
+  write_safetensors(checkpoint_path().string(), state);
+}
+
+StateDict RunFolder::load_checkpoint() const {
+  return read_checkpoint(checkpoint_path().string()).tensors;
+}
+
+void add_part(StateDict& to, const std::string& prefix, const StateDict& from) {
+  for (const NamedTensor& entry : from) to.push_back({prefix + entry.name, entry.tensor});
+}
+
+StateDict part_of(const StateDict& state, const std::string& prefix) {
+  StateDict result;
+  for (const NamedTensor& entry : state) {
+    if (entry.name.starts_with(prefix)) {
+      result.push_back({entry.name.substr(prefix.size()), entry.tensor});
+    }
+  }
+  return result;
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,50 @@
+#pragma once
+
+// The folder of a training that --resume can go on with: config.json, log.txt and
+// checkpoint.safetensors, the state from which every later bit follows.
+
+#include <filesystem>
+#include <nlohmann/json_fwd.hpp>
+#include <string>
+#include <vector>
+
+#include "tensor/state_dict.h"
+#include "tools/common/log.h"
+
+namespace gestalt::tools {
+
+// Of runs and of evaluation sets: letters, digits, '_' and '-'.
+bool is_name(const std::string& text);
+
+class RunFolder {
+ public:
+  RunFolder(std::filesystem::path path, std::string tool)
+      : path_(std::move(path)), tool_(std::move(tool)) {}
+
+  const std::filesystem::path& path() const { return path_; }
+  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
+
+  // Whether there is a run to go on with that has these settings, but for `free`, which change no
+  // result; writes nothing. Throws Error.
+  void check_resume(const nlohmann::json& settings, const std::vector<std::string>& free) const;
+  // Makes the folder with its config.json and opens the log. A new run takes the checkpoint of an
+  // earlier one away. Whatever else can fail should come before: a bad start leaves an earlier run
+  // as it is.
+  Logger start(const nlohmann::json& settings, const CommonOptions& common, bool resume) const;
+
+  void save_checkpoint(const StateDict& state) const;  // whole or not at all
+  StateDict load_checkpoint() const;                   // throws Error
+
+ private:
+  std::filesystem::path checkpoint_path() const { return path_ / "checkpoint.safetensors"; }
+
+  std::filesystem::path path_;
+  std::string tool_;
+};
+
+// A checkpoint is put together of parts: names of `from` go into `to` behind `prefix` ("model."),
+// and come out of a state without it.
+void add_part(StateDict& to, const std::string& prefix, const StateDict& from);
+StateDict part_of(const StateDict& state, const std::string& prefix);
+
+}  // namespace gestalt::tools
