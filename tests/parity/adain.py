@@ -2,7 +2,7 @@
 
 Error: the difference's norm over the expected one's, at most 1e-5; for the image put together from
 tiles, the largest difference over the largest value, at most 1e-4. Odd sizes, so that the pools
-round up.
+round up. Then one training step of the decoder in f64: both losses and every gradient, to 1e-9.
 """
 
 import os
@@ -50,23 +50,49 @@ def spread(network):
     return network.eval()
 
 
+def stats(x):
+    flat = x.flatten(2)
+    return flat.mean(2)[..., None, None], (flat.var(2) + 1e-5).sqrt()[..., None, None]
+
+
 def adain(content, style):
-    def stats(x):
-        flat = x.flatten(2)
-        return flat.mean(2)[..., None, None], (flat.var(2) + 1e-5).sqrt()[..., None, None]
     (mean_c, deviation_c), (mean_s, deviation_s) = stats(content), stats(style)
     return (content - mean_c) / deviation_c * deviation_s + mean_s
+
+
+def training_step(encoder, decoder, contents, styles):
+    """Losses and gradients by name (Huang and Belongie 2017, equations 12 and 13)."""
+    def taps(x):
+        found = []
+        for i, layer in enumerate(encoder[:31]):
+            x = layer(x)
+            if i in (3, 10, 17, 30):
+                found.append(x)
+        return found
+
+    encoder, decoder = encoder.double(), decoder.double()
+    with torch.no_grad():
+        of_style = taps(styles.double())
+        target = adain(encoder[:31](contents.double()), of_style[-1])
+    made = taps(decoder(target))
+    content_loss = nn.functional.mse_loss(made[-1], target)
+    style_loss = sum(nn.functional.mse_loss(a, b) for x, s in zip(made, of_style) for a, b in zip(stats(x), stats(s)))
+    (content_loss + 10 * style_loss).backward()
+    result = {"loss/content": content_loss.detach(), "loss/style": style_loss.detach()}
+    return result | {"gradient/" + name: parameter.grad for name, parameter in decoder.named_parameters()}
 
 
 def main():
     torch.manual_seed(0)
     encoder, decoder = spread(make_encoder()), spread(make_decoder())
     content, style = torch.rand(1, 3, 149, 203), torch.rand(1, 3, 131, 98) ** 2
+    contents, styles = torch.rand(2, 3, 44, 44), torch.rand(2, 3, 44, 44) ** 2
     with torch.no_grad(), tempfile.TemporaryDirectory() as folder:
         paths = [os.path.join(folder, name) for name in ("encoder.pth", "decoder.pth", "in.safetensors", "out.safetensors")]
         torch.save(encoder.state_dict(), paths[0])
         torch.save(decoder.state_dict(), paths[1])
-        write_safetensors(paths[2], {"content": content.numpy(), "style": style.numpy()})
+        write_safetensors(paths[2], {"content": content.numpy(), "style": style.numpy(),
+                                     "contents": contents.numpy(), "styles": styles.numpy()})
         run_tool("dump_adain", *paths, ALPHA)
         got = read_safetensors(paths[3])
         features, style_features = encoder[:31](content), encoder[:31](style)
@@ -83,6 +109,12 @@ def main():
     error = numpy.abs(got["tiled"] - got["stylized"]).max() / numpy.abs(got["stylized"]).max()
     failed |= not error <= 1e-4
     print(f"tiled             largest difference {error:.2e} (allowed 1e-04) {'ok' if error <= 1e-4 else 'FAILED'}")
+    errors = {name: numpy.linalg.norm(got[name] - tensor.numpy()) / numpy.linalg.norm(tensor.numpy())
+              for name, tensor in training_step(encoder, decoder, contents, styles).items()}
+    for kind in ("loss", "gradient"):
+        worst = max(error for name, error in errors.items() if name.startswith(kind))
+        failed |= not worst <= 1e-9
+        print(f"training {kind:8} worst relative error, f64 {worst:.2e} (allowed 1e-09) {'ok' if worst <= 1e-9 else 'FAILED'}")
     return 1 if failed else 0
 
 

@@ -1,4 +1,5 @@
-// AdaIN's networks on one content and one style, for tests/parity/adain.py.
+// AdaIN's networks on one content and one style, and the decoder's training loss with its gradients
+// (f64) on a batch, for tests/parity/adain.py.
 // Usage: dump_adain ENCODER DECODER IMAGES.safetensors OUT.safetensors ALPHA
 
 #include <cstdio>
@@ -6,9 +7,11 @@
 
 #include "kernels/error.h"
 #include "models/adain.h"
+#include "models/adain_loss.h"
 #include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/safetensors.h"
+#include "tensor/ops/arithmetic.h"
 
 using namespace gestalt;
 
@@ -21,9 +24,24 @@ Tensor named(const StateDict& state, const std::string& name) {
   throw Error(format("no tensor '{}'", name));
 }
 
+// Losses and gradients of one training step; leaves the networks in f64.
+StateDict training_step(nn::Sequential& encoder, nn::Sequential& decoder, const Tensor& content,
+                        const Tensor& style) {
+  encoder.set_requires_grad(false);
+  encoder.to(DType::f64);
+  decoder.to(DType::f64);
+  const models::StylizationLoss loss =
+      models::stylization_loss(encoder, decoder, content.to(DType::f64), style.to(DType::f64));
+  (loss.content + loss.style * 10).backward();
+  StateDict out = {{"loss/content", loss.content.detach()}, {"loss/style", loss.style.detach()}};
+  for (const auto& parameter : decoder.named_parameters()) {
+    out.push_back({"gradient/" + parameter.name, parameter.tensor->grad()});
+  }
+  return out;
+}
+
 void dump(char** arguments) {
   context({}).set_exact(true);
-  const NoGradGuard no_grad;
   Generator generator(0);
   const auto encoder = models::make_adain_encoder(generator);
   const auto decoder = models::make_adain_decoder(generator);
@@ -31,16 +49,22 @@ void dump(char** arguments) {
   decoder->load_state_dict(load_weights(arguments[2]));
   const StateDict images = read_checkpoint(arguments[3]).tensors;
   const Tensor content = named(images, "content"), style = named(images, "style");
-  const Tensor features = (*encoder)(content), style_features = (*encoder)(style);
-  const models::Stylizer stylizer(encoder, decoder);
-  const double alpha = std::atof(arguments[5]);
-  const StateDict out = {
-      {"content_features", features},
-      {"style_features", style_features},
-      {"adain", nn::adain(features, style_features)},
-      {"decoded", (*decoder)(features)},
-      {"stylized", stylizer.stylize(content, stylizer.style(style), alpha)},
-      {"tiled", stylizer.stylize_tiled(content, stylizer.style(style), alpha, 64)}};
+  StateDict out;
+  {
+    const NoGradGuard no_grad;
+    const Tensor features = (*encoder)(content), style_features = (*encoder)(style);
+    const models::Stylizer stylizer(encoder, decoder);
+    const double alpha = std::atof(arguments[5]);
+    out = {{"content_features", features},
+           {"style_features", style_features},
+           {"adain", nn::adain(features, style_features)},
+           {"decoded", (*decoder)(features)},
+           {"stylized", stylizer.stylize(content, stylizer.style(style), alpha)},
+           {"tiled", stylizer.stylize_tiled(content, stylizer.style(style), alpha, 64)}};
+  }
+  const StateDict step =
+      training_step(*encoder, *decoder, named(images, "contents"), named(images, "styles"));
+  out.insert(out.end(), step.begin(), step.end());
   write_safetensors(arguments[4], out);
 }
 
