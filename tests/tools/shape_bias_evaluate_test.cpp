@@ -1,6 +1,7 @@
 // shape_bias evaluate on stimuli made here; random weights, so what is checked is not what is
 // decided.
 
+#include <fstream>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -123,6 +124,30 @@ TEST_F(Evaluate, goes_on_where_it_was_interrupted) {
   } else {
     EXPECT_EQ(result.exit_code, 0) << result.output;  // it was faster than the signal
   }
+  EXPECT_EQ(read_text(out() / file), read_text(out("whole") / file));
+}
+
+TEST_F(Evaluate, an_unreadable_image_does_not_lose_what_was_decided) {
+  for (int i = 3; i < 40; ++i) add("cat", "cat" + std::to_string(i) + "-dog1", 224, 224);
+  std::ofstream(stimuli() / "cat/cat0-dog1.png") << "no picture";  // the first of all
+  const std::vector<std::string> flags = {
+      "--model", "resnet18", "--untrained", "--topk", "0.1,1", "--batch_size", "1"};
+  const ToolResult whole = evaluate(flags, "whole");
+  ASSERT_EQ(whole.exit_code, 0) << whole.output;
+  EXPECT_TRUE(contains(whole.output, "skipped 1 unreadable images")) << whole.output;
+  std::vector<std::string> arguments = {"evaluate", "--data",       stimuli().string(),
+                                        "--out",    out().string(), "--quiet"};
+  arguments.insert(arguments.end(), flags.begin(), flags.end());
+  const ToolResult first =
+      run_tool("shape_bias", arguments, [&] { return fs::exists(out() / "config.json"); });
+  ASSERT_EQ(first.exit_code, 130) << first.output;
+  const std::string file = "cue-conflict_ResNet18-untrained-topK-10_session-1.csv";
+  const std::string saved = read_text(out() / ".unfinished" / file);
+  EXPECT_TRUE(contains(saved, ",cat1-dog2.png\r\n")) << saved;
+
+  const ToolResult second = run_tool("shape_bias", arguments);
+  ASSERT_EQ(second.exit_code, 0) << second.output;
+  EXPECT_TRUE(contains(second.output, "skipped 1 unreadable images")) << second.output;
   EXPECT_EQ(read_text(out() / file), read_text(out("whole") / file));
 }
 

@@ -183,6 +183,7 @@ int run(Settings settings, const CommonOptions& common) {
   const std::vector<Pass> passes = passes_of(settings, places);
   context(default_device()).set_exact(settings.exact);
 
+  catch_interrupts();
   prepare_output_folder(settings.out);
   json config = identity(settings, places, stimuli);
   if (settings.overwrite) {
@@ -196,7 +197,6 @@ int run(Settings settings, const CommonOptions& common) {
   config["topk"] = settings.fractions;
   write_config(settings.out, "shape_bias evaluate", config);
 
-  catch_interrupts();
   Evaluation evaluation({settings.out, settings.batch_size, common.quiet}, stimuli, categories);
   for (const Pass& pass : passes) {
     if (evaluation.run(network, pass)) continue;

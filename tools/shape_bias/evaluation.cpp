@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <chrono>
-#include <numeric>
 
 #include "data/loader.h"
 #include "eval/category_choice.h"
@@ -34,15 +33,17 @@ bool Evaluation::is_finished(const Sparsity& sparsity) const {
   return fs::exists(fs::path(settings_.folder) / decisions_file(sparsity.subject));
 }
 
-// As long as they are the first images, in the order of this run; else none.
+// Files hold the images' order, without those that could not be read; one of other stimuli is none.
 Evaluation::Decisions Evaluation::unfinished(const Sparsity& sparsity) const {
   const fs::path path = unfinished_folder(settings_.folder) / decisions_file(sparsity.subject);
   if (!fs::exists(path)) return {};
-  Decisions decisions = eval::read_decisions(path, categories_);
-  for (size_t i = 0; i < decisions.size(); ++i) {
-    const bool same =
-        i < stimuli_.image_names.size() && decisions[i].image_name == stimuli_.image_names[i];
-    if (!same) return {};
+  Decisions decisions;
+  size_t image = 0;
+  for (eval::Decision& decision : eval::read_decisions(path, categories_)) {
+    const std::vector<std::string>& names = stimuli_.image_names;
+    while (image < names.size() && names[image] != decision.image_name) ++image;
+    if (image == names.size()) return {};
+    decisions.emplace(image++, std::move(decision));
   }
   return decisions;
 }
@@ -53,9 +54,8 @@ void Evaluation::decide(const std::vector<Tensor>& logits, const std::vector<int
     const std::vector<size_t> choices = eval::choose_categories(logits[i], categories_);
     for (size_t j = 0; j < choices.size(); ++j) {
       const auto image = static_cast<size_t>(images[j]);
-      eval::Decision& decision = decisions[i].emplace_back();
+      eval::Decision& decision = decisions[i][image];
       decision.subject = pass.sparsities[i].subject;
-      decision.trial = std::to_string(decisions[i].size());
       decision.response = categories_.name(choices[j]);
       decision.category = stimuli_.names[image].shape;
       decision.image_name = stimuli_.image_names[image];
@@ -70,7 +70,12 @@ void Evaluation::save(const Pass& pass, const std::vector<Decisions>& decisions,
   fs::create_directories(folder);
   for (size_t i = 0; i < decisions.size(); ++i) {
     const fs::path file = decisions_file(pass.sparsities[i].subject);
-    if (!decisions[i].empty()) eval::write_decisions(folder / file, decisions[i]);
+    std::vector<eval::Decision> rows;
+    for (const auto& [image, decision] : decisions[i]) {
+      rows.push_back(decision);
+      rows.back().trial = std::to_string(rows.size());
+    }
+    if (!rows.empty()) eval::write_decisions(folder / file, rows);
     if (finished) fs::remove(unfinished / file);
   }
   std::error_code not_empty;
@@ -84,21 +89,26 @@ bool Evaluation::run(eval::TopKSweep& network, Pass pass) {
   std::erase_if(pass.sparsities, [&](const Sparsity& each) { return is_finished(each); });
   if (pass.sparsities.empty()) return true;
 
-  // All go on where the one with the fewest decisions stands.
   std::vector<Decisions> decisions;
-  size_t done = stimuli_.names.size();
   std::vector<double> fractions;
   for (const Sparsity& sparsity : pass.sparsities) {
     decisions.push_back(unfinished(sparsity));
-    done = std::min(done, decisions.back().size());
     fractions.push_back(sparsity.fraction);
   }
-  for (Decisions& each : decisions) each.resize(done);
   network.activate(pass.places);
   network.set_fractions(fractions);
 
-  std::vector<int64_t> rest(stimuli_.names.size() - done);
-  std::iota(rest.begin(), rest.end(), static_cast<int64_t>(done));
+  // What could not be read before is tried again, beside one that could: a set of nothing else is
+  // an error.
+  std::vector<int64_t> rest, done;
+  for (size_t image = 0; image < stimuli_.names.size(); ++image) {
+    const bool everywhere =
+        std::all_of(decisions.begin(), decisions.end(),
+                    [&](const Decisions& each) { return each.contains(image); });
+    (everywhere ? done : rest).push_back(static_cast<int64_t>(image));
+  }
+  if (!rest.empty() && !done.empty()) rest.push_back(done.front());
+  const size_t before = stimuli_.names.size() - rest.size();
   const NoGradGuard no_grad;
   if (!rest.empty()) {
     data::LoaderOptions options;
@@ -107,15 +117,15 @@ bool Evaluation::run(eval::TopKSweep& network, Pass pass) {
     data::Loader loader(data::subset(stimuli_.source, rest), stimulus_transform(), options);
     Progress progress(pass.sparsities.size() == 1 ? pass.sparsities.front().subject : "images",
                       static_cast<int64_t>(stimuli_.names.size()), settings_.quiet);
-    progress.update(static_cast<int64_t>(done), "");
+    progress.update(static_cast<int64_t>(before), "");
     Clock::time_point saved = Clock::now();
     while (std::optional<data::Batch> batch = loader.next()) {
+      const int64_t last = batch->indices.back();
       for (int64_t& image : batch->indices) image = rest[static_cast<size_t>(image)];
       decide(network(batch->images), batch->indices, pass, decisions);
-      progress.update(batch->indices.back() + 1, "");
+      progress.update(static_cast<int64_t>(before) + last + 1, "");
       if (!interrupted() && Clock::now() - saved < save_interval) continue;
-      // A gap would make later images count as done.
-      if (loader.unreadable().empty()) save(pass, decisions, false);
+      save(pass, decisions, false);
       saved = Clock::now();
       if (interrupted()) return false;
     }

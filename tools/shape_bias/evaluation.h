@@ -3,7 +3,7 @@
 // A network's decisions at several sparsities, one CSV file each, in a folder that a later run can
 // finish.
 
-#include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
@@ -44,7 +44,7 @@ class Evaluation {
   const std::vector<std::string>& unreadable() const { return unreadable_; }
 
  private:
-  using Decisions = std::vector<eval::Decision>;
+  using Decisions = std::map<size_t, eval::Decision>;  // by the image's place among the stimuli
   bool is_finished(const Sparsity& sparsity) const;
   Decisions unfinished(const Sparsity& sparsity) const;
   void decide(const std::vector<Tensor>& logits, const std::vector<int64_t>& images,
