@@ -3,7 +3,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "data/image.h"
+#include "data/encode.h"
 #include "tensor/io/atomic_file.h"
 #include "tests/tools/run_tool.h"
 
@@ -113,6 +113,17 @@ TEST_F(Pictures, svg_and_pdf) {
   }
 }
 
+TEST_F(Pictures, a_pdf_renders) {
+  if (std::system("gs --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "no Ghostscript";
+  const fs::path pdf = folder_ / "figure.pdf", png = folder_ / "page.png";
+  ASSERT_EQ(shape_bias("plot", fixture_files, {"--out", pdf.string()}).exit_code, 0);
+  const std::string command =
+      "gs -q -dNOPAUSE -dBATCH -dSAFER -sDEVICE=png16m -r100 -sOutputFile=" + png.string() + " " +
+      pdf.string();
+  ASSERT_EQ(std::system(command.c_str()), 0);
+  EXPECT_GT(coloured(data::decode_image(png)), 200);
+}
+
 TEST_F(Pictures, a_failed_drawing_leaves_the_picture_that_was_there) {
   const std::string text = "#!/bin/sh\necho half > figure.svg\nexit 1\n";
   fs::create_directories(folder_ / "bin");
@@ -160,6 +171,39 @@ TEST_F(Pictures, bad_requests_are_named) {
     EXPECT_TRUE(contains(output, reason)) << output;
   }
   EXPECT_FALSE(fs::exists(out));
+}
+
+TEST_F(Pictures, report_takes_examples_from_a_folder_or_a_packed_file) {
+  const fs::path stimuli = folder_ / "stimuli";
+  const std::vector<std::string> names = {"airplane0-bear1", "bear1-bicycle2", "boat4-bottle2"};
+  for (size_t i = 0; i < names.size(); ++i) {
+    const fs::path class_folder =
+        stimuli / names[i].substr(0, names[i].find_first_of("0123456789"));
+    fs::create_directories(class_folder);
+    data::Image image(40, 48);
+    for (size_t k = 0; k < image.pixels.size(); ++k) {
+      image.pixels[k] = static_cast<uint8_t>(k * (i + 2) / 3);
+    }
+    data::save_image(class_folder / (names[i] + ".png"), image);
+  }
+  const fs::path packed = folder_ / "stimuli.packed";
+  ASSERT_EQ(run_tool("pack_images", {stimuli, packed, "--resize", "none"}).exit_code, 0);
+  const auto examples = [&](const fs::path& data) {
+    const fs::path page = folder_ / "page.html";
+    const ToolResult result =
+        shape_bias("report", fixture_files, {"--data", data.string(), "--out", page.string()});
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    const std::string html = read_text(page);
+    std::vector<std::string> pictures;
+    const std::string start = "data:image/jpeg;base64,";
+    for (size_t at = html.find(start); at != std::string::npos; at = html.find(start, at + 1)) {
+      pictures.push_back(html.substr(at, html.find('"', at) - at));
+    }
+    return pictures;
+  };
+  const std::vector<std::string> of_folder = examples(stimuli);
+  EXPECT_EQ(of_folder.size(), 3u);
+  EXPECT_EQ(examples(packed), of_folder);
 }
 
 TEST_F(Pictures, report_is_one_page_with_everything_in_it) {

@@ -125,6 +125,28 @@ TEST_F(Synthesis, a_batch_gives_the_pictures_of_one_at_a_time) {
   expect_same_pictures("one", "two");
 }
 
+TEST_F(Synthesis, a_packed_file_stands_for_its_folder) {
+  const std::string packed = folder_ / "in.packed";
+  ASSERT_EQ(
+      run_tool("pack_images", {folder_ / "in", packed, "--flat", "--resize", "none"}).exit_code, 0);
+  for (const std::string tool : {"synthesize_texture", "visualize_topk"}) {
+    const std::vector<std::string> of_folder = flags(tool + "_folder", {"-n", "1", "--sheet"});
+    std::vector<std::string> of_packed = flags(tool + "_packed", {"-n", "1", "--sheet"});
+    of_packed[1] = packed;
+    ASSERT_EQ(run_tool(tool, of_folder).exit_code, 0);
+    const ToolResult result = run_tool(tool, of_packed);
+    ASSERT_EQ(result.exit_code, 0) << result.output;
+    expect_same_pictures(tool + "_folder", tool + "_packed");
+    EXPECT_EQ(read_text(folder_ / (tool + "_folder") / "sheet.png"),
+              read_text(folder_ / (tool + "_packed") / "sheet.png"));
+  }
+  std::vector<std::string> twice = flags("twice", {"-i", packed, "-n", "1"});
+  const ToolResult result = run_tool("synthesize_texture", twice);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.output.find("in.packed/a.png' would write the same picture"), std::string::npos)
+      << result.output;
+}
+
 TEST_F(Synthesis, threads_do_not_change_the_pictures) {
   ASSERT_EQ(run_tool("synthesize_texture", flags("one", {"-n", "2", "--threads", "1"})).exit_code,
             0);

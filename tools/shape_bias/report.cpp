@@ -6,8 +6,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "data/dataset.h"
 #include "data/encode.h"
-#include "data/folder.h"
 #include "data/resample.h"
 #include "eval/text.h"
 #include "kernels/error.h"
@@ -63,22 +63,8 @@ std::vector<eval::ReportFigure> draw_figures(const eval::Summary& summary,
   return figures;
 }
 
-// Stimulus name to file, of every class folder.
-std::map<std::string, fs::path> find_stimuli(const fs::path& folder) {
-  std::map<std::string, fs::path> files;
-  GESTALT_CHECK(fs::is_directory(folder), "'{}' is not a folder", folder.string());
-  for (const fs::directory_entry& entry : fs::recursive_directory_iterator(folder)) {
-    if (data::has_image_extension(entry.path())) {
-      files[entry.path().stem().string()] = entry.path();
-    }
-  }
-  GESTALT_CHECK(!files.empty(), "'{}' holds no images", folder.string());
-  return files;
-}
-
-std::vector<uint8_t> small_jpeg(const fs::path& path) {
+std::vector<uint8_t> small_jpeg(data::Image image) {
   constexpr int most = 224, quality = 85;
-  data::Image image = data::decode_image(path);
   const int longer = std::max(image.height, image.width);
   if (longer > most) {
     image = data::resize(image, std::max(1, image.height * most / longer),
@@ -90,13 +76,17 @@ std::vector<uint8_t> small_jpeg(const fs::path& path) {
 std::vector<eval::ReportExample> read_examples(const eval::Observations& observations,
                                                const Settings& settings) {
   if (settings.data.empty()) return {};
-  const std::map<std::string, fs::path> files = find_stimuli(settings.data);
+  const data::ImageSourcePtr stimuli = data::open_image_tree(settings.data);
+  std::map<std::string, int64_t> numbers;  // by the stimulus' name
+  for (int64_t i = 0; i < stimuli->size(); ++i) {
+    numbers[fs::path(stimuli->name(i)).stem().string()] = i;
+  }
   std::vector<std::string> names;
-  for (const auto& [name, path] : files) names.push_back(name);
+  for (const auto& [name, number] : numbers) names.push_back(name);
   std::vector<eval::ReportExample> examples;
   for (const eval::Stimulus& stimulus :
        eval::choose_examples(observations, names, settings.examples)) {
-    examples.push_back({stimulus, small_jpeg(files.at(stimulus.name))});
+    examples.push_back({stimulus, small_jpeg(stimuli->read(numbers.at(stimulus.name)))});
   }
   if (examples.empty()) {
     std::fprintf(stderr, "warning: no stimulus of '%s' is among the decisions: no examples\n",
@@ -155,8 +145,9 @@ Command add_report(Tool& tool) {
   CLI::App* app = tool.app().add_subcommand(
       "report", "One HTML page: figures, tables, examples, and how it was made.");
   add_input_flags(*app, settings->input);
-  app->add_option("--data", settings->data, "the stimuli, for examples; without, there are none")
-      ->type_name("FOLDER");
+  app->add_option("--data", settings->data,
+                  "the stimuli, folder or packed file, for examples; without, there are none")
+      ->type_name("PATH");
   app->add_option("--out", settings->out, "the page")->type_name("FILE")->required();
   app->add_option("--examples", settings->examples, "stimuli to show, at most one a category");
   app->add_option("--style", settings->style, "as for plot")->type_name("FILE");

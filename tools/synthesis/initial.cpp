@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 
+#include "data/image.h"
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/reduce.h"
@@ -30,7 +31,9 @@ const NamedTensor& find_image(const StateDict& tensors, const std::string& path)
 Tensor read_init_images(const SynthesisSettings& settings, size_t jobs) {
   const std::string& path = settings.init_image;
   if (path.empty()) return {};
-  if (!path.ends_with(".safetensors")) return load_source(path, settings.image_size).target;
+  if (!path.ends_with(".safetensors")) {
+    return to_source(data::decode_image(std::filesystem::path(path)), settings.image_size).target;
+  }
   const StateDict tensors = read_checkpoint(path).tensors;
   const auto& [name, images] = find_image(tensors, path);
   const int64_t size = settings.image_size;

@@ -3,7 +3,6 @@
 #include <cmath>
 #include <map>
 
-#include "data/folder.h"
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
 
@@ -11,14 +10,15 @@ namespace gestalt::tools {
 
 namespace fs = std::filesystem;
 
-Job::Job(size_t index, fs::path image, uint64_t seed, const SynthesisSettings& settings)
-    : index_(index), image_(std::move(image)), seed_(seed), settings_(settings) {
-  name_ = format("seed_{}_{}", seed, image_.stem().string());
+Job::Job(size_t index, data::ImageSourcePtr images, int64_t image, uint64_t seed,
+         const SynthesisSettings& settings)
+    : index_(index), images_(std::move(images)), image_(image), seed_(seed), settings_(settings) {
+  name_ = format("seed_{}_{}", seed, fs::path(images_->name(image)).stem().string());
   picture_path_ = fs::path(settings.output) / (name_ + ".jpg");
 }
 
 void Job::load_source() {
-  if (!source_.target.defined()) source_ = tools::load_source(image_, settings_.image_size);
+  if (!source_.target.defined()) source_ = to_source(read_image(), settings_.image_size);
 }
 
 optim::LbfgsOptions Job::optimizer_options() const {
@@ -105,13 +105,16 @@ std::vector<Job> make_jobs(const SynthesisSettings& settings, uint64_t first_see
   std::vector<Job> jobs;
   std::map<std::string, fs::path> stems;
   for (const std::string& input : settings.inputs) {
-    for (const fs::path& image : data::list_images(input)) {
+    const data::ImageSourcePtr images = data::open_images(input);
+    for (int64_t number = 0; number < images->size(); ++number) {
+      const fs::path image = fs::path(images->location()) / images->name(number);
       const auto [other, is_new] = stems.try_emplace(image.stem().string(), image);
       GESTALT_CHECK(is_new || other->second != image, "'{}' is given twice", image.string());
       GESTALT_CHECK(is_new, "'{}' and '{}' would write the same picture: rename one",
                     other->second.string(), image.string());
       for (int64_t i = 0; i < settings.textures_per_image; ++i) {
-        jobs.emplace_back(jobs.size(), image, first_seed + static_cast<uint64_t>(i), settings);
+        jobs.emplace_back(jobs.size(), images, number, first_seed + static_cast<uint64_t>(i),
+                          settings);
       }
     }
   }

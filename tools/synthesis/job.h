@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "data/dataset.h"
 #include "optim/lbfgs.h"
 #include "tensor/tensor.h"
 #include "tools/synthesis/options.h"
@@ -16,13 +17,15 @@ namespace gestalt::tools {
 
 class Job {
  public:
-  // The index'th of the run. Its name is seed_{seed}_{image name}. Nothing is loaded yet.
-  Job(size_t index, std::filesystem::path image, uint64_t seed, const SynthesisSettings& settings);
+  // The index'th of the run, of image `image` of `images`. Its name is seed_{seed}_{image name}.
+  // Nothing is loaded yet.
+  Job(size_t index, data::ImageSourcePtr images, int64_t image, uint64_t seed,
+      const SynthesisSettings& settings);
 
   size_t index() const { return index_; }
   const std::string& name() const { return name_; }
   uint64_t seed() const { return seed_; }
-  const std::filesystem::path& image_path() const { return image_; }
+  data::Image read_image() const { return images_->read(image_); }
   const std::filesystem::path& picture_path() const { return picture_path_; }
 
   void load_source();  // where it is not loaded yet
@@ -54,7 +57,8 @@ class Job {
   std::filesystem::path checkpoint_path() const;
 
   size_t index_;
-  std::filesystem::path image_;
+  data::ImageSourcePtr images_;
+  int64_t image_;
   uint64_t seed_;
   const SynthesisSettings& settings_;
   std::string name_;

@@ -14,7 +14,7 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
       number("above 0 and finite", [](double x) { return x > 0 && std::isfinite(x); });
   const auto weight =
       number("0 or more and finite", [](double x) { return x >= 0 && std::isfinite(x); });
-  app.add_option("-i,--input", s.inputs, "image, or folder of images; repeatable")
+  app.add_option("-i,--input", s.inputs, "image, folder of images, or packed file; repeatable")
       ->allow_extra_args(false)
       ->required();
   app.add_option("-o,--output", s.output, "output folder");

@@ -13,7 +13,7 @@
 namespace gestalt::tools {
 
 struct SynthesisSettings {
-  std::vector<std::string> inputs;  // images and folders of images
+  std::vector<std::string> inputs;  // images, folders of images, packed files
   std::string output = "output";
   std::string weights;  // empty: the untrained, well-scaled network
   int64_t steps = 100;

@@ -6,9 +6,9 @@
 
 namespace gestalt::tools {
 
-SourceImage load_source(const std::filesystem::path& path, int64_t size) {
+SourceImage to_source(data::Image original, int64_t size) {
   SourceImage source;
-  source.original = data::decode_image(path);
+  source.original = std::move(original);
   const int side = static_cast<int>(size);
   source.target =
       data::to_texture_input(data::resize(source.original, side, side, data::Filter::lanczos));

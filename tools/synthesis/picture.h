@@ -2,8 +2,6 @@
 
 // From optimized tensors to pictures: the published post-processing.
 
-#include <filesystem>
-
 #include "data/image.h"
 #include "tensor/tensor.h"
 
@@ -15,8 +13,8 @@ struct SourceImage {
   Tensor target;         // [1,3,S,S] f32, CPU, the network's input space
 };
 
-// Decoded, resized to size x size by Lanczos, brought to the network's input space.
-SourceImage load_source(const std::filesystem::path& path, int64_t size);
+// Resized to size x size by Lanczos, brought to the network's input space.
+SourceImage to_source(data::Image original, int64_t size);
 
 // The result's histogram matched to the target's (per channel, 100 bins), then resized by Lanczos
 // to the size of the source. `result`: [1,3,S,S], the network's input space.

@@ -80,8 +80,7 @@ void write_sheet(const std::string& title, const SynthesisSettings& settings,
   for (const Job& job : jobs) {
     if (job.losses().empty()) continue;  // skipped
     sheet.rows.push_back(job.name());
-    sheet.cells.push_back(
-        {data::decode_image(job.image_path()), data::decode_image(job.picture_path())});
+    sheet.cells.push_back({job.read_image(), data::decode_image(job.picture_path())});
   }
   data::save_image(fs::path(settings.output) / "sheet.png", data::draw_contact_sheet(sheet));
 }
