@@ -3,6 +3,7 @@
 // stride] INPUT holds `images` [N,3,H,W] and, for gradients, `labels` i64[N]. OUT holds `logits`
 // (in evaluation), `loss` and `gradient/<parameter>`.
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 
@@ -11,6 +12,7 @@
 #include "nn/loss.h"
 #include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
+#include "tensor/ops/shape.h"
 
 using namespace gestalt;
 
@@ -21,6 +23,16 @@ Tensor tensor_of(const StateDict& state, const std::string& name) {
     if (entry.name == name) return entry.tensor;
   }
   return {};
+}
+
+// Some images at a time, so that VGG's activations of a whole folder need not fit into memory.
+Tensor logits_of(nn::Module& network, const Tensor& images) {
+  constexpr int64_t batch = 16;
+  std::vector<Tensor> logits;
+  for (int64_t first = 0; first < images.size(0); first += batch) {
+    logits.push_back(network(narrow(images, 0, first, std::min(batch, images.size(0) - first))));
+  }
+  return cat(logits, 0);
 }
 
 void dump(const std::string& name, const std::string& weights, const std::string& input,
@@ -36,7 +48,7 @@ void dump(const std::string& name, const std::string& weights, const std::string
   {
     const NoGradGuard no_grad;
     network->eval();
-    tensors.push_back({"logits", (*network)(images)});
+    tensors.push_back({"logits", logits_of(*network, images)});
   }
   if (labels.defined()) {
     network->train();
