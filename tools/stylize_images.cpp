@@ -15,6 +15,10 @@ int main(int argc, char** argv) {
                  "picture, folder with subfolders, or packed file")
       ->required();
   app.add_option("--style,--style_dir", s.style, "the same, of styles")->required();
+  app.add_option(
+      "--val_fraction", s.val_fraction,
+      "of class folders, only what train_classifier holds out with this fraction; 0: all");
+  app.add_option("--split_seed", s.split_seed, "of --val_fraction")->check(at_least_0());
   app.add_option("-o,--output", s.output, "output folder");
   app.add_option("--decoder", s.decoder, "decoder weights: PyTorch file or safetensors")
       ->required();

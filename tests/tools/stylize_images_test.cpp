@@ -3,6 +3,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 
+#include "data/dataset.h"
 #include "data/encode.h"
 #include "models/adain.h"
 #include "tensor/io/safetensors.h"
@@ -112,6 +113,31 @@ TEST_F(StylizeImages, tiles_random_styles_and_mixtures) {
   ASSERT_EQ(stylize({"--styles", "random", "--seed", "3"}).exit_code, 0);
   EXPECT_EQ(pictures().size(), 3u);
   for (const std::string& name : chosen) EXPECT_TRUE(fs::exists(out_ / name)) << name;
+}
+
+TEST_F(StylizeImages, makes_what_train_classifier_holds_out) {
+  for (int i = 0; i < 4; ++i) {
+    const std::string name = std::to_string(i) + ".png";
+    save_picture(folder_ / "content/cat" / name, 16, 16, i);
+    save_picture(folder_ / "content/dog" / name, 16, 16, i);
+  }
+  const ToolResult result =
+      stylize({"--styles", "random", "--val_fraction", "0.4", "--split_seed", "5"});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  const auto held_out =
+      data::split_by_class(data::open_dataset(folder_ / "content"), 0.4, 5).second;
+  const std::vector<std::string> made = pictures();
+  ASSERT_EQ(held_out->size(), 4);  // of five a class
+  ASSERT_EQ(made.size(), 4u);
+  for (int64_t i = 0; i < held_out->size(); ++i) {
+    const fs::path name = held_out->name(i);
+    const std::string start = (name.parent_path() / name.stem()).string() + "_stylized_";
+    EXPECT_TRUE(std::any_of(made.begin(), made.end(), [&](const std::string& picture) {
+      return picture.starts_with(start);
+    })) << name;
+  }
+  EXPECT_TRUE(has(stylize({"--val_fraction", "0.01"}).output, "holds none of the 10 pictures"));
+  EXPECT_EQ(stylize({"--val_fraction", "2"}).exit_code, 2);
 }
 
 TEST_F(StylizeImages, bad_input_is_named) {

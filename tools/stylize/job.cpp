@@ -44,6 +44,15 @@ Tensor load(const data::ImageSource& source, int64_t i, int size, bool crop) {
   return data::to_unit_tensor(data::render(geometry, pixels));
 }
 
+data::ImageSourcePtr open_contents(const StylizeSettings& settings) {
+  if (settings.val_fraction == 0) return data::open_image_tree(settings.content);
+  const auto [rest, held_out] = data::split_by_class(data::open_dataset(settings.content),
+                                                     settings.val_fraction, settings.split_seed);
+  GESTALT_CHECK(held_out->size() > 0, "--val_fraction {} holds none of the {} pictures of '{}' out",
+                settings.val_fraction, rest->size(), settings.content);
+  return held_out;
+}
+
 std::string short_text(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%g", value);
@@ -105,7 +114,7 @@ class Job {
       : settings_(settings),
         stylizer_(load_adain_encoder(settings.encoder, encoder_text_),
                   load_adain_decoder(settings.decoder)),
-        contents_(data::open_image_tree(settings.content)),
+        contents_(open_contents(settings)),
         styles_(settings, stylizer_) {
     if (settings.styles == "mix" && !settings.weights.empty()) {
       GESTALT_CHECK(static_cast<int64_t>(settings.weights.size()) == styles_.source().size(),
@@ -237,6 +246,8 @@ class Job {
     tools::write_config(settings_.output, "stylize_images",
                         {{"content", settings_.content},
                          {"style", settings_.style},
+                         {"val_fraction", settings_.val_fraction},
+                         {"split_seed", settings_.split_seed},
                          {"encoder", encoder_text_},
                          {"decoder", settings_.decoder},
                          {"styles", settings_.styles},
@@ -276,6 +287,8 @@ void check_weights(const std::vector<double>& weights) {
 void check_settings(const StylizeSettings& settings) {
   GESTALT_CHECK(settings.alpha >= 0 && settings.alpha <= 1, "--alpha must be in [0, 1], got {}",
                 settings.alpha);
+  GESTALT_CHECK(settings.val_fraction >= 0 && settings.val_fraction <= 1,
+                "--val_fraction must be in [0, 1], got {}", settings.val_fraction);
   GESTALT_CHECK(settings.weights.empty() || settings.styles == "mix",
                 "--style_weights needs --styles mix");
   check_weights(settings.weights);

@@ -10,6 +10,8 @@ namespace gestalt::tools {
 
 struct StylizeSettings {
   std::string content, style, output = "output", encoder, decoder;
+  double val_fraction = 0;  // above 0: only what train_classifier holds out of class folders
+  uint64_t split_seed = 0;
   std::string styles = "each";  // each, random, mix
   std::vector<double> weights;  // of mix; empty: equal
   double alpha = 1;
