@@ -1,0 +1,194 @@
+// train_stylizer from end to end, small: the untrained encoder, a few steps on pictures made here.
+
+#include <algorithm>
+#include <chrono>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "data/encode.h"
+#include "models/adain.h"
+#include "tensor/io/checkpoint.h"
+#include "tests/tools/killed_run.h"
+#include "tests/tools/run_tool.h"
+
+namespace gestalt::tests {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+void save_picture(const fs::path& path, int seed) {
+  fs::create_directories(path.parent_path());
+  data::Image image(30 + seed, 36);
+  for (int y = 0; y < image.height; ++y) {
+    for (int x = 0; x < image.width; ++x) {
+      const int stripe = (x * seed + y * 3) / 7 % 2;
+      uint8_t* pixel = image.row(y) + 3 * x;
+      pixel[0] = static_cast<uint8_t>(40 + 170 * stripe);
+      pixel[1] = static_cast<uint8_t>(7 * x % 256);
+      pixel[2] = static_cast<uint8_t>((5 * y + 40 * seed) % 256);
+    }
+  }
+  data::save_image(path, image);
+}
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+class TrainStylizer : public testing::Test {
+ protected:
+  TrainStylizer() {
+    for (int i = 0; i < 5; ++i) {
+      save_picture(folder_ / "content/kind" / (std::to_string(i) + ".png"), i + 1);
+    }
+    save_picture(folder_ / "style/one.png", 9);  // fewer than a batch
+  }
+
+  fs::path run_folder(const std::string& name) const { return folder_ / "runs" / name; }
+
+  std::vector<std::string> arguments(const std::string& name,
+                                     const std::vector<std::string>& more = {}) const {
+    std::vector<std::string> flags = {"--content",    folder_ / "content",
+                                      "--style",      folder_ / "style",
+                                      "--output",     folder_ / "runs",
+                                      "--name",       name,
+                                      "--image_size", "32",
+                                      "--crop_size",  "24",
+                                      "--batch_size", "2",
+                                      "--workers",    "2",
+                                      "--seed",       "3",
+                                      "--device",     "cpu"};
+    const auto add = [&](const char* flag, const char* value) {
+      if (std::find(more.begin(), more.end(), flag) == more.end()) {
+        flags.insert(flags.end(), {flag, value});
+      }
+    };
+    add("--max_iter", "7");
+    add("--lr", "1e-3");
+    add("--save_every_steps", "1");
+    add("--log_every_steps", "2");
+    add("--sample_every_steps", "3");
+    flags.insert(flags.end(), more.begin(), more.end());
+    return flags;
+  }
+
+  TemporaryFolder folder_;
+};
+
+TEST_F(TrainStylizer, KilledAtRandomMomentsEndsInTheSameBits) {
+  std::ofstream(folder_ / "content/kind/bad.png") << "no picture";
+  const Clock::time_point begin = Clock::now();
+  const ToolResult whole = run_tool("train_stylizer", arguments("whole"));
+  ASSERT_EQ(whole.exit_code, 0) << whole.output;
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  EXPECT_TRUE(has(whole.output, "encoder: untrained VGG-19 with well-scaled random weights"))
+      << whole.output;
+  EXPECT_TRUE(has(whole.output, "skipped: ")) << whole.output;
+  EXPECT_TRUE(has(whole.output, "bad.png")) << whole.output;
+
+  run_killed("train_stylizer", arguments("killed"), run_folder("killed") / "checkpoint.safetensors",
+             seconds);
+  expect_same_files(
+      run_folder("whole"), run_folder("killed"),
+      {"checkpoint.safetensors", "decoder.safetensors", "metrics.csv", "samples/step_000003.jpg",
+       "samples/step_000006.jpg", "samples/step_000007.jpg"});
+  const std::string csv = read_text(run_folder("whole") / "metrics.csv");
+  EXPECT_TRUE(csv.starts_with("step,learning_rate,loss,content_loss,style_loss\n2,")) << csv;
+  EXPECT_TRUE(has(csv, "\n6,")) << csv;
+  EXPECT_TRUE(has(csv, "\n7,")) << csv;  // the last row is shorter than the others
+}
+
+TEST_F(TrainStylizer, LearnsAndFitsStylizeImages) {
+  const ToolResult result =
+      run_tool("train_stylizer",
+               arguments("learns", {"--max_iter", "60", "--lr", "1e-4", "--save_every_steps", "0",
+                                    "--log_every_steps", "10"}));
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  const fs::path folder = run_folder("learns");
+  std::ifstream csv(folder / "metrics.csv");
+  std::string line;
+  std::vector<double> losses;
+  for (std::getline(csv, line); std::getline(csv, line);) {
+    const size_t second = line.find(',', line.find(',') + 1);
+    losses.push_back(std::stod(line.substr(second + 1)));
+  }
+  ASSERT_EQ(losses.size(), 6u);
+  EXPECT_LT(losses.back(), 0.7 * losses.front());
+  EXPECT_TRUE(fs::exists(folder / "curves.png"));
+  const auto config = nlohmann::json::parse(read_text(folder / "config.json"));
+  EXPECT_EQ(config["settings"]["vgg"], "untrained");
+  EXPECT_EQ(config["settings"]["style_weight"], 10);
+
+  const ToolResult use =
+      run_tool("stylize_images", {"--content", folder_ / "content", "--style", folder_ / "style",
+                                  "--decoder", folder / "decoder.safetensors", "--output",
+                                  folder_ / "out", "--content_size", "0", "--quiet"});
+  EXPECT_EQ(use.exit_code, 0) << use.output;
+  EXPECT_TRUE(has(use.output, "5 made")) << use.output;
+}
+
+TEST_F(TrainStylizer, AnInterruptedRunSavesAndGoesOnWithTheSameSettingsAlone) {
+  const std::vector<std::string> seldom = {"--save_every_steps", "0",   "--sample_every_steps", "0",
+                                           "--max_iter",         "2000"};
+  std::vector<std::string> flags = arguments("stopped", seldom);
+  const fs::path csv = run_folder("stopped") / "metrics.csv";
+  const ToolResult first = run_tool("train_stylizer", flags, [&] { return fs::exists(csv); });
+  ASSERT_EQ(first.exit_code, 130) << first.output;
+  flags.push_back("--resume");
+  const std::string before = read_text(csv);
+  const ToolResult second =
+      run_tool("train_stylizer", flags, [&] { return read_text(csv).size() > before.size(); });
+  EXPECT_EQ(second.exit_code, 130) << second.output;
+  EXPECT_TRUE(read_text(csv).starts_with(before));
+  EXPECT_FALSE(has(second.output, "goes on at step 1\n")) << second.output;
+  *std::find(flags.begin(), flags.end(), "1e-3") = "2e-3";
+  const ToolResult third = run_tool("train_stylizer", flags);
+  EXPECT_EQ(third.exit_code, 1);
+  EXPECT_TRUE(has(third.output, "--lr was 0.001, is now 0.002")) << third.output;
+}
+
+TEST_F(TrainStylizer, ALossThatIsNotFiniteStopsIt) {
+  Generator generator(1);
+  StateDict weights = models::make_adain_decoder(generator)->state_dict();
+  weights[0].tensor.fill_(INFINITY);
+  write_safetensors(folder_ / "decoder.safetensors", weights);
+  const ToolResult result =
+      run_tool("train_stylizer", arguments("nan", {"--decoder", folder_ / "decoder.safetensors"}));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(has(result.output, "in step 1; the last checkpoint stays")) << result.output;
+  EXPECT_TRUE(fs::exists(run_folder("nan") / "checkpoint.safetensors"));
+}
+
+TEST_F(TrainStylizer, BadInputIsOneLine) {
+  const auto fails = [&](const std::vector<std::string>& more, const std::string& reason,
+                         int exit_code = 1) {
+    std::vector<std::string> flags = arguments("failed", more);
+    const auto given = std::find(flags.begin(), flags.end(), more[0]);
+    if (given - flags.begin() < static_cast<std::ptrdiff_t>(flags.size() - more.size())) {
+      flags.erase(given, given + 2);
+    }
+    const ToolResult result = run_tool("train_stylizer", flags);
+    EXPECT_EQ(result.exit_code, exit_code) << result.output;
+    EXPECT_TRUE(has(result.output, reason)) << result.output;
+    EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1) << result.output;
+    EXPECT_FALSE(fs::exists(run_folder("failed")));
+  };
+  fs::create_directories(folder_ / "empty");
+  fs::create_directories(folder_ / "bad");
+  std::ofstream(folder_ / "bad/a.png") << "no picture";
+  fails({"--style", folder_ / "empty"}, "empty: no images in it or below");
+  fails({"--content", folder_ / "nowhere"}, "nowhere");
+  fails({"--style", folder_ / "bad"}, "none of the pictures can be read");
+  fails({"--vgg", folder_ / "bad/a.png"}, "a.png");
+  fails({"--decoder", folder_ / "nowhere"}, "nowhere");
+  fails({"--crop_size", "40"}, "--crop_size must be between 9 and --image_size (32), got 40", 2);
+  fails({"--crop_size", "8"}, "--crop_size", 2);
+  fails({"--name", "a/b"}, "--name wants letters", 2);
+  fails({"--style_weight", "0", "--content_weight", "0"}, "must not both be 0", 2);
+  fails({"--resume"}, "no run to go on with");
+}
+
+}  // namespace
+}  // namespace gestalt::tests

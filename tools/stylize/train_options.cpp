@@ -1,0 +1,109 @@
+#include "tools/stylize/train_options.h"
+
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "models/adain.h"
+#include "tools/common/run_folder.h"
+
+namespace gestalt::tools {
+
+void add_train_stylizer_flags(Tool& tool, TrainStylizerSettings& s) {
+  CLI::App& app = tool.app();
+  const auto positive =
+      number("above 0 and finite", [](double x) { return x > 0 && std::isfinite(x); });
+  const auto weight =
+      number("0 or more and finite", [](double x) { return x >= 0 && std::isfinite(x); });
+  const char* data = "Data";
+  app.add_option("-i,--content,--content_dir", s.content,
+                 "pictures to learn from: folder with subfolders, packed file, or one picture")
+      ->required()
+      ->group(data);
+  app.add_option("--style,--style_dir", s.style, "the same, of styles")->required()->group(data);
+  app.add_option("--image_size", s.image_size,
+                 "height and width to which each picture is resized first, pixels")
+      ->group(data);
+  app.add_option("--crop_size", s.crop_size, "side of the random square taken of it, pixels")
+      ->group(data);
+  app.add_option("--batch_size", s.batch_size, "contents, and as many styles, a step")
+      ->check(at_least_1())
+      ->group(data);
+  app.add_option("--workers", s.workers,
+                 "threads that read contents, and as many for styles; 0: one a core")
+      ->check(at_least_0())
+      ->group(data);
+
+  const char* networks = "Networks";
+  app.add_option("--vgg", s.encoder,
+                 "encoder weights (vgg_normalised); without, the untrained network, always the "
+                 "same: the decoder then fits only it")
+      ->type_name("FILE")
+      ->group(networks);
+  app.add_option("--decoder", s.decoder, "decoder weights to start from; without, random ones")
+      ->type_name("FILE")
+      ->group(networks);
+
+  const char* training = "Training";
+  app.add_option("--max_iter", s.steps, "steps")->check(at_least_1())->group(training);
+  app.add_option("--lr", s.learning_rate, "learning rate of Adam at the first step")
+      ->check(positive)
+      ->group(training);
+  app.add_option("--lr_decay", s.learning_rate_decay, "the rate is LR / (1 + LR_DECAY * step)")
+      ->check(weight)
+      ->group(training);
+  app.add_option("--content_weight", s.content_weight, "of the content loss")
+      ->check(weight)
+      ->group(training);
+  app.add_option("--style_weight", s.style_weight, "of the style loss")
+      ->check(weight)
+      ->group(training);
+
+  const char* run = "Run";
+  app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")->group(run);
+  app.add_option("-o,--output", s.output, "folder of the runs")->group(run);
+  app.add_option("--save_every_steps", s.save_every, "checkpoint and decoder; 0: at the end alone")
+      ->check(at_least_0())
+      ->group(run);
+  app.add_option("--log_every_steps", s.log_every, "a row of metrics.csv, the mean of these steps")
+      ->check(at_least_1())
+      ->group(run);
+  app.add_option("--sample_every_steps", s.sample_every, "sample pictures; 0: at the end alone")
+      ->check(at_least_0())
+      ->group(run);
+  app.add_flag("--resume", s.resume, "go on with an interrupted run, to the same bits")->group(run);
+}
+
+void check_settings(const TrainStylizerSettings& s) {
+  GESTALT_CHECK(is_name(s.name), "--name wants letters, digits, '_' and '-', got '{}'", s.name);
+  GESTALT_CHECK(s.crop_size >= models::adain_least_side && s.crop_size <= s.image_size,
+                "--crop_size must be between {} and --image_size ({}), got {}",
+                models::adain_least_side, s.image_size, s.crop_size);
+  GESTALT_CHECK(s.image_size <= 4096, "--image_size must be at most 4096, got {}", s.image_size);
+  GESTALT_CHECK(s.content_weight + s.style_weight > 0,
+                "--content_weight and --style_weight must not both be 0");
+}
+
+nlohmann::json to_json(const TrainStylizerSettings& s, const CommonOptions& common) {
+  return {{"content", s.content},
+          {"style", s.style},
+          {"image_size", s.image_size},
+          {"crop_size", s.crop_size},
+          {"batch_size", s.batch_size},
+          {"workers", s.workers},
+          {"vgg", s.encoder.empty() ? "untrained" : s.encoder},
+          {"decoder", s.decoder},
+          {"max_iter", s.steps},
+          {"lr", s.learning_rate},
+          {"lr_decay", s.learning_rate_decay},
+          {"content_weight", s.content_weight},
+          {"style_weight", s.style_weight},
+          {"name", s.name},
+          {"save_every_steps", s.save_every},
+          {"log_every_steps", s.log_every},
+          {"sample_every_steps", s.sample_every},
+          {"device", common.device},
+          {"threads", common.threads},
+          {"seed", common.seed}};
+}
+
+}  // namespace gestalt::tools
