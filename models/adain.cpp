@@ -173,7 +173,7 @@ void init_untrained_encoder(nn::Sequential& encoder, Generator& generator) {
   for (size_t i = 1; i < encoder.children().size(); ++i) {
     rest.add(encoder.children()[i].name, encoder.children()[i].module);
   }
-  init_well_scaled(rest, generator);
+  init_well_scaled(rest, generator, Brightness::seen);
 }
 
 StateDict adain_encoder_weights(const StateDict& state) {

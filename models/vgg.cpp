@@ -3,6 +3,7 @@
 #include <array>
 #include <cmath>
 #include <map>
+#include <utility>
 
 #include "kernels/error.h"
 #include "models/noise_images.h"
@@ -59,8 +60,9 @@ std::shared_ptr<nn::Sequential> make_texture_vgg19(Pooling pooling, Generator& g
   return network;
 }
 
-void init_well_scaled(nn::Sequential& network, Generator& generator) {
+void init_well_scaled(nn::Sequential& network, Generator& generator, Brightness brightness) {
   const NoGradGuard no_grad;
+  bool is_first = true;
   Tensor x = noise_images(4, 96, 60, generator);  // grey levels, as the network's input
   for (const nn::Module::Child& child : network.children()) {
     if (auto* conv = dynamic_cast<nn::Conv2d*>(child.module.get())) {
@@ -68,8 +70,11 @@ void init_well_scaled(nn::Sequential& network, Generator& generator) {
       const int64_t fan_in = weight.numel() / weight.size(0);
       Tensor filters =
           generator.normal(weight.shape(), 0, std::sqrt(2.0 / static_cast<double>(fan_in)));
-      // A filter with a mean answers the picture's brightness more than its structure.
-      filters = filters - mean(filters, {1, 2, 3}, true);
+      Tensor means = mean(filters, {1, 2, 3}, true);
+      if (std::exchange(is_first, false) && brightness == Brightness::seen) {
+        for (int64_t i = 0; i < means.size(0); i += 2) narrow(means, 0, i, 1).zero_();
+      }
+      filters = filters - means;
       conv->bias().fill_(0);
       weight.copy_(filters);
       const Tensor activation = mean(conv->forward(x, Activation::relu), {0, 2, 3}, false);

@@ -22,7 +22,13 @@ std::shared_ptr<nn::Sequential> make_texture_vgg19(Pooling pooling, Generator& g
 // then every filter scaled so that its mean activation after the ReLU is 1 over noise images with
 // the 1/f spectrum and the contrast of photographs. The same generator state gives the same
 // weights.
-void init_well_scaled(nn::Sequential& network, Generator& generator);
+//
+// A filter with a mean answers the picture's brightness more than its structure, so it is taken
+// out; what is left does not see how bright a picture is. Brightness::seen keeps the means of every
+// second filter of the first layer.
+enum class Brightness { unseen, seen };
+void init_well_scaled(nn::Sequential& network, Generator& generator,
+                      Brightness brightness = Brightness::unseen);
 
 // torchvision's vgg11, vgg13, vgg16, vgg19, and vgg11_bn ... with batch norm: children `features`
 // and `classifier`, its numbering and initial weights. Input [N,3,224,224] by default, any size

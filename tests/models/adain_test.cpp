@@ -4,6 +4,8 @@
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"
+#include "models/adain_loss.h"
+#include "nn/loss.h"
 #include "tensor/allocator.h"
 #include "tensor/autograd.h"
 #include "tensor/context.h"
@@ -11,6 +13,16 @@
 
 namespace gestalt::models {
 namespace {
+
+// Gives one picture whatever comes.
+class Constant : public nn::Module {
+ public:
+  explicit Constant(Tensor picture) : picture_(std::move(picture)) {}
+  Tensor forward(const Tensor&) override { return picture_; }
+
+ private:
+  Tensor picture_;
+};
 
 // The networks are large for a test: one pair for all, without the fast algorithms, whose rounding
 // depends on where a tile begins.
@@ -79,6 +91,33 @@ TEST_F(AdainTest, UntrainedActivationsHaveMeansNearOne) {
   const double level = mean(features).item();
   EXPECT_GT(level, 0.05);  // of white noise, where it was scaled on noise like photographs
   EXPECT_LT(level, 20);
+}
+
+// Were every filter without a mean, two grey pictures would look the same.
+TEST_F(AdainTest, UntrainedEncoderSeesBrightness) {
+  const NoGradGuard no_grad;
+  const Tensor dark = Tensor::full({1, 3, 24, 24}, 0.2), light = Tensor::full({1, 3, 24, 24}, 0.8);
+  const std::vector<Tensor> a = encoder->forward_taps(dark, adain_taps);
+  const std::vector<Tensor> b = encoder->forward_taps(light, adain_taps);
+  for (size_t tap = 0; tap < a.size(); ++tap) {
+    const double size = std::sqrt(nn::mse_loss(a[tap], Tensor::zeros(a[tap].shape())).item());
+    EXPECT_GT(std::sqrt(nn::mse_loss(a[tap], b[tap]).item()), 0.3 * size) << adain_taps[tap];
+  }
+}
+
+// The loss is 0 for a decoder that gives exactly what is wanted: here, one whose picture is the
+// content itself, in its own style.
+TEST_F(AdainTest, LossesLookAtContentAndStyleAlone) {
+  const Tensor content = image(24, 24, 8), style = image(24, 24, 9);
+  nn::Sequential constant;
+  constant.add("0", std::make_shared<Constant>(content));
+  const StylizationLoss own = stylization_loss(*encoder, constant, content, content);
+  EXPECT_LT(own.content.item(), 1e-8);
+  EXPECT_LT(own.style.item(), 1e-8);
+  const StylizationLoss other = stylization_loss(*encoder, constant, content, style);
+  EXPECT_GT(other.content.item(), 1e-3);
+  EXPECT_GT(other.style.item(), 1e-3);
+  EXPECT_THROW(stylization_loss(*encoder, constant, content, image(24, 16, 9)), Error);
 }
 
 TEST_F(AdainTest, TilesMakeTheWholeImage) {
