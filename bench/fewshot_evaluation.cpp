@@ -1,0 +1,113 @@
+// The evaluation of few-shot synthesis: samples of a generator, their features, FID and KID
+// against real images, whose features are made before the clock starts. The same work as
+// bench/pytorch/fewshot_evaluation.py, which runs both and prints the ratios.
+//   fewshot_evaluation INCEPTION GENERATOR REAL_FOLDER [--samples 64] [--size 256] [--threads 2]
+
+#include <chrono>
+#include <cstdio>
+#include <cstring>
+#include <fstream>
+#include <string>
+#include <vector>
+
+#include "data/dataset.h"
+#include "data/transforms.h"
+#include "eval/generative_metrics.h"
+#include "kernels/error.h"
+#include "models/fastgan.h"
+#include "tensor/autograd.h"
+#include "tensor/io/checkpoint.h"
+#include "tensor/ops/arithmetic.h"
+#include "tensor/ops/shape.h"
+
+namespace gestalt::bench {
+namespace {
+
+struct Settings {
+  std::string inception, generator, real;
+  int64_t samples = 64, size = 256;
+};
+
+double peak_megabytes() {
+  std::ifstream status("/proc/self/status");
+  for (std::string line; std::getline(status, line);) {
+    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
+  }
+  return 0;
+}
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Tensor real_features(const Settings& s, eval::InceptionFeatures& extractor) {
+  const data::ImageSourcePtr source = data::open_image_tree(s.real);
+  std::vector<Tensor> features;
+  for (int64_t i = 0; i < source->size(); ++i) {
+    const data::Image image = source->read(i);
+    Tensor pixels = Tensor::empty({1, 3, image.height, image.width}, {DType::u8, Device{}});
+    data::apply(data::whole_image(image.height, image.width), data::ImageView(image),
+                pixels.data<uint8_t>());
+    features.push_back(extractor(pixels));
+  }
+  return cat(features, 0);
+}
+
+void run(const Settings& s) {
+  const NoGradGuard no_grad;
+  constexpr int64_t batch = 8;
+  Generator random(0);
+  models::FastGanGenerator generator({.image_size = s.size}, random);
+  generator.load_state_dict(load_weights(s.generator));
+  eval::InceptionFeatures extractor(eval::load_inception(s.inception));
+  const Tensor real = real_features(s, extractor);
+  const auto start = std::chrono::steady_clock::now();
+  double sampling = 0;
+  std::vector<Tensor> features;
+  for (int64_t first = 0; first < s.samples; first += batch) {
+    const auto before = std::chrono::steady_clock::now();
+    const Tensor images = generator.generate(random.normal({batch, 256})).big * 0.5 + 0.5;
+    sampling += seconds_since(before);
+    features.push_back(extractor(images));
+  }
+  const auto before = std::chrono::steady_clock::now();
+  const eval::GenerativeMetrics metrics = eval::generative_metrics(real, cat(features, 0));
+  std::printf("seconds %.3f  peak_MB %.1f  sampling %.3f  metrics %.3f  fid %.6g  kid %.6g\n",
+              seconds_since(start), peak_megabytes(), sampling, seconds_since(before), metrics.fid,
+              metrics.kid.mean);
+}
+
+}  // namespace
+}  // namespace gestalt::bench
+
+int main(int argc, char** argv) {
+  using namespace gestalt;
+  bench::Settings settings;
+  std::vector<std::string> files;
+  try {
+    for (int i = 1; i < argc; ++i) {
+      const bool flag = std::strncmp(argv[i], "--", 2) == 0;
+      GESTALT_CHECK(!flag || i + 1 < argc, "{} needs a value", argv[i]);
+      if (!flag) {
+        files.emplace_back(argv[i]);
+      } else if (std::strcmp(argv[i], "--samples") == 0) {
+        settings.samples = std::stoll(argv[++i]);
+      } else if (std::strcmp(argv[i], "--size") == 0) {
+        settings.size = std::stoll(argv[++i]);
+      } else if (std::strcmp(argv[i], "--threads") == 0) {
+        set_num_threads(std::stoi(argv[++i]));
+      } else {
+        throw Error(format("no flag {}", argv[i]));
+      }
+    }
+    GESTALT_CHECK(files.size() == 3, "expected INCEPTION GENERATOR REAL_FOLDER");
+    settings.inception = files[0];
+    settings.generator = files[1];
+    settings.real = files[2];
+    bench::run(settings);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "fewshot_evaluation: %s\n", error.what());
+    return 1;
+  }
+}

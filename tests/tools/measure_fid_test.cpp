@@ -1,0 +1,278 @@
+// The tool as a user runs it.
+
+#include <cmath>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "data/encode.h"
+#include "data/packed.h"
+#include "eval/frechet.h"
+#include "eval/kernel_distance.h"
+#include "tensor/io/checkpoint.h"
+#include "tensor/ops/arithmetic.h"
+#include "tensor/random.h"
+#include "tests/tools/run_tool.h"
+#include "tools/common/npy.h"
+
+namespace gestalt::tests {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+data::Image picture(int size, int seed) {
+  data::Image image(size, size + seed % 2);  // of two sizes
+  for (size_t i = 0; i < image.pixels.size(); ++i) {
+    image.pixels[i] = static_cast<uint8_t>(i * static_cast<size_t>(7 + seed) / 5);
+  }
+  return image;
+}
+
+class MeasureFid : public testing::Test {
+ protected:
+  void SetUp() override {
+    for (int i = 0; i < 5; ++i) {
+      write_image("a/" + std::to_string(i) + ".png", picture(32, i));
+      if (i < 3) write_image("b/deep/" + std::to_string(i) + ".jpg", picture(40, 20 + 3 * i));
+    }
+  }
+
+  void write_image(const std::string& name, const data::Image& image) const {
+    fs::create_directories((folder_ / name).parent_path());
+    data::save_image(folder_ / name, image);
+  }
+
+  std::string write_features(const std::string& name, const Tensor& features) const {
+    const NamedTensor tensor{"features", features};
+    const std::string path = (folder_ / name).string();
+    write_safetensors(path, {&tensor, 1});
+    return path;
+  }
+
+  // The quick layer, and a cache of this test's own.
+  ToolResult measure(std::vector<std::string> arguments) const {
+    arguments.insert(arguments.end(), {"--cache", (folder_ / "cache").string(), "--quiet"});
+    return run_tool("measure_fid", arguments);
+  }
+  ToolResult measure_images(std::vector<std::string> more = {}) const {
+    more.insert(more.begin(), {a_, b_, "--features", "64"});
+    return measure(more);
+  }
+
+  std::string failure(const std::vector<std::string>& arguments, int exit_code = 1) const {
+    const ToolResult result = measure(arguments);
+    EXPECT_EQ(result.exit_code, exit_code) << result.output;
+    EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1) << result.output;
+    return result.output;
+  }
+
+  const TemporaryFolder folder_;
+  const std::string a_ = (folder_ / "a").string(), b_ = (folder_ / "b").string();
+};
+
+json json_of(const fs::path& path) {
+  return json::parse(read_text(path));
+}
+
+TEST_F(MeasureFid, FoldersGiveStampedFiguresAndTheCacheTheSameOnes) {
+  const fs::path first = folder_ / "first.json", second = folder_ / "second.json";
+  const ToolResult result = measure_images({"--json", first.string()});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  for (const char* text :
+       {"FID(64, untrained): ", "KID(64, untrained): ", "reduced from 100 images", "untrained",
+        "TensorFlow 1 bilinear to 299x299", "range [0,255]", "N 5 against 3", "draws as given"}) {
+    EXPECT_NE(result.output.find(text), std::string::npos) << text << "\n" << result.output;
+  }
+  const json figures = json_of(first)["results"][0];
+  EXPECT_TRUE(std::isfinite(figures["fid"]["value"].get<double>()));
+  EXPECT_GT(figures["fid"]["value"].get<double>(), 0);
+  EXPECT_EQ(figures["kid"]["subset_size"], 3);
+  EXPECT_EQ(figures["kid"]["subset_size_reduced"], true);
+  EXPECT_EQ(figures["images"], json({5, 3}));
+  EXPECT_EQ(figures["network"]["trained"], false);
+  EXPECT_EQ(figures["network"]["sha256"].get<std::string>().size(), 64u);
+  EXPECT_EQ(figures["features"], 64);
+
+  ASSERT_EQ(std::distance(fs::directory_iterator(folder_ / "cache"), fs::directory_iterator()), 2);
+  // Found there: a file in its place with other features gives other figures.
+  ASSERT_EQ(measure_images({"--json", second.string()}).exit_code, 0);
+  EXPECT_EQ(json_of(second)["results"], json_of(first)["results"]);
+  for (const auto& file : fs::directory_iterator(folder_ / "cache")) {
+    Checkpoint cached = read_checkpoint(file.path().string());
+    cached.tensors[0].tensor = cached.tensors[0].tensor * 2;
+    write_safetensors(file.path().string(), cached.tensors, cached.metadata);
+  }
+  ASSERT_EQ(measure_images({"--json", second.string()}).exit_code, 0);
+  EXPECT_NEAR(json_of(second)["results"][0]["fid"]["value"].get<double>() /
+                  figures["fid"]["value"].get<double>(),
+              4, 1e-3);
+  // Another image is another set, a damaged file none.
+  for (const auto& file : fs::directory_iterator(folder_ / "cache")) {
+    std::ofstream(file.path()) << "x";
+  }
+  write_image("a/0.png", picture(32, 8));
+  ASSERT_EQ(measure_images({"--json", second.string()}).exit_code, 0);
+  EXPECT_NE(json_of(second)["results"][0]["fid"], figures["fid"]);
+}
+
+TEST_F(MeasureFid, BothRangesSideBySide) {
+  const fs::path file = folder_ / "figures.json";
+  ASSERT_EQ(measure_images({"--range", "both", "--json", file.string()}).exit_code, 0);
+  const json results = json_of(file)["results"];
+  ASSERT_EQ(results.size(), 2u);
+  EXPECT_EQ(results[0]["range"], "[0,255]");
+  EXPECT_EQ(results[1]["range"], "[127,255]");
+  // Half the contrast through a network that is nearly linear: a smaller distance.
+  EXPECT_LT(results[1]["fid"]["value"].get<double>(), results[0]["fid"]["value"].get<double>());
+}
+
+TEST_F(MeasureFid, FoldersPackedFilesAndFeatureFilesMix) {
+  const fs::path packed = folder_ / "a.packed", kept = folder_ / "b.safetensors";
+  data::PackWriter writer(packed, {});
+  for (int i = 0; i < 5; ++i) writer.add(std::to_string(i) + ".png", 0, picture(32, i));
+  writer.finish();
+  const auto figures = [&](std::vector<std::string> arguments) {
+    const fs::path file = folder_ / "figures.json";
+    arguments.insert(arguments.end(), {"--features", "64", "--json", file.string()});
+    const ToolResult result = measure(arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    return json_of(file)["results"][0];
+  };
+  const json folders = figures({a_, b_, "--save_b", kept.string()});
+  EXPECT_EQ(figures({packed.string(), b_}), folders);
+  EXPECT_EQ(figures({packed.string(), kept.string()}), folders);
+  EXPECT_EQ(figures({a_, kept.string()}), folders);
+}
+
+TEST_F(MeasureFid, FeaturesOfAnyFormatGiveTheLibrarysFigures) {
+  Generator generator(3);
+  const Tensor a = generator.normal({40, 6}), b = generator.normal({30, 6}) + 0.5;
+  const std::string file_a = write_features("a.safetensors", a);
+  const std::string file_b = write_features("b.safetensors", b.to(DType::f64));
+  const fs::path json_file = folder_ / "figures.json";
+  const ToolResult result =
+      measure({file_a, file_b, "--subset_size", "20", "--json", json_file.string()});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_NE(result.output.find("does not tell how they were made"), std::string::npos);
+  EXPECT_EQ(result.output.find("reduced"), std::string::npos);
+  const json figures = json_of(json_file)["results"][0];
+  EXPECT_DOUBLE_EQ(figures["fid"]["value"].get<double>(), eval::frechet_distance(a, b));
+  EXPECT_DOUBLE_EQ(figures["kid"]["mean"].get<double>(),
+                   eval::kernel_distance(a, b, {.subset_size = 20}).mean);
+  // To stdout: JSON alone.
+  const ToolResult printed = measure({file_a, file_b, "--subset_size", "20", "--json", "-"});
+  EXPECT_EQ(json::parse(printed.output)["results"][0], figures);
+}
+
+TEST_F(MeasureFid, NumPysFilesAreRead) {
+  const auto write = [&](const std::string& name, const std::string& header,
+                         const std::vector<float>& values) {
+    std::ofstream file(folder_ / name, std::ios::binary);
+    file << std::string("\x93NUMPY\x01\x00", 8) << static_cast<char>(header.size()) << '\0'
+         << header;
+    file.write(reinterpret_cast<const char*>(values.data()),
+               static_cast<std::streamsize>(values.size() * sizeof(float)));
+    return (folder_ / name).string();
+  };
+  const std::vector<float> values = {1, 2, 3, 4, 5, 6.5};
+  const std::string good = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }\n";
+  const Tensor read = tools::read_npy_matrix(write("good.npy", good, values));
+  EXPECT_EQ(read.shape(), (Shape{3, 2}));
+  EXPECT_EQ(read.to_vector<float>(), values);
+  EXPECT_EQ(measure({(folder_ / "good.npy").string(), (folder_ / "good.npy").string()}).exit_code,
+            0);
+  const auto refused = [&](const std::string& header, size_t count) {
+    const std::string path =
+        write("bad.npy", header, std::vector<float>(values.begin(), values.begin() + count));
+    return failure({path, (folder_ / "good.npy").string()});
+  };
+  EXPECT_NE(refused(good, 5).find("bad.npy': truncated"), std::string::npos);
+  EXPECT_NE(refused("{'descr': '<i8', 'fortran_order': False, 'shape': (3, 2), }", 6).find("'<i8'"),
+            std::string::npos);
+  EXPECT_NE(refused("{'descr': '<f4', 'fortran_order': True, 'shape': (3, 2), }", 6)
+                .find("Fortran order"),
+            std::string::npos);
+  EXPECT_NE(refused("{'descr': '<f4', 'fortran_order': False, 'shape': (6,), }", 6)
+                .find("expected (N, D)"),
+            std::string::npos);
+  EXPECT_NE(refused("{'descr': '<f4'", 6).find("header without 'shape'"), std::string::npos);
+}
+
+TEST_F(MeasureFid, UnreadableImagesAreLeftOutAndCounted) {
+  std::ofstream(folder_ / "a/2.png") << "no image";
+  const fs::path file = folder_ / "figures.json";
+  const ToolResult result = measure_images({"--json", file.string()});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_NE(result.output.find("left out: "), std::string::npos) << result.output;
+  EXPECT_NE(result.output.find("a/2.png"), std::string::npos);
+  const json figures = json_of(file)["results"][0];
+  EXPECT_EQ(figures["images"], json({4, 3}));
+  EXPECT_EQ(figures["unreadable"], json({1, 0}));
+}
+
+TEST_F(MeasureFid, BadInputIsOneLineThatNamesIt) {
+  fs::create_directories(folder_ / "empty");
+  const auto says = [&](const std::vector<std::string>& arguments, const std::string& text,
+                        int exit_code = 1) {
+    const std::string line = failure(arguments, exit_code);
+    EXPECT_NE(line.find(text), std::string::npos) << text << "\n" << line;
+  };
+  says({a_, (folder_ / "empty").string()}, "empty: no images in it or below");
+  says({a_, (folder_ / "missing").string()}, "missing': no such file or folder");
+  write_image("one/x.png", picture(32, 1));
+  says({a_, (folder_ / "one").string()}, "one' holds 1 image: FID and KID need at least two");
+  says({a_, (folder_ / "one/x.png").string()}, "x.png' holds 1 image");
+  std::ofstream(folder_ / "text.txt") << "no features";
+  says({a_, (folder_ / "text.txt").string()}, "text.txt'");
+
+  Generator generator(3);
+  const std::string wide = write_features("wide.safetensors", generator.normal({5, 96}));
+  const std::string narrow = write_features("narrow.safetensors", generator.normal({5, 64}));
+  const std::string one = write_features("one.safetensors", generator.normal({1, 64}));
+  says({wide, narrow}, "wide.safetensors' has 96 features an image, '" + narrow + "' has 64");
+  says({narrow, one}, "one.safetensors' holds 1 image");
+  says({narrow, narrow, "--range", "both"}, "holds features of one range", 2);
+  says({narrow, narrow, "--subset_size", "1"}, "--subset_size must be at least 2", 2);
+  std::vector<float> values(5 * 64, 0.5f);
+  values[64 + 7] = std::nanf("");
+  const std::string nan = write_features("nan.safetensors", Tensor::from_vector(values, {5, 64}));
+  says({narrow, nan}, "nan.safetensors': feature 7 of row 1 is NaN");
+  says({narrow, narrow, "--json", (folder_ / "none/figures.json").string()}, "none");
+  says({a_, b_, "--inception", (folder_ / "text.txt").string()}, "text.txt");
+  says({a_, b_, "--features", "100"}, "--features", 2);
+}
+
+// Unreadable folders are none for root.
+TEST_F(MeasureFid, AFolderOfUnreadableImagesIsOneError) {
+  for (int i = 0; i < 3; ++i) {
+    fs::create_directories(folder_ / "broken");
+    std::ofstream(folder_ / ("broken/" + std::to_string(i) + ".png")) << "x";
+  }
+  const ToolResult result = measure({(folder_ / "broken").string(), b_, "--features", "64"});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.output.find("none of the 3 images can be read"), std::string::npos)
+      << result.output;
+  EXPECT_FALSE(fs::exists(folder_ / "cache") && !fs::is_empty(folder_ / "cache"));
+}
+
+TEST_F(MeasureFid, FeaturesOfAnotherRangeOrNetworkAreNotCompared) {
+  const std::string kept = (folder_ / "a.safetensors").string();
+  ASSERT_EQ(measure_images({"--save_a", kept}).exit_code, 0);
+  const ToolResult range = measure({kept, b_, "--features", "64", "--range", "paper"});
+  EXPECT_EQ(range.exit_code, 1);
+  EXPECT_NE(range.output.find("another range: [0,255] and [127,255]"), std::string::npos)
+      << range.output;
+  const ToolResult width = measure({kept, b_, "--features", "192"});
+  EXPECT_EQ(width.exit_code, 1);
+  EXPECT_NE(width.output.find("has 64 features an image"), std::string::npos) << width.output;
+  Checkpoint file = read_checkpoint(kept);
+  file.metadata["network_hash"] = std::string(64, '0');
+  write_safetensors(kept, file.tensors, file.metadata);
+  const ToolResult network = measure({kept, b_, "--features", "64"});
+  EXPECT_EQ(network.exit_code, 1);
+  EXPECT_NE(network.output.find("another network"), std::string::npos) << network.output;
+}
+
+}  // namespace
+}  // namespace gestalt::tests

@@ -1,0 +1,78 @@
+#include "tools/fid/feature_cache.h"
+
+#include <cstdlib>
+
+#include "kernels/cpu/parallel.h"
+#include "kernels/error.h"
+#include "tensor/io/known_files.h"
+
+namespace gestalt::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string sha256_of_text(const std::string& text) {
+  return sha256({reinterpret_cast<const std::byte*>(text.data()), text.size(), nullptr});
+}
+
+// A file that cannot be read counts as empty: that it cannot be is said when it is decoded.
+std::string sha256_of_file(const fs::path& path) {
+  try {
+    return sha256(map_file(path.string()));
+  } catch (const Error&) {
+    return sha256_of_text("");
+  }
+}
+
+}  // namespace
+
+std::string hash_images(const data::ImageSource& source, const fs::path& path) {
+  std::error_code ignored;
+  if (!fs::is_directory(path, ignored)) return sha256_of_file(path);
+  std::vector<std::string> digests(static_cast<size_t>(source.size()));
+  cpu::parallel_for(source.size(), 1, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) digests[i] = sha256_of_file(path / source.name(i));
+  });
+  std::string all;
+  for (const std::string& digest : digests) all += digest;
+  return all.empty() ? all : sha256_of_text(all);
+}
+
+fs::path default_cache_folder() {
+  const char* cache = std::getenv("XDG_CACHE_HOME");
+  if (cache != nullptr && *cache != '\0') return fs::path(cache) / "gestalt/features";
+  const char* home = std::getenv("HOME");
+  if (home != nullptr && *home != '\0') return fs::path(home) / ".cache/gestalt/features";
+  return {};
+}
+
+fs::path FeatureCache::path_of(const std::string& images_hash, const eval::FeatureOrigin& origin,
+                               int64_t width) const {
+  if (folder_.empty() || images_hash.empty() || origin.network_hash.empty()) return {};
+  const std::string key = format("features 1\n{}\n{}\n{}\n{}\n{}\n", images_hash,
+                                 origin.network_hash, width, origin.resize, origin.range);
+  constexpr size_t digits = 32;
+  return folder_ / (sha256_of_text(key).substr(0, digits) + ".safetensors");
+}
+
+std::optional<Features> FeatureCache::find(const std::string& images_hash,
+                                           const eval::FeatureOrigin& origin, int64_t width) const {
+  const fs::path path = path_of(images_hash, origin, width);
+  std::error_code ignored;
+  if (path.empty() || !fs::exists(path, ignored)) return {};
+  try {
+    Features features = read_features(path);
+    if (!features.origin || features.values.size(1) != width) return {};
+    features.origin->network = origin.network;  // the same weights may have come in another file
+    return *features.origin == origin ? std::optional(std::move(features)) : std::nullopt;
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+void FeatureCache::keep(const std::string& images_hash, const Features& features) const {
+  const fs::path path = path_of(images_hash, *features.origin, features.values.size(1));
+  if (!path.empty()) write_features(path, features);
+}
+
+}  // namespace gestalt::tools

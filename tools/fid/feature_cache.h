@@ -1,0 +1,42 @@
+#pragma once
+
+// Features that were made once, by what they were made of: a folder with a file named by the
+// SHA-256 of the images' bytes in their order, of the network's weights and tap, and of the
+// preprocessing. Whatever of these changes gives another name, so nothing in it is ever stale.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+
+#include "data/image_source.h"
+#include "tools/fid/feature_file.h"
+
+namespace gestalt::tools {
+
+// SHA-256 of the encoded files (of a packed file, as a whole), hexadecimal; empty where the build
+// has no OpenSSL. `path`: what the source was opened from.
+std::string hash_images(const data::ImageSource& source, const std::filesystem::path& path);
+
+// $XDG_CACHE_HOME/gestalt/features, or ~/.cache/gestalt/features; empty where neither is set.
+std::filesystem::path default_cache_folder();
+
+class FeatureCache {
+ public:
+  // An empty folder name: nothing is found and nothing kept.
+  explicit FeatureCache(std::filesystem::path folder) : folder_(std::move(folder)) {}
+
+  // Nothing for a file that is missing or damaged.
+  std::optional<Features> find(const std::string& images_hash, const eval::FeatureOrigin& origin,
+                               int64_t width) const;
+  // Throws Error where the file cannot be written; the folder must exist.
+  void keep(const std::string& images_hash, const Features& features) const;
+
+ private:
+  // Empty where something of it has no hash.
+  std::filesystem::path path_of(const std::string& images_hash, const eval::FeatureOrigin& origin,
+                                int64_t width) const;
+
+  std::filesystem::path folder_;
+};
+
+}  // namespace gestalt::tools

@@ -1,0 +1,89 @@
+#include "tools/fid/feature_file.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "kernels/error.h"
+#include "tensor/io/checkpoint.h"
+#include "tools/common/npy.h"
+
+namespace gestalt::tools {
+namespace {
+
+constexpr const char* format_name = "gestalt features 1";
+
+std::string entry(const Metadata& metadata, const char* key) {
+  const auto found = metadata.find(key);
+  GESTALT_CHECK(found != metadata.end(), "it does not tell its '{}'", key);
+  return found->second;
+}
+
+bool is_features(const Tensor& tensor) {
+  return tensor.rank() == 2 && (tensor.dtype() == DType::f32 || tensor.dtype() == DType::f64);
+}
+
+Features from_checkpoint(const std::string& path) {
+  const Checkpoint checkpoint = read_checkpoint(path);
+  GESTALT_CHECK(checkpoint.tensors.size() == 1 && is_features(checkpoint.tensors[0].tensor),
+                "expected one tensor [N,D] of f32 or f64, it holds {} tensor{}{}",
+                checkpoint.tensors.size(), checkpoint.tensors.size() == 1 ? " " : "s",
+                checkpoint.tensors.size() == 1 ? to_string(checkpoint.tensors[0].tensor) : "");
+  Features features;
+  features.values = checkpoint.tensors[0].tensor.contiguous();
+  const Metadata& metadata = checkpoint.metadata;
+  const auto format = metadata.find("format");
+  if (format != metadata.end() && format->second == format_name) {
+    features.origin = {.resize = entry(metadata, "resize"),
+                       .range = entry(metadata, "range"),
+                       .network = entry(metadata, "network"),
+                       .network_hash = entry(metadata, "network_hash"),
+                       .trained = entry(metadata, "trained") == "true"};
+    features.unreadable = std::stoll(entry(metadata, "unreadable"));
+  }
+  return features;
+}
+
+void check_values(const Tensor& values) {
+  GESTALT_CHECK(values.size(0) >= 1 && values.size(1) >= 1, "it holds no features: {}", values);
+  const std::vector<double> all = values.to_vector<double>();
+  const auto bad =
+      std::find_if(all.begin(), all.end(), [](double value) { return !std::isfinite(value); });
+  if (bad == all.end()) return;
+  const int64_t place = bad - all.begin();
+  throw Error(format("feature {} of row {} is {}", place % values.size(1), place / values.size(1),
+                     std::isnan(*bad) ? "NaN" : "infinite"));
+}
+
+}  // namespace
+
+Features read_features(const std::filesystem::path& path) {
+  try {
+    Features features;
+    if (is_npy(path)) {
+      features.values = read_npy_matrix(path);
+    } else {
+      features = from_checkpoint(path.string());
+    }
+    check_values(features.values);
+    return features;
+  } catch (const Error& reason) {
+    throw Error(format("[features] cannot use '{}': {}", path.string(), reason.what()));
+  }
+}
+
+void write_features(const std::filesystem::path& path, const Features& features) {
+  Metadata metadata;
+  if (features.origin) {
+    metadata = {{"format", format_name},
+                {"resize", features.origin->resize},
+                {"range", features.origin->range},
+                {"network", features.origin->network},
+                {"network_hash", features.origin->network_hash},
+                {"trained", features.origin->trained ? "true" : "false"},
+                {"unreadable", std::to_string(features.unreadable)}};
+  }
+  const NamedTensor tensor{"features", features.values};
+  write_safetensors(path.string(), {&tensor, 1}, metadata);
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,106 @@
+#include "tools/fid/inputs.h"
+
+#include <cstdio>
+
+#include "data/folder.h"
+#include "data/packed.h"
+#include "kernels/error.h"
+#include "tensor/io/checkpoint.h"
+#include "tools/fid/extraction.h"
+
+namespace gestalt::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+// A safetensors file may hold either.
+bool holds_packed_images(const fs::path& path) {
+  if (!data::is_packed(path)) return false;
+  const Metadata metadata = read_checkpoint(path.string()).metadata;
+  const auto format = metadata.find("format");
+  return format != metadata.end() && format->second.starts_with("gestalt packed images");
+}
+
+void check_count(const fs::path& path, int64_t count) {
+  GESTALT_CHECK(count >= 2, "'{}' holds {} image{}: FID and KID need at least two", path.string(),
+                count, count == 1 ? "" : "s");
+}
+
+}  // namespace
+
+MeasureInput open_input(const std::string& path) {
+  std::error_code error;
+  const fs::file_status status = fs::status(path, error);
+  GESTALT_CHECK(status.type() != fs::file_type::not_found, "'{}': no such file or folder", path);
+  GESTALT_CHECK(!error, "'{}': {}", path, error.message());
+  MeasureInput input;
+  input.path = path;
+  if (fs::is_directory(status)) {
+    input.images = data::open_image_tree(path);
+  } else if (holds_packed_images(path)) {
+    input.images = data::open_packed(path);
+  } else if (data::has_image_extension(path)) {
+    check_count(path, 1);
+  } else {
+    input.features = read_features(path);
+  }
+  check_count(path, input.images ? input.images->size() : input.features.values.size(0));
+  return input;
+}
+
+std::optional<std::vector<Features>> features_of(const MeasureInput& input,
+                                                 eval::InceptionFeatures& extractor,
+                                                 const FeatureCache& cache,
+                                                 const FeaturesOptions& options) {
+  const std::string hash = hash_images(*input.images, input.path);
+  std::vector<std::optional<Features>> found;
+  std::vector<eval::PixelRange> missing;
+  for (const eval::PixelRange range : options.ranges) {
+    found.push_back(
+        cache.find(hash, eval::origin_of(extractor.network(), range), extractor.network().width));
+    if (!found.back()) missing.push_back(range);
+  }
+  if (!missing.empty()) {
+    std::optional<Extraction> made =
+        extract(*input.images, extractor, missing,
+                {options.batch_size, input.path.string(), options.quiet});
+    if (!made) return {};
+    for (const std::string& reason : made->unreadable) {
+      std::fprintf(stderr, "left out: %s\n", reason.c_str());
+    }
+    size_t next = 0;
+    for (std::optional<Features>& each : found) {
+      if (each) continue;
+      each = std::move(made->features[next++]);
+      cache.keep(hash, *each);
+    }
+  }
+  std::vector<Features> features;
+  for (std::optional<Features>& each : found) features.push_back(std::move(*each));
+  return features;
+}
+
+void check_comparable(const MeasureInput& input_a, const Features& a, const MeasureInput& input_b,
+                      const Features& b) {
+  const std::string path_a = input_a.path.string(), path_b = input_b.path.string();
+  GESTALT_CHECK(a.values.size(1) == b.values.size(1),
+                "'{}' has {} features an image, '{}' has {}: they are of different layers or "
+                "networks",
+                path_a, a.values.size(1), path_b, b.values.size(1));
+  check_count(input_a.path, a.values.size(0));
+  check_count(input_b.path, b.values.size(0));
+  if (!a.origin || !b.origin) return;
+  const auto same = [&](const char* what, const std::string& of_a, const std::string& of_b) {
+    GESTALT_CHECK(of_a == of_b,
+                  "the features of '{}' and '{}' were made with another {}: {} and {}", path_a,
+                  path_b, what, of_a, of_b);
+  };
+  same("range", a.origin->range, b.origin->range);
+  same("resize", a.origin->resize, b.origin->resize);
+  if (a.origin->network_hash != b.origin->network_hash) {
+    same("network", a.origin->network + " " + a.origin->network_hash,
+         b.origin->network + " " + b.origin->network_hash);
+  }
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,223 @@
+#include "tools/fid/measure.h"
+
+#include <algorithm>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "kernels/error.h"
+#include "tools/common/output.h"
+#include "tools/common/tool.h"
+#include "tools/fid/inputs.h"
+
+namespace gestalt::tools {
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t few_images = 10;
+
+// Figures under one range, with all that they depend on.
+struct Result {
+  eval::GenerativeMetrics metrics;
+  eval::MetricStamp stamp;
+  bool origin_known = true;
+  int64_t unreadable_a = 0, unreadable_b = 0;
+
+  std::string name(const char* metric) const {
+    return eval::metric_name(metric, stamp.width, stamp.origin.trained);
+  }
+};
+
+std::vector<eval::PixelRange> ranges_of(const std::string& name) {
+  if (name == "full") return {eval::PixelRange::full};
+  if (name == "paper") return {eval::PixelRange::paper};
+  return {eval::PixelRange::full, eval::PixelRange::paper};
+}
+
+void check_settings(const MeasureSettings& settings, const MeasureInput& a, const MeasureInput& b) {
+  GESTALT_CHECK(settings.subset_size >= 2, "--subset_size must be at least 2, got {}",
+                settings.subset_size);
+  if (settings.range != "both") return;
+  for (const MeasureInput* input : {&a, &b}) {
+    GESTALT_CHECK(input->images, "--range both needs images, '{}' holds features of one range",
+                  input->path.string());
+  }
+  GESTALT_CHECK(settings.save_a.empty() && settings.save_b.empty(),
+                "--save_a and --save_b keep features of one range: not with --range both");
+}
+
+eval::FeatureOrigin unknown_origin() {
+  return {.resize = "not told",
+          .range = "not told",
+          .network = "not told",
+          .network_hash = "",
+          .trained = true};
+}
+
+Result compare(const MeasureSettings& settings, const Features& a, const Features& b) {
+  Result result;
+  result.metrics = eval::generative_metrics(
+      a.values.dtype() == b.values.dtype() ? a.values : a.values.to(DType::f64),
+      a.values.dtype() == b.values.dtype() ? b.values : b.values.to(DType::f64),
+      {.subsets = settings.subsets,
+       .subset_size = settings.subset_size,
+       .seed = settings.kid_seed});
+  result.origin_known = a.origin && b.origin;
+  result.stamp = {.origin = a.origin   ? *a.origin
+                            : b.origin ? *b.origin
+                                       : unknown_origin(),
+                  .width = a.values.size(1),
+                  .images1 = a.values.size(0),
+                  .images2 = b.values.size(0),
+                  .draws = "as given"};
+  result.unreadable_a = a.unreadable;
+  result.unreadable_b = b.unreadable;
+  return result;
+}
+
+void print(const Result& result, const MeasureSettings& settings) {
+  const eval::KernelDistance& kid = result.metrics.kid;
+  std::printf("%s: %.7g\n", result.name("FID").c_str(), result.metrics.fid);
+  std::printf("%s: %.7g +- %.7g, %lld subsets of %lld images\n", result.name("KID").c_str(),
+              kid.mean, kid.deviation, static_cast<long long>(settings.subsets),
+              static_cast<long long>(kid.subset_size));
+  if (kid.subset_size < settings.subset_size) {
+    std::printf("  KID's subsets are reduced from %lld images: the smaller set has no more\n",
+                static_cast<long long>(settings.subset_size));
+  }
+  std::printf("  %s\n", eval::to_text(result.stamp).c_str());
+  if (!result.origin_known) {
+    std::printf("  a file of features does not tell how they were made\n");
+  }
+}
+
+json to_json(const Result& result, const MeasureSettings& settings) {
+  const eval::KernelDistance& kid = result.metrics.kid;
+  const eval::MetricStamp& stamp = result.stamp;
+  return {{"fid", {{"name", result.name("FID")}, {"value", result.metrics.fid}}},
+          {"kid",
+           {{"name", result.name("KID")},
+            {"mean", kid.mean},
+            {"deviation", kid.deviation},
+            {"subsets", settings.subsets},
+            {"subset_size", kid.subset_size},
+            {"subset_size_reduced", kid.subset_size < settings.subset_size},
+            {"seed", settings.kid_seed}}},
+          {"resize", stamp.origin.resize},
+          {"range", stamp.origin.range},
+          {"network",
+           {{"description", stamp.origin.network},
+            {"sha256", stamp.origin.network_hash},
+            {"trained", stamp.origin.trained}}},
+          {"features", stamp.width},
+          {"origin_known", result.origin_known},
+          {"images", {stamp.images1, stamp.images2}},
+          {"unreadable", {result.unreadable_a, result.unreadable_b}},
+          {"draws", stamp.draws}};
+}
+
+void report(const std::vector<Result>& results, const MeasureSettings& settings) {
+  for (const Result& result : results) {
+    if (settings.json != "-") print(result, settings);
+    if (std::min(result.stamp.images1, result.stamp.images2) < few_images) {
+      std::fprintf(stderr, "warning: sets of %lld and %lld images say little\n",
+                   static_cast<long long>(result.stamp.images1),
+                   static_cast<long long>(result.stamp.images2));
+    }
+  }
+  if (settings.json.empty()) return;
+  json all = {{"tool", "measure_fid"}, {"version", version_text()}, {"command", settings.command},
+              {"a", settings.a},       {"b", settings.b},           {"results", json::array()}};
+  for (const Result& result : results) all["results"].push_back(to_json(result, settings));
+  const std::string text = all.dump(2) + "\n";
+  if (settings.json == "-") {
+    std::fputs(text.c_str(), stdout);
+  } else {
+    write_text(settings.json, text);
+  }
+}
+
+// A folder that can't be had is found before the work: an error where the user named it.
+FeatureCache open_cache(const MeasureSettings& settings) {
+  if (settings.no_cache) return FeatureCache({});
+  const std::filesystem::path folder =
+      settings.cache.empty() ? default_cache_folder() : std::filesystem::path(settings.cache);
+  try {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    GESTALT_CHECK(!error, "cannot make the folder '{}': {}", folder.string(), error.message());
+    check_can_write(folder / "features");
+    return FeatureCache(folder);
+  } catch (const Error& error) {
+    if (!settings.cache.empty()) throw;
+    std::fprintf(stderr, "warning: no features are kept: %s\n", error.what());
+    return FeatureCache({});
+  }
+}
+
+// Features of A and of B, one for each range; nothing where the user interrupted.
+using FeaturePairs = std::vector<std::pair<Features, Features>>;
+std::optional<FeaturePairs> all_features(const MeasureSettings& settings, const MeasureInput& a,
+                                         const MeasureInput& b) {
+  if (!a.images && !b.images) return FeaturePairs{{a.features, b.features}};
+  eval::InceptionFeatures extractor(
+      eval::load_inception(settings.inception, settings.width, default_device()));
+  if (!extractor.network().trained && !settings.quiet) {
+    std::fprintf(stderr,
+                 "no --inception FILE: the network is untrained, and its figures are comparable "
+                 "with each other alone\n");
+  }
+  const FeatureCache cache = open_cache(settings);
+  const FeaturesOptions options{ranges_of(settings.range), settings.batch_size, settings.quiet};
+  // What can't be compared is found before the work.
+  for (const MeasureInput* input : {&a, &b}) {
+    if (input->images) continue;
+    Features promised;
+    promised.values = Tensor::zeros({2, settings.width}, {.device = Device{}});
+    promised.origin = eval::origin_of(extractor.network(), options.ranges[0]);
+    const MeasureInput& other = input == &a ? b : a;
+    check_comparable(*input, input->features, other, promised);
+  }
+  FeaturePairs pairs(options.ranges.size());
+  for (const MeasureInput* input : {&a, &b}) {
+    std::vector<Features> features = {input->features};
+    if (input->images) {
+      std::optional<std::vector<Features>> made = features_of(*input, extractor, cache, options);
+      if (!made) return {};
+      features = std::move(*made);
+    }
+    for (size_t i = 0; i < pairs.size(); ++i) {
+      (input == &a ? pairs[i].first : pairs[i].second) = std::move(features[i]);
+    }
+  }
+  return pairs;
+}
+
+}  // namespace
+
+int measure_fid(const MeasureSettings& settings) {
+  for (const std::string* path : {&settings.save_a, &settings.save_b, &settings.json}) {
+    if (!path->empty() && *path != "-") check_can_write(*path);
+  }
+  const MeasureInput a = open_input(settings.a), b = open_input(settings.b);
+  as_usage([&] { check_settings(settings, a, b); });
+  catch_interrupts();
+  const std::optional<FeaturePairs> pairs = all_features(settings, a, b);
+  if (!pairs) {
+    std::fprintf(stderr, "interrupted; nothing was written\n");
+    return exit_interrupted;
+  }
+  for (const auto& [of_a, of_b] : *pairs) {
+    if (!settings.save_a.empty()) write_features(settings.save_a, of_a);
+    if (!settings.save_b.empty()) write_features(settings.save_b, of_b);
+  }
+  std::vector<Result> results;
+  for (const auto& [of_a, of_b] : *pairs) {
+    check_comparable(a, of_a, b, of_b);
+    results.push_back(compare(settings, of_a, of_b));
+  }
+  report(results, settings);
+  return exit_done;
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,29 @@
+#pragma once
+
+// FID and KID of two sets of images, each a folder, a packed file, or a file of features.
+
+#include <cstdint>
+#include <string>
+
+namespace gestalt::tools {
+
+struct MeasureSettings {
+  std::string a, b;
+  std::string inception;       // weights; empty: the untrained network
+  int64_t width = 2048;        // the tap
+  std::string range = "full";  // full, paper, both
+  int64_t batch_size = 16;
+  int64_t subsets = 100, subset_size = 100;  // of KID
+  uint32_t kid_seed = 2020;
+  std::string cache;  // folder; empty: the default one
+  bool no_cache = false;
+  std::string save_a, save_b;  // features as files; empty: not kept
+  std::string json;            // file, "-": stdout; empty: none
+  std::string command;         // for the JSON
+  bool quiet = false;
+};
+
+// Prints the figures and returns the exit code.
+int measure_fid(const MeasureSettings& settings);
+
+}  // namespace gestalt::tools
