@@ -4,6 +4,7 @@
 
 #include "kernels/error.h"
 #include "models/inception.h"
+#include "tensor/allocator.h"
 #include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
@@ -70,6 +71,7 @@ FeatureNetwork load_inception(const std::string& path, int64_t tap, Device devic
   result.hash = hash_of(*network);
   network->to(device);
   network->freeze();
+  empty_cache(Device{});  // what reading and folding took fits nothing that follows
   result.width = tap;
   result.features = [network, tap](const Tensor& x) { return network->features(x, {&tap, 1})[0]; };
   return result;
