@@ -161,6 +161,23 @@ std::shared_ptr<nn::Sequential> make_adain_decoder(Generator& generator) {
   return builder.padded_conv_relu(64, 64).padded_conv(64, 3).result();
 }
 
+void init_adain_decoder(nn::Sequential& decoder, Generator& generator) {
+  const NoGradGuard no_grad;
+  nn::Conv2d* last = nullptr;
+  for (const nn::Module::Child& child : decoder.children()) {
+    auto* conv = dynamic_cast<nn::Conv2d*>(child.module.get());
+    if (conv == nullptr) continue;
+    Tensor& weight = conv->weight();
+    const auto fan_in = static_cast<double>(weight.numel() / weight.size(0));
+    weight.copy_(generator.normal(weight.shape(), 0, std::sqrt(2 / fan_in), weight.options()));
+    conv->bias().fill_(0);
+    last = conv;
+  }
+  GESTALT_CHECK(last != nullptr, "[adain] the decoder has no convolution");
+  last->weight().copy_(last->weight() * 0.1);
+  last->bias().fill_(0.5);
+}
+
 void init_untrained_encoder(nn::Sequential& encoder, Generator& generator) {
   const NoGradGuard no_grad;
   // To B, G, R in grey levels without the photographs' mean.

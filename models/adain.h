@@ -27,6 +27,12 @@ inline const std::array<std::string, 4> adain_taps = {"3", "10", "17", "30"};
 // relu4_1 back to an image eight times as large: children 0 to 28.
 std::shared_ptr<nn::Sequential> make_adain_decoder(Generator& generator);
 
+// Where a decoder's training begins: He et al. 2015's normal filters, no biases; the last layer's
+// filters a tenth of that around middle grey. With PyTorch's default filters a ninth of the
+// signal's power or less passes each layer, so that the picture hardly depends on the features at
+// first.
+void init_adain_decoder(nn::Sequential& decoder, Generator& generator);
+
 // An encoder without training: child 0 turns RGB in [0, 1] into the input of init_well_scaled
 // (models/vgg.h), which does the rest. It sees brightness: a decoder could not learn it otherwise.
 void init_untrained_encoder(nn::Sequential& encoder, Generator& generator);

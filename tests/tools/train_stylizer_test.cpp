@@ -54,7 +54,6 @@ class TrainStylizer : public testing::Test {
                                       "--style",      folder_ / "style",
                                       "--output",     folder_ / "runs",
                                       "--name",       name,
-                                      "--image_size", "32",
                                       "--crop_size",  "24",
                                       "--batch_size", "2",
                                       "--workers",    "2",
@@ -65,6 +64,7 @@ class TrainStylizer : public testing::Test {
         flags.insert(flags.end(), {flag, value});
       }
     };
+    add("--image_size", "32");
     add("--max_iter", "7");
     add("--lr", "1e-3");
     add("--save_every_steps", "1");
@@ -103,8 +103,8 @@ TEST_F(TrainStylizer, KilledAtRandomMomentsEndsInTheSameBits) {
 TEST_F(TrainStylizer, LearnsAndFitsStylizeImages) {
   const ToolResult result =
       run_tool("train_stylizer",
-               arguments("learns", {"--max_iter", "60", "--lr", "1e-4", "--save_every_steps", "0",
-                                    "--log_every_steps", "10"}));
+               arguments("learns", {"--image_size", "24", "--max_iter", "60", "--lr", "1e-4",
+                                    "--save_every_steps", "0", "--log_every_steps", "10"}));
   ASSERT_EQ(result.exit_code, 0) << result.output;
   const fs::path folder = run_folder("learns");
   std::ifstream csv(folder / "metrics.csv");
@@ -115,7 +115,7 @@ TEST_F(TrainStylizer, LearnsAndFitsStylizeImages) {
     losses.push_back(std::stod(line.substr(second + 1)));
   }
   ASSERT_EQ(losses.size(), 6u);
-  EXPECT_LT(losses.back(), 0.7 * losses.front());
+  EXPECT_LT(losses.back(), 0.5 * losses.front());  // the crop is always the same
   EXPECT_TRUE(fs::exists(folder / "curves.png"));
   const auto config = nlohmann::json::parse(read_text(folder / "config.json"));
   EXPECT_EQ(config["settings"]["vgg"], "untrained");

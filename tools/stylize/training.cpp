@@ -159,7 +159,9 @@ class StylizerTraining {
 
   std::shared_ptr<nn::Sequential> random_decoder() const {
     Generator generator(common_.seed);
-    return models::make_adain_decoder(generator);
+    auto decoder = models::make_adain_decoder(generator);
+    models::init_adain_decoder(*decoder, generator);
+    return decoder;
   }
 
   int train() {
