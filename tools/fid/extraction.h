@@ -14,7 +14,7 @@
 namespace gestalt::tools {
 
 struct ExtractionOptions {
-  int64_t batch_size = 16;
+  int64_t batch_size = 8;
   std::string what;  // for the progress bar
   bool quiet = false;
 };

@@ -28,7 +28,7 @@ MeasureInput open_input(const std::string& path);
 
 struct FeaturesOptions {
   std::vector<eval::PixelRange> ranges;
-  int64_t batch_size = 16;
+  int64_t batch_size = 8;
   bool quiet = false;
 };
 

@@ -12,7 +12,7 @@ struct MeasureSettings {
   std::string inception;       // weights; empty: the untrained network
   int64_t width = 2048;        // the tap
   std::string range = "full";  // full, paper, both
-  int64_t batch_size = 16;
+  int64_t batch_size = 8;
   int64_t subsets = 100, subset_size = 100;  // of KID
   uint32_t kid_seed = 2020;
   std::string cache;  // folder; empty: the default one
