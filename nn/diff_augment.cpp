@@ -47,7 +47,7 @@ Tensor diff_augment(const Tensor& x, const Tensor& numbers, const DiffAugmentPol
   if (policy.color) {
     const DType stat = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
     const auto factor = [&](int i, double scale, double low) {
-      return reshape((column(i) * scale + low).to(stat), {x.size(0)});
+      return reshape(column(i).to(stat) * scale + low, {x.size(0)});
     };
     y = adjust_color(y, {factor(0, 1, -0.5), factor(1, 2, 0), factor(2, 1, 0.5)});
   }

@@ -15,7 +15,8 @@ if ! "$python" -c 'import torch' 2>/dev/null; then
   echo "SKIPPED: $python has no PyTorch (Debian: python3-torch; PYTHON=... names another interpreter)"
   exit $failed
 fi
-for script in layers.py models.py lbfgs_texture.py adain.py shape_bias.py fastgan.py lpips.py inception.py; do
+for script in layers.py models.py lbfgs_texture.py adain.py shape_bias.py fastgan.py fastgan_step.py lpips.py \
+              inception.py; do
   echo "== $script"
   "$python" "$script" || failed=1
 done

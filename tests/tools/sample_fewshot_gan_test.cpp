@@ -1,0 +1,221 @@
+// The tool as a user runs it, with random weights: which pictures are made, and of what.
+
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "data/dataset.h"
+#include "data/encode.h"
+#include "data/image.h"
+#include "kernels/error.h"
+#include "models/fastgan_checkpoint.h"
+#include "tensor/ops/arithmetic.h"
+#include "tests/tools/run_tool.h"
+
+namespace gestalt::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+bool has(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+class SampleFewshotGan : public testing::Test {
+ protected:
+  void SetUp() override {
+    models::FastGanOptions options{.image_size = 32, .latent_size = 8, .base_channels = 8};
+    models::set_sparse(options, "16_10", "TopKMaskHW");
+    Generator random(1);
+    models::FastGanGenerator generator(options, random);
+    StateDict all = {{"iter", Tensor::from_vector<int64_t>({500}, {1})}};
+    for (const NamedTensor& entry : generator.state_dict()) {
+      all.push_back({"g." + entry.name, entry.tensor});
+    }
+    write_safetensors(without_average_, all, models::fastgan_metadata(options));
+    for (const auto& entry : generator.named_parameters()) {
+      all.push_back({"g_ema." + entry.name,
+                     random.normal(entry.tensor->shape(), 0, 0.05) + entry.tensor->detach()});
+    }
+    write_safetensors(checkpoint_, all, models::fastgan_metadata(options));
+  }
+
+  ToolResult sample(std::vector<std::string> more, const std::string& output = "out") {
+    std::vector<std::string> arguments = {"--ckpt",         checkpoint_, "-o",
+                                          folder_ / output, "--device",  "cpu"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_tool("sample_fewshot_gan", arguments);
+  }
+
+  std::vector<std::string> pictures(const std::string& output) const {
+    std::vector<std::string> contents;
+    const fs::path images = folder_ / output / "images";
+    for (int i = 0; fs::exists(images / format("00000{}.png", i)); ++i) {
+      contents.push_back(read_text(images / format("00000{}.png", i)));
+    }
+    return contents;
+  }
+
+  static std::string published(const std::string& name) {
+    return (fs::path(GESTALT_SOURCE_DIR) / "tests/fixtures/fastgan" / name).string();
+  }
+
+  const TemporaryFolder folder_;
+  const std::string checkpoint_ = folder_ / "checkpoint.safetensors";
+  const std::string without_average_ = folder_ / "without_average.safetensors";
+};
+
+TEST_F(SampleFewshotGan, RunningStatisticsGiveTheSamePicturesInEveryBatch) {
+  ToolResult result = sample({"--n_sample", "5", "--batch_size", "1"}, "one");
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(has(result.output, "32x32 after 500 steps, ema weights, Top-K 16_10 (TopKMaskHW)"))
+      << result.output;
+  EXPECT_TRUE(has(result.output, "5 pictures in ")) << result.output;
+  ASSERT_EQ(sample({"--n_sample", "5", "--batch_size", "4", "--threads", "2"}, "four").exit_code,
+            0);
+  const auto one = pictures("one");
+  ASSERT_EQ(one.size(), 5u);
+  EXPECT_EQ(one, pictures("four"));
+  EXPECT_NE(one[0], one[1]);
+  const data::Image image = data::decode_image(folder_ / "one" / "images/000003.png");
+  EXPECT_EQ(image.height, 32);
+  EXPECT_EQ(image.width, 32);
+  EXPECT_TRUE(fs::exists(folder_ / "one" / "grid.png"));
+
+  ASSERT_EQ(sample({"--n_sample", "2"}, "two").exit_code, 0);
+  EXPECT_EQ(pictures("two"), std::vector<std::string>(one.begin(), one.begin() + 2));
+  ASSERT_EQ(sample({"--n_sample", "2", "--seed", "9"}, "seed").exit_code, 0);
+  EXPECT_NE(pictures("seed")[0], one[0]);
+  ASSERT_EQ(sample({"--n_sample", "2", "--weights", "last"}, "last").exit_code, 0);
+  EXPECT_NE(pictures("last")[0], one[0]);
+
+  const auto config = nlohmann::json::parse(read_text(folder_ / "one" / "config.json"));
+  EXPECT_EQ(config["settings"]["sparse_hw_info"], "16_10");
+  EXPECT_EQ(config["settings"]["statistics"], "running");
+}
+
+TEST_F(SampleFewshotGan, BatchStatisticsAreThoseOfWholeBatches) {
+  ASSERT_EQ(
+      sample({"--n_sample", "4", "--statistics", "batch", "--batch_size", "4"}, "four").exit_code,
+      0);
+  ASSERT_EQ(
+      sample({"--n_sample", "2", "--statistics", "batch", "--batch_size", "4"}, "two").exit_code,
+      0);
+  ASSERT_EQ(
+      sample({"--n_sample", "2", "--statistics", "batch", "--batch_size", "2"}, "small").exit_code,
+      0);
+  ASSERT_EQ(sample({"--n_sample", "2"}, "running").exit_code, 0);
+  const auto four = pictures("four"), two = pictures("two");
+  ASSERT_EQ(four.size(), 4u);
+  EXPECT_EQ(two, std::vector<std::string>(four.begin(), four.begin() + 2));
+  EXPECT_NE(two, pictures("small"));
+  EXPECT_NE(two, pictures("running"));
+}
+
+TEST_F(SampleFewshotGan, PackedHoldsThePixelsOfThePngs) {
+  ASSERT_EQ(sample({"--n_sample", "3", "--format", "packed", "--grid", "0"}).exit_code, 0);
+  ASSERT_EQ(sample({"--n_sample", "3"}, "png").exit_code, 0);
+  EXPECT_FALSE(fs::exists(folder_ / "out" / "grid.png"));
+  EXPECT_FALSE(fs::exists(folder_ / "out" / "images"));
+  const auto packed = data::open_images(folder_ / "out" / "samples.safetensors");
+  const auto png = data::open_images(folder_ / "png" / "images");
+  ASSERT_EQ(packed->size(), 3);
+  for (int64_t i = 0; i < 3; ++i) {
+    const auto a = packed->open(i), b = png->open(i);
+    const data::ImageView pixels = a->decode(0, 0, 32, 32), expected = b->decode(0, 0, 32, 32);
+    for (int y = 0; y < 32; ++y) {
+      ASSERT_TRUE(std::equal(pixels.row(y), pixels.row(y) + 96, expected.row(y)));
+    }
+  }
+}
+
+TEST_F(SampleFewshotGan, InterpolatesFromLatentToLatent) {
+  ASSERT_EQ(sample({"--n_sample", "3", "--interpolate", "2"}, "between").exit_code, 0);
+  ASSERT_EQ(sample({"--n_sample", "3"}, "stations").exit_code, 0);
+  const auto between = pictures("between"), stations = pictures("stations");
+  ASSERT_EQ(between.size(), 5u);
+  EXPECT_EQ(between[0], stations[0]);
+  EXPECT_EQ(between[2], stations[1]);
+  EXPECT_EQ(between[4], stations[2]);
+  EXPECT_NE(between[1], stations[0]);
+}
+
+TEST_F(SampleFewshotGan, TakesThePublishedCodesCheckpoints) {
+  const ToolResult result = run_tool(
+      "sample_fewshot_gan", {"--ckpt", published("numbered.pth"), "-o", folder_ / "out",
+                             "--n_sample", "1", "--sparse_hw_info", "32_5", "--device", "cpu"});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(has(result.output, "256x256 after 12000 steps, ema weights, Top-K 32_5"))
+      << result.output;
+  EXPECT_FALSE(has(result.output, "does not tell")) << result.output;
+  const data::Image image = data::decode_image(folder_ / "out" / "images/000000.png");
+  EXPECT_EQ(image.height, 256);
+}
+
+TEST_F(SampleFewshotGan, APublishedCheckpointDoesNotTellItsSparsity) {
+  const ToolResult result =
+      run_tool("sample_fewshot_gan", {"--ckpt", published("named.pth"), "-o", folder_ / "out",
+                                      "--n_sample", "1", "--device", "cpu"});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(has(result.output, "does not tell where the network was sparse")) << result.output;
+}
+
+struct BadInput {
+  std::vector<std::string> arguments;
+  int exit_code;
+  std::string reason;
+};
+
+TEST_F(SampleFewshotGan, BadInputIsOneClearLineAndWritesNothing) {
+  const std::vector<BadInput> cases = {
+      {{"--im_size", "256"}, 1, "is of --im_size 32, not 256: give --im_size 32"},
+      {{"--nz", "256"}, 1, "is of --nz 8, not 256: give --nz 8"},
+      {{"--noise"}, 1, "leave --noise out"},
+      {{"--sparse_hw_info", "8_5"},
+       1,
+       "is of --sparse_hw_info 16_10, not 8_5: give "
+       "--sparse_hw_info 16_10"},
+      {{"--sparse_hw_info", "16_10", "--sp_hw_policy_name", "TopKMaskHWMeanReplace"},
+       1,
+       "give --sp_hw_policy_name TopKMaskHW"},
+      {{"--sparse_hw_info", "8-16_5-6-7"}, 2, "2 levels and 3 percentages"},
+      {{"--sparse_hw_info", "16_0"}, 2, "above 0"},
+      {{"--ckpt", published("named.pth"), "--sparse_hw_info", "48_5"},
+       1,
+       "no Top-K at resolution 48"},
+      {{"--ckpt", published("other.pth")}, 1, "it has no generator 'g'"},
+      {{"--ckpt", folder_ / "nowhere.pth"}, 1, "nowhere.pth"},
+      {{"--ckpt", without_average_}, 1, "give --weights last"},
+      {{"--statistics", "batch", "--batch_size", "1"}, 2, "2 or more"},
+      {{"--statistics", "sometimes"}, 2, "sometimes"},
+      {{"--interpolate", "4", "--n_sample", "1"}, 2, "two latents"},
+      {{"--n_sample", "0"}, 2, "1 or more"},
+  };
+  for (const BadInput& bad : cases) {
+    std::vector<std::string> all = {"-o", folder_ / "bad", "--device", "cpu"};
+    for (const char* flag : {"--ckpt", "--n_sample"}) {
+      if (std::find(bad.arguments.begin(), bad.arguments.end(), flag) == bad.arguments.end()) {
+        all.insert(all.end(), {flag, std::string(flag) == "--ckpt" ? checkpoint_ : "2"});
+      }
+    }
+    all.insert(all.end(), bad.arguments.begin(), bad.arguments.end());
+    const ToolResult result = run_tool("sample_fewshot_gan", all);
+    EXPECT_EQ(result.exit_code, bad.exit_code) << result.output;
+    EXPECT_TRUE(has(result.output, bad.reason)) << "wanted: " << bad.reason << "\n"
+                                                << result.output;
+    EXPECT_FALSE(fs::exists(folder_ / "bad")) << bad.reason;
+  }
+}
+
+TEST_F(SampleFewshotGan, PicturesOfAnEarlierRunAreNotMixedIn) {
+  ASSERT_EQ(sample({"--n_sample", "3"}).exit_code, 0);
+  const ToolResult refused = sample({"--n_sample", "2"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_TRUE(has(refused.output, "holds 3 pictures already")) << refused.output;
+  EXPECT_EQ(pictures("out").size(), 3u);
+  ASSERT_EQ(sample({"--n_sample", "2", "--overwrite"}).exit_code, 0);
+  EXPECT_EQ(pictures("out").size(), 2u);
+}
+
+}  // namespace
+}  // namespace gestalt::tests
