@@ -205,6 +205,27 @@ std::shared_ptr<const Plan> plan_of(Context& context, Direction direction, const
   });
 }
 
+// Elements first to first + count of one dimension.
+View slice(const View& view, int dim, int64_t first, int64_t count) {
+  View part = view;
+  part.data = view.as<float>() + first * view.strides[dim];
+  part.shape[dim] = count;
+  return part;
+}
+
+// So many images of a batch as keep oneDNN's own copies of them small: in the cache, and out of the
+// peak of memory. A rule of the shapes alone.
+int64_t images_at_once(const Plan& plan_of_all, int64_t images) {
+  constexpr size_t most_bytes = size_t{16} << 20;
+  size_t bytes = 0;
+  for (const Port& port : plan_of_all.ports) {
+    const bool of_images = port.argument == DNNL_ARG_SRC || port.argument == DNNL_ARG_DST;
+    if (of_images && port.moves()) bytes += port.wanted.get_size();
+  }
+  const auto parts = static_cast<int64_t>((bytes + most_bytes - 1) / most_bytes);
+  return parts <= 1 ? images : (images + std::min(parts, images) - 1) / std::min(parts, images);
+}
+
 }  // namespace
 
 bool takes_onednn(const View& x, const View& w, const View& y) {
@@ -216,12 +237,19 @@ bool takes_onednn(const View& x, const View& w, const View& y) {
 
 void conv2d_forward_onednn(Context& context, const View& x, const View& w, const View* bias,
                            const View& y, const Conv2dDesc& desc) {
-  const auto plan = plan_of(context, Direction::forward, x, w, bias, y, desc);
-  void* workspace = context.workspace(plan->workspace_bytes());
-  if (bias != nullptr) {
-    plan->run({x.data, w.data, y.data, bias->data}, workspace);
-  } else {
-    plan->run({x.data, w.data, y.data}, workspace);
+  const int64_t images = x.shape[0];
+  const int64_t step =
+      images_at_once(*plan_of(context, Direction::forward, x, w, bias, y, desc), images);
+  for (int64_t first = 0; first < images; first += step) {
+    const int64_t count = std::min(step, images - first);
+    const View xs = slice(x, 0, first, count), ys = slice(y, 0, first, count);
+    const auto plan = plan_of(context, Direction::forward, xs, w, bias, ys, desc);
+    void* workspace = context.workspace(plan->workspace_bytes());
+    if (bias != nullptr) {
+      plan->run({xs.data, w.data, ys.data, bias->data}, workspace);
+    } else {
+      plan->run({xs.data, w.data, ys.data}, workspace);
+    }
   }
   // Not fused: oneDNN's relu turns NaN into a number.
   if (desc.activation == Activation::relu) relu(context, y, y);
@@ -239,12 +267,6 @@ void conv2d_backward_weights_onednn(Context& context, const View& dy, const View
   const int64_t group_outputs = dy.shape[1] / desc.groups, group_inputs = dw.shape[1];
   const int64_t blocks = (group_outputs + block_outputs - 1) / block_outputs;
   // The views of one block: some channels of dy, those of x in its group, some rows of dw.
-  const auto channels = [](const View& view, int dim, int64_t first, int64_t count) {
-    View slice = view;
-    slice.data = view.as<float>() + first * view.strides[dim];
-    slice.shape[dim] = count;
-    return slice;
-  };
   struct Block {
     View dy, x, dw;
     std::shared_ptr<const Plan> plan;
@@ -259,8 +281,8 @@ void conv2d_backward_weights_onednn(Context& context, const View& dy, const View
       const int64_t group = unit / blocks, in_group = unit % blocks * block_outputs;
       const int64_t first = group * group_outputs + in_group;
       const int64_t count = std::min(block_outputs, group_outputs - in_group);
-      Block block{channels(dy, 1, first, count), channels(x, 1, group * group_inputs, group_inputs),
-                  channels(dw, 0, first, count), nullptr};
+      Block block{slice(dy, 1, first, count), slice(x, 1, group * group_inputs, group_inputs),
+                  slice(dw, 0, first, count), nullptr};
       block.plan =
           plan_of(context, Direction::weights, block.x, block.dw, nullptr, block.dy, block_desc);
       bytes = std::max(bytes, block.plan->workspace_bytes());

@@ -100,6 +100,23 @@ TEST_F(Conv2d, ImagesOfABatchGiveTheBitsOfOneAlone) {
   EXPECT_EQ(std::memcmp(one.data(), three.data(), size * sizeof(float)), 0);
 }
 
+// More images than go through oneDNN's copies at once, and a rest.
+TEST_F(Conv2d, ManyLargeImagesGiveTheBitsOfOneAlone) {
+  const Layer layer{7, 3, 32, 301, 302, 5, 2};  // 17 MB of copies
+  const int64_t size = layer.outputs * 150 * 150;
+  const std::vector<float> many = run(layer);
+  const std::unique_ptr<Context> context = cpu_runtime.make_context(0);
+  std::vector<float> x = values(layer.batch * 3 * 301 * 302, 0.1);
+  std::vector<float> weight = values(32 * 3 * 25, 0.2), bias = values(32, 0.3), y(size);
+  const View b = view(bias, {32});
+  for (int64_t image = 0; image < layer.batch; ++image) {
+    context->kernels().conv2d_forward(*context, view(x, {1, 3, 301, 302}, image * 3 * 301 * 302),
+                                      view(weight, {32, 3, 5, 5}), &b, view(y, {1, 32, 150, 150}),
+                                      {.stride = {2, 2}, .padding = {1, 1}});
+    EXPECT_EQ(std::memcmp(y.data(), many.data() + image * size, size * sizeof(float)), 0) << image;
+  }
+}
+
 TEST_F(Conv2d, ExactForbidsWinograd) {
   EXPECT_FALSE(same_bits(run(layers[0], true), run(layers[0], false)));
 }
