@@ -2,6 +2,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/autocast.h"
 #include "nn/topk.h"
 #include "tensor/autograd.h"
 
@@ -19,7 +20,6 @@ int64_t output_size(int axis, const Tensor& x, const Tensor& weight, const Conv2
 }
 
 void check(const Tensor& x, const Tensor& weight, const Conv2dDesc& desc) {
-  check_same_kind("conv2d", x, weight);
   GESTALT_CHECK(x.rank() == 4 && weight.rank() == 4,
                 "[conv2d] expected a 4-d input and weight, got input {}, weight {}", x, weight);
   const int64_t groups = desc.groups;
@@ -98,7 +98,10 @@ Shape conv2d_output_shape(const Tensor& x, const Tensor& weight, const Conv2dDes
           output_size(1, x, weight, desc)};
 }
 
-Tensor conv2d(const Tensor& x, const Tensor& weight, const Tensor& bias, const Conv2dDesc& desc) {
+Tensor conv2d(const Tensor& given_x, const Tensor& given_weight, const Tensor& given_bias,
+              const Conv2dDesc& desc) {
+  const Tensor x = autocast(given_x), weight = autocast(given_weight), bias = autocast(given_bias);
+  check_same_kind("conv2d", x, weight);
   const Shape shape = conv2d_output_shape(x, weight, desc);
   check_bias(x, weight, bias);
   check_fused_topk("conv2d", desc.activation, desc.topk, shape);

@@ -2,6 +2,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/autocast.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
@@ -98,8 +99,9 @@ class ConvTranspose2dNode : public Node {
 
 }  // namespace
 
-Tensor conv_transpose2d(const Tensor& x, const Tensor& weight, const Tensor& bias,
+Tensor conv_transpose2d(const Tensor& given_x, const Tensor& given_weight, const Tensor& given_bias,
                         const ConvTranspose2dDesc& desc) {
+  const Tensor x = autocast(given_x), weight = autocast(given_weight), bias = autocast(given_bias);
   check(x, weight, bias, desc);
   const Format format = x.format();
   Tensor y = Tensor::empty({x.size(0), weight.size(1) * desc.groups,

@@ -2,6 +2,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/autocast.h"
 #include "tensor/autograd.h"
 
 namespace gestalt::nn {
@@ -66,7 +67,8 @@ class LinearNode : public Node {
 
 }  // namespace
 
-Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+Tensor linear(const Tensor& given_x, const Tensor& given_weight, const Tensor& given_bias) {
+  const Tensor x = autocast(given_x), weight = autocast(given_weight), bias = autocast(given_bias);
   check_same_kind("linear", x, weight);
   GESTALT_CHECK(weight.rank() == 2 && x.rank() >= 1 && x.size(-1) == weight.size(1),
                 "[linear] expected an input [..., in] and a weight [out, in], got input {}, "

@@ -2,6 +2,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/autocast.h"
 #include "tensor/autograd.h"
 
 namespace gestalt::nn {
@@ -63,7 +64,8 @@ class CrossEntropyNode : public Node {
 
 }  // namespace
 
-Tensor mse_loss(const Tensor& a, const Tensor& b, Reduction reduction) {
+Tensor mse_loss(const Tensor& given_a, const Tensor& given_b, Reduction reduction) {
+  const Tensor a = autocast_to_f32(given_a), b = autocast_to_f32(given_b);
   check_same_kind("mse_loss", a, b);
   GESTALT_CHECK(a.shape() == b.shape() && is_floating(a.dtype()),
                 "[mse_loss] expected two floating tensors of one shape, got {} and {}", a, b);

@@ -2,6 +2,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/autocast.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/shape.h"
 
@@ -50,11 +51,11 @@ Tensor along(const char* op, const Tensor& x, int dim, bool logarithm) {
 }  // namespace
 
 Tensor softmax(const Tensor& x, int dim) {
-  return along("softmax", x, dim, false);
+  return along("softmax", autocast_to_f32(x), dim, false);
 }
 
 Tensor log_softmax(const Tensor& x, int dim) {
-  return along("log_softmax", x, dim, true);
+  return along("log_softmax", autocast_to_f32(x), dim, true);
 }
 
 }  // namespace gestalt::nn

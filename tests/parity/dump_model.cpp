@@ -1,7 +1,7 @@
 // Logits of a network, and the gradients of one training step, for tests/parity/models.py.
-// Usage: dump_model NAME WEIGHTS INPUT.safetensors OUT.safetensors exact|fast|f64 [classes size
-// stride] INPUT holds `images` [N,3,H,W] and, for gradients, `labels` i64[N]. OUT holds `logits`
-// (in evaluation), `loss` and `gradient/<parameter>`.
+// Usage: dump_model NAME WEIGHTS INPUT.safetensors OUT.safetensors exact|fast|f64|bf16 [classes
+// size stride] INPUT holds `images` [N,3,H,W] and, for gradients, `labels` i64[N]. OUT holds
+// `logits` (in evaluation), `loss` and `gradient/<parameter>`.
 
 #include <algorithm>
 #include <cstdio>
@@ -9,6 +9,7 @@
 
 #include "kernels/error.h"
 #include "models/registry.h"
+#include "nn/autocast.h"
 #include "nn/loss.h"
 #include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
@@ -41,6 +42,7 @@ void dump(const std::string& name, const std::string& weights, const std::string
   const auto network = models::make_model(name, options);
   network->load_state_dict(load_weights(weights));
   const DType dtype = mode == "f64" ? DType::f64 : DType::f32;
+  const nn::AutocastGuard autocast(mode == "bf16" ? DType::bf16 : DType::f32);
   network->to(dtype);
   const StateDict given = read_checkpoint(input).tensors;
   const Tensor images = tensor_of(given, "images").to(dtype), labels = tensor_of(given, "labels");
@@ -48,7 +50,7 @@ void dump(const std::string& name, const std::string& weights, const std::string
   {
     const NoGradGuard no_grad;
     network->eval();
-    tensors.push_back({"logits", logits_of(*network, images)});
+    tensors.push_back({"logits", logits_of(*network, images).to(dtype)});
   }
   if (labels.defined()) {
     network->train();
@@ -67,7 +69,8 @@ void dump(const std::string& name, const std::string& weights, const std::string
 int main(int argc, char** argv) {
   if (argc != 6 && argc != 9) {
     std::fprintf(stderr,
-                 "usage: dump_model NAME WEIGHTS INPUT OUT exact|fast|f64 [CLASSES SIZE STRIDE]\n");
+                 "usage: dump_model NAME WEIGHTS INPUT OUT exact|fast|f64|bf16 [CLASSES SIZE "
+                 "STRIDE]\n");
     return 2;
   }
   try {

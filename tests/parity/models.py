@@ -4,7 +4,8 @@ Logits: the largest difference over the largest magnitude, 1e-5 in exact mode; o
 (../shared/data/cue-conflict) the same class must win. Gradients (ResNet-18, both forms): the norm of each
 parameter's difference over the norm of its gradient; f64 shows that they are the same function. In f32 a rounding
 error in front of a ReLU can let one gradient through that the other stops, and one such pixel of the last, smallest
-feature maps is a hundredth of everything before it. Usage: models.py [NAME ...]
+feature maps is a hundredth of everything before it. Mixed precision: as far from f32 as torch.autocast is, in logits and in
+the gradients of a training step. Usage: models.py [NAME ...]
 """
 
 import copy
@@ -146,6 +147,34 @@ def compare_gradients(name, network, folder):
     return all(results)
 
 
+def relative(got, expected):
+    return numpy.linalg.norm(got - expected) / numpy.linalg.norm(expected)
+
+
+def compare_bf16(name, network, folder):
+    images = torch.randn(4, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+    labels = torch.tensor([0, 3, 7, 1])
+
+    def in_pytorch(reduced):
+        with torch.autocast("cpu", torch.bfloat16, enabled=reduced):
+            with torch.no_grad():
+                values = {"logits": copy.deepcopy(network)(images).float().numpy()}
+            reference = copy.deepcopy(network).train()
+            loss = F.cross_entropy(reference(images).float(), labels)
+        loss.backward()
+        values.update({f"gradient/{key}": parameter.grad.numpy() for key, parameter in reference.named_parameters()})
+        return values
+
+    exact, theirs = in_pytorch(False), in_pytorch(True)
+    ours = run(name, network, folder, images.numpy(), "bf16", labels.numpy())
+    pairs = [(relative(ours[key], exact[key]), relative(theirs[key], exact[key])) for key in exact]
+    logits, gradients = pairs[0], numpy.median(pairs[1:], axis=0)
+    ok = logits[0] <= 1.5 * logits[1] and gradients[0] <= 1.5 * gradients[1] and logits[0] > 1e-4
+    print(f"{name:15} bf16, distance from f32 here and in torch.autocast: logits {logits[0]:.1e} and {logits[1]:.1e}, "
+          f"gradients' median {gradients[0]:.1e} and {gradients[1]:.1e} {'ok' if ok else 'FAILED'}", flush=True)
+    return ok
+
+
 def main(names):
     results = []
     stimuli = pictures(160)
@@ -159,6 +188,7 @@ def main(names):
                 results.append(compare_logits(name, network, folder, stimuli, "cue-conflict"))
             if name in ("resnet18", "resnet18-cifar"):
                 results.append(compare_gradients(name, network, folder))
+                results.append(compare_bf16(name, network, folder))
     if stimuli is None:
         print(f"SKIPPED: no pictures in {PICTURES}")
     return 0 if all(results) else 1

@@ -53,16 +53,26 @@ TEST(ShapeBiasTool, summarizes_a_folder) {
 TEST(ShapeBiasTool, bad_input_is_one_line_and_nothing_is_written) {
   const TemporaryFolder folder;
   const std::string out = (folder / "out.json").string(), bad = (folder / "bad.csv").string();
-  const std::string text =
-      "subj,session,trial,rt,object_response,category,condition,imagename\n"
-      "x,1,1,NaN,zebra,cat,NaN,cat1-dog1.png\n";
-  write_file_atomically(bad, text.data(), text.size());
-  const ToolResult result = shape_bias("summarize", {bad}, {"--json", out});
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_TRUE(contains(result.output, "bad.csv': line 2: unknown response 'zebra'"))
-      << result.output;
-  EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1) << result.output;
-  EXPECT_FALSE(fs::exists(out));
+  const std::pair<std::string, std::string> cases[] = {
+      {"subj,session,trial,rt,object_response,category,condition,imagename\n"
+       "x,1,1,NaN,zebra,cat,NaN,cat1-dog1.png\n",
+       "line 2: unknown response 'zebra'"},
+      {"subj,session,trial,rt,category,condition,imagename\nx,1,1,NaN,cat,NaN,cat1-dog1.png\n",
+       "missing columns: object_response"},
+  };
+  for (const auto& [text, reason] : cases) {
+    write_file_atomically(bad, text.data(), text.size());
+    for (const std::string command : {"summarize", "plot", "report"}) {
+      const std::string flag = command == "summarize" ? "--json" : "--out";
+      const std::string file = command == "plot" ? out + ".svg" : out;
+      const ToolResult result = shape_bias(command, {bad}, {flag, file});
+      EXPECT_EQ(result.exit_code, 1) << command;
+      EXPECT_TRUE(contains(result.output, "bad.csv': " + reason)) << command << result.output;
+      EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1)
+          << command << result.output;
+      EXPECT_FALSE(fs::exists(file)) << command;
+    }
+  }
   EXPECT_EQ(run_tool("shape_bias", {"summarize"}).exit_code, 2);
   EXPECT_EQ(run_tool("shape_bias", {}).exit_code, 2);
 }

@@ -2,13 +2,11 @@
 
 #include <algorithm>
 #include <chrono>
-#include <gtest/gtest.h>
 #include <random>
 
-#include "data/encode.h"
 #include "tensor/io/checkpoint.h"
 #include "tests/tools/killed_run.h"
-#include "tests/tools/run_tool.h"
+#include "tests/tools/training_fixture.h"
 
 namespace gestalt::tests {
 namespace {
@@ -16,67 +14,14 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-// Stripes across or along: two classes of small pictures, some of another size.
-void write_class(const fs::path& folder, bool across, int count) {
-  fs::create_directories(folder);
-  std::mt19937 random(across);
-  for (int i = 0; i < count; ++i) {
-    data::Image image(36 + i % 3, 40);
-    for (int y = 0; y < image.height; ++y) {
-      for (int x = 0; x < image.width; ++x) {
-        const int base = (across ? y : x) / 4 % 2 * 180;
-        for (int c = 0; c < 3; ++c) {
-          image.row(y)[3 * x + c] = static_cast<uint8_t>(base + random() % 60);
-        }
-      }
-    }
-    data::save_image(folder / (std::to_string(i) + ".png"), image);
-  }
-}
-
-void write_set(const fs::path& folder, int count) {
-  write_class(folder / "across", true, count);
-  write_class(folder / "along", false, count);
-}
-
-class TrainClassifier : public testing::Test {
+class TrainClassifierIn : public TrainClassifier, public testing::WithParamInterface<const char*> {
  protected:
-  TrainClassifier() {
-    write_set(folder_ / "data/train", 7);
-    write_set(folder_ / "data/val", 2);
-  }
   std::vector<std::string> arguments(const std::string& name) const {
-    return {"--data_folder_path",
-            folder_ / "data",
-            "--eval_folder",
-            "again=" + (folder_ / "data/val").string(),
-            "--output",
-            folder_ / "runs",
-            "--name",
-            name,
-            "--topk",
-            "2_20",
-            "--image_size",
-            "32",
-            "--total_epochs",
-            "2",
-            "--batch_size",
-            "5",
-            "--lr",
-            "0.02",
-            "--save_every_steps",
-            "1",
-            "--workers",
-            "2",
-            "--seed",
-            "3",
-            "--device",
-            "cpu"};
+    return with(TrainClassifier::arguments(name), {"--dtype", GetParam()});
   }
-  TemporaryFolder folder_;
 };
 
-TEST_F(TrainClassifier, KilledAtRandomMomentsEndsInTheSameBits) {
+TEST_P(TrainClassifierIn, KilledAtRandomMomentsEndsInTheSameBits) {
   const Clock::time_point begin = Clock::now();
   const ToolResult whole = run_tool("train_classifier", arguments("whole"));
   ASSERT_EQ(whole.exit_code, 0) << whole.output;
@@ -90,6 +35,9 @@ TEST_F(TrainClassifier, KilledAtRandomMomentsEndsInTheSameBits) {
                      "best_again.safetensors", "metrics.csv", "eval.npy", "eval_again.npy",
                      "all_train_loss.npy"});
 }
+
+INSTANTIATE_TEST_SUITE_P(DTypes, TrainClassifierIn, testing::Values("f32", "bf16"),
+                         [](const auto& info) { return std::string(info.param); });
 
 TEST_F(TrainClassifier, WritesWeightsThatOthersRead) {
   std::vector<std::string> flags = arguments("short");
@@ -123,30 +71,54 @@ TEST_F(TrainClassifier, AnInterruptedRunSavesAndGoesOn) {
   EXPECT_NE(third.output.find("--lr was 0.02, is now 0.03"), std::string::npos) << third.output;
 }
 
+// The first epoch's steps are read together: the bad loss is found behind them, but before a file
+// is written.
+TEST_F(TrainClassifier, ALossThatIsNotFiniteStopsTheRun) {
+  const ToolResult result =
+      run_tool("train_classifier",
+               with(arguments("bad"), {"--lr", "1e30", "--save_every_steps", "0", "--quiet"}));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.output.find("nan in epoch 1, step 2; the last checkpoint stays"),
+            std::string::npos)
+      << result.output;
+  const fs::path folder = folder_ / "runs/bad";
+  for (const char* file : {"last.safetensors", "best_val.safetensors", "metrics.csv"}) {
+    EXPECT_FALSE(fs::exists(folder / file)) << file;
+  }
+  for (const NamedTensor& entry :
+       read_checkpoint((folder / "checkpoint.safetensors").string()).tensors) {
+    if (!is_floating(entry.tensor.dtype())) continue;
+    for (const double value : entry.tensor.to_vector<double>()) {
+      ASSERT_TRUE(std::isfinite(value)) << entry.name;
+    }
+  }
+}
+
 TEST_F(TrainClassifier, BadInputIsOneLine) {
   const auto fails = [&](const std::string& name, const std::vector<std::string>& more,
                          const std::string& reason, int exit_code = 1) {
-    std::vector<std::string> flags = arguments(name);
-    const auto given = std::find(flags.begin(), flags.end(), more[0]);
-    if (given != flags.end()) flags.erase(given, given + 2);
-    flags.insert(flags.end(), more.begin(), more.end());
-    const ToolResult result = run_tool("train_classifier", flags);
+    const ToolResult result = run_tool("train_classifier", with(arguments(name), more));
     EXPECT_EQ(result.exit_code, exit_code) << result.output;
     EXPECT_NE(result.output.find(reason), std::string::npos) << result.output;
     EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1) << result.output;
     EXPECT_FALSE(fs::exists(folder_ / "runs" / name)) << name;
   };
-  write_class(folder_ / "other/across", true, 1);
-  write_class(folder_ / "other/askew", false, 1);
+  write_stripes(folder_ / "other/across", true, 1);
+  write_stripes(folder_ / "other/askew", false, 1);
   fails("a", {"--use_sin_val_folder", folder_ / "other"}, "askew");
   fs::create_directories(folder_ / "empty/across");
-  write_class(folder_ / "empty/along", false, 1);
+  write_stripes(folder_ / "empty/along", false, 1);
   fails("b", {"--use_sin_val_folder", folder_ / "empty"}, "across");
   fails("c", {"--use_sin_val_folder", folder_ / "nowhere"}, "nowhere");
+  fs::create_directories(folder_ / "hollow");
+  fails("c", {"--use_sin_val_folder", folder_ / "hollow"}, "hollow: no class folders");
   fails("d", {"--eval_folder", "val=" + (folder_ / "data/val").string()}, "named 'val'", 2);
   fails("e", {"--eval_folder", "no_path"}, "NAME=PATH", 2);
   fails("f", {"--label_smoothing", "2"}, "--label_smoothing", 2);
   fails("g", {"--pretrained", folder_ / "nowhere"}, "nowhere");
+  write_safetensors((folder_ / "foreign").string(),
+                    StateDict{{"features.0.weight", Tensor::zeros({2})}});
+  fails("g", {"--pretrained", folder_ / "foreign"}, "foreign' has no weights of this network");
   fails("h", {"--image_size", "24"}, "resnet18-cifar");
   fails("i", {"--image_size", "16", "--model", "alexnet"}, "alexnet with --image_size 16");
   // The folder's classes are then 'train' with 14 images and 'val' with 4.

@@ -43,18 +43,18 @@ void write_config(const fs::path& folder, const std::string& tool, const nlohman
   write_text(folder / "config.json", config.dump(2) + "\n");
 }
 
-void check_same_config(const fs::path& folder, const nlohmann::json& settings,
-                       const std::vector<std::string>& free) {
+void check_same_config(const std::string& flag, const fs::path& folder,
+                       const nlohmann::json& settings, const std::vector<std::string>& free) {
   const fs::path path = folder / "config.json";
   std::ifstream file(path);
-  GESTALT_CHECK(file.is_open(), "--resume: no run to go on with in '{}'", folder.string());
+  GESTALT_CHECK(file.is_open(), "{}: no run to go on with in '{}'", flag, folder.string());
   const nlohmann::json before = nlohmann::json::parse(file, nullptr, false);
   GESTALT_CHECK(before.is_object() && before.contains("settings"), "'{}' is damaged",
                 path.string());
   for (const auto& [key, value] : settings.items()) {
     if (std::find(free.begin(), free.end(), key) != free.end()) continue;
     const nlohmann::json old = before["settings"].value(key, nlohmann::json());
-    GESTALT_CHECK(old == value, "--resume: --{} was {}, is now {}", key, old.dump(), value.dump());
+    GESTALT_CHECK(old == value, "{}: --{} was {}, is now {}", flag, key, old.dump(), value.dump());
   }
 }
 

@@ -23,10 +23,11 @@ void write_text(const std::filesystem::path& path, const std::string& text);
 void write_config(const std::filesystem::path& folder, const std::string& tool,
                   const nlohmann::json& settings);
 
-// Whether a job that goes on has the settings that FOLDER/config.json tells, but for `free`, which
-// change no result. Throws Error naming the first that differs, or where there is no such file.
-void check_same_config(const std::filesystem::path& folder, const nlohmann::json& settings,
-                       const std::vector<std::string>& free);
+// Whether a job that goes on with an earlier one's files, as `flag` asks, has the settings that
+// FOLDER/config.json tells, but for `free`, which change no result. Throws Error naming the first
+// that differs, or where there is no such file.
+void check_same_config(const std::string& flag, const std::filesystem::path& folder,
+                       const nlohmann::json& settings, const std::vector<std::string>& free = {});
 
 // Runs gnuplot, in `folder` (empty: the script's own), on a script that stays beside its picture.
 // False, with a line on stderr, where gnuplot is missing or fails.

@@ -23,7 +23,7 @@ Progress::~Progress() {
   finish();
 }
 
-void Progress::update(int64_t done, const std::string& note) {
+void Progress::update(int64_t done, const std::function<std::string()>& note) {
   if (quiet_) return;
   const Clock::time_point now = Clock::now();
   if (first_ < 0) {
@@ -34,7 +34,7 @@ void Progress::update(int64_t done, const std::string& note) {
   const double since_last = std::chrono::duration<double>(now - last_).count();
   if (since_last < (terminal_ ? 0.1 : 10.0) && done < total_) return;
   last_ = now;
-  draw(done, note);
+  draw(done, note());
 }
 
 void Progress::draw(int64_t done, const std::string& note) {

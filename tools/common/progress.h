@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <string>
 
 namespace gestalt::tools {
@@ -12,8 +13,12 @@ class Progress {
  public:
   Progress(std::string what, int64_t total, bool quiet);
   ~Progress();
-  // `note`: what the user wants to see beside it, e.g. the loss.
-  void update(int64_t done, const std::string& note);
+  // `note`: what the user wants to see beside it, e.g. the loss. As a function it is called only
+  // where a line is drawn.
+  void update(int64_t done, const std::function<std::string()>& note);
+  void update(int64_t done, const std::string& note) {
+    update(done, [&] { return note; });
+  }
   void finish();
 
  private:

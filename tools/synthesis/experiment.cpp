@@ -41,7 +41,7 @@ class Experiment {
                               jobs_.size(), jobs_.size()));
     }
     if (settings_.resume) {
-      check_same_config(settings_.output, to_json(settings_, common_), {"threads"});
+      check_same_config("--resume", settings_.output, to_json(settings_, common_), {"threads"});
     }
     const fs::path checkpoints = checkpoint_folder(settings_);
     if (settings_.resume && !fs::exists(checkpoints)) {

@@ -1,22 +1,64 @@
 #include "tools/training/evaluation.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
+
 #include "data/loader.h"
+#include "kernels/error.h"
+#include "nn/autocast.h"
 #include "nn/loss.h"
 #include "tensor/autograd.h"
+#include "tensor/io/checkpoint.h"
 #include "tensor/ops/reduce.h"
+#include "tools/common/output.h"
+#include "tools/training/setup.h"
 
 namespace gestalt::tools {
+namespace {
 
-int64_t count_correct(const Tensor& logits, const Tensor& labels) {
-  const std::vector<int64_t> decisions = argmax(logits.detach(), 1).to_vector<int64_t>();
-  const std::vector<int64_t> expected = labels.to_vector<int64_t>();
-  int64_t correct = 0;
-  for (size_t i = 0; i < decisions.size(); ++i) correct += decisions[i] == expected[i];
-  return correct;
+namespace fs = std::filesystem;
+
+// What the weights of a run depend on must be what they were trained with, where that is known.
+void check_network_settings(const TrainSettings& settings, const CommonOptions& common) {
+  const fs::path folder = fs::path(settings.evaluate).parent_path();
+  if (!fs::exists(folder / "config.json")) return;
+  const nlohmann::json all = to_json(settings, common);
+  nlohmann::json network;
+  for (const char* key : {"model", "stem_stride", "image_size", "topk", "topk_mode"}) {
+    network[key] = all[key];
+  }
+  check_same_config("--evaluate", folder, network);
 }
 
-SetResult evaluate(nn::Module& network, const data::ImageSourcePtr& source,
-                   const EvaluationOptions& options) {
+void load_all_weights(nn::Module& network, const std::string& path) {
+  const StateDict weights = load_weights(path);
+  try {
+    network.load_state_dict(weights);
+  } catch (const Error& error) {
+    throw Error(format("--evaluate: '{}': {}", path, error.what()));
+  }
+}
+
+}  // namespace
+
+int64_t count_equal(const Tensor& a, const Tensor& b) {
+  const std::vector<int64_t> x = a.to_vector<int64_t>(), y = b.to_vector<int64_t>();
+  int64_t equal = 0;
+  for (size_t i = 0; i < x.size(); ++i) equal += x[i] == y[i];
+  return equal;
+}
+
+EvaluationOptions evaluation_options(const TrainSettings& settings) {
+  return {.image_size = settings.image_size,
+          .batch_size = settings.batch_size,
+          .workers = settings.workers,
+          .dtype = parse_dtype(settings.dtype)};
+}
+
+EvaluatedSet evaluate(nn::Module& network, const data::ImageSourcePtr& source,
+                      const EvaluationOptions& options) {
   const auto size = static_cast<int>(options.image_size);
   data::LoaderOptions loading;
   loading.sampler.batch_size = options.batch_size;
@@ -24,6 +66,7 @@ SetResult evaluate(nn::Module& network, const data::ImageSourcePtr& source,
   data::Loader loader(
       source, data::evaluation_transform({.resize = size * 256 / 224, .crop = size}), loading);
   const NoGradGuard no_grad;
+  const nn::AutocastGuard autocast(options.dtype);
   const bool was_training = network.is_training();
   network.eval();
   double loss = 0;
@@ -31,12 +74,41 @@ SetResult evaluate(nn::Module& network, const data::ImageSourcePtr& source,
   while (const auto batch = loader.next()) {
     const Tensor logits = network(batch->images);
     loss += nn::cross_entropy(logits, batch->labels, {.reduction = Reduction::sum}).item();
-    correct += count_correct(logits, batch->labels);
+    correct += count_equal(argmax(logits, 1), batch->labels);
     images += batch->images.size(0);
   }
   network.train(was_training);
   const auto count = static_cast<double>(images);
-  return {loss / count, static_cast<double>(correct) / count};
+  return {{loss / count, static_cast<double>(correct) / count}, images, loader.unreadable()};
+}
+
+int run_evaluation(const TrainSettings& given, const CommonOptions& common) {
+  TrainSettings settings = given;
+  settings.pretrained.clear();  // a matter of training alone
+  as_usage([&] { check_settings(settings); });
+  check_network_settings(settings, common);
+  const Sets sets = open_sets(settings);
+  std::vector<std::string> lines;
+  const auto network = make_network(settings, common, *sets.train, lines);
+  load_all_weights(*network, settings.evaluate);
+  const fs::path folder = fs::path(settings.output) / settings.name;
+  prepare_output_folder(folder);
+
+  std::string csv = "set,images,loss,accuracy\n";
+  for (size_t i = 0; i < sets.names.size(); ++i) {
+    const EvaluatedSet set = evaluate(*network, sets.evaluation[i], evaluation_options(settings));
+    for (const auto& [index, reason] : set.unreadable) {
+      fmt::print(stderr, "skipped: {}\n", reason);
+    }
+    fmt::print("{}: {:.2f} % of {} images, loss {:.4f}\n", sets.names[i], 100 * set.result.accuracy,
+               set.images, set.result.loss);
+    std::fflush(stdout);
+    csv += fmt::format("{},{},{:.9g},{:.9g}\n", sets.names[i], set.images, set.result.loss,
+                       set.result.accuracy);
+  }
+  const std::string stem = fs::path(settings.evaluate).stem().string();
+  write_text(folder / ("evaluation_" + stem + ".csv"), csv);
+  return exit_done;
 }
 
 }  // namespace gestalt::tools

@@ -1,10 +1,14 @@
 #pragma once
 
-// Loss and accuracy of a classifier on a set of images.
+// Loss and accuracy of a classifier on sets of images.
+
+#include <map>
+#include <string>
 
 #include "data/dataset.h"
 #include "nn/module.h"
 #include "tools/training/history.h"
+#include "tools/training/options.h"
 
 namespace gestalt::tools {
 
@@ -12,14 +16,26 @@ struct EvaluationOptions {
   int64_t image_size = 224;  // Resize(image_size * 256 / 224), CenterCrop(image_size)
   int64_t batch_size = 32;
   int workers = 0;
+  DType dtype = DType::f32;  // of AutocastGuard
 };
 
-// In evaluation mode, without gradients; the network is left in the mode it was in. Images that
-// can't be read are left out.
-SetResult evaluate(nn::Module& network, const data::ImageSourcePtr& source,
-                   const EvaluationOptions& options);
+struct EvaluatedSet {
+  SetResult result;
+  int64_t images = 0;
+  std::map<int64_t, std::string> unreadable;  // index -> reason; left out
+};
 
-// Rows of logits [N,C] whose largest is at the label, i64 [N].
-int64_t count_correct(const Tensor& logits, const Tensor& labels);
+// In evaluation mode, without gradients; the network is left in the mode it was in.
+EvaluatedSet evaluate(nn::Module& network, const data::ImageSourcePtr& source,
+                      const EvaluationOptions& options);
+
+EvaluationOptions evaluation_options(const TrainSettings& settings);
+
+// --evaluate: the weights on every set, without training. Prints a line a set and writes them to
+// OUTPUT/NAME/evaluation_<weights file's stem>.csv. Returns the exit code.
+int run_evaluation(const TrainSettings& settings, const CommonOptions& common);
+
+// Elements that are the same in two i64 tensors of one shape. Waits for the device.
+int64_t count_equal(const Tensor& a, const Tensor& b);
 
 }  // namespace gestalt::tools

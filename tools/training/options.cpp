@@ -31,6 +31,10 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
   app.add_option("--image_size", s.image_size, "height and width, pixels")->group(data);
   app.add_option("--batch_size", s.batch_size, "images a step")->group(data);
   app.add_option("--workers", s.workers, "threads that read images; 0: one a core")->group(data);
+  app.add_flag("--fast_jpeg", s.fast_jpeg,
+               "decode training JPEGs at 1/2, 1/4 or 1/8 where the crop allows it: not quite the "
+               "same pixels")
+      ->group(data);
 
   const char* network = "Network";
   app.add_option("--model", s.model, "architecture")
@@ -59,8 +63,9 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
   app.add_option("--momentum", s.momentum, "of sgd")->group(training);
   app.add_option("--weight_decay", s.weight_decay, "of every parameter")->group(training);
   app.add_option("--label_smoothing", s.label_smoothing, "in [0, 1]")->group(training);
-  app.add_option("--dtype", s.dtype, "of activations; weights and sums are f32")
-      ->check(CLI::IsMember({"f32"}))
+  app.add_option("--dtype", s.dtype,
+                 "bf16: convolutions and linear layers in bf16; weights, norms and losses stay f32")
+      ->check(CLI::IsMember({"f32", "bf16"}))
       ->group(training);
 
   const char* run = "Run";
@@ -70,6 +75,11 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
                  "checkpoints also within an epoch; 0: behind each epoch alone")
       ->group(run);
   app.add_flag("--resume", s.resume, "go on with an interrupted run, to the same bits")->group(run);
+  app.add_option("--evaluate", s.evaluate,
+                 "no training: accuracies of these weights on val and the other sets")
+      ->type_name("FILE")
+      ->excludes("--resume")
+      ->group(run);
 }
 
 void check_settings(const TrainSettings& s) {
@@ -113,6 +123,7 @@ nlohmann::json to_json(const TrainSettings& s, const CommonOptions& common) {
           {"total_epochs", s.total_epochs},
           {"batch_size", s.batch_size},
           {"dtype", s.dtype},
+          {"fast_jpeg", s.fast_jpeg},
           {"workers", s.workers},
           {"save_every_steps", s.save_every_steps},
           {"device", common.device},

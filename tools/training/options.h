@@ -38,8 +38,10 @@ struct TrainSettings {
   int64_t batch_size = 32;
   std::string dtype = "f32";
   int workers = 0;
+  bool fast_jpeg = false;  // of training images
   int64_t save_every_steps = 0;
   bool resume = false;
+  std::string evaluate;  // weights; no training then
 };
 
 void add_training_flags(Tool& tool, TrainSettings& settings);

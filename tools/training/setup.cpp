@@ -20,10 +20,12 @@ void load_pretrained(nn::Module& network, const std::string& path,
                      std::vector<std::string>& lines) {
   const StateDict weights = load_weights(path);
   const StateDictReport report = network.load_state_dict(weights, false);
-  const size_t all = network.state_dict().size();
-  const size_t left = report.missing.size() + report.mismatched.size();
-  GESTALT_CHECK(left < all, "'{}' has no weights of this network:{}", path, to_string(report));
-  lines.push_back(format("{}: {} of {} tensors taken{}", path, all - left, all, to_string(report)));
+  // Not all that is not missing was taken: a file may lack what is optional.
+  const size_t taken = weights.size() - report.unexpected.size() - report.mismatched.size();
+  GESTALT_CHECK(taken > 0, "'{}' has no weights of this network: none of its {} tensors fits", path,
+                weights.size());
+  lines.push_back(format("{}: {} of {} tensors taken{}", path, taken, network.state_dict().size(),
+                         to_string(report)));
 }
 
 // A size that the network can't take shows in its first forward at the latest.

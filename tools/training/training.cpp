@@ -10,6 +10,7 @@
 #include "data/loader.h"
 #include "kernels/error.h"
 #include "models/registry.h"
+#include "nn/autocast.h"
 #include "nn/dropout.h"
 #include "nn/loss.h"
 #include "optim/schedule.h"
@@ -21,6 +22,7 @@
 #include "tools/training/evaluation.h"
 #include "tools/training/history.h"
 #include "tools/training/setup.h"
+#include "tools/training/step_results.h"
 
 namespace gestalt::tools {
 namespace {
@@ -30,10 +32,13 @@ using Clock = std::chrono::steady_clock;
 
 // Where in the training the next step is, and what its epoch has counted so far.
 struct Position {
-  int64_t epoch = 0, step = 0;  // from 0
-  int64_t images = 0, correct = 0;
-  double loss = 0;  // summed over images
+  int64_t epoch = 0, step = 0;      // from 0
+  int64_t images = 0, correct = 0;  // correct and loss: of the results collected so far
+  double loss = 0;                  // summed over images
 };
+
+// Steps whose results may wait on the device: so late is a bad loss seen.
+constexpr size_t most_waiting = 100;
 
 class Training {
  public:
@@ -90,6 +95,7 @@ class Training {
     loading.epoch = position_.epoch;
     loading.step = position_.step;
     loading.workers = settings_.workers;
+    loading.fast_jpeg = settings_.fast_jpeg;
     data::Loader loader(sets_.train, data::train_transform({.size = size}), loading);
     started_ = Clock::now();
     first_image_ = position_.images;
@@ -97,6 +103,7 @@ class Training {
     while (const auto batch = loader.next()) {
       step(*batch, loader.steps());
       position_.step = batch->step + 1;
+      if (results_.size() == most_waiting) collect_results();
       show_progress();
       if (position_.step == loader.steps()) break;
       if (interrupted()) {
@@ -107,30 +114,44 @@ class Training {
         save_checkpoint();
       }
     }
-    for (const auto& [index, reason] : loader.unreadable()) {
-      if (reported_.insert(index).second) logger_->warn("skipped: {}", reason);
-    }
+    collect_results();
+    report_unreadable("train", loader.unreadable());
     return true;
+  }
+
+  // Each image once.
+  void report_unreadable(const std::string& set, const std::map<int64_t, std::string>& unreadable) {
+    for (const auto& [index, reason] : unreadable) {
+      if (reported_.emplace(set, index).second) logger_->warn("skipped: {}", reason);
+    }
   }
 
   void step(const data::Batch& batch, int64_t steps_per_epoch) {
     const int64_t number = position_.epoch * steps_per_epoch + batch.step;
     nn::seed_dropout(*network_, dropout_seed(common_.seed), static_cast<uint64_t>(number));
+    const nn::AutocastGuard autocast(parse_dtype(settings_.dtype));
     const Tensor logits = (*network_)(batch.images);
     const Tensor loss =
         nn::cross_entropy(logits, batch.labels, {.label_smoothing = settings_.label_smoothing});
-    const double value = loss.item();
-    GESTALT_CHECK(std::isfinite(value),
-                  "the loss is {} in epoch {}, step {}; the last checkpoint stays (a smaller --lr "
-                  "may help)",
-                  value, position_.epoch + 1, batch.step + 1);
     loss.backward();
     optimizer_->step();
     optimizer_->zero_grad();
-    history_->add_step(value);
-    position_.loss += value * static_cast<double>(batch.images.size(0));
+    results_.add(batch.step, loss, logits, batch.labels);
     position_.images += batch.images.size(0);
-    position_.correct += count_correct(logits, batch.labels);
+  }
+
+  // Waits for the device. Throws Error for a loss that is not finite; weights of that kind are in
+  // no file then, because every file is written behind this.
+  void collect_results() {
+    for (const StepResult& result : results_.take()) {
+      GESTALT_CHECK(std::isfinite(result.loss),
+                    "the loss is {} in epoch {}, step {}; the last checkpoint stays (a smaller "
+                    "--lr may help)",
+                    result.loss, position_.epoch + 1, result.step + 1);
+      history_->add_step(result.loss);
+      position_.loss += result.loss * static_cast<double>(result.images);
+      position_.correct += result.correct;
+    }
   }
 
   void finish_epoch() {
@@ -141,10 +162,9 @@ class Training {
         .train = {position_.loss / images, static_cast<double>(position_.correct) / images},
         .sets = {}};
     for (const data::ImageSourcePtr& set : sets_.evaluation) {
-      record.sets.push_back(evaluate(*network_, set,
-                                     {.image_size = settings_.image_size,
-                                      .batch_size = settings_.batch_size,
-                                      .workers = settings_.workers}));
+      const EvaluatedSet evaluated = evaluate(*network_, set, evaluation_options(settings_));
+      report_unreadable(set->location(), evaluated.unreadable);
+      record.sets.push_back(evaluated.result);
     }
     const std::vector<size_t> improved = history_->add_epoch(record);
     schedule_->step();
@@ -189,12 +209,15 @@ class Training {
   }
 
   void show_progress() {
-    progress_->update(position_.epoch * sets_.train->size() + position_.images,
-                      fmt::format("images, epoch {}/{}, loss {:.4f}", position_.epoch + 1,
-                                  settings_.total_epochs, history_->step_losses().back()));
+    progress_->update(position_.epoch * sets_.train->size() + position_.images, [&] {
+      collect_results();
+      return fmt::format("images, epoch {}/{}, loss {:.4f}", position_.epoch + 1,
+                         settings_.total_epochs, history_->step_losses().back());
+    });
   }
 
-  void save_checkpoint() const {
+  void save_checkpoint() {
+    collect_results();
     StateDict state;
     add_part(state, "model.", network_->state_dict());
     add_part(state, "optimizer.", optimizer_->state_dict());
@@ -236,10 +259,11 @@ class Training {
   std::optional<History> history_;
   std::optional<EventFile> events_;
   std::optional<Progress> progress_;
+  StepResults results_;
   Position position_;
-  std::set<int64_t> reported_;  // unreadable images
-  Clock::time_point started_;   // of this process' part of the epoch,
-  int64_t first_image_ = 0;     // and its first image
+  std::set<std::pair<std::string, int64_t>> reported_;  // unreadable images, by set
+  Clock::time_point started_;                           // of this process' part of the epoch,
+  int64_t first_image_ = 0;                             // and its first image
 };
 
 }  // namespace

@@ -1,0 +1,169 @@
+// What train_classifier does beside training in f32 on exact pixels: --evaluate, --fast_jpeg, bf16.
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+
+#include "data/encode.h"
+#include "data/image.h"
+#include "nn/loss.h"
+#include "tensor/graph.h"
+#include "tensor/io/checkpoint.h"
+#include "tensor/random.h"
+#include "tests/tools/training_fixture.h"
+#include "tools/training/step_results.h"
+
+namespace gestalt::tests {
+namespace {
+
+namespace fs = std::filesystem;
+
+std::vector<double> read_npy(const fs::path& path) {
+  const std::string text = read_text(path);
+  constexpr size_t header = 128;  // of a short vector of f64
+  std::vector<double> values(text.size() < header ? 0 : (text.size() - header) / sizeof(double));
+  if (!values.empty()) std::memcpy(values.data(), text.data() + header, text.size() - header);
+  return values;
+}
+
+std::vector<std::vector<std::string>> read_csv(const fs::path& path) {
+  std::vector<std::vector<std::string>> rows;
+  std::istringstream text(read_text(path));
+  for (std::string line; std::getline(text, line);) {
+    rows.emplace_back();
+    std::istringstream fields(line);
+    for (std::string field; std::getline(fields, field, ',');) rows.back().push_back(field);
+  }
+  return rows;
+}
+
+// ---- --evaluate ----
+
+TEST_F(TrainClassifier, EvaluatesAnyWeightsOnAnySet) {
+  const ToolResult training = run_tool("train_classifier", arguments("run"));
+  ASSERT_EQ(training.exit_code, 0) << training.output;
+  const fs::path folder = folder_ / "runs/run";
+  const std::string config = read_text(folder / "config.json");
+  write_set(folder_ / "more", 3);
+  const ToolResult result = run_tool(
+      "train_classifier",
+      with(arguments("run"), {"--evaluate", folder / "last.safetensors", "--eval_folder",
+                              "more=" + (folder_ / "more").string(), "--total_epochs", "7"}));
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_NE(result.output.find("% of 6 images"), std::string::npos) << result.output;
+
+  // The last epoch's row is of these weights and this set.
+  const auto rows = read_csv(folder / "evaluation_last.csv");
+  const auto epochs = read_csv(folder / "metrics.csv");
+  ASSERT_EQ(rows.size(), 3u);
+  EXPECT_EQ(rows[0], (std::vector<std::string>{"set", "images", "loss", "accuracy"}));
+  EXPECT_EQ(rows[1], (std::vector<std::string>{"val", "4", epochs.back()[4], epochs.back()[5]}));
+  EXPECT_EQ(rows[2][0], "more");
+  EXPECT_EQ(read_text(folder / "config.json"), config);  // the run's own files stay
+}
+
+TEST_F(TrainClassifier, WeightsOfAnotherNetworkAreNotEvaluated) {
+  const ToolResult training =
+      run_tool("train_classifier", with(arguments("run"), {"--total_epochs", "1"}));
+  ASSERT_EQ(training.exit_code, 0) << training.output;
+  const std::string weights = folder_ / "runs/run/last.safetensors", alone = folder_ / "alone";
+  const auto fails = [&](const std::vector<std::string>& more, const std::string& reason,
+                         int exit_code = 1) {
+    const ToolResult result = run_tool("train_classifier", with(arguments("other"), more));
+    EXPECT_EQ(result.exit_code, exit_code) << result.output;
+    EXPECT_NE(result.output.find(reason), std::string::npos) << result.output;
+    EXPECT_FALSE(fs::exists(folder_ / "runs/other"));
+  };
+  fails({"--evaluate", weights, "--topk", "none"},
+        "--evaluate: --topk was \"2_20\", is now \"none\"");
+  fails({"--evaluate", weights, "--image_size", "64"}, "--image_size was 32, is now 64");
+  fs::copy(weights, alone);
+  fails({"--evaluate", alone, "--model", "resnet18"}, "alone': the state dict does not fit");
+  fails({"--evaluate", folder_ / "nowhere"}, "nowhere");
+  fails({"--evaluate", weights, "--resume"}, "--resume", 2);
+}
+
+// ---- --fast_jpeg ----
+
+TEST_F(TrainClassifier, FastJpegIsCloseAndWithoutItPixelsAreExact) {
+  write_set(folder_ / "jpeg/train", 5, 240, ".jpg");
+  write_set(folder_ / "jpeg/val", 2, 240, ".jpg");
+  for (const auto& entry : fs::recursive_directory_iterator(folder_ / "jpeg")) {
+    if (entry.is_directory()) continue;
+    fs::path png = folder_ / "png" / fs::relative(entry.path(), folder_ / "jpeg").string();
+    fs::create_directories(png.parent_path());
+    data::save_image(png.replace_extension(".png"), data::decode_image(entry.path()));
+  }
+  const auto losses = [&](const std::string& name, const std::string& data,
+                          const std::vector<std::string>& more) {
+    std::vector<std::string> flags =
+        with(arguments(name), {"--data_folder_path", folder_ / data, "--total_epochs", "1"});
+    flags.insert(flags.end(), more.begin(), more.end());
+    const ToolResult result = run_tool("train_classifier", flags);
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    return read_npy(folder_ / "runs" / name / "all_train_loss.npy");
+  };
+  const std::vector<double> exact = losses("exact", "jpeg", {});
+  const std::vector<double> pixels = losses("pixels", "png", {});
+  const std::vector<double> fast = losses("fast", "jpeg", {"--fast_jpeg"});
+  ASSERT_EQ(exact.size(), 2u);
+  EXPECT_EQ(exact, pixels);
+  ASSERT_EQ(fast.size(), 2u);
+  EXPECT_NE(fast[0], exact[0]);
+  EXPECT_NEAR(fast[0], exact[0], 0.1 * exact[0]);  // noisy pictures, and batch norm over five
+}
+
+// ---- bf16 ----
+
+// The same steps in both: the losses are close, not equal, and the weights stay f32.
+TEST_F(TrainClassifier, Bf16IsCloseToF32) {
+  std::vector<double> losses[2];
+  for (const bool reduced : {false, true}) {
+    const std::string name = reduced ? "bf16" : "f32";
+    const ToolResult result =
+        run_tool("train_classifier", with(arguments(name), {"--dtype", name}));
+    ASSERT_EQ(result.exit_code, 0) << result.output;
+    const fs::path folder = folder_ / "runs" / name;
+    losses[reduced] = read_npy(folder / "all_train_loss.npy");
+    for (const NamedTensor& entry : load_weights((folder / "last.safetensors").string())) {
+      EXPECT_NE(entry.tensor.dtype(), DType::bf16) << entry.name;
+    }
+  }
+  ASSERT_EQ(losses[0].size(), 6u);
+  ASSERT_EQ(losses[1].size(), 6u);
+  EXPECT_NE(losses[1], losses[0]);
+  EXPECT_NEAR(losses[1][0], losses[0][0], 0.02 * losses[0][0]);
+}
+
+// ---- results that stay on the device ----
+
+// A captured step may read no value.
+TEST(StepResults, AreReadOnlyWhenTaken) {
+  const Tensor logits = Generator(1).normal({4, 3}), labels = Tensor::zeros({4}, {DType::i64});
+  const auto step = [&](bool take) {
+    tools::StepResults results;
+    results.add(0, nn::cross_entropy(logits, labels), logits, labels);
+    if (take) results.take();
+  };
+  EXPECT_NO_THROW(CapturedGraph(Device{}, [&] { step(false); }));
+  EXPECT_THROW(CapturedGraph(Device{}, [&] { step(true); }), Error);
+}
+
+TEST(StepResults, AreThoseOfTheSteps) {
+  const Tensor logits = Tensor::from_vector<float>({0, 9, 9, 0, 0, 9}, {3, 2});
+  const Tensor labels = Tensor::from_vector<int64_t>({1, 0, 0}, {3});
+  tools::StepResults results;
+  results.add(7, Tensor::full({}, 1.5), logits, labels);
+  results.add(8, Tensor::full({}, 2.5), logits, Tensor::zeros({3}, {DType::i64}));
+  EXPECT_EQ(results.size(), 2u);
+  const std::vector<tools::StepResult> taken = results.take();
+  ASSERT_EQ(taken.size(), 2u);
+  EXPECT_EQ(taken[0].step, 7);
+  EXPECT_EQ(taken[0].loss, 1.5);
+  EXPECT_EQ(taken[0].images, 3);
+  EXPECT_EQ(taken[0].correct, 2);
+  EXPECT_EQ(taken[1].correct, 1);
+  EXPECT_EQ(results.size(), 0u);
+}
+
+}  // namespace
+}  // namespace gestalt::tests
