@@ -4,7 +4,8 @@
 // the published code's parameter names.
 //
 // Image sizes: 256, 512 and 1024 as published. 32, 64 and 128 are networks of our own: the last
-// blocks are left out, and the small picture, 128x128 otherwise, is half as large as the big one.
+// blocks are left out, and the small picture and the reconstructions, 128x128 otherwise, are half
+// as large as the big one.
 
 #include <cstdint>
 #include <memory>
@@ -24,6 +25,8 @@ struct FastGanOptions {
   bool noise = false;          // noise injection in the generator
   SparseLevels sparse = {};    // each resolution one of the generator's, 8 and up
   nn::TopKMethod topk = nn::TopKMethod::keep;
+  // Of the generator's features and images; the discriminator keeps that of its input.
+  Format format = Format::contiguous;
 };
 
 // Top-K by the published flags: LEVELS_PERCENTS (models/sparse_levels.h) or "none", and TopKMaskHW,
@@ -32,6 +35,9 @@ void set_sparse(FastGanOptions& options, const std::string& sparse_hw_info,
                 const std::string& policy_name);
 // "IdentityBase" where there is no Top-K.
 std::string sparse_policy_name(const FastGanOptions& options);
+// Throws Error for an image size that there is no network of, and for Top-K at a resolution that it
+// does not have.
+void check_options(const FastGanOptions& options);
 
 struct FastGanImages {
   Tensor big;    // [N,3,S,S]
@@ -62,7 +68,7 @@ class FastGanGenerator : public nn::Module {
 // What the discriminator says of images. The reconstructions are there for real ones alone.
 struct FastGanJudgement {
   Tensor logits;              // [2 * N * M], those of the big pictures, then of the small ones
-  Tensor whole, small, part;  // [N,3,128,128]
+  Tensor whole, small, part;  // [N,3,T,T], T = small_size(S)
 };
 
 class FastGanDiscriminator : public nn::Module {

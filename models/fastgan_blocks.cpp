@@ -1,5 +1,6 @@
 #include "models/fastgan_blocks.h"
 
+#include <array>
 #include <string>
 
 #include "nn/activations.h"
@@ -145,16 +146,17 @@ Tensor DownBlockComp::forward(const Tensor& x) {
   return ((*main_)(x) + (*direct_)(x)) * 0.5;
 }
 
-SimpleDecoder::SimpleDecoder(int64_t in_channels, Generator& generator) {
-  main_ = register_module("main", Numbered()
-                                      .add(std::make_shared<nn::AdaptiveAvgPool2d>(Pair{8, 8}))
-                                      .add(up_block(in_channels, 128, generator))
-                                      .add(up_block(128, 64, generator))
-                                      .add(up_block(64, 64, generator))
-                                      .add(up_block(64, 32, generator))
-                                      .add(conv(32, 3, 3, 1, 1, generator))
-                                      .add<nn::Tanh>()
-                                      .done());
+SimpleDecoder::SimpleDecoder(int64_t in_channels, int64_t size, Generator& generator) {
+  Numbered layers;
+  layers.add(std::make_shared<nn::AdaptiveAvgPool2d>(Pair{8, 8}));
+  constexpr std::array<int64_t, 4> widths = {128, 64, 64, 32};  // at 16x16, 32x32, 64x64, 128x128
+  int64_t channels = in_channels;
+  for (size_t block = 0; (int64_t{16} << block) <= size; ++block) {
+    layers.add(up_block(channels, widths.at(block), generator));
+    channels = widths.at(block);
+  }
+  layers.add(conv(channels, 3, 3, 1, 1, generator)).add<nn::Tanh>();
+  main_ = register_module("main", layers.done());
 }
 
 Tensor SimpleDecoder::forward(const Tensor& x) {

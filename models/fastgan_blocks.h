@@ -74,11 +74,11 @@ class DownBlockComp : public nn::Module {
   std::shared_ptr<nn::Sequential> main_, direct_;
 };
 
-// From features to a picture [N,3,128,128] in [-1, 1], in the child `main`: adaptive average
-// pooling to 8x8, four up blocks, conv 3x3, tanh.
+// From features to a picture [N,3,size,size] in [-1, 1], size 16, 32, 64 or 128, in the child
+// `main`: adaptive average pooling to 8x8, an up block for each doubling, conv 3x3, tanh.
 class SimpleDecoder : public nn::Module {
  public:
-  SimpleDecoder(int64_t in_channels, Generator& generator);
+  SimpleDecoder(int64_t in_channels, int64_t size, Generator& generator);
   Tensor forward(const Tensor& x) override;
 
  private:

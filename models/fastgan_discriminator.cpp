@@ -104,11 +104,12 @@ FastGanDiscriminator::FastGanDiscriminator(const FastGanOptions& options, Genera
   register_module("down_from_small", down_from_small_);
   rf_small_ = register_module("rf_small", conv(small_width, 1, 4, 1, 0, generator));
 
-  decoder_big_ = register_module("decoder_big", std::make_shared<SimpleDecoder>(last, generator));
-  decoder_part_ = register_module(
-      "decoder_part", std::make_shared<SimpleDecoder>(widths[widths.size() - 2], generator));
-  decoder_small_ =
-      register_module("decoder_small", std::make_shared<SimpleDecoder>(small_width, generator));
+  const auto decoder = [&](int64_t width) {
+    return std::make_shared<SimpleDecoder>(width, small_size(size), generator);
+  };
+  decoder_big_ = register_module("decoder_big", decoder(last));
+  decoder_part_ = register_module("decoder_part", decoder(widths[widths.size() - 2]));
+  decoder_small_ = register_module("decoder_small", decoder(small_width));
 }
 
 FastGanDiscriminator::Features FastGanDiscriminator::look(const FastGanImages& images) {

@@ -68,8 +68,7 @@ int64_t small_size(int64_t image_size) {
   return std::min<int64_t>(128, image_size / 2);
 }
 
-FastGanGenerator::FastGanGenerator(const FastGanOptions& options, Generator& generator)
-    : options_(options) {
+void check_options(const FastGanOptions& options) {
   const int64_t size = options.image_size;
   GESTALT_CHECK(std::find(image_sizes.begin(), image_sizes.end(), size) != image_sizes.end(),
                 "image size {} is not one of 32, 64, 128, 256, 512, 1024", size);
@@ -78,6 +77,12 @@ FastGanGenerator::FastGanGenerator(const FastGanOptions& options, Generator& gen
                   "no Top-K at resolution {}: a generator of {}x{} images has 8 to {}, doubling",
                   resolution, size, size, size);
   }
+}
+
+FastGanGenerator::FastGanGenerator(const FastGanOptions& options, Generator& generator)
+    : options_(options) {
+  check_options(options);
+  const int64_t size = options.image_size;
   const auto channels = [&](int64_t resolution) {
     return channels_at(resolution, options.base_channels);
   };
@@ -110,7 +115,7 @@ FastGanGenerator::FastGanGenerator(const FastGanOptions& options, Generator& gen
 FastGanImages FastGanGenerator::generate(const Tensor& z) {
   GESTALT_CHECK(z.rank() == 2 && z.size(1) == options_.latent_size,
                 "[fastgan] expected z [N,{}], got {}", options_.latent_size, z);
-  std::map<int64_t, Tensor> features = {{4, (*init_)(z)}};
+  std::map<int64_t, Tensor> features = {{4, (*init_)(z).contiguous(options_.format)}};
   for (const Stage& stage : stages_) {
     Tensor feature = (*stage.block)(features.at(stage.resolution / 2));
     if (stage.excitation) {

@@ -11,7 +11,11 @@ Tensor glu(const Tensor& x) {
   GESTALT_CHECK(x.rank() >= 2 && x.size(1) % 2 == 0,
                 "[glu] expected an even number of channels, got {}", x);
   const int64_t channels = x.size(1) / 2;
-  return narrow(x, 1, 0, channels) * sigmoid(narrow(x, 1, channels, channels));
+  // Half of the channels is not dense in channels-last memory; the copy keeps the format.
+  const Format format = x.rank() == 4 ? x.format() : Format::contiguous;
+  const Tensor value = narrow(x, 1, 0, channels), gate = narrow(x, 1, channels, channels);
+  if (format == Format::contiguous) return value * sigmoid(gate);
+  return value.contiguous(format) * sigmoid(gate.contiguous(format));
 }
 
 Tensor swish(const Tensor& x) {

@@ -126,10 +126,14 @@ class DownComp(nn.Module):
 
 
 class Decoder(nn.Module):
-    def __init__(self, inputs):
+    def __init__(self, inputs, size):
         super().__init__()
-        self.main = nn.Sequential(nn.AdaptiveAvgPool2d(8), up_block(inputs, 128), up_block(128, 64),
-                                  up_block(64, 64), up_block(64, 32), conv(32, 3, 3, 1, 1), nn.Tanh())
+        layers, resolution = [nn.AdaptiveAvgPool2d(8)], 8
+        for outputs in (128, 64, 64, 32):
+            if resolution < size:
+                layers.append(up_block(inputs, outputs))
+                inputs, resolution = outputs, 2 * resolution
+        self.main = nn.Sequential(*layers, conv(inputs, 3, 3, 1, 1), nn.Tanh())
 
     def forward(self, x):
         return self.main(x)
@@ -175,9 +179,9 @@ class FastGanDiscriminator(nn.Module):
             channels, resolution, at = width[at], resolution // 2, at // 2
         self.down_from_small = nn.Sequential(*layers)
         self.rf_small = conv(channels, 1, 4, 1, 0)
-        self.decoder_big = Decoder(widths[-1])
-        self.decoder_part = Decoder(widths[-2])
-        self.decoder_small = Decoder(channels)
+        self.decoder_big = Decoder(widths[-1], small_size(size))
+        self.decoder_part = Decoder(widths[-2], small_size(size))
+        self.decoder_small = Decoder(channels, small_size(size))
 
     def forward(self, big, small, part=None):
         features = [self.down_from_big(big)]

@@ -1,0 +1,183 @@
+// The parts of a few-shot training: the step, eager against captured; the images; the history.
+
+#include <filesystem>
+#include <gtest/gtest.h>
+#include <set>
+
+#include "data/encode.h"
+#include "kernels/error.h"
+#include "tensor/autograd.h"
+#include "tensor/ops/shape.h"
+#include "tests/tools/run_tool.h"
+#include "tools/fewshot/history.h"
+#include "tools/fewshot/perceptual.h"
+#include "tools/fewshot/random.h"
+#include "tools/fewshot/step.h"
+
+namespace gestalt::tools {
+namespace {
+
+using tests::TemporaryFolder;
+
+// Pictures that are dark on the left and bright on the right, each at a level of its own.
+TemporaryFolder& pictures() {
+  static TemporaryFolder folder;
+  if (!std::filesystem::exists(folder / "0.png")) {
+    for (int i = 0; i < 5; ++i) {
+      data::Image image(32, 32);
+      for (int y = 0; y < 32; ++y) {
+        for (int x = 0; x < 32; ++x) {
+          for (int c = 0; c < 3; ++c) {
+            image.row(y)[3 * x + c] = static_cast<uint8_t>((x < 16 ? 10 : 200) + 5 * i);
+          }
+        }
+      }
+      data::save_image(folder / (std::to_string(i) + ".png"), image);
+    }
+  }
+  return folder;
+}
+
+models::FastGanOptions small_options() {
+  models::FastGanOptions options{.image_size = 32, .latent_size = 16, .base_channels = 8};
+  options.sparse = {{16, 0.25}};
+  return options;
+}
+
+models::Lpips perceptual_loss() {
+  std::string description;
+  return make_perceptual_loss("", "", description);
+}
+
+std::vector<std::vector<float>> state_of(const GanModel& model) {
+  std::vector<std::vector<float>> state;
+  for (const NamedTensor& entry : model.state_dict()) {
+    state.push_back(entry.tensor.to_vector<float>());
+  }
+  return state;
+}
+
+TEST(GanStep, CapturedIsTheSameToTheBit) {
+  FewshotImages images(pictures().path(), 32, 1);
+  GanModel one_by_one(small_options(), 1, 2e-4), captured(small_options(), 1, 2e-4);
+  GanStep eager(one_by_one, perceptual_loss(), {.batch_size = 2, .seed = 1});
+  GanStep graph(captured, perceptual_loss(), {.batch_size = 2, .seed = 1, .capture = true});
+  for (int64_t step = 0; step < 4; ++step) {
+    const auto before = state_of(captured);
+    eager.run(images, step);
+    graph.run(images, step);
+    EXPECT_NE(before, state_of(captured)) << "step " << step;
+    EXPECT_EQ(state_of(one_by_one), state_of(captured)) << "step " << step;
+    EXPECT_EQ(eager.losses().to_vector<float>(), graph.losses().to_vector<float>());
+    if (step != 1) continue;
+    // A roll-back in between.
+    for (GanModel* model : {&one_by_one, &captured}) {
+      models::FastGanCheckpoint checkpoint;
+      checkpoint.options = model->options();
+      GanModel other(small_options(), 2, 2e-4);
+      checkpoint.generator = other.generator().state_dict();
+      checkpoint.discriminator = other.discriminator().state_dict();
+      model->load(checkpoint);
+    }
+  }
+}
+
+TEST(GanStep, LearnsFromItsLosses) {
+  FewshotImages images(pictures().path(), 32, 1);
+  GanModel model(small_options(), 1, 2e-4);
+  const auto before = state_of(model);
+  GanStep step(model, perceptual_loss(), {.batch_size = 4, .seed = 1});
+  std::vector<double> reconstruction;
+  for (int64_t i = 0; i < 40; ++i) {
+    step.run(images, i);
+    reconstruction.push_back(step.losses().to_vector<double>()[1]);
+  }
+  const auto mean = [](auto begin) {
+    double sum = 0;
+    for (int i = 0; i < 10; ++i) sum += begin[i];
+    return sum / 10;
+  };
+  EXPECT_LT(mean(reconstruction.end() - 10), 0.9 * mean(reconstruction.begin()));
+  EXPECT_NE(before, state_of(model));
+}
+
+TEST(GanStep, ChannelsLastIsTheSameNetwork) {
+  FewshotImages images(pictures().path(), 32, 1);
+  models::FastGanOptions options = small_options();
+  options.sparse = {};  // a rounding error would change which are kept
+  GanModel contiguous(options, 1, 2e-4);
+  options.format = Format::channels_last;
+  GanModel channels_last(options, 1, 2e-4);
+  GanStep a(contiguous, perceptual_loss(), {.batch_size = 2, .seed = 1});
+  GanStep b(channels_last, perceptual_loss(), {.batch_size = 2, .seed = 1});
+  a.run(images, 0);
+  b.run(images, 0);
+  const auto of_a = a.losses().to_vector<double>(), of_b = b.losses().to_vector<double>();
+  for (size_t i = 0; i < of_a.size(); ++i) {
+    EXPECT_NEAR(of_a[i], of_b[i], 1e-4 * std::abs(of_a[i])) << gan_loss_names[i];
+  }
+  const Tensor z = Generator(1).normal({2, 16});
+  const NoGradGuard no_grad;
+  EXPECT_EQ(channels_last.generator().generate(z).big.format(), Format::channels_last);
+}
+
+TEST(FewshotImages, EachOnceInEachRoundAndHalfOfThemMirrored) {
+  FewshotImages images(pictures().path(), 32, 7);
+  ASSERT_EQ(images.size(), 5);
+  Tensor batch = Tensor::empty({2, 3, 32, 32}, {.dtype = DType::u8});
+  std::vector<int> seen;
+  int mirrored = 0;
+  for (int64_t step = 0; step < 100; ++step) {
+    images.fill(batch, step);
+    for (int64_t i = 0; i < 2; ++i) {
+      const std::vector<double> pixels = select(batch, 0, i).to_vector<double>();
+      const double left = pixels.front(), right = pixels[31];
+      mirrored += left > right;
+      seen.push_back(static_cast<int>((std::min(left, right) - 10) / 5));
+    }
+  }
+  for (size_t round = 0; round < seen.size(); round += 5) {
+    EXPECT_EQ(std::set<int>(seen.begin() + round, seen.begin() + round + 5).size(), 5u) << round;
+  }
+  EXPECT_GT(mirrored, 70);
+  EXPECT_LT(mirrored, 130);
+}
+
+TEST(FewshotImages, AreScaledAsNormalizeDoes) {
+  const Tensor pixels = Tensor::from_vector<uint8_t>({0, 1, 128, 255}, {4});
+  const auto values = to_symmetric(pixels, Tensor::full({1}, 255)).to_vector<float>();
+  const std::vector<float> expected = {-1.0f, (1 / 255.0f - 0.5f) / 0.5f,
+                                       (128 / 255.0f - 0.5f) / 0.5f, 1.0f};
+  EXPECT_EQ(values, expected);
+}
+
+FewshotEvaluation evaluation(double fid) {
+  FewshotEvaluation result;
+  result.paper.fid = {fid, 0, fid};
+  return result;
+}
+
+TEST(GanHistory, CountsEvaluationsSinceTheBestAndTellsItAgain) {
+  GanHistory history(false);
+  EXPECT_TRUE(history.add_evaluation(10, evaluation(5)));
+  EXPECT_FALSE(history.add_evaluation(20, evaluation(5)));
+  EXPECT_FALSE(history.add_evaluation(30, evaluation(6)));
+  EXPECT_EQ(history.without_best(), 2);
+  history.add_step({1, 2, 3, 4});
+  history.add_step({3, 2, 1, 0});
+  GanHistory again(false);
+  again.load_state_dict(history.state_dict());
+  again.close_interval(30);
+  EXPECT_EQ(again.losses().rows().back(), (std::vector<double>{30, 2, 2, 2, 2}));
+  EXPECT_EQ(again.best(), 5);
+  EXPECT_EQ(again.best_step(), 10);
+  EXPECT_EQ(again.without_best(), 2);
+  EXPECT_TRUE(again.add_evaluation(40, evaluation(4)));
+  EXPECT_EQ(again.without_best(), 0);
+  again.add_rollback();
+  EXPECT_EQ(again.rollbacks(), 1);
+  EXPECT_THROW(GanHistory(true).load_state_dict(history.state_dict()), Error);
+}
+
+}  // namespace
+}  // namespace gestalt::tools

@@ -1,0 +1,343 @@
+// train_fewshot_gan from end to end, small.
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <random>
+
+#include "data/encode.h"
+#include "models/fastgan_checkpoint.h"
+#include "tensor/io/checkpoint.h"
+#include "tests/tools/run_tool.h"
+
+namespace gestalt::tests {
+namespace {
+
+namespace fs = std::filesystem;
+using Clock = std::chrono::steady_clock;
+
+// Discs of chance colours on chance grounds.
+void write_pictures(const fs::path& folder, int count) {
+  fs::create_directories(folder);
+  std::mt19937 random(1);
+  for (int i = 0; i < count; ++i) {
+    data::Image image(40 + i, 50);
+    const auto colour = static_cast<uint8_t>(random() % 256);
+    const auto ground = static_cast<uint8_t>(random() % 256);
+    for (int y = 0; y < image.height; ++y) {
+      for (int x = 0; x < image.width; ++x) {
+        const bool inside = (x - 25) * (x - 25) + (y - 20) * (y - 20) < 150;
+        for (int c = 0; c < 3; ++c) {
+          image.row(y)[3 * x + c] = static_cast<uint8_t>((inside ? colour : ground) + 20 * c);
+        }
+      }
+    }
+    data::save_image(folder / (std::to_string(i) + ".png"), image);
+  }
+}
+
+using Flags = std::vector<std::string>;
+
+void set(Flags& flags, const std::string& name, const std::string& value) {
+  const auto given = std::find(flags.begin(), flags.end(), name);
+  if (given != flags.end()) {
+    *(given + 1) = value;
+  } else {
+    flags.insert(flags.end(), {name, value});
+  }
+}
+
+class TrainFewshotGan : public testing::Test {
+ protected:
+  TrainFewshotGan() { write_pictures(folder_ / "data", 5); }
+
+  Flags flags(const std::string& name) const {
+    return {"--path",
+            folder_ / "data",
+            "--output",
+            folder_ / "runs",
+            "--name",
+            name,
+            "--im_size",
+            "32",
+            "--batch_size",
+            "2",
+            "--base_channels",
+            "8",
+            "--nz",
+            "16",
+            "--sparse_hw_info",
+            "16_25",
+            "--iter",
+            "6",
+            "--log_every",
+            "2",
+            "--eval_every",
+            "1000",
+            "--n_sample",
+            "2",
+            "--n_eval_draws",
+            "1",
+            "--compat",
+            "paper",
+            "--seed",
+            "3",
+            "--device",
+            "cpu"};
+  }
+  fs::path run(const std::string& name) const { return folder_ / "runs" / name; }
+
+  TemporaryFolder folder_;
+};
+
+void expect_same_files(const fs::path& a, const fs::path& b) {
+  for (const char* file :
+       {"checkpoint.safetensors", "best.safetensors", "metrics.csv", "evaluations.csv"}) {
+    EXPECT_TRUE(read_text(a / file) == read_text(b / file)) << file;
+  }
+}
+
+int count_lines(const std::string& text) {
+  return static_cast<int>(std::count(text.begin(), text.end(), '\n'));
+}
+
+TEST_F(TrainFewshotGan, WritesEverything) {
+  Flags all = flags("whole");
+  set(all, "--im_size", "64");
+  set(all, "--sparse_hw_info", "32_5");
+  set(all, "--eval_every", "4");
+  set(all, "--n_eval_draws", "2");
+  set(all, "--compat", "none");
+  const ToolResult result = run_tool("train_fewshot_gan", all);
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  const fs::path folder = run("whole");
+
+  const std::string log = read_text(folder / "log.txt");
+  for (const char* text :
+       {"5 images at 64x64 on cpu, TopKMaskHW 32_5", "perceptual loss: untrained VGG-16",
+        "FID(untrained), KID(untrained): untrained Inception-v3",
+        "step 2/6 GAN: loss d: ", "    loss g: ", "step 4: FID(untrained) ",
+        "(2 draws of 2, range [0,255], running statistics)", "paper-compatible FID(untrained) ",
+        "KID's subsets are of 2", "step 6: FID(untrained)",
+        "--sparse_layer_loss_weight has no effect"}) {
+    EXPECT_NE(log.find(text), std::string::npos) << text << "\n" << log;
+  }
+  const std::string losses = read_text(folder / "metrics.csv");
+  EXPECT_EQ(losses.substr(0, losses.find('\n')),
+            "step,loss_d_real,loss_d_reconstruction,loss_d_fake,loss_g");
+  EXPECT_EQ(count_lines(losses), 4) << losses;
+  EXPECT_NE(losses.find("\n6,"), std::string::npos) << losses;
+  const std::string figures = read_text(folder / "evaluations.csv");
+  EXPECT_EQ(figures.substr(0, figures.find('\n')),
+            "step,fid,fid_deviation,kid,kid_deviation,fid_paper,kid_paper");
+  EXPECT_EQ(count_lines(figures), 3) << figures;
+
+  const auto config = nlohmann::json::parse(read_text(folder / "config.json"));
+  EXPECT_NE(config["settings"]["figure_network"].get<std::string>().find("untrained"),
+            std::string::npos);
+  EXPECT_EQ(config["settings"]["n_sample"], 2);
+  const data::Image samples = data::decode_image(folder / "samples/0000004.jpg");
+  EXPECT_EQ(samples.width, 8 * 66 - 2);
+  EXPECT_EQ(samples.height, 4 * 66 - 2);
+  const data::Image rebuilt = data::decode_image(folder / "reconstructions/0000006.jpg");
+  EXPECT_EQ(rebuilt.width, 5 * 34 - 2);
+  EXPECT_EQ(rebuilt.height, 5 * 34 - 2);
+  EXPECT_TRUE(fs::exists(folder / "curves.gp"));
+
+  const auto checkpoint =
+      models::read_fastgan_checkpoint((folder / "checkpoint.safetensors").string());
+  EXPECT_EQ(checkpoint.iterations, 6);
+  EXPECT_EQ(checkpoint.options.image_size, 64);
+  EXPECT_EQ(checkpoint.options.sparse.at(32), 0.05);
+}
+
+// With roll-backs on the way: the patience is one evaluation.
+TEST_F(TrainFewshotGan, KilledAtRandomMomentsEndsInTheSameBits) {
+  const auto long_run = [&](const std::string& name) {
+    Flags all = flags(name);
+    set(all, "--eval_every", "2");
+    set(all, "--iter", "10");
+    set(all, "--backup_scheduler_patience", "1");
+    set(all, "--save_every_steps", "1");
+    return all;
+  };
+  const Clock::time_point begin = Clock::now();
+  const ToolResult whole = run_tool("train_fewshot_gan", long_run("whole"));
+  ASSERT_EQ(whole.exit_code, 0) << whole.output;
+  EXPECT_NE(whole.output.find("(roll-back 1)"), std::string::npos) << whole.output;
+  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+
+  const unsigned seed = std::random_device{}();
+  SCOPED_TRACE("seed " + std::to_string(seed));
+  std::mt19937 random(seed);
+  std::uniform_real_distribution<double> moment(0.3, 0.9);
+  int kills = 0, exit_code = -1;
+  for (int attempt = 0; attempt < 20 && exit_code != 0; ++attempt) {
+    Flags part = long_run("killed");
+    if (fs::exists(run("killed") / "checkpoint.safetensors")) part.push_back("--resume");
+    if (kills == 1) set(part, "--threads", "1");
+    if (kills == 2) set(part, "--capture", "on");
+    const Clock::time_point start = Clock::now();
+    const double limit = seconds * moment(random);
+    const bool kill = kills < 3;
+    const ToolResult result = run_tool(
+        "train_fewshot_gan", part,
+        [&] { return kill && std::chrono::duration<double>(Clock::now() - start).count() > limit; },
+        SIGKILL);
+    exit_code = result.exit_code;
+    if (exit_code == 128 + SIGKILL) ++kills;
+    ASSERT_TRUE(exit_code == 0 || exit_code == 128 + SIGKILL) << result.output;
+  }
+  EXPECT_EQ(exit_code, 0);
+  EXPECT_GE(kills, 1);
+  expect_same_files(run("whole"), run("killed"));
+}
+
+TEST_F(TrainFewshotGan, AnInterruptedRunSavesAndGoesOn) {
+  const ToolResult whole = run_tool("train_fewshot_gan", flags("whole"));
+  ASSERT_EQ(whole.exit_code, 0) << whole.output;
+  const fs::path folder = run("interrupted");
+  const ToolResult first = run_tool("train_fewshot_gan", flags("interrupted"),
+                                    [&] { return fs::exists(folder / "checkpoint.safetensors"); });
+  ASSERT_EQ(first.exit_code, 130) << first.output;
+  Flags again = flags("interrupted");
+  again.push_back("--resume");
+  const ToolResult second = run_tool("train_fewshot_gan", again);
+  EXPECT_EQ(second.exit_code, 0) << second.output;
+  expect_same_files(run("whole"), folder);
+  const ToolResult third = run_tool("train_fewshot_gan", again);
+  EXPECT_EQ(third.exit_code, 0);
+  EXPECT_NE(third.output.find("is finished"), std::string::npos) << third.output;
+  set(again, "--sparse_hw_info", "16_50");
+  const ToolResult other = run_tool("train_fewshot_gan", again);
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_NE(other.output.find("--sparse_hw_info was \"16_25\", is now \"16_50\""),
+            std::string::npos)
+      << other.output;
+}
+
+TEST_F(TrainFewshotGan, ANoisyRunGoesOnToTheSameBits) {
+  Flags whole = flags("whole"), parts = flags("parts");
+  for (Flags* each : {&whole, &parts}) {
+    each->push_back("--noise");
+    set(*each, "--save_every_steps", "1");
+  }
+  ASSERT_EQ(run_tool("train_fewshot_gan", whole).exit_code, 0);
+  const fs::path checkpoint = run("parts") / "checkpoint.safetensors";
+  const ToolResult killed = run_tool(
+      "train_fewshot_gan", parts,
+      [&] {
+        return fs::exists(checkpoint) &&
+               models::read_fastgan_checkpoint(checkpoint.string()).iterations >= 2;
+      },
+      SIGKILL);
+  ASSERT_EQ(killed.exit_code, 128 + SIGKILL) << killed.output;
+  parts.push_back("--resume");
+  ASSERT_EQ(run_tool("train_fewshot_gan", parts).exit_code, 0);
+  expect_same_files(run("whole"), run("parts"));
+}
+
+TEST_F(TrainFewshotGan, StartsFromTheCheckpointOfAnother) {
+  Flags first = flags("first");
+  set(first, "--iter", "2");
+  ASSERT_EQ(run_tool("train_fewshot_gan", first).exit_code, 0);
+  Flags second = flags("second");
+  set(second, "--iter", "4");
+  set(second, "--ckpt", run("first") / "checkpoint.safetensors");
+  const ToolResult result = run_tool("train_fewshot_gan", second);
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  // The same as four steps at once: random numbers follow the seed and the step.
+  Flags at_once = flags("at_once");
+  set(at_once, "--iter", "4");
+  ASSERT_EQ(run_tool("train_fewshot_gan", at_once).exit_code, 0);
+  const auto weights = [&](const std::string& name) {
+    return models::read_fastgan_checkpoint((run(name) / "checkpoint.safetensors").string());
+  };
+  const auto a = weights("second"), b = weights("at_once");
+  ASSERT_EQ(a.generator.size(), b.generator.size());
+  for (size_t i = 0; i < a.generator.size(); ++i) {
+    EXPECT_EQ(a.generator[i].tensor.to_vector<float>(), b.generator[i].tensor.to_vector<float>())
+        << a.generator[i].name;
+  }
+}
+
+TEST_F(TrainFewshotGan, ValuesThatAreNotFiniteStopItOrSendItBack) {
+  Flags bad = flags("bad");
+  set(bad, "--lr", "1e30");
+  set(bad, "--log_every", "1");
+  const ToolResult result = run_tool("train_fewshot_gan", bad);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.output.find("loss_g is nan in step 1 ("), std::string::npos) << result.output;
+  EXPECT_NE(result.output.find(".weight_orig is not finite"), std::string::npos) << result.output;
+  const auto kept =
+      models::read_fastgan_checkpoint((run("bad") / "checkpoint.safetensors").string());
+  EXPECT_EQ(kept.iterations, 0);
+  for (const NamedTensor& entry : kept.generator) {
+    for (const float value : entry.tensor.to_vector<float>()) ASSERT_TRUE(std::isfinite(value));
+  }
+
+  set(bad, "--name", "back");
+  set(bad, "--on_nan", "rollback");
+  const ToolResult back = run_tool("train_fewshot_gan", bad);
+  EXPECT_EQ(back.exit_code, 1);
+  EXPECT_NE(back.output.find("(roll-back 3)"), std::string::npos) << back.output;
+  EXPECT_NE(back.output.find("after 3 roll-backs"), std::string::npos) << back.output;
+}
+
+TEST_F(TrainFewshotGan, BadInputIsOneLine) {
+  const auto fails = [&](const Flags& changes, const std::string& reason, int exit_code = 1) {
+    static int number = 0;
+    const std::string name = "bad" + std::to_string(number++);
+    Flags all = flags(name);
+    for (size_t i = 0; i < changes.size(); i += 2) set(all, changes[i], changes[i + 1]);
+    const ToolResult result = run_tool("train_fewshot_gan", all);
+    EXPECT_EQ(result.exit_code, exit_code) << result.output;
+    EXPECT_NE(result.output.find(reason), std::string::npos) << result.output;
+    EXPECT_EQ(count_lines(result.output), 1) << result.output;
+    EXPECT_FALSE(fs::exists(run(name))) << name;
+  };
+  fs::create_directories(folder_ / "empty");
+  fails({"--path", folder_ / "empty"}, "empty");
+  fails({"--path", folder_ / "nowhere"}, "nowhere");
+  write_pictures(folder_ / "one", 1);
+  fails({"--path", folder_ / "one"}, "one readable image");
+  fs::create_directories(folder_ / "broken");
+  std::ofstream(folder_ / "broken/a.png") << "no picture";
+  fails({"--path", folder_ / "broken"}, "a.png");
+  fails({"--im_size", "48"}, "image size 48 is not one of", 2);
+  fails({"--sparse_hw_info", "16-32_10-5-3"}, "2 levels and 3 percentages", 2);
+  fails({"--sparse_hw_info", "64_5"}, "no Top-K at resolution 64", 2);
+  fails({"--sparse_hw_info", "x"}, "--sparse_hw_info 'x': wanted is LEVELS_PERCENTS", 2);
+  fails({"--sp_hw_policy_name", "Other"}, "--sp_hw_policy_name", 2);
+  fails({"--n_sample", "1"}, "FID and KID need two images", 2);
+  fails({"--name", "a/b"}, "--name wants letters", 2);
+  fails({"--vgg16", folder_ / "nowhere"}, "nowhere");
+  fails({"--inception", folder_ / "data/0.png"}, "0.png");
+  fails({"--ckpt", folder_ / "nowhere"}, "nowhere");
+
+  Flags good = flags("good");
+  set(good, "--iter", "1");
+  ASSERT_EQ(run_tool("train_fewshot_gan", good).exit_code, 0);
+  const std::string checkpoint = run("good") / "checkpoint.safetensors";
+  fails({"--ckpt", checkpoint, "--im_size", "64"}, "give --im_size 32");
+  fails({"--ckpt", checkpoint, "--sparse_hw_info", "16_50"}, "give --sparse_hw_info 16_25");
+  fails({"--ckpt", checkpoint, "--sparse_hw_info", "none"}, "give --sparse_hw_info 16_25");
+  fails({"--ckpt", checkpoint, "--nz", "8"}, "give --nz 16");
+  fails({"--ckpt", checkpoint, "--iter", "1"}, "larger --iter than 1");
+}
+
+TEST_F(TrainFewshotGan, TwoImagesAreSaidToBeFew) {
+  write_pictures(folder_ / "two", 2);
+  Flags few = flags("few");
+  set(few, "--path", folder_ / "two");
+  set(few, "--iter", "1");
+  const ToolResult result = run_tool("train_fewshot_gan", few);
+  EXPECT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_NE(result.output.find("2 images only"), std::string::npos) << result.output;
+}
+
+}  // namespace
+}  // namespace gestalt::tests

@@ -1,0 +1,52 @@
+#include "tools/fewshot/dataset.h"
+
+#include "data/dataset.h"
+#include "data/loader.h"
+#include "kernels/error.h"
+#include "tensor/ops/shape.h"
+#include "tools/fewshot/random.h"
+
+namespace gestalt::tools {
+namespace {
+
+// All of a source, mirrored with that probability, 0 or 1.
+Tensor decode(const data::ImageSourcePtr& source, int64_t size, double mirrored,
+              std::vector<std::string>* unreadable) {
+  data::LoaderOptions loading;
+  loading.sampler.batch_size = source->size();
+  loading.dtype = DType::u8;
+  data::Loader loader(source,
+                      data::square_transform({.resize = static_cast<int>(size), .flip = mirrored}),
+                      loading);
+  const auto batch = loader.next();
+  if (unreadable != nullptr) {
+    for (const auto& [index, reason] : loader.unreadable()) unreadable->push_back(reason);
+  }
+  return batch->images;
+}
+
+}  // namespace
+
+FewshotImages::FewshotImages(const std::filesystem::path& path, int64_t size, uint64_t seed)
+    : seed_(seed), order_(1, {}) {
+  const data::ImageSourcePtr source = data::open_images(path);
+  images_ = decode(source, size, 0, &unreadable_);
+  mirrored_ = decode(source, size, 1, nullptr);
+  GESTALT_CHECK(images_.size(0) >= 2,
+                "'{}' has one readable image; FID and KID need two, and a training more",
+                path.string());
+  order_ = data::BatchSampler(images_.size(0), {.batch_size = 1, .shuffle = true, .seed = seed});
+}
+
+void FewshotImages::fill(Tensor& batch, int64_t step) {
+  const int64_t batch_size = batch.size(0);
+  Generator random = random_stream(seed_, Stream::images, step);
+  for (int64_t i = 0; i < batch_size; ++i) {
+    const int64_t place = step * batch_size + i;
+    const int64_t chosen = order_.batch(place / size(), place % size())[0];
+    const Tensor& from = random.integer(2) == 0 ? images_ : mirrored_;
+    select(batch, 0, i).copy_(select(from, 0, chosen));
+  }
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,102 @@
+#include "tools/fewshot/evaluation.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "eval/generative_metrics.h"
+#include "kernels/error.h"
+#include "tensor/autograd.h"
+#include "tensor/ops/arithmetic.h"
+#include "tensor/ops/shape.h"
+#include "tensor/ops/unary.h"
+#include "tools/fewshot/random.h"
+#include "tools/fewshot/step.h"
+
+namespace gestalt::tools {
+namespace {
+
+Figure over_draws(const std::vector<double>& draws) {
+  const auto count = static_cast<double>(draws.size());
+  double sum = 0, squares = 0;
+  for (const double value : draws) sum += value;
+  const double mean = sum / count;
+  for (const double value : draws) squares += (value - mean) * (value - mean);
+  return {mean, std::sqrt(squares / count), *std::min_element(draws.begin(), draws.end())};
+}
+
+}  // namespace
+
+Sampler::Sampler(const GanModel& model) : latent_size_(model.options().latent_size) {
+  Generator random(0);
+  network_ = std::make_shared<models::FastGanGenerator>(model.options(), random);
+  network_->set_requires_grad(false);
+}
+
+void Sampler::follow(const GanModel& model) {
+  network_->load_state_dict(model.averaged());
+}
+
+Tensor Sampler::images(const Tensor& z, Mode mode) {
+  const NoGradGuard no_grad;
+  network_->train(mode == Mode::training);
+  return clamp((network_->generate(z).big + 1.0) * 0.5, 0, 1);
+}
+
+Evaluator::Evaluator(eval::InceptionFeatures& features, const Tensor& real,
+                     const FewshotEvaluationOptions& options)
+    : features_(features), real_(real), options_(options) {}
+
+const Tensor& Evaluator::real_features(eval::PixelRange range) {
+  Tensor& known = range == eval::PixelRange::full ? real_full_ : real_paper_;
+  if (known.defined()) return known;
+  std::vector<Tensor> parts;
+  for (int64_t begin = 0; begin < real_.size(0); begin += options_.batch_size) {
+    const int64_t count = std::min(options_.batch_size, real_.size(0) - begin);
+    parts.push_back(features_(narrow(real_, 0, begin, count), range));
+  }
+  known = cat(parts, 0);
+  return known;
+}
+
+std::optional<FewshotFigures> Evaluator::figures(Sampler& sampler, eval::PixelRange range,
+                                                 int64_t step,
+                                                 const std::function<bool()>& stopped) {
+  const bool paper = range == eval::PixelRange::paper;
+  const Tensor& real = real_features(range);
+  std::vector<double> fid, kid;
+  for (int64_t draw = 0; draw < options_.draws; ++draw) {
+    const int64_t place = ((step * 2 + paper) << 8) + draw;
+    Generator random = random_stream(options_.seed, Stream::evaluation, place);
+    seed_noise(sampler.network(), options_.seed, -1 - place);
+    std::vector<Tensor> parts;
+    for (int64_t begin = 0; begin < options_.samples; begin += options_.batch_size) {
+      if (stopped()) return std::nullopt;
+      const int64_t count = std::min(options_.batch_size, options_.samples - begin);
+      const Tensor z = random.normal({count, sampler.latent_size()});
+      parts.push_back(features_(
+          sampler.images(z, paper ? Sampler::Mode::training : Sampler::Mode::evaluation), range));
+    }
+    const Tensor fake = cat(parts, 0);
+    const eval::GenerativeMetrics metrics = eval::generative_metrics(fake, real);
+    fid.push_back(metrics.fid);
+    kid.push_back(metrics.kid.mean);
+    kid_subset_ = metrics.kid.subset_size;
+  }
+  return FewshotFigures{over_draws(fid), over_draws(kid)};
+}
+
+std::optional<FewshotEvaluation> Evaluator::evaluate(Sampler& sampler, int64_t step,
+                                                     const std::function<bool()>& stopped) {
+  FewshotEvaluation result;
+  if (options_.standard) {
+    result.standard = figures(sampler, eval::PixelRange::full, step, stopped);
+    if (!result.standard) return std::nullopt;
+  }
+  const auto paper = figures(sampler, eval::PixelRange::paper, step, stopped);
+  if (!paper) return std::nullopt;
+  result.paper = *paper;
+  result.kid_subset = kid_subset_;
+  return result;
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,143 @@
+#include "tools/fewshot/history.h"
+
+#include <limits>
+
+#include "kernels/error.h"
+#include "optim/state.h"
+#include "tools/common/output.h"
+#include "tools/common/run_folder.h"
+#include "tools/fewshot/step.h"
+
+namespace gestalt::tools {
+namespace {
+
+std::vector<std::string> loss_columns() {
+  std::vector<std::string> columns = {"step"};
+  columns.insert(columns.end(), gan_loss_names.begin(), gan_loss_names.end());
+  return columns;
+}
+
+std::vector<std::string> evaluation_columns(bool standard) {
+  std::vector<std::string> columns = {"step"};
+  if (standard) {
+    columns.insert(columns.end(), {"fid", "fid_deviation", "kid", "kid_deviation"});
+  }
+  columns.insert(columns.end(), {"fid_paper", "kid_paper"});
+  return columns;
+}
+
+// Column 2 to 5 of metrics.csv are losses; the first FID is column 2 of evaluations.csv.
+std::string plot_script(bool standard, const std::string& fid) {
+  std::string script = R"(# Losses and FID over steps; edit and run `gnuplot curves.gp`.
+set terminal pngcairo size 1100,440 font "sans,11"
+set output "curves.png"
+set datafile separator ","
+set key noenhanced
+set xlabel "step"
+set grid linecolor rgb "#dddddd"
+set multiplot layout 1,2
+set ylabel "loss"
+plot "metrics.csv" using 1:2 with lines linewidth 2 title "discriminator, real", \
+     "" using 1:4 with lines linewidth 2 title "discriminator, generated", \
+     "" using 1:5 with lines linewidth 2 title "generator", \
+     "" using 1:3 axes x1y2 with lines linewidth 2 title "reconstruction, right axis"
+)";
+  script += "set ylabel \"" + fid + "\"\nset key bottom left\n";
+  if (standard) {
+    script +=
+        "plot \"evaluations.csv\" using 1:2:3 with yerrorlines linewidth 2 title \"standard\", \\\n"
+        "     \"\" using 1:6 with linespoints linewidth 2 title \"paper-compatible\"\n";
+  } else {
+    script +=
+        "plot \"evaluations.csv\" using 1:2 with linespoints linewidth 2 title "
+        "\"paper-compatible\"\n";
+  }
+  return script;
+}
+
+}  // namespace
+
+GanHistory::GanHistory(bool standard)
+    : standard_(standard),
+      losses_(loss_columns()),
+      evaluations_(evaluation_columns(standard)),
+      best_(std::numeric_limits<double>::infinity()) {}
+
+void GanHistory::add_step(const std::vector<double>& losses) {
+  interval_.insert(interval_.end(), losses.begin(), losses.end());
+}
+
+void GanHistory::close_interval(int64_t step) {
+  std::vector<double> means(gan_losses);
+  for (size_t i = 0; i < interval_.size(); ++i) means[i % gan_losses] += interval_[i];
+  for (double& value : means) value *= gan_losses / static_cast<double>(interval_.size());
+  interval_.clear();
+  std::vector<double> row = {static_cast<double>(step)};
+  row.insert(row.end(), means.begin(), means.end());
+  losses_.add(std::move(row));
+}
+
+bool GanHistory::add_evaluation(int64_t step, const FewshotEvaluation& evaluation) {
+  std::vector<double> row = {static_cast<double>(step)};
+  if (evaluation.standard) {
+    const auto& [fid, kid] = *evaluation.standard;
+    row.insert(row.end(), {fid.mean, fid.deviation, kid.mean, kid.deviation});
+  }
+  row.insert(row.end(), {evaluation.paper.fid.lowest, evaluation.paper.kid.lowest});
+  evaluations_.add(std::move(row));
+  last_evaluation_ = step;
+  rollbacks_since_evaluation_ = 0;
+  const double fid =
+      evaluation.standard ? evaluation.standard->fid.mean : evaluation.paper.fid.lowest;
+  const bool better = fid < best_;
+  if (better) {
+    best_ = fid;
+    best_step_ = step;
+  }
+  without_best_ = better ? 0 : without_best_ + 1;
+  return better;
+}
+
+void GanHistory::add_rollback() {
+  ++rollbacks_;
+  ++rollbacks_since_evaluation_;
+  without_best_ = 0;
+}
+
+void GanHistory::write(const std::filesystem::path& folder, const std::string& fid) const {
+  losses_.write_csv(folder / "metrics.csv");
+  evaluations_.write_csv(folder / "evaluations.csv");
+  if (losses_.rows().size() > 1 && !evaluations_.rows().empty()) {
+    run_gnuplot(folder / "curves.gp", plot_script(standard_, fid));
+  }
+}
+
+StateDict GanHistory::state_dict() const {
+  StateDict state = {optim::numbers("interval", interval_),
+                     optim::number("best", best_),
+                     optim::number("best_step", best_step_),
+                     optim::number("last_evaluation", last_evaluation_),
+                     optim::number("without_best", without_best_),
+                     optim::number("rollbacks", rollbacks_),
+                     optim::number("rollbacks_since_evaluation", rollbacks_since_evaluation_)};
+  add_part(state, "losses.", losses_.state_dict());
+  add_part(state, "evaluations.", evaluations_.state_dict());
+  return state;
+}
+
+void GanHistory::load_state_dict(const StateDict& state) {
+  const auto integer = [&](const char* name) {
+    return optim::require_integer("history", state, name);
+  };
+  losses_.load_state_dict(part_of(state, "losses."));
+  evaluations_.load_state_dict(part_of(state, "evaluations."));
+  interval_ = optim::require_numbers("history", state, "interval");
+  best_ = optim::require_number("history", state, "best");
+  best_step_ = integer("best_step");
+  last_evaluation_ = integer("last_evaluation");
+  without_best_ = integer("without_best");
+  rollbacks_ = integer("rollbacks");
+  rollbacks_since_evaluation_ = integer("rollbacks_since_evaluation");
+}
+
+}  // namespace gestalt::tools

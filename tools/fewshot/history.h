@@ -1,0 +1,58 @@
+#pragma once
+
+// What a few-shot training has seen so far, and the files that tell of it.
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "tensor/state_dict.h"
+#include "tools/common/metrics.h"
+#include "tools/fewshot/evaluation.h"
+
+namespace gestalt::tools {
+
+class GanHistory {
+ public:
+  // `standard`: whether evaluations have the standard figures. The best is chosen by the mean of
+  // the standard FID; without, by the paper's.
+  explicit GanHistory(bool standard);
+
+  // The losses of a step, in the order of gan_loss_names.
+  void add_step(const std::vector<double>& losses);
+  // Closes an interval of steps that ends with `step`: a row of losses(), their means over it.
+  void close_interval(int64_t step);
+  const Metrics& losses() const { return losses_; }
+
+  // Whether it is a new best.
+  bool add_evaluation(int64_t step, const FewshotEvaluation& evaluation);
+  double best() const { return best_; }  // the FID by which it is the best; infinite: none yet
+  int64_t best_step() const { return best_step_; }
+  int64_t last_evaluation() const { return last_evaluation_; }  // its step; 0: none yet
+
+  // Evaluations without a new best since the best, or since the last roll-back.
+  int64_t without_best() const { return without_best_; }
+  int64_t rollbacks() const { return rollbacks_; }
+  void add_rollback();
+  int64_t rollbacks_since_evaluation() const { return rollbacks_since_evaluation_; }
+  void drop_interval() { interval_.clear(); }
+  bool has_interval() const { return !interval_.empty(); }
+
+  // metrics.csv (losses), evaluations.csv, and from two rows on curves.gp with its picture. `fid`:
+  // the figure's name.
+  void write(const std::filesystem::path& folder, const std::string& fid) const;
+
+  StateDict state_dict() const;
+  void load_state_dict(const StateDict& state);
+
+ private:
+  bool standard_;
+  Metrics losses_, evaluations_;
+  std::vector<double> interval_;  // losses of the steps behind the last row
+  double best_;
+  int64_t best_step_ = 0, last_evaluation_ = 0, without_best_ = 0;
+  int64_t rollbacks_ = 0, rollbacks_since_evaluation_ = 0;
+};
+
+}  // namespace gestalt::tools

@@ -1,0 +1,197 @@
+#include "tools/fewshot/options.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "kernels/error.h"
+#include "models/sparse_levels.h"
+#include "tools/common/run_folder.h"
+
+namespace gestalt::tools {
+namespace {
+
+CLI::Validator positive() {
+  return number("above 0", [](double value) { return value > 0; });
+}
+
+void add_data_flags(CLI::App& app, FewshotSettings& s) {
+  const char* data = "Data";
+  app.add_option("--path", s.path, "folder of images, or a packed file")->required()->group(data);
+  app.add_option("--im_size", s.image_size, "height and width, pixels: 32, 64, ... 1024")
+      ->group(data);
+  app.add_option("--batch_size", s.batch_size, "images a step")->check(at_least_1())->group(data);
+}
+
+void add_network_flags(CLI::App& app, FewshotSettings& s) {
+  const char* network = "Network";
+  app.add_option("--nz", s.latent_size, "numbers that an image is made from")
+      ->check(at_least_1())
+      ->group(network);
+  app.add_option("--base_channels", s.base_channels, "ngf and ndf: channels at 128x128")
+      ->check(number("8 or more", [](double value) { return value >= 8; }))
+      ->group(network);
+  app.add_option("--sparse_hw_info", s.sparse,
+                 "RESOLUTIONS_PERCENTS: 32_5 keeps 5 % at 32x32; 16-32_10-5; none")
+      ->group(network);
+  app.add_option("--sp_hw_policy_name", s.sparse_policy, "what becomes of the kept")
+      ->check(CLI::IsMember({"TopKMaskHW", "TopKMaskHWMeanReplace", "IdentityBase"}))
+      ->group(network);
+  app.add_option("--sparse_layer_loss_weight", s.sparse_loss_weight,
+                 "of a policy's own loss; none of these policies has one")
+      ->check(at_least_0())
+      ->group(network);
+  CLI::Option* noise =
+      app.add_flag("--noise", s.noise, "noise injection in the generator")->group(network);
+  app.add_flag("--nonoise", s.nonoise, "no noise injection (the default)")
+      ->excludes(noise)
+      ->group(network);
+  app.add_option("--ckpt", s.checkpoint, "start from this checkpoint, ours or the published code's")
+      ->type_name("FILE")
+      ->group(network);
+  app.add_option("--vgg16", s.vgg16, "weights of the perceptual loss; none: untrained")
+      ->type_name("FILE")
+      ->group(network);
+  app.add_option("--lpips", s.lpips,
+                 "LPIPS's linear weights (vgg.pth); none: every channel counts the same")
+      ->type_name("FILE")
+      ->group(network);
+}
+
+void add_training_flags(CLI::App& app, FewshotSettings& s) {
+  const char* training = "Training";
+  app.add_option("--iter", s.iterations, "steps")->check(at_least_1())->group(training);
+  app.add_option("--lr", s.learning_rate, "of Adam, of both networks")
+      ->check(positive())
+      ->group(training);
+  app.add_option("--dtype", s.dtype, "of weights and activations")
+      ->check(CLI::IsMember({"f32"}))
+      ->group(training);
+  app.add_option("--capture", s.capture,
+                 "record the step once and replay it; auto: on CUDA, without --noise")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->group(training);
+  app.add_option("--on_nan", s.on_nan, "stop, or go back to the best state and on from there")
+      ->check(CLI::IsMember({"stop", "rollback"}))
+      ->group(training);
+}
+
+void add_evaluation_flags(CLI::App& app, FewshotSettings& s) {
+  const char* evaluation = "Evaluation";
+  app.add_option("--fid_feature_extractor_name", s.extractor, "network behind FID and KID")
+      ->check(CLI::IsMember({"inception-v3-compat"}))
+      ->group(evaluation);
+  app.add_option("--inception", s.inception, "its weights; none: untrained")
+      ->type_name("FILE")
+      ->group(evaluation);
+  app.add_option("--eval_every", s.eval_every, "steps between evaluations; also behind the last")
+      ->check(at_least_1())
+      ->group(evaluation);
+  app.add_option("--n_sample,--n_eval_samples", s.eval_samples, "images a draw")
+      ->check(
+          number("2 or more: FID and KID need two images", [](double value) { return value >= 2; }))
+      ->group(evaluation);
+  app.add_option("--n_eval_draws", s.eval_draws, "draws of that many, for mean and deviation")
+      ->check(at_least_1())
+      ->group(evaluation);
+  app.add_option("--compat", s.compatibility,
+                 "paper: its figures alone (range [127, 255], lowest draw, batch statistics)")
+      ->check(CLI::IsMember({"none", "paper"}))
+      ->group(evaluation);
+  app.add_option("--backup_scheduler_patience", s.patience,
+                 "evaluations without a new best before the best state comes back; 0: never")
+      ->check(at_least_0())
+      ->group(evaluation);
+  app.add_option("--eps_G", s.eps_generator, "the generator then moves by U(-eps_G, eps_G)")
+      ->check(at_least_0())
+      ->group(evaluation);
+  app.add_option("--eps_D", s.eps_discriminator, "the same of the discriminator")
+      ->check(at_least_0())
+      ->group(evaluation);
+}
+
+}  // namespace
+
+void add_fewshot_flags(Tool& tool, FewshotSettings& s) {
+  CLI::App& app = tool.app();
+  add_data_flags(app, s);
+  add_network_flags(app, s);
+  add_training_flags(app, s);
+  add_evaluation_flags(app, s);
+  const char* run = "Run";
+  app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")->group(run);
+  app.add_option("-o,--output", s.output, "folder of the runs")->group(run);
+  app.add_option("--log_every", s.log_every, "steps between lines of the log and of metrics.csv")
+      ->check(at_least_1())
+      ->group(run);
+  app.add_option("--save_every_steps", s.save_every_steps,
+                 "checkpoints also between evaluations; 0: at evaluations alone")
+      ->check(at_least_0())
+      ->group(run);
+  app.add_flag("--resume", s.resume, "go on with an interrupted run, to the same bits")->group(run);
+}
+
+void check_settings(const FewshotSettings& s) {
+  GESTALT_CHECK(is_name(s.name), "--name wants letters, digits, '_' and '-', got '{}'", s.name);
+  GESTALT_CHECK(!s.resume || s.checkpoint.empty(),
+                "--resume goes on with the run's own checkpoint, --ckpt starts from another; give "
+                "one of them");
+  GESTALT_CHECK(s.capture != "on" || !s.noise,
+                "--capture on and --noise do not go together: the noise is drawn by the host");
+  const models::FastGanOptions options = network_options(s);
+  try {
+    models::check_options(options);
+  } catch (const Error& error) {
+    throw Error(
+        format("--im_size {} --sparse_hw_info {}: {}", s.image_size, s.sparse, error.what()));
+  }
+}
+
+models::FastGanOptions network_options(const FewshotSettings& s) {
+  models::FastGanOptions options{.image_size = s.image_size,
+                                 .latent_size = s.latent_size,
+                                 .base_channels = s.base_channels,
+                                 .noise = s.noise};
+  try {
+    models::set_sparse(options, s.sparse, s.sparse_policy);
+  } catch (const Error& error) {
+    throw Error(format("--sparse_hw_info {}", error.what()));
+  }
+  return options;
+}
+
+nlohmann::json to_json(const FewshotSettings& s, const CommonOptions& common) {
+  return {{"path", s.path},
+          {"im_size", s.image_size},
+          {"batch_size", s.batch_size},
+          {"nz", s.latent_size},
+          {"base_channels", s.base_channels},
+          {"noise", s.noise},
+          {"sparse_hw_info", s.sparse},
+          {"sp_hw_policy_name", s.sparse_policy},
+          {"sparse_layer_loss_weight", s.sparse_loss_weight},
+          {"ckpt", s.checkpoint},
+          {"vgg16", s.vgg16},
+          {"lpips", s.lpips},
+          {"iter", s.iterations},
+          {"lr", s.learning_rate},
+          {"dtype", s.dtype},
+          {"capture", s.capture},
+          {"on_nan", s.on_nan},
+          {"fid_feature_extractor_name", s.extractor},
+          {"inception", s.inception},
+          {"eval_every", s.eval_every},
+          {"n_sample", s.eval_samples},
+          {"n_eval_draws", s.eval_draws},
+          {"compat", s.compatibility},
+          {"backup_scheduler_patience", s.patience},
+          {"eps_G", s.eps_generator},
+          {"eps_D", s.eps_discriminator},
+          {"name", s.name},
+          {"log_every", s.log_every},
+          {"save_every_steps", s.save_every_steps},
+          {"device", common.device},
+          {"threads", common.threads},
+          {"seed", common.seed}};
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,67 @@
+#include "tools/fewshot/perceptual.h"
+
+#include <memory>
+
+#include "kernels/error.h"
+#include "models/vgg.h"
+#include "nn/layers.h"
+#include "tensor/io/checkpoint.h"
+#include "tools/common/run_folder.h"
+
+namespace gestalt::tools {
+namespace {
+
+std::shared_ptr<nn::Sequential> vgg16_features(const std::string& path) {
+  Generator generator(0);  // not of --seed: losses of different runs can be compared
+  const models::Vgg network(16, models::Vgg::Norm::none, 1, generator);
+  auto features = std::dynamic_pointer_cast<nn::Sequential>(network.children().front().module);
+  if (path.empty()) {
+    models::init_well_scaled(*features, generator);
+    return features;
+  }
+  const StateDict weights = load_weights(path);
+  const StateDict of_features = part_of(weights, "features.");
+  try {
+    features->load_state_dict(of_features.empty() ? weights : of_features);
+  } catch (const Error& error) {
+    throw Error(format("--vgg16 '{}': {}", path, error.what()));
+  }
+  return features;
+}
+
+// One for each channel behind a tap.
+StateDict equal_weights() {
+  StateDict weights;
+  const int64_t channels[] = {64, 128, 256, 512, 512};
+  for (int64_t i = 0; i < 5; ++i) {
+    weights.push_back({format("lin{}.model.1.weight", i), Tensor::ones({1, channels[i], 1, 1})});
+  }
+  return weights;
+}
+
+}  // namespace
+
+models::Lpips make_perceptual_loss(const std::string& vgg16, const std::string& linear,
+                                   std::string& description) {
+  const auto features = vgg16_features(vgg16);
+  features->eval();
+  features->to(default_device());
+  StateDict weights = equal_weights();
+  if (!linear.empty()) {
+    weights = load_weights(linear);
+    for (NamedTensor& entry : weights) entry.tensor = entry.tensor.to(default_device());
+  }
+  description =
+      format("{}, {}",
+             vgg16.empty() ? std::string("untrained VGG-16 with well-scaled random weights")
+                           : format("VGG-16 of {}", vgg16),
+             linear.empty() ? std::string("every channel counts the same")
+                            : format("linear weights of {}", linear));
+  try {
+    return models::Lpips("vgg16", features, weights);
+  } catch (const Error& error) {
+    throw Error(format("--lpips '{}': {}", linear, error.what()));
+  }
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,65 @@
+#include "tools/fewshot/pictures.h"
+
+#include <algorithm>
+
+#include "data/preprocess.h"
+#include "models/fastgan_losses.h"
+#include "nn/resize.h"
+#include "tensor/autograd.h"
+#include "tensor/ops/arithmetic.h"
+#include "tensor/ops/shape.h"
+#include "tensor/ops/unary.h"
+#include "tools/fewshot/random.h"
+#include "tools/fewshot/step.h"
+
+namespace gestalt::tools {
+
+data::Image tile(const Tensor& images, int64_t columns) {
+  constexpr int gap = 2;
+  const int64_t rows = (images.size(0) + columns - 1) / columns;
+  const auto height = static_cast<int>(images.size(2)), width = static_cast<int>(images.size(3));
+  data::Image sheet(static_cast<int>(rows) * (height + gap) - gap,
+                    static_cast<int>(columns) * (width + gap) - gap);
+  std::fill(sheet.pixels.begin(), sheet.pixels.end(), uint8_t{255});
+  const Tensor here = images.detach().to(Device{});
+  for (int64_t i = 0; i < here.size(0); ++i) {
+    const data::Image image = data::from_unit_tensor(narrow(here, 0, i, 1));
+    const auto top = static_cast<int>(i / columns) * (height + gap);
+    const auto left = static_cast<size_t>(i % columns) * (width + gap);
+    for (int y = 0; y < height; ++y) {
+      std::copy_n(image.row(y), image.row_bytes(), sheet.row(top + y) + 3 * left);
+    }
+  }
+  return sheet;
+}
+
+data::Image draw_samples(Sampler& sampler, int64_t image_size, uint64_t seed) {
+  const int64_t columns = image_size < 512 ? 8 : 4;
+  Generator random = random_stream(seed, Stream::pictures, 0);
+  seed_noise(sampler.network(), seed, -1);
+  std::vector<Tensor> rows;
+  for (int row = 0; row < 4; ++row) {
+    const Tensor z = random.normal({columns, sampler.latent_size()});
+    rows.push_back(sampler.images(z, Sampler::Mode::evaluation));
+  }
+  return tile(cat(rows, 0), columns);
+}
+
+data::Image draw_reconstructions(GanModel& model, const Tensor& real) {
+  const NoGradGuard no_grad;
+  const int64_t count = std::min<int64_t>(8, real.size(0));
+  const Tensor images = to_symmetric(narrow(real, 0, 0, count), Tensor::full({1}, 255));
+  models::FastGanDiscriminator& discriminator = model.discriminator();
+  discriminator.eval();
+  constexpr int part = 0;
+  const models::FastGanJudgement judgement =
+      discriminator.judge_real(models::both_sizes(images), part);
+  discriminator.train();
+  const Pair size = {judgement.whole.size(2), judgement.whole.size(3)};
+  const Tensor rows[] = {nn::resize_nearest(images, size), judgement.whole, judgement.small,
+                         nn::resize_nearest(models::quarter(images, part).contiguous(), size),
+                         judgement.part};
+  return tile(clamp((cat(rows, 0) + 1.0) * 0.5, 0, 1), count);
+}
+
+}  // namespace gestalt::tools

@@ -1,0 +1,24 @@
+#pragma once
+
+// What a GAN's training shows as it goes.
+
+#include "data/image.h"
+#include "tools/fewshot/evaluation.h"
+#include "tools/fewshot/model.h"
+
+namespace gestalt::tools {
+
+// Images [N,3,H,W] in [0, 1] in rows of `columns`, two white pixels between.
+data::Image tile(const Tensor& images, int64_t columns);
+
+// Pictures of the averaged generator, in evaluation mode, from latents that are always the same for
+// a seed: 8 columns and 4 rows, 4 and 4 from 512 pixels on.
+data::Image draw_samples(Sampler& sampler, int64_t image_size, uint64_t seed);
+
+// The first 8 real images (u8 [N,3,S,S]) as the discriminator takes them apart. Rows: the image;
+// its reconstruction from the last features of the big picture, and of the small one; its upper
+// left quarter, and the reconstruction of that. In evaluation mode; the discriminator does not
+// change.
+data::Image draw_reconstructions(GanModel& model, const Tensor& real);
+
+}  // namespace gestalt::tools

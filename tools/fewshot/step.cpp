@@ -1,0 +1,166 @@
+#include "tools/fewshot/step.h"
+
+#include "kernels/error.h"
+#include "models/fastgan_losses.h"
+#include "nn/diff_augment.h"
+#include "tensor/autograd.h"
+#include "tensor/ops/arithmetic.h"
+#include "tensor/ops/shape.h"
+#include "tools/fewshot/random.h"
+
+namespace gestalt::tools {
+namespace {
+
+// The published policy.
+constexpr nn::DiffAugmentPolicy augmentation = {.color = true, .translation = true};
+
+int64_t logits_of(models::FastGanDiscriminator& discriminator, int64_t size) {
+  const NoGradGuard no_grad;
+  discriminator.eval();
+  const models::FastGanImages images = models::both_sizes(Tensor::zeros({1, 3, size, size}));
+  const int64_t count = discriminator.judge_fake(images).logits.numel();
+  discriminator.train();
+  return count;
+}
+
+struct Saved {
+  Tensor* tensor;
+  Tensor value;
+};
+
+std::vector<Saved> copies(const std::vector<nn::Module::Named>& tensors) {
+  std::vector<Saved> saved;
+  for (const nn::Module::Named& each : tensors) {
+    saved.push_back({each.tensor, each.tensor->clone()});
+  }
+  return saved;
+}
+
+}  // namespace
+
+void seed_noise(nn::Module& network, uint64_t seed, int64_t place) {
+  uint64_t layer = 0;
+  const std::function<void(nn::Module&)> visit = [&](nn::Module& module) {
+    if (auto* noise = dynamic_cast<models::fastgan::NoiseInjection*>(&module)) {
+      noise->generator() = random_stream(seed + ++layer, Stream::noise, place);
+    }
+    for (const nn::Module::Child& child : module.children()) visit(*child.module);
+  };
+  visit(network);
+}
+
+Tensor to_symmetric(const Tensor& pixels, const Tensor& levels) {
+  // By true division, as ToTensor's; a division by 0.5 is a product with 2, exactly.
+  return (pixels.to(DType::f32) / levels + -0.5) * 2.0;
+}
+
+GanStep::GanStep(GanModel& model, models::Lpips perceptual, const GanStepOptions& options)
+    : model_(model), perceptual_(std::move(perceptual)), options_(options) {
+  const models::FastGanOptions& network = model.options();
+  GESTALT_CHECK(!options.capture || !network.noise,
+                "a step with noise injection can't be recorded: the host draws the noise");
+  const int64_t n = options.batch_size, size = network.image_size;
+  const int64_t logits = n * logits_of(model.discriminator(), size);
+  batch_ = Tensor::empty({n, 3, size, size}, {.dtype = DType::u8});
+  latent_ = Tensor::empty({n, network.latent_size});
+  margins_real_ = Tensor::empty({logits});
+  margins_fake_ = Tensor::empty({logits});
+  part_ = Tensor::empty({2});
+  augment_real_ = Tensor::empty({n, nn::diff_augment_numbers});
+  augment_big_ = Tensor::empty({n, nn::diff_augment_numbers});
+  augment_small_ = Tensor::empty({n, nn::diff_augment_numbers});
+  levels_ = Tensor::full({1}, 255);
+  losses_ = Tensor::zeros({gan_losses});
+}
+
+void GanStep::run(FewshotImages& images, int64_t step) {
+  images.fill(batch_, step);
+  Generator random = random_stream(options_.seed, Stream::step, step);
+  random.fill_normal(latent_, 0, 1);
+  for (Tensor* margins : {&margins_real_, &margins_fake_}) random.fill_uniform(*margins, 0.8, 1);
+  for (Tensor* numbers : {&part_, &augment_real_, &augment_big_, &augment_small_}) {
+    random.fill_uniform(*numbers, 0, 1);
+  }
+  seed_noise(model_.generator(), options_.seed, step);
+
+  if (options_.capture) {
+    if (!first_) capture();
+    first_->replay();
+    model_.discriminator_optimizer().step();
+    second_->replay();
+    model_.generator_optimizer().step();
+    third_->replay();
+    return;
+  }
+  train_discriminator();
+  model_.discriminator_optimizer().step();
+  judge_for_generator();
+  model_.generator_optimizer().step();
+  model_.average().update();
+  fake_ = {};
+}
+
+void GanStep::record(int64_t loss, const Tensor& value) {
+  narrow(losses_, 0, loss, 1).copy_(reshape(value.detach(), {1}));
+}
+
+void GanStep::train_discriminator() {
+  fake_ = {};  // a recorded step takes its memory again
+  models::FastGanDiscriminator& discriminator = model_.discriminator();
+  discriminator.set_requires_grad(true);
+  discriminator.zero_grad();
+
+  const models::FastGanImages generated = model_.generator().generate(latent_);
+  fake_ = {nn::diff_augment(generated.big, augment_big_, augmentation),
+           nn::diff_augment(generated.small, augment_small_, augmentation)};
+  const Tensor real =
+      nn::diff_augment(to_symmetric(batch_, levels_).contiguous(model_.options().format),
+                       augment_real_, augmentation);
+  const models::FastGanRealLoss of_real =
+      models::discriminator_loss_real(discriminator, perceptual_, real, part_, margins_real_);
+  record(0, of_real.hinge);
+  record(1, of_real.reconstruction);
+  of_real.total().backward();
+  const Tensor of_fake = models::discriminator_loss_fake(discriminator, fake_, margins_fake_);
+  record(2, of_fake);
+  of_fake.backward();
+}
+
+void GanStep::judge_for_generator() {
+  model_.discriminator().set_requires_grad(false);
+  model_.generator().zero_grad();
+  // The way back is cut at the images: a recorded step walks the generator's tape, which belongs to
+  // the recording of the discriminator's part, more than once.
+  models::FastGanImages judged = {fake_.big.detach(), fake_.small.detach()};
+  judged.big.set_requires_grad(true);
+  judged.small.set_requires_grad(true);
+  const Tensor loss = models::generator_loss(model_.discriminator(), judged);
+  record(3, loss);
+  loss.backward();
+  const std::array<Tensor, 2> outputs = {fake_.big, fake_.small};
+  const std::array<Tensor, 2> gradients = {judged.big.grad(), judged.small.grad()};
+  backward(outputs, gradients, {.retain_graph = options_.capture});
+}
+
+// The warm-up runs of a recording are for good; what they change besides gradients is put back.
+void GanStep::capture() {
+  std::vector<Saved> saved = copies(model_.generator().named_buffers());
+  for (Saved& each : copies(model_.discriminator().named_buffers())) {
+    saved.push_back(std::move(each));
+  }
+  std::vector<Tensor> averages;
+  for (const Tensor& average : model_.average().averages()) averages.push_back(average.clone());
+
+  const Device device = latent_.device();
+  first_.emplace(device, [this] { train_discriminator(); });
+  second_.emplace(device, [this] { judge_for_generator(); });
+  third_.emplace(device, [this] { model_.average().update(); });
+
+  const NoGradGuard no_grad;
+  for (Saved& each : saved) each.tensor->copy_(each.value);
+  for (size_t i = 0; i < averages.size(); ++i) {
+    Tensor(model_.average().averages()[i]).copy_(averages[i]);
+  }
+}
+
+}  // namespace gestalt::tools
