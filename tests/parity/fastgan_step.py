@@ -2,10 +2,11 @@
 with its gradient, every loss of every step, the gradient of every parameter in the first, and the buffers (spectral
 norm's vectors, batch norm's statistics) and the moving average behind the third.
 
-Error: the norm of the difference over the norm of PyTorch's value. f64 decides about everything. f32 is judged up to the
-discriminator's gradients in the first step, 1e-4, of those the median over the parameters (a rounding error in front of a
-ReLU, a hinge or Top-K changes single pixels' gradients; the worst is printed beside it). Behind Adam's first step, which
-moves every weight by the learning rate however small its gradient is, f32 runs drift; their figures are printed.
+Error: the norm of the difference over the norm of PyTorch's value. f64 decides about everything. f32: DiffAugment and the
+losses of the discriminator, 1e-4. In its gradients a rounding error in front of a ReLU or of Top-K changes single pixels,
+in PyTorch too: ours are at most twice as far from PyTorch's f64 as PyTorch's own f32 (median over the parameters). Behind
+Adam's first step, which moves every weight by the learning rate however small its gradient is, f32 runs drift; their
+figures are printed.
 """
 
 import os
@@ -22,7 +23,8 @@ from fastgan_training import TAPS, Lpips, diff_augment, train_step, vgg16_featur
 from gestalt_io import read_safetensors, run_tool, write_safetensors
 
 STEPS, BATCH = 3, 2
-CASES = [(64, 16, 4, "32_5", ("f32", "f64")), (256, 8, 4, "16-32_10-5", ("f32",))]
+# f64 first: f32 is judged beside it.
+CASES = [(64, 16, 4, "32_5", ("f64", "f32")), (256, 8, 8, "16-32_10-5", ("f64", "f32"))]
 
 
 def random_numbers(logits):
@@ -82,7 +84,7 @@ def is_left(name):
 # What, the names, allowed in f32 (None: not judged) and in f64.
 KINDS = (("augmentation", lambda name: name.startswith("augmented"), 1e-4, 1e-10),
          ("losses of D", is_first_loss, 1e-4, 1e-9),
-         ("gradients of D", lambda name: name.startswith("d/"), 1e-4, 1e-6),
+         ("gradients of D", lambda name: name.startswith("d/"), None, 1e-6),
          ("loss and gradients of G, later losses", is_behind_adam, None, 1e-6),
          ("buffers and average", is_left, None, 1e-6))
 
@@ -119,15 +121,19 @@ def main():
                 expected = in_pytorch(generator, discriminator, perceptual, real, numbers, dtype)
                 run_tool("dump_fastgan_step", *files, mode, size, base, sparse)
                 got = read_safetensors(files[4])
+                if mode == "f64":
+                    exact = expected
                 for what, chosen, in_f32, in_f64 in KINDS:
                     found = errors(expected, got, chosen)
                     worst = max(found, key=found.get)
                     allowed, judged = in_f64 if mode == "f64" else in_f32, found[worst]
                     if mode == "f32" and what == "gradients of D":
-                        judged = statistics.median(found.values())
+                        judged, allowed = (statistics.median(errors(exact, run, chosen).values())
+                                           for run in (got, expected))
+                        allowed *= 2
                     ok = allowed is None or judged <= allowed
                     failed |= not ok
-                    bound = "not judged" if allowed is None else f"allowed {allowed:g}"
+                    bound = "not judged" if allowed is None else f"allowed {allowed:.2g}"
                     print(f"{size:4} {sparse:10} {mode} {what}: {judged:.2e} ({bound}; of {len(found)}, worst "
                           f"{found[worst]:.2e}: {worst}) {'ok' if ok else 'FAILED'}", flush=True)
     return 1 if failed else 0

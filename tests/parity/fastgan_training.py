@@ -31,11 +31,11 @@ class Lpips(nn.Module):
         super().__init__()
         self.features = features.requires_grad_(False)
         self.linear = nn.ParameterList([nn.Parameter(weight, requires_grad=False) for weight in linear])
-        self.register_buffer("shift", torch.tensor([-.030, -.088, -.188])[None, :, None, None])
-        self.register_buffer("scale", torch.tensor([.458, .448, .450])[None, :, None, None])
 
     def activations(self, x):
-        x = (x - self.shift) / self.scale
+        shift, scale = (torch.tensor(values, dtype=x.dtype, device=x.device)[None, :, None, None]
+                        for values in ([-.030, -.088, -.188], [.458, .448, .450]))
+        x = (x - shift) / scale
         out = []
         for i, layer in enumerate(self.features):
             x = layer(x)
