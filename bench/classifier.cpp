@@ -9,10 +9,10 @@
 #include <chrono>
 #include <cstdio>
 #include <ctime>
-#include <fstream>
 #include <string>
 #include <vector>
 
+#include "bench/peak_memory.h"
 #include "kernels/error.h"
 #include "models/registry.h"
 #include "nn/loss.h"
@@ -29,14 +29,6 @@ struct Settings {
   bool busy = false;
   Format format = Format::contiguous;
 };
-
-double peak_megabytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
-  }
-  return 0;
-}
 
 double now(bool busy) {
   if (busy) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;

@@ -7,10 +7,10 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
-#include <fstream>
 #include <string>
 #include <vector>
 
+#include "bench/peak_memory.h"
 #include "bench/vgg_layers.h"
 #include "kernels/table.h"
 #include "nn/conv.h"
@@ -62,14 +62,6 @@ std::vector<Tensor> grams(const Network& network, const Tensor& image) {
   std::vector<Tensor> result;
   for (const Tensor& tap : network.taps(image)) result.push_back(nn::gram_matrix(tap));
   return result;
-}
-
-double peak_megabytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
-  }
-  return 0;
 }
 
 void run(int repeats) {
