@@ -8,10 +8,10 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
-#include <fstream>
 #include <string>
 #include <vector>
 
+#include "bench/peak_memory.h"
 #include "kernels/error.h"
 #include "models/fastgan_losses.h"
 #include "models/vgg.h"
@@ -31,9 +31,7 @@ struct Settings {
 };
 
 models::Lpips make_perceptual(Generator& random) {
-  const models::Vgg network(16, models::Vgg::Norm::none, 1, random);
-  const auto features =
-      std::dynamic_pointer_cast<nn::Sequential>(network.children().front().module);
+  const auto features = models::make_vgg_features(16, models::VggNorm::none, random);
   features->to(default_device());
   StateDict linear;
   const int64_t channels[] = {64, 128, 256, 512, 512};
@@ -102,14 +100,6 @@ class Training {
   Tensor real_, z_, part_;
   Tensor margins_[2], numbers_[3];
 };
-
-double peak_megabytes() {
-  std::ifstream status("/proc/self/status");
-  for (std::string line; std::getline(status, line);) {
-    if (line.starts_with("VmHWM:")) return std::stod(line.substr(6)) / 1024;
-  }
-  return 0;
-}
 
 void run(const Settings& s) {
   set_default_device(parse_device(s.device));

@@ -86,22 +86,26 @@ void init_well_scaled(nn::Sequential& network, Generator& generator, Brightness 
   }
 }
 
-Vgg::Vgg(int depth, Norm norm, int64_t classes, Generator& generator) {
-  features_ = register_module("features", std::make_shared<nn::Sequential>());
+std::shared_ptr<nn::Sequential> make_vgg_features(int depth, VggNorm norm, Generator& generator) {
+  auto features = std::make_shared<nn::Sequential>();
   int64_t in = 3;
   for (size_t block = 0; block < block_channels.size(); ++block) {
     const int64_t out = block_channels[block];
     for (int i = 0; i < block_sizes(depth)[block]; ++i) {
-      const auto conv = features_->append(conv3x3(in, out, generator));
+      const auto conv = features->append(conv3x3(in, out, generator));
       nn::init_kaiming_normal(conv->weight(), generator);
       conv->bias().detach().zero_();
-      if (norm == Norm::batch) features_->append(std::make_shared<nn::BatchNorm2d>(out));
-      features_->append(std::make_shared<nn::ReLU>());
+      if (norm == VggNorm::batch) features->append(std::make_shared<nn::BatchNorm2d>(out));
+      features->append(std::make_shared<nn::ReLU>());
       in = out;
     }
-    features_->append(make_pool(Pooling::max));
+    features->append(make_pool(Pooling::max));
   }
+  return features;
+}
 
+Vgg::Vgg(int depth, Norm norm, int64_t classes, Generator& generator) {
+  features_ = register_module("features", make_vgg_features(depth, norm, generator));
   classifier_ = register_module("classifier", std::make_shared<nn::Sequential>());
   const auto linear = [&](int64_t inputs, int64_t outputs) {
     const auto layer = std::make_shared<nn::Linear>(inputs, outputs, generator);

@@ -30,12 +30,17 @@ enum class Brightness { unseen, seen };
 void init_well_scaled(nn::Sequential& network, Generator& generator,
                       Brightness brightness = Brightness::unseen);
 
+enum class VggNorm { none, batch };
+
+// The children `features` of the Vgg below alone. `depth` 11, 13, 16 or 19; throws Error otherwise.
+std::shared_ptr<nn::Sequential> make_vgg_features(int depth, VggNorm norm, Generator& generator);
+
 // torchvision's vgg11, vgg13, vgg16, vgg19, and vgg11_bn ... with batch norm: children `features`
 // and `classifier`, its numbering and initial weights. Input [N,3,224,224] by default, any size
 // from 32 up; output logits [N, classes].
 class Vgg : public nn::Module {
  public:
-  enum class Norm { none, batch };
+  using Norm = VggNorm;
   // `depth` 11, 13, 16 or 19; throws Error otherwise.
   Vgg(int depth, Norm norm, int64_t classes, Generator& generator);
   Tensor forward(const Tensor& x) override;

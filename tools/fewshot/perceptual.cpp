@@ -13,9 +13,10 @@ namespace {
 
 std::shared_ptr<nn::Sequential> vgg16_features(const std::string& path) {
   Generator generator(0);  // not of --seed: losses of different runs can be compared
-  const models::Vgg network(16, models::Vgg::Norm::none, 1, generator);
-  auto features = std::dynamic_pointer_cast<nn::Sequential>(network.children().front().module);
+  auto features = models::make_vgg_features(16, models::VggNorm::none, generator);
   if (path.empty()) {
+    // Where the random numbers of a whole VGG-16 end: docs/results.md was made with these weights.
+    generator.set_state({generator.state().seed, 48});
     models::init_well_scaled(*features, generator);
     return features;
   }
