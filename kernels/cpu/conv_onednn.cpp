@@ -238,12 +238,13 @@ bool takes_onednn(const View& x, const View& w, const View& y) {
 void conv2d_forward_onednn(Context& context, const View& x, const View& w, const View* bias,
                            const View& y, const Conv2dDesc& desc) {
   const int64_t images = x.shape[0];
-  const int64_t step =
-      images_at_once(*plan_of(context, Direction::forward, x, w, bias, y, desc), images);
+  const auto plan_of_all = plan_of(context, Direction::forward, x, w, bias, y, desc);
+  const int64_t step = images_at_once(*plan_of_all, images);
   for (int64_t first = 0; first < images; first += step) {
     const int64_t count = std::min(step, images - first);
     const View xs = slice(x, 0, first, count), ys = slice(y, 0, first, count);
-    const auto plan = plan_of(context, Direction::forward, xs, w, bias, ys, desc);
+    const auto plan =
+        count == images ? plan_of_all : plan_of(context, Direction::forward, xs, w, bias, ys, desc);
     void* workspace = context.workspace(plan->workspace_bytes());
     if (bias != nullptr) {
       plan->run({xs.data, w.data, ys.data, bias->data}, workspace);

@@ -42,12 +42,17 @@ GanModel::GanModel(const models::FastGanOptions& options, uint64_t seed, double 
       discriminator_optimizer_(discriminator_->parameters(), adam_options(learning_rate)),
       average_(generator_->parameters(), average_decay) {}
 
-StateDict GanModel::averaged() const {
+StateDict GanModel::averages() const {
   StateDict state;
   const auto names = generator_->named_parameters();
   for (size_t i = 0; i < names.size(); ++i) {
     state.push_back({names[i].name, average_.averages()[i]});
   }
+  return state;
+}
+
+StateDict GanModel::averaged() const {
+  StateDict state = averages();
   for (const auto& buffer : generator_->named_buffers()) {
     state.push_back({buffer.name, *buffer.tensor});
   }
@@ -58,10 +63,7 @@ StateDict GanModel::state_dict() const {
   StateDict state;
   add_part(state, "g.", generator_->state_dict());
   add_part(state, "d.", discriminator_->state_dict());
-  const auto names = generator_->named_parameters();
-  for (size_t i = 0; i < names.size(); ++i) {
-    state.push_back({"g_ema." + names[i].name, average_.averages()[i]});
-  }
+  add_part(state, "g_ema.", averages());
   add_part(state, "opt_g.", generator_optimizer_.state_dict());
   add_part(state, "opt_d.", discriminator_optimizer_.state_dict());
   return state;

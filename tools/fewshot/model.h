@@ -39,6 +39,7 @@ class GanModel {
   void perturb(double generator_epsilon, double discriminator_epsilon, Generator& random);
 
  private:
+  StateDict averages() const;  // by the parameters' names
   void load_average(const StateDict& average);
 
   models::FastGanOptions options_;
