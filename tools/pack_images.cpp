@@ -102,8 +102,7 @@ int main(int argc, char** argv) {
   Tool tool(
       "pack_images",
       "Decodes and resizes the images of class folders (FOLDER/CLASS/NAME.jpg) into one file\n"
-      "that train_classifier, stylize_images and shape_bias evaluate read in place of the folder,\n"
-      "without decoding.",
+      "that the tools which read folders of images take in place of the folder, without decoding.",
       CommonFlags::none);
   Settings settings;
   CLI::App& app = tool.app();
