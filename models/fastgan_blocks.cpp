@@ -68,7 +68,7 @@ NoiseInjection::NoiseInjection(uint64_t seed) : generator_(seed) {
 Tensor NoiseInjection::forward(const Tensor& x) {
   const Tensor noise =
       generator_.normal({x.size(0), 1, x.size(2), x.size(3)}, 0, 1, {x.dtype(), x.device()});
-  return x + noise * weight_;
+  return x + noise * weight_.to(x.dtype());
 }
 
 std::shared_ptr<Sequential> up_block(int64_t in_channels, int64_t out_channels,

@@ -1,6 +1,7 @@
 #include "models/fastgan_losses.h"
 
 #include "kernels/error.h"
+#include "nn/autocast.h"
 #include "nn/resize.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
@@ -11,7 +12,8 @@
 namespace gestalt::models {
 namespace {
 
-Tensor hinge(const Tensor& logits, const Tensor& margins, double sign) {
+Tensor hinge(const Tensor& given, const Tensor& margins, double sign) {
+  const Tensor logits = nn::autocast_to_f32(given);
   GESTALT_CHECK(logits.shape() == margins.shape(),
                 "[hinge_loss] expected margins of the logits' shape, got {} for {}", margins,
                 logits);
@@ -71,7 +73,7 @@ Tensor discriminator_loss_fake(FastGanDiscriminator& discriminator, const FastGa
 }
 
 Tensor generator_loss(FastGanDiscriminator& discriminator, const FastGanImages& fake) {
-  return -mean(discriminator.judge_fake(fake).logits);
+  return -mean(nn::autocast_to_f32(discriminator.judge_fake(fake).logits));
 }
 
 FastGanImages both_sizes(const Tensor& images) {

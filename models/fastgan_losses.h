@@ -4,7 +4,7 @@
 // argument, on the device of the images, so that a captured step can hold a loss:
 //   margins  U(0.8, 1), the shape of the logits: Generator::fill_uniform(margins, 0.8, 1)
 //   part     U(0, 1), f32 [2]: which quarter is reconstructed by itself (quarter in fastgan.h)
-// Results have one element, f32 (f64 for f64 images).
+// Results have one element, f32 (f64 for f64 images), under nn::AutocastGuard too.
 //
 // None of the published Top-K policies that there are here (TopKMaskHW, TopKMaskHWMeanReplace,
 // IdentityBase) has a sparse loss, so the generator's loss has no such term.

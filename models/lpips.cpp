@@ -4,6 +4,7 @@
 #include <map>
 
 #include "kernels/error.h"
+#include "nn/autocast.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/unary.h"
@@ -54,12 +55,13 @@ Lpips::Lpips(const std::string& network, std::shared_ptr<nn::Sequential> feature
   features_->set_requires_grad(false);
 }
 
-LpipsActivations Lpips::activations(const Tensor& images) const {
+LpipsActivations Lpips::activations(const Tensor& given) const {
+  const Tensor images = nn::autocast_to_f32(given);
   GESTALT_CHECK(images.rank() == 4 && images.size(1) == 3, "[lpips] expected [N,3,H,W], got {}",
                 images);
   const Tensor input = (images - like(shift_, images)) * like(inverse_scale_, images);
   LpipsActivations activations = features_->forward_taps(input, taps_);
-  for (Tensor& activation : activations) activation = unit(activation);
+  for (Tensor& activation : activations) activation = unit(nn::autocast_to_f32(activation));
   return activations;
 }
 

@@ -6,7 +6,7 @@
 // Images [N,3,H,W] in [-1, 1], RGB, of the network's dtype. (x - shift) / scale goes through the
 // network; the activations of each tap are scaled to unit length over channels, their squared
 // differences weighted by a non-negative number a channel, averaged over H and W and summed over
-// the taps. Gradients to both images.
+// the taps. Gradients to both images. Under nn::AutocastGuard the network alone is reduced.
 
 #include <memory>
 #include <string>

@@ -4,7 +4,9 @@
 #include <gtest/gtest.h>
 #include <set>
 
+#include "data/dataset.h"
 #include "data/encode.h"
+#include "data/loader.h"
 #include "kernels/error.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/shape.h"
@@ -121,6 +123,33 @@ TEST(GanStep, ChannelsLastIsTheSameNetwork) {
   EXPECT_EQ(channels_last.generator().generate(z).big.format(), Format::channels_last);
 }
 
+TEST(GanStep, InBf16IsNearF32AndKeepsItsStateInF32) {
+  FewshotImages images(pictures().path(), 32, 1);
+  models::FastGanOptions options = small_options();
+  options.sparse = {};  // a rounding error would change which are kept
+  GanModel wide(options, 1, 2e-4), reduced(options, 1, 2e-4), captured(options, 1, 2e-4);
+  GanStep a(wide, perceptual_loss(), {.batch_size = 4, .seed = 1});
+  GanStep b(reduced, perceptual_loss(), {.batch_size = 4, .seed = 1, .dtype = DType::bf16});
+  GanStep c(captured, perceptual_loss(),
+            {.batch_size = 4, .seed = 1, .capture = true, .dtype = DType::bf16});
+  for (int64_t step = 0; step < 4; ++step) {
+    a.run(images, step);
+    b.run(images, step);
+    c.run(images, step);
+    const auto of_a = a.losses().to_vector<double>(), of_b = b.losses().to_vector<double>();
+    for (size_t i = 0; i < of_a.size(); ++i) {
+      EXPECT_NE(of_a[i], of_b[i]) << gan_loss_names[i];
+      EXPECT_TRUE(std::abs(of_a[i] - of_b[i]) <= 0.02 * std::abs(of_a[i]) + 0.02)
+          << gan_loss_names[i] << " in step " << step << ": " << of_a[i] << ", " << of_b[i];
+    }
+    EXPECT_EQ(of_b, c.losses().to_vector<double>());
+  }
+  EXPECT_EQ(state_of(reduced), state_of(captured));
+  for (const NamedTensor& entry : reduced.state_dict()) {
+    EXPECT_NE(entry.tensor.dtype(), DType::bf16) << entry.name;
+  }
+}
+
 TEST(FewshotImages, EachOnceInEachRoundAndHalfOfThemMirrored) {
   FewshotImages images(pictures().path(), 32, 7);
   ASSERT_EQ(images.size(), 5);
@@ -141,6 +170,37 @@ TEST(FewshotImages, EachOnceInEachRoundAndHalfOfThemMirrored) {
   }
   EXPECT_GT(mirrored, 70);
   EXPECT_LT(mirrored, 130);
+}
+
+TEST(FewshotImages, AreMirroredAsRandomHorizontalFlipDoes) {
+  TemporaryFolder folder;
+  Generator random(3);
+  for (const char* name : {"a.png", "b.png"}) {
+    data::Image image(41, 53);
+    for (uint8_t& byte : image.pixels) byte = static_cast<uint8_t>(random.integer(256));
+    data::save_image(folder / name, image);
+  }
+  data::LoaderOptions loading;
+  loading.sampler.batch_size = 2;
+  loading.dtype = DType::u8;
+  data::Loader loader(data::open_images(folder.path()),
+                      data::square_transform({.resize = 32, .flip = 1}), loading);
+  const Tensor expected = loader.next()->images;
+  FewshotImages images(folder.path(), 32, 1);
+  Tensor batch = Tensor::empty({2, 3, 32, 32}, {.dtype = DType::u8});
+  const auto pixels = [](const Tensor& of, int64_t i) {
+    return select(of, 0, i).to_vector<double>();
+  };
+  std::set<int64_t> mirrored;
+  for (int64_t step = 0; step < 20; ++step) {
+    images.fill(batch, step);
+    for (int64_t i = 0; i < 2; ++i) {
+      for (int64_t j = 0; j < 2; ++j) {
+        if (pixels(batch, i) == pixels(expected, j)) mirrored.insert(j);
+      }
+    }
+  }
+  EXPECT_EQ(mirrored.size(), 2u);
 }
 
 TEST(FewshotImages, AreScaledAsNormalizeDoes) {

@@ -219,10 +219,43 @@ TEST_F(TrainFewshotGan, AnInterruptedRunSavesAndGoesOn) {
       << other.output;
 }
 
-TEST_F(TrainFewshotGan, ANoisyRunGoesOnToTheSameBits) {
+// Losses are in the file as the training goes; those behind the checkpoint of a killed run are
+// written again, not twice.
+TEST_F(TrainFewshotGan, LossesOutliveAKill) {
+  Flags all = flags("killed");
+  set(all, "--iter", "1000");
+  set(all, "--log_every", "1");
+  set(all, "--save_every_steps", "3");
+  const fs::path losses = run("killed") / "metrics.csv";
+  const auto last_step = [&] {
+    const std::string text = fs::exists(losses) ? read_text(losses) : "";
+    return count_lines(text) < 2 ? 0
+                                 : std::stoi(text.substr(text.rfind('\n', text.size() - 2) + 1));
+  };
+  ASSERT_EQ(run_tool(
+                "train_fewshot_gan", all, [&] { return last_step() >= 5; }, SIGKILL)
+                .exit_code,
+            128 + SIGKILL);
+  const int seen = last_step();
+  const auto saved =
+      models::read_fastgan_checkpoint((run("killed") / "checkpoint.safetensors").string());
+  EXPECT_GE(seen, saved.iterations);
+  const std::string before = read_text(losses);
+  EXPECT_EQ(count_lines(before), seen + 1);
+  all.push_back("--resume");
+  const ToolResult second =
+      run_tool("train_fewshot_gan", all, [&] { return last_step() >= seen + 2; });
+  EXPECT_EQ(second.exit_code, 130) << second.output;
+  const std::string after = read_text(losses);
+  EXPECT_EQ(after.substr(0, before.size()), before);
+  EXPECT_EQ(count_lines(after), last_step() + 1);
+}
+
+TEST_F(TrainFewshotGan, ANoisyRunInBf16GoesOnToTheSameBits) {
   Flags whole = flags("whole"), parts = flags("parts");
   for (Flags* each : {&whole, &parts}) {
     each->push_back("--noise");
+    set(*each, "--dtype", "bf16");
     set(*each, "--save_every_steps", "1");
   }
   ASSERT_EQ(run_tool("train_fewshot_gan", whole).exit_code, 0);
@@ -238,6 +271,13 @@ TEST_F(TrainFewshotGan, ANoisyRunGoesOnToTheSameBits) {
   parts.push_back("--resume");
   ASSERT_EQ(run_tool("train_fewshot_gan", parts).exit_code, 0);
   expect_same_files(run("whole"), run("parts"));
+  const auto config = nlohmann::json::parse(read_text(run("parts") / "config.json"));
+  EXPECT_EQ(config["settings"]["dtype"], "bf16");
+  set(parts, "--dtype", "f32");
+  const ToolResult other = run_tool("train_fewshot_gan", parts);
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_NE(other.output.find("--dtype was \"bf16\", is now \"f32\""), std::string::npos)
+      << other.output;
 }
 
 TEST_F(TrainFewshotGan, StartsFromTheCheckpointOfAnother) {

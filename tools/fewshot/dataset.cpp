@@ -1,5 +1,7 @@
 #include "tools/fewshot/dataset.h"
 
+#include <algorithm>
+
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "kernels/error.h"
@@ -9,20 +11,29 @@
 namespace gestalt::tools {
 namespace {
 
-// All of a source, mirrored with that probability, 0 or 1.
-Tensor decode(const data::ImageSourcePtr& source, int64_t size, double mirrored,
-              std::vector<std::string>* unreadable) {
+// All of a source.
+Tensor decode(const data::ImageSourcePtr& source, int64_t size,
+              std::vector<std::string>& unreadable) {
   data::LoaderOptions loading;
   loading.sampler.batch_size = source->size();
   loading.dtype = DType::u8;
-  data::Loader loader(source,
-                      data::square_transform({.resize = static_cast<int>(size), .flip = mirrored}),
-                      loading);
+  data::Loader loader(source, data::square_transform({.resize = static_cast<int>(size)}), loading);
   const auto batch = loader.next();
-  if (unreadable != nullptr) {
-    for (const auto& [index, reason] : loader.unreadable()) unreadable->push_back(reason);
-  }
+  for (const auto& [index, reason] : loader.unreadable()) unreadable.push_back(reason);
   return batch->images;
+}
+
+// Left to right. [N,C,H,W]
+Tensor mirror(const Tensor& images) {
+  const Tensor from = images.to(Device{}).contiguous();
+  const Tensor to = Tensor::empty(from.shape(), from.options());
+  const int64_t width = from.size(3);
+  const auto* row = from.data<uint8_t>();
+  auto* mirrored = to.data<uint8_t>();
+  for (int64_t i = 0; i < from.numel(); i += width) {
+    std::reverse_copy(row + i, row + i + width, mirrored + i);
+  }
+  return to.to(images.device());
 }
 
 }  // namespace
@@ -30,8 +41,8 @@ Tensor decode(const data::ImageSourcePtr& source, int64_t size, double mirrored,
 FewshotImages::FewshotImages(const std::filesystem::path& path, int64_t size, uint64_t seed)
     : seed_(seed), order_(1, {}) {
   const data::ImageSourcePtr source = data::open_images(path);
-  images_ = decode(source, size, 0, &unreadable_);
-  mirrored_ = decode(source, size, 1, nullptr);
+  images_ = decode(source, size, unreadable_);
+  mirrored_ = mirror(images_);
   GESTALT_CHECK(images_.size(0) >= 2,
                 "'{}' has one readable image; FID and KID need two, and a training more",
                 path.string());

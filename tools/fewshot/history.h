@@ -39,8 +39,9 @@ class GanHistory {
   void drop_interval() { interval_.clear(); }
   bool has_interval() const { return !interval_.empty(); }
 
-  // metrics.csv (losses), evaluations.csv, and from two rows on curves.gp with its picture. `fid`:
-  // the figure's name.
+  void write_losses(const std::filesystem::path& folder) const;  // metrics.csv
+  // metrics.csv, evaluations.csv, and from two rows on curves.gp with its picture. `fid`: the
+  // figure's name.
   void write(const std::filesystem::path& folder, const std::string& fid) const;
 
   StateDict state_dict() const;

@@ -63,8 +63,9 @@ void add_training_flags(CLI::App& app, FewshotSettings& s) {
   app.add_option("--lr", s.learning_rate, "of Adam, of both networks")
       ->check(positive())
       ->group(training);
-  app.add_option("--dtype", s.dtype, "of weights and activations")
-      ->check(CLI::IsMember({"f32"}))
+  app.add_option("--dtype", s.dtype,
+                 "of convolutions; weights, average, losses and evaluation stay f32")
+      ->check(CLI::IsMember({"f32", "bf16"}))
       ->group(training);
   app.add_option("--capture", s.capture,
                  "record the step once and replay it; auto: on CUDA, without --noise")

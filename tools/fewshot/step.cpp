@@ -2,6 +2,7 @@
 
 #include "kernels/error.h"
 #include "models/fastgan_losses.h"
+#include "nn/autocast.h"
 #include "nn/diff_augment.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
@@ -83,6 +84,7 @@ void GanStep::run(FewshotImages& images, int64_t step) {
   }
   seed_noise(model_.generator(), options_.seed, step);
 
+  const nn::AutocastGuard autocast(options_.dtype);
   if (options_.capture) {
     if (!first_) capture();
     first_->replay();
@@ -111,8 +113,10 @@ void GanStep::train_discriminator() {
   discriminator.zero_grad();
 
   const models::FastGanImages generated = model_.generator().generate(latent_);
-  fake_ = {nn::diff_augment(generated.big, augment_big_, augmentation),
-           nn::diff_augment(generated.small, augment_small_, augmentation)};
+  const Tensor big = nn::autocast_to_f32(generated.big);
+  const Tensor small = nn::autocast_to_f32(generated.small);
+  fake_ = {nn::diff_augment(big, augment_big_, augmentation),
+           nn::diff_augment(small, augment_small_, augmentation)};
   const Tensor real =
       nn::diff_augment(to_symmetric(batch_, levels_).contiguous(model_.options().format),
                        augment_real_, augmentation);

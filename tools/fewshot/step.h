@@ -25,7 +25,8 @@ namespace gestalt::tools {
 struct GanStepOptions {
   int64_t batch_size = 8;
   uint64_t seed = 0;
-  bool capture = false;  // not with noise injection, whose numbers the host draws
+  bool capture = false;      // not with noise injection, whose numbers the host draws
+  DType dtype = DType::f32;  // bf16: mixed precision (nn/autocast.h); weights and losses stay f32
 };
 
 // The losses of a step, in this order.

@@ -107,7 +107,8 @@ class FewshotTraining {
         GanStepOptions{.batch_size = settings_.batch_size,
                        .seed = common_.seed,
                        .capture = settings_.capture == "on" ||
-                                  (settings_.capture == "auto" && cuda && !settings_.noise)});
+                                  (settings_.capture == "auto" && cuda && !settings_.noise),
+                       .dtype = parse_dtype(settings_.dtype)});
     ring_.emplace(ring_size(), gan_losses);
     features_.emplace(eval::load_inception(settings_.inception));
     sampler_.emplace(*model_);
@@ -156,8 +157,14 @@ class FewshotTraining {
 
   void start_folder() {
     logger_ = folder_.start(config_, common_, settings_.resume);
-    // What an earlier run left must not be taken for this one's.
-    if (!settings_.resume) fs::remove(folder_ / "best.safetensors");
+    // What an earlier run left must not be taken for this one's; nor, where one was killed, the
+    // losses of steps that come again.
+    if (!settings_.resume) {
+      for (const char* name : {"best.safetensors", "evaluations.csv", "curves.gp", "curves.png"}) {
+        fs::remove(folder_ / name);
+      }
+    }
+    history_.write_losses(folder_.path());
     for (const char* name : {"samples", "reconstructions"}) {
       fs::create_directories(folder_ / name);
     }
@@ -227,6 +234,7 @@ class FewshotTraining {
     progress_->finish();
     logger_->info("step {}/{} {}", step_, settings_.iterations, last_line_);
     history_.close_interval(step_);
+    history_.write_losses(folder_.path());
     history_.losses().write_events(*events_);
   }
 
