@@ -69,21 +69,21 @@ class Training {
 
     const nn::DiffAugmentPolicy policy{.color = true, .translation = true};
     discriminator_.set_requires_grad(true);
-    discriminator_.zero_grad();
-    models::FastGanImages fake = generator_.generate(z_);
-    fake = {.big = nn::diff_augment(fake.big, numbers_[0], policy),
-            .small = nn::diff_augment(fake.small, numbers_[1], policy)};
     models::discriminator_loss_real(
         discriminator_, lpips_, nn::diff_augment(real_, numbers_[2], policy), part_, margins_[0])
         .total()
         .backward();
+    models::FastGanImages fake = generator_.generate(z_);
+    fake = {.big = nn::diff_augment(fake.big, numbers_[0], policy),
+            .small = nn::diff_augment(fake.small, numbers_[1], policy)};
     models::discriminator_loss_fake(discriminator_, fake, margins_[1]).backward();
     adam_d_.step();
+    discriminator_.zero_grad();
 
     discriminator_.set_requires_grad(false);
-    generator_.zero_grad();
     models::generator_loss(discriminator_, fake).backward();
     adam_g_.step();
+    generator_.zero_grad();
     average_.update();
   }
 

@@ -40,18 +40,17 @@ Tensor hinge_loss_fake(const Tensor& logits, const Tensor& margins) {
 
 Tensor reconstruction_loss(const Lpips& lpips, const FastGanJudgement& judgement,
                            const Tensor& images, const Tensor& part) {
+  const auto target_like = [&](const Tensor& target, const Tensor& reconstruction) {
+    const NoGradGuard no_grad;
+    return lpips.activations(resized_like(target, reconstruction));
+  };
   // The whole and the small picture are reconstructions of the same; and one pass over all costs
   // less than one each.
-  LpipsActivations target, target_part;
-  {
-    const NoGradGuard no_grad;
-    target = lpips.activations(resized_like(images, judgement.whole));
-    target_part = lpips.activations(resized_like(quarter(images, part), judgement.part));
-  }
-  const Tensor whole = lpips.distance(lpips.activations(judgement.whole), target);
-  const Tensor small = lpips.distance(lpips.activations(judgement.small), target);
-  const Tensor quarters = lpips.distance(lpips.activations(judgement.part), target_part);
-  return sum(whole) + sum(small) + sum(quarters);
+  LpipsActivations target = target_like(images, judgement.whole);
+  const Tensor whole = lpips.summed_distance(judgement.whole, target);
+  const Tensor small = lpips.summed_distance(judgement.small, target);
+  target = target_like(quarter(images, part), judgement.part);
+  return whole + small + lpips.summed_distance(judgement.part, target);
 }
 
 Tensor FastGanRealLoss::total() const {

@@ -1,10 +1,12 @@
 #include "models/lpips.h"
 
 #include <algorithm>
+#include <array>
 #include <map>
 
 #include "kernels/error.h"
 #include "nn/autocast.h"
+#include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/unary.h"
@@ -34,6 +36,16 @@ Tensor like(const Tensor& x, const Tensor& other) {
 Tensor channel_values(const std::vector<double>& values) {
   return Tensor::from_vector(values, {1, static_cast<int64_t>(values.size()), 1, 1});
 }
+
+// A value whose gradient is there already.
+class KnownGradientNode : public Node {
+ public:
+  explicit KnownGradientNode(const Tensor& gradient) { save("gradient", gradient); }
+  const char* name() const override { return "lpips"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
+    return {saved("gradient") * grad_outputs[0]};
+  }
+};
 
 }  // namespace
 
@@ -77,6 +89,19 @@ Tensor Lpips::distance(const LpipsActivations& a, const LpipsActivations& b) con
     total = total.defined() ? total + distance : distance;
   }
   return total;
+}
+
+Tensor Lpips::summed_distance(const Tensor& given, const LpipsActivations& target) const {
+  const Tensor images = nn::autocast_to_f32(given);
+  if (!needs_grad({images})) return sum(distance(activations(images), target));
+  Tensor leaf = images.detach();
+  leaf.set_requires_grad(true);
+  const Tensor value = sum(distance(activations(leaf), target));
+  const Tensor one = Tensor::ones(value.shape(), value.options());
+  const Tensor gradient = gradients(std::array{value}, std::array{one}, std::array{leaf})[0];
+  Tensor result = value.detach();
+  attach(std::make_shared<KnownGradientNode>(gradient), {images}, {result});
+  return result;
 }
 
 Tensor Lpips::operator()(const Tensor& a, const Tensor& b) const {

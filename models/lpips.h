@@ -34,6 +34,10 @@ class Lpips {
   // The two halves of it, for images that are compared more than once.
   LpipsActivations activations(const Tensor& images) const;
   Tensor distance(const LpipsActivations& a, const LpipsActivations& b) const;  // [N]
+  // The sum of images' distances to `target`, one element; of a target without gradient. The
+  // gradient to `images` is computed along with the value, so that nothing of the network's pass is
+  // kept until backward: as long as, and far less memory than, sum(distance(...)).
+  Tensor summed_distance(const Tensor& images, const LpipsActivations& target) const;
 
  private:
   std::shared_ptr<nn::Sequential> features_;

@@ -134,8 +134,9 @@ Tensor relu(const Tensor& x) {
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {
+  // A positive slope leaves the sign: what comes behind keeps y in any case, so x can go.
   return unary(
-      "leaky_relu", x, Keep::x,
+      "leaky_relu", x, slope > 0 ? Keep::y : Keep::x,
       [slope](Table k, Context& c, const View& x, const View& y) { k.leaky_relu(c, x, slope, y); },
       [slope](Table k, Context& c, const View& dy, const View& x, const View& dx) {
         k.leaky_relu_backward(c, dy, x, slope, dx);

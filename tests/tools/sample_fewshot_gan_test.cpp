@@ -207,6 +207,39 @@ TEST_F(SampleFewshotGan, BadInputIsOneClearLineAndWritesNothing) {
   }
 }
 
+TEST_F(SampleFewshotGan, AnInterruptLeavesWholePicturesAndNoPackedFile) {
+  ASSERT_EQ(sample({"--n_sample", "8"}, "whole").exit_code, 0);
+  const auto interrupted = [&](const std::string& format, const std::string& sign) {
+    const fs::path folder = folder_ / format;
+    return run_tool("sample_fewshot_gan",
+                    {"--ckpt", checkpoint_, "-o", folder, "--n_sample", "1000000", "--format",
+                     format, "--device", "cpu"},
+                    [=] { return fs::exists(folder / sign); });
+  };
+  const ToolResult files = interrupted("png", "images/000003.png");
+  EXPECT_EQ(files.exit_code, 130) << files.output;
+  const size_t place = files.output.find("interrupted after ");
+  ASSERT_NE(place, std::string::npos) << files.output;
+  const int made = std::stoi(files.output.substr(place + 18));
+  EXPECT_TRUE(has(files.output, " of 1000000 pictures")) << files.output;
+  EXPECT_GE(made, 4);
+  const fs::path images = folder_ / "png/images";
+  EXPECT_EQ(std::distance(fs::directory_iterator(images), fs::directory_iterator()), made);
+  for (const auto& file : fs::directory_iterator(images)) {
+    EXPECT_EQ(data::decode_image(file.path()).width, 32) << file.path();
+  }
+  const auto whole = pictures("whole"), part = pictures("png");
+  for (size_t i = 0; i < std::min(whole.size(), part.size()); ++i) EXPECT_EQ(whole[i], part[i]);
+
+  const ToolResult packed = interrupted("packed", "config.json");
+  EXPECT_EQ(packed.exit_code, 130) << packed.output;
+  std::vector<std::string> left;
+  for (const auto& file : fs::directory_iterator(folder_ / "packed")) {
+    left.push_back(file.path().filename().string());
+  }
+  EXPECT_EQ(left, std::vector<std::string>{"config.json"});
+}
+
 TEST_F(SampleFewshotGan, PicturesOfAnEarlierRunAreNotMixedIn) {
   ASSERT_EQ(sample({"--n_sample", "3"}).exit_code, 0);
   const ToolResult refused = sample({"--n_sample", "2"});

@@ -94,10 +94,14 @@ void GanStep::run(FewshotImages& images, int64_t step) {
     third_->replay();
     return;
   }
+  // Gradients are let go as soon as they are used: each network's would lie beside the other's
+  // pass.
   train_discriminator();
   model_.discriminator_optimizer().step();
+  model_.discriminator().zero_grad();
   judge_for_generator();
   model_.generator_optimizer().step();
+  model_.generator().zero_grad();
   model_.average().update();
   fake_ = {};
 }
@@ -112,11 +116,6 @@ void GanStep::train_discriminator() {
   discriminator.set_requires_grad(true);
   discriminator.zero_grad();
 
-  const models::FastGanImages generated = model_.generator().generate(latent_);
-  const Tensor big = nn::autocast_to_f32(generated.big);
-  const Tensor small = nn::autocast_to_f32(generated.small);
-  fake_ = {nn::diff_augment(big, augment_big_, augmentation),
-           nn::diff_augment(small, augment_small_, augmentation)};
   const Tensor real =
       nn::diff_augment(to_symmetric(batch_, levels_).contiguous(model_.options().format),
                        augment_real_, augmentation);
@@ -125,6 +124,13 @@ void GanStep::train_discriminator() {
   record(0, of_real.hinge);
   record(1, of_real.reconstruction);
   of_real.total().backward();
+
+  // Behind the larger half of the work: the way back through the generator is kept from here on.
+  const models::FastGanImages generated = model_.generator().generate(latent_);
+  const Tensor big = nn::autocast_to_f32(generated.big);
+  const Tensor small = nn::autocast_to_f32(generated.small);
+  fake_ = {nn::diff_augment(big, augment_big_, augmentation),
+           nn::diff_augment(small, augment_small_, augmentation)};
   const Tensor of_fake = models::discriminator_loss_fake(discriminator, fake_, margins_fake_);
   record(2, of_fake);
   of_fake.backward();
