@@ -80,6 +80,15 @@ double squared_distance(const std::vector<double>& a, const std::vector<double>&
   return sum;
 }
 
+// From A and B with A^T A = (samples1 - 1) S1: the centred features, or a factor of them.
+double distance(const Matrix& a, const std::vector<double>& mean1, int64_t samples1,
+                const Matrix& b, const std::vector<double>& mean2, int64_t samples2) {
+  const auto n1 = static_cast<double>(samples1 - 1), n2 = static_cast<double>(samples2 - 1);
+  const double cross = nuclear_norm(product(a, b, Transpose::second)) / std::sqrt(n1 * n2);
+  return squared_distance(mean1, mean2) + trace_of_square(a) / n1 + trace_of_square(b) / n2 -
+         2 * cross;
+}
+
 // Ascending eigenvalues; the eigenvectors in the columns of `vectors` where it is given.
 std::vector<double> eigenvalues(Matrix x, Matrix* vectors = nullptr) {
   std::vector<double> values(x.rows);
@@ -114,19 +123,37 @@ GaussianFit fit_gaussian(const Tensor& features) {
           Tensor::from_vector(covariance.values, {x.columns, x.columns})};
 }
 
+GaussianFactor factor_gaussian(const Tensor& features) {
+  std::vector<double> mean;
+  const Matrix factor = triangular(centred(features, mean));
+  return {Tensor::from_vector(mean, {factor.columns}),
+          Tensor::from_vector(factor.values, {factor.rows, factor.columns}), features.size(0)};
+}
+
+bool is_by_factors(int64_t n1, int64_t n2, int64_t d) {
+  return 2 * std::min(n1, n2) >= d;
+}
+
 double frechet_distance(const Tensor& features1, const Tensor& features2) {
   std::vector<double> mean1, mean2;
-  const Matrix a = centred(features1, mean1), b = centred(features2, mean2);
+  Matrix a = centred(features1, mean1), b = centred(features2, mean2);
   GESTALT_CHECK(a.columns == b.columns, "[frechet] features of {} and {} dimensions", a.columns,
                 b.columns);
-  const double n1 = static_cast<double>(a.rows - 1), n2 = static_cast<double>(b.rows - 1);
-  // A factor costs rows * columns^2: too much where the other set is small, and so the product is.
-  const bool small = 2 * std::min(a.rows, b.rows) < a.columns;
-  const Matrix crossed = small ? product(a, b, Transpose::second)
-                               : product(triangular(a), triangular(b), Transpose::second);
-  const double cross = nuclear_norm(crossed) / std::sqrt(n1 * n2);
-  return squared_distance(mean1, mean2) + trace_of_square(a) / n1 + trace_of_square(b) / n2 -
-         2 * cross;
+  if (is_by_factors(a.rows, b.rows, a.columns)) {
+    a = triangular(std::move(a));
+    b = triangular(std::move(b));
+  }
+  return distance(a, mean1, features1.size(0), b, mean2, features2.size(0));
+}
+
+double frechet_distance(const GaussianFactor& factor1, const GaussianFactor& factor2) {
+  GESTALT_CHECK(factor1.mean.shape() == factor2.mean.shape(), "[frechet] means {} and {}",
+                factor1.mean, factor2.mean);
+  const auto matrix = [](const Tensor& factor) {
+    return Matrix{factor.size(0), factor.size(1), factor.to_vector<double>()};
+  };
+  return distance(matrix(factor1.factor), factor1.mean.to_vector<double>(), factor1.samples,
+                  matrix(factor2.factor), factor2.mean.to_vector<double>(), factor2.samples);
 }
 
 double frechet_distance(const GaussianFit& fit1, const GaussianFit& fit2) {

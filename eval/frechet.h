@@ -25,7 +25,21 @@ struct GaussianFit {
 // features: [n,d] of any floating dtype, n >= 2.
 GaussianFit fit_gaussian(const Tensor& features);
 
+// The same Gaussian by a factor of its covariance: S = factor^T factor / (samples - 1). The centred
+// features where they have at most d rows, else their triangular factor, which costs n d^2.
+struct GaussianFactor {
+  Tensor mean;    // f64 [d]
+  Tensor factor;  // f64 [min(n,d),d]
+  int64_t samples = 0;
+};
+
+GaussianFactor factor_gaussian(const Tensor& features);
+// Whether a distance of n1 and n2 features of d dimensions is had from factors; else one set is so
+// small that features give it sooner.
+bool is_by_factors(int64_t n1, int64_t n2, int64_t d);
+
 double frechet_distance(const Tensor& features1, const Tensor& features2);
 double frechet_distance(const GaussianFit& fit1, const GaussianFit& fit2);
+double frechet_distance(const GaussianFactor& factor1, const GaussianFactor& factor2);
 
 }  // namespace gestalt::eval

@@ -84,6 +84,20 @@ TEST(FrechetDistance, FewSamplesOfManyFeaturesAreExact) {
   EXPECT_NEAR(frechet_distance(b, a) / direct, 1, 1e-12);
 }
 
+TEST(FrechetDistance, OfFactorsIsThatOfFeatures) {
+  const Tensor many = features(30, 8, 0), few = features(5, 8, 1), more = features(40, 8, 0.5);
+  EXPECT_EQ(factor_gaussian(many).factor.shape(), (Shape{8, 8}));
+  EXPECT_EQ(factor_gaussian(few).factor.shape(), (Shape{5, 8}));
+  EXPECT_EQ(frechet_distance(factor_gaussian(many), factor_gaussian(more)),
+            frechet_distance(many, more));
+  EXPECT_NEAR(frechet_distance(factor_gaussian(many), factor_gaussian(few)) /
+                  frechet_distance(fit_gaussian(many), fit_gaussian(few)),
+              1, 1e-6);
+  EXPECT_FALSE(is_by_factors(3000, 100, 2048));
+  EXPECT_TRUE(is_by_factors(3000, 2000, 2048));
+  EXPECT_THROW(frechet_distance(factor_gaussian(many), factor_gaussian(features(9, 7, 0))), Error);
+}
+
 TEST(FrechetDistance, OfOneDimensionIsTheFormula) {
   const Tensor a = Tensor::from_vector<double>({1, 3, 5, 7}, {4, 1});
   const Tensor b = Tensor::from_vector<double>({2, 2, 5}, {3, 1});

@@ -140,11 +140,11 @@ TEST_F(TrainFewshotGan, WritesEverything) {
             std::string::npos);
   EXPECT_EQ(config["settings"]["n_sample"], 2);
   const data::Image samples = data::decode_image(folder / "samples/0000004.jpg");
-  EXPECT_EQ(samples.width, 8 * 66 - 2);
-  EXPECT_EQ(samples.height, 4 * 66 - 2);
+  EXPECT_EQ(samples.width, 8 * 130 - 2);  // 64 pixels and 32 are shown as 128
+  EXPECT_EQ(samples.height, 4 * 130 - 2);
   const data::Image rebuilt = data::decode_image(folder / "reconstructions/0000006.jpg");
-  EXPECT_EQ(rebuilt.width, 5 * 34 - 2);
-  EXPECT_EQ(rebuilt.height, 5 * 34 - 2);
+  EXPECT_EQ(rebuilt.width, 5 * 130 - 2);
+  EXPECT_EQ(rebuilt.height, 5 * 130 - 2);
   EXPECT_TRUE(fs::exists(folder / "curves.gp"));
 
   const auto checkpoint =

@@ -116,6 +116,45 @@ TEST_F(MeasureFid, FoldersGiveStampedFiguresAndTheCacheTheSameOnes) {
   EXPECT_NE(json_of(second)["results"][0]["fid"], figures["fid"]);
 }
 
+TEST_F(MeasureFid, StatisticsAreKeptAndFoundByTheirFeatures) {
+  Generator generator(3);
+  const std::string a = write_features("a.safetensors", generator.normal({40, 6}));
+  const std::string b = write_features("b.safetensors", generator.normal({30, 6}));
+  const std::string few = write_features("few.safetensors", generator.normal({4, 6}));
+  const fs::path file = folder_ / "figures.json";
+  const auto fid = [&](const std::string& other) {
+    const ToolResult result = measure({a, other, "--json", file.string()});
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    return json_of(file)["results"][0]["fid"]["value"].get<double>();
+  };
+  const auto kept = [&] {
+    std::vector<fs::path> files;
+    for (const auto& each : fs::directory_iterator(folder_ / "cache")) files.push_back(each.path());
+    return files;
+  };
+  const double first = fid(b);
+  ASSERT_EQ(kept().size(), 2u);
+  EXPECT_EQ(fid(b), first);
+  const double of_few = fid(few);  // of fewer images than features nothing is gained
+  EXPECT_EQ(kept().size(), 2u);
+  // They are what the figure is had from: others in their place give another.
+  for (const fs::path& path : kept()) {
+    Checkpoint statistics = read_checkpoint(path.string());
+    for (NamedTensor& entry : statistics.tensors) entry.tensor = entry.tensor * 2;
+    write_safetensors(path.string(), statistics.tensors, statistics.metadata);
+  }
+  EXPECT_NEAR(fid(b) / first, 4, 1e-9);
+  // A damaged file is none, and other features have other names.
+  for (const fs::path& path : kept()) std::ofstream(path) << "x";
+  EXPECT_EQ(fid(b), first);
+  EXPECT_EQ(fid(few), of_few);
+  write_features("b.safetensors", generator.normal({30, 6}) + 1.0);
+  EXPECT_GT(fid(b), first + 1);
+  EXPECT_EQ(kept().size(), 3u);
+  const ToolResult none = run_tool("measure_fid", {a, b, "--no_cache", "--quiet"});
+  EXPECT_EQ(none.exit_code, 0) << none.output;
+}
+
 TEST_F(MeasureFid, BothRangesSideBySide) {
   const fs::path file = folder_ / "figures.json";
   ASSERT_EQ(measure_images({"--range", "both", "--json", file.string()}).exit_code, 0);

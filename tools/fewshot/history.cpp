@@ -26,32 +26,36 @@ std::vector<std::string> evaluation_columns(bool standard) {
   return columns;
 }
 
-// Column 2 to 5 of metrics.csv are losses; the first FID is column 2 of evaluations.csv.
+// Columns 2 to 5 of metrics.csv are losses; the first FID is column 2 of evaluations.csv, the
+// paper's the next to last. Figures that cannot be compared stand on axes of their own.
 std::string plot_script(bool standard, const std::string& fid) {
-  std::string script = R"(# Losses and FID over steps; edit and run `gnuplot curves.gp`.
-set terminal pngcairo size 1100,440 font "sans,11"
+  std::string script =
+      format(R"gnuplot(# Losses and FID over steps; edit and run `gnuplot curves.gp`.
+set terminal pngcairo size {},{} font "sans,11"
 set output "curves.png"
 set datafile separator ","
-set key noenhanced
+set key noenhanced below
 set xlabel "step"
-set grid linecolor rgb "#dddddd"
-set multiplot layout 1,2
+set xrange [0:*]
+set grid linecolor rgb "#cccccc"
+set multiplot layout {}
 set ylabel "loss"
 plot "metrics.csv" using 1:2 with lines linewidth 2 title "discriminator, real", \
      "" using 1:4 with lines linewidth 2 title "discriminator, generated", \
-     "" using 1:5 with lines linewidth 2 title "generator", \
-     "" using 1:3 axes x1y2 with lines linewidth 2 title "reconstruction, right axis"
-)";
-  script += "set ylabel \"" + fid + "\"\nset key bottom left\n";
+     "" using 1:5 with lines linewidth 2 title "generator"
+plot "metrics.csv" using 1:3 with lines linewidth 2 title "reconstruction (LPIPS)"
+set ylabel "{}" noenhanced
+)gnuplot",
+             standard ? 1100 : 1500, standard ? 800 : 420, standard ? "2,2" : "1,3", fid);
   if (standard) {
     script +=
-        "plot \"evaluations.csv\" using 1:2:3 with yerrorlines linewidth 2 title \"standard\", \\\n"
-        "     \"\" using 1:6 with linespoints linewidth 2 title \"paper-compatible\"\n";
-  } else {
-    script +=
-        "plot \"evaluations.csv\" using 1:2 with linespoints linewidth 2 title "
-        "\"paper-compatible\"\n";
+        "plot \"evaluations.csv\" using 1:2:3 with yerrorlines linewidth 2 title "
+        "\"standard, mean and deviation\"\n";
   }
+  script += format(
+      "plot \"evaluations.csv\" using 1:{} with linespoints linewidth 2 linecolor 2 title "
+      "\"paper-compatible, lowest\"\n",
+      standard ? 6 : 2);
   return script;
 }
 

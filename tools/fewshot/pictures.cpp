@@ -14,8 +14,13 @@
 
 namespace gestalt::tools {
 
-data::Image tile(const Tensor& images, int64_t columns) {
+data::Image tile(const Tensor& given, int64_t columns) {
   constexpr int gap = 2;
+  constexpr int64_t legible = 128;
+  const int64_t factor = std::max<int64_t>(1, legible / given.size(3));
+  const Tensor images =
+      factor == 1 ? given
+                  : nn::resize_nearest(given, {factor * given.size(2), factor * given.size(3)});
   const int64_t rows = (images.size(0) + columns - 1) / columns;
   const auto height = static_cast<int>(images.size(2)), width = static_cast<int>(images.size(3));
   data::Image sheet(static_cast<int>(rows) * (height + gap) - gap,

@@ -8,7 +8,8 @@
 
 namespace gestalt::tools {
 
-// Images [N,3,H,W] in [0, 1] in rows of `columns`, two white pixels between.
+// Images [N,3,H,W] in [0, 1] in rows of `columns`, two white pixels between. Those below 128 pixels
+// are enlarged to it, each pixel to a square.
 data::Image tile(const Tensor& images, int64_t columns);
 
 // Pictures of the averaged generator, in evaluation mode, from latents that are always the same for

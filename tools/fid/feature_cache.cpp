@@ -1,19 +1,45 @@
 #include "tools/fid/feature_cache.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "optim/state.h"
+#include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
+#include "tensor/io/safetensors.h"
 
 namespace gestalt::tools {
 namespace {
 
 namespace fs = std::filesystem;
 
+constexpr size_t name_digits = 32;
+
 std::string sha256_of_text(const std::string& text) {
   return sha256({reinterpret_cast<const std::byte*>(text.data()), text.size(), nullptr});
 }
+
+// Nothing where the file is missing, damaged, or of other features.
+std::optional<eval::GaussianFactor> read_statistics(const fs::path& path, const Shape& features) {
+  std::error_code ignored;
+  if (!fs::exists(path, ignored)) return {};
+  try {
+    const StateDict state = read_checkpoint(path.string()).tensors;
+    const eval::GaussianFactor found{optim::require("statistics", state, "mean"),
+                                     optim::require("statistics", state, "factor"), features[0]};
+    const int64_t d = features[1];
+    const bool fits = found.mean.shape() == Shape{d} &&
+                      found.factor.shape() == Shape{std::min(d, features[0]), d};
+    const bool doubles = found.mean.dtype() == DType::f64 && found.factor.dtype() == DType::f64;
+    return fits && doubles ? std::optional(found) : std::nullopt;
+  } catch (const Error&) {
+    return {};
+  }
+}
+
+}  // namespace
 
 // A file that cannot be read counts as empty: that it cannot be is said when it is decoded.
 std::string sha256_of_file(const fs::path& path) {
@@ -23,8 +49,6 @@ std::string sha256_of_file(const fs::path& path) {
     return sha256_of_text("");
   }
 }
-
-}  // namespace
 
 std::string hash_images(const data::ImageSource& source, const fs::path& path) {
   std::error_code ignored;
@@ -51,8 +75,7 @@ fs::path FeatureCache::path_of(const std::string& images_hash, const eval::Featu
   if (folder_.empty() || images_hash.empty() || origin.network_hash.empty()) return {};
   const std::string key = format("features 1\n{}\n{}\n{}\n{}\n{}\n", images_hash,
                                  origin.network_hash, width, origin.resize, origin.range);
-  constexpr size_t digits = 32;
-  return folder_ / (sha256_of_text(key).substr(0, digits) + ".safetensors");
+  return folder_ / (sha256_of_text(key).substr(0, name_digits) + ".safetensors");
 }
 
 std::optional<Features> FeatureCache::find(const std::string& images_hash,
@@ -73,6 +96,22 @@ std::optional<Features> FeatureCache::find(const std::string& images_hash,
 void FeatureCache::keep(const std::string& images_hash, const Features& features) const {
   const fs::path path = path_of(images_hash, *features.origin, features.values.size(1));
   if (!path.empty()) write_features(path, features);
+}
+
+eval::GaussianFactor FeatureCache::statistics(const Features& features) const {
+  const bool smaller = features.values.size(0) > features.values.size(1);
+  fs::path path;
+  if (smaller && !folder_.empty() && !features.content_hash.empty()) {
+    const std::string key = format("statistics 1\n{}\n", features.content_hash);
+    path = folder_ / (sha256_of_text(key).substr(0, name_digits) + ".safetensors");
+    if (auto found = read_statistics(path, features.values.shape())) return *found;
+  }
+  eval::GaussianFactor made = eval::factor_gaussian(features.values);
+  if (!path.empty()) {
+    const NamedTensor tensors[] = {{"mean", made.mean}, {"factor", made.factor}};
+    write_safetensors(path.string(), tensors, {{"format", "gestalt statistics 1"}});
+  }
+  return made;
 }
 
 }  // namespace gestalt::tools

@@ -1,14 +1,16 @@
 #pragma once
 
-// Features that were made once, by what they were made of: a folder with a file named by the
-// SHA-256 of the images' bytes in their order, of the network's weights and tap, and of the
-// preprocessing. Whatever of these changes gives another name, so nothing in it is ever stale.
+// Features and statistics that were made once, by what they were made of: a folder with files named
+// by the SHA-256 of the images' bytes in their order, of the network's weights and tap, and of the
+// preprocessing; statistics of a file of features by the SHA-256 of that file. Whatever of these
+// changes gives another name, so nothing in it is ever stale.
 
 #include <filesystem>
 #include <optional>
 #include <string>
 
 #include "data/image_source.h"
+#include "eval/frechet.h"
 #include "tools/fid/feature_file.h"
 
 namespace gestalt::tools {
@@ -16,6 +18,9 @@ namespace gestalt::tools {
 // SHA-256 of the encoded files (of a packed file, as a whole), hexadecimal; empty where the build
 // has no OpenSSL. `path`: what the source was opened from.
 std::string hash_images(const data::ImageSource& source, const std::filesystem::path& path);
+
+// SHA-256 of a file's bytes, hexadecimal; empty where the build has no OpenSSL.
+std::string sha256_of_file(const std::filesystem::path& path);
 
 // $XDG_CACHE_HOME/gestalt/features, or ~/.cache/gestalt/features; empty where neither is set.
 std::filesystem::path default_cache_folder();
@@ -30,6 +35,16 @@ class FeatureCache {
                                int64_t width) const;
   // Throws Error where the file cannot be written; the folder must exist.
   void keep(const std::string& images_hash, const Features& features) const;
+
+  // Features::content_hash of such features; empty where nothing is kept of them.
+  std::string content_hash(const std::string& images_hash, const eval::FeatureOrigin& origin,
+                           int64_t width) const {
+    return path_of(images_hash, origin, width).stem().string();
+  }
+
+  // What a Frechet distance needs of the features: found, or made, and kept where it is less than
+  // the features (more rows than columns) and they have a hash.
+  eval::GaussianFactor statistics(const Features& features) const;
 
  private:
   // Empty where something of it has no hash.

@@ -8,6 +8,7 @@
 
 #include <filesystem>
 #include <optional>
+#include <string>
 
 #include "eval/generative_metrics.h"
 
@@ -17,6 +18,9 @@ struct Features {
   Tensor values;                              // [N,D], f32 or f64, on the CPU
   std::optional<eval::FeatureOrigin> origin;  // none: from a file that does not tell
   int64_t unreadable = 0;                     // images that were left out
+  // Names what was computed of them: the same for the same features, empty where no hash is to be
+  // had.
+  std::string content_hash = {};
 };
 
 // Values that are not finite are an Error.

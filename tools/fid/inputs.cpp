@@ -43,6 +43,7 @@ MeasureInput open_input(const std::string& path) {
     check_count(path, 1);
   } else {
     input.features = read_features(path);
+    input.features.content_hash = sha256_of_file(path);
   }
   check_count(path, input.images ? input.images->size() : input.features.values.size(0));
   return input;
@@ -76,7 +77,10 @@ std::optional<std::vector<Features>> features_of(const MeasureInput& input,
     }
   }
   std::vector<Features> features;
-  for (std::optional<Features>& each : found) features.push_back(std::move(*each));
+  for (std::optional<Features>& each : found) {
+    each->content_hash = cache.content_hash(hash, *each->origin, each->values.size(1));
+    features.push_back(std::move(*each));
+  }
   return features;
 }
 

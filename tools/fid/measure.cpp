@@ -54,14 +54,40 @@ eval::FeatureOrigin unknown_origin() {
           .trained = true};
 }
 
+// A folder that can't be had is found before the work: an error where the user named it.
+FeatureCache open_cache(const MeasureSettings& settings) {
+  if (settings.no_cache) return FeatureCache({});
+  const std::filesystem::path folder =
+      settings.cache.empty() ? default_cache_folder() : std::filesystem::path(settings.cache);
+  try {
+    std::error_code error;
+    std::filesystem::create_directories(folder, error);
+    GESTALT_CHECK(!error, "cannot make the folder '{}': {}", folder.string(), error.message());
+    check_can_write(folder / "features");
+    return FeatureCache(folder);
+  } catch (const Error& error) {
+    if (!settings.cache.empty()) throw;
+    std::fprintf(stderr, "warning: nothing is kept: %s\n", error.what());
+    return FeatureCache({});
+  }
+}
+
+// From kept statistics where they are what the distance is had from.
+double frechet_distance(const MeasureSettings& settings, const Features& a, const Features& b) {
+  if (!eval::is_by_factors(a.values.size(0), b.values.size(0), a.values.size(1))) {
+    return eval::frechet_distance(a.values, b.values);
+  }
+  const FeatureCache cache = open_cache(settings);
+  return eval::frechet_distance(cache.statistics(a), cache.statistics(b));
+}
+
 Result compare(const MeasureSettings& settings, const Features& a, const Features& b) {
   Result result;
-  result.metrics = eval::generative_metrics(
-      a.values.dtype() == b.values.dtype() ? a.values : a.values.to(DType::f64),
-      a.values.dtype() == b.values.dtype() ? b.values : b.values.to(DType::f64),
-      {.subsets = settings.subsets,
-       .subset_size = settings.subset_size,
-       .seed = settings.kid_seed});
+  result.metrics = {frechet_distance(settings, a, b),
+                    eval::kernel_distance(a.values, b.values,
+                                          {.subsets = settings.subsets,
+                                           .subset_size = settings.subset_size,
+                                           .seed = settings.kid_seed})};
   result.origin_known = a.origin && b.origin;
   result.stamp = {.origin = a.origin   ? *a.origin
                             : b.origin ? *b.origin
@@ -134,24 +160,6 @@ void report(const std::vector<Result>& results, const MeasureSettings& settings)
     std::fputs(text.c_str(), stdout);
   } else {
     write_text(settings.json, text);
-  }
-}
-
-// A folder that can't be had is found before the work: an error where the user named it.
-FeatureCache open_cache(const MeasureSettings& settings) {
-  if (settings.no_cache) return FeatureCache({});
-  const std::filesystem::path folder =
-      settings.cache.empty() ? default_cache_folder() : std::filesystem::path(settings.cache);
-  try {
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    GESTALT_CHECK(!error, "cannot make the folder '{}': {}", folder.string(), error.message());
-    check_can_write(folder / "features");
-    return FeatureCache(folder);
-  } catch (const Error& error) {
-    if (!settings.cache.empty()) throw;
-    std::fprintf(stderr, "warning: no features are kept: %s\n", error.what());
-    return FeatureCache({});
   }
 }
 
