@@ -22,7 +22,9 @@ build: deps  ## the library and the tools, in build/release/bin
 	$(CONFIGURE) release $(CMAKE_FLAGS)
 	cmake --build $(RELEASE) -j $(JOBS)
 
-demo: build  ## texture synthesis and Top-K visualization of docs/images/demo.jpg; prints a contact sheet
+demo: deps  ## texture synthesis and Top-K visualization of docs/images/demo.jpg; prints a contact sheet
+	$(CONFIGURE) release $(CMAKE_FLAGS)
+	cmake --build $(RELEASE) -j $(JOBS) --target synthesize_texture visualize_topk contact_sheet
 	@cmake/demo.sh $(RELEASE)/bin
 
 test: build  ## build everything and run every test
