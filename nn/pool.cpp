@@ -88,10 +88,18 @@ class AdaptiveAvgPool2dNode : public Node {
 Tensor max_pool2d(const Tensor& x, const Pool2dDesc& desc) {
   const Shape shape = output_shape("max_pool2d", x, desc);
   Tensor y = Tensor::empty(shape, x.options());
-  const Tensor indices = Tensor::empty(shape, {DType::i64, x.device(), x.format()});
+  const bool differentiable = needs_grad({x});
+  Tensor indices;
+  View places = y.view();
+  places.dtype = DType::i64;
+  places.data = nullptr;  // not wanted
+  if (differentiable) {
+    indices = Tensor::empty(shape, {DType::i64, x.device(), x.format()});
+    places = indices.view();
+  }
   Context& ctx = context(x.device());
-  ctx.kernels().max_pool2d_forward(ctx, x.detach().dense().view(), y.view(), indices.view(), desc);
-  if (needs_grad({x})) attach(std::make_shared<MaxPool2dNode>(x, indices, desc), {x}, {y});
+  ctx.kernels().max_pool2d_forward(ctx, x.detach().dense().view(), y.view(), places, desc);
+  if (differentiable) attach(std::make_shared<MaxPool2dNode>(x, indices, desc), {x}, {y});
   return y;
 }
 

@@ -55,62 +55,113 @@ void spread(const T* gradient, Sum divisor, const Range& rows, const Range& colu
   }
 }
 
+// The gradient where rows are contiguous and windows 1 or 2 columns apart. A row of dx is summed as
+// `stride` rows of every stride-th column, to which an output row adds as it lies; columns of a
+// window go backward, so that an element sums its outputs in their order.
+template <class T>
+class RowGradient {
+ public:
+  using Sum = accumulate_t<T>;
+
+  RowGradient(const Image<T>& dy, const Image<T>& dx, const Pool2dDesc& desc)
+      : dy_(dy), dx_(dx), desc_(desc) {
+    for (int64_t oh = 0; oh < dy.h; ++oh) {
+      for (int64_t ow = 0; ow < dy.w; ++ow) {
+        const double divisor =
+            average_divisor(pool_window(oh, 0, dx.h, desc), pool_window(ow, 1, dx.w, desc), desc);
+        divisors_.push_back(static_cast<Sum>(std::max(divisor, 1.0)));
+      }
+    }
+  }
+
+  void run() const {
+    parallel_for(dx_.planes(), grain(2 * dx_.plane_size()), [&](int64_t begin, int64_t end) {
+      std::vector<Sum> shares(divisors_.size()), sums(2 * dx_.w);
+      for (int64_t p = begin; p < end; ++p) plane(p / dx_.c, p % dx_.c, shares, sums);
+    });
+  }
+
+ private:
+  void plane(int64_t n, int64_t c, std::vector<Sum>& shares, std::vector<Sum>& sums) const {
+    for (int64_t oh = 0; oh < dy_.h; ++oh) {
+      const T* gradient = dy_.row(n, c, oh);
+      const Sum* divisors = divisors_.data() + oh * dy_.w;
+      Sum* share = shares.data() + oh * dy_.w;
+      for (int64_t ow = 0; ow < dy_.w; ++ow) share[ow] = widened(gradient[ow]) / divisors[ow];
+    }
+    const int64_t stride = desc_.stride[0];
+    for (int64_t h = 0; h < dx_.h; ++h) {
+      const int64_t place = h + desc_.padding[0];
+      const int64_t before = place - desc_.kernel[0] + 1;  // the first row whose window reaches h
+      const int64_t first = std::max<int64_t>(0, (before + stride - 1) / stride);
+      const int64_t last = std::min(place / stride, dy_.h - 1);
+      std::fill(sums.begin(), sums.end(), Sum(0));
+      for (int64_t oh = first; oh <= last; ++oh) add_row(shares.data() + oh * dy_.w, sums.data());
+      write(sums.data(), dx_.row(n, c, h));
+    }
+  }
+
+  void add_row(const Sum* share, Sum* sums) const {
+    const int64_t stride = desc_.stride[1], padding = desc_.padding[1];
+    for (int64_t k = desc_.kernel[1] - 1; k >= 0; --k) {
+      const int64_t phase = (k + padding) % stride;  // stride <= 2: as k - padding
+      const int64_t ahead = (phase + padding - k) / stride;
+      const int64_t columns = (dx_.w - phase + stride - 1) / stride;
+      Sum* to = sums + phase * dx_.w;
+      const int64_t begin = std::max<int64_t>(0, -ahead), end = std::min(columns, dy_.w - ahead);
+      for (int64_t j = begin; j < end; ++j) to[j] += share[j + ahead];
+    }
+  }
+
+  void write(const Sum* sums, T* row) const {
+    if (desc_.stride[1] == 1) {
+      for (int64_t w = 0; w < dx_.w; ++w) row[w] = narrowed<T>(sums[w]);
+      return;
+    }
+    const Sum *even = sums, *odd = sums + dx_.w;
+    for (int64_t j = 0; j < dx_.w / 2; ++j) {
+      row[2 * j] = narrowed<T>(even[j]);
+      row[2 * j + 1] = narrowed<T>(odd[j]);
+    }
+    if (dx_.w % 2 != 0) row[dx_.w - 1] = narrowed<T>(even[dx_.w / 2]);
+  }
+
+  const Image<T>&dy_, &dx_;
+  const Pool2dDesc& desc_;
+  std::vector<Sum> divisors_;  // [OH, OW]
+};
+
 template <class T>
 struct AveragePool {
   using Sum = accumulate_t<T>;
-  static constexpr int64_t capacity = 64;
   Image<T> x, y;
   const Pool2dDesc& desc;
 
-  void one(int64_t n, int64_t c, int64_t oh, int64_t ow) const {
-    lanes<1>(n, c, oh, ow, &y(n, c, oh, ow), 1);
-  }
-
-  // `count` outputs that lie at `out`, the first with this window; lane j's inputs lie j * stride
-  // behind the first's.
-  template <int64_t stride>
-  void lanes(int64_t n, int64_t c, int64_t oh, int64_t ow, T* out, int64_t count) const {
+  template <class Run, class Apart>
+  void operator()(Run, Apart, int64_t n, int64_t c, int64_t oh, int64_t ow) const {
+    constexpr int lanes = Run::lanes, vectors = Run::vectors;
     const Range rows = pool_window(oh, 0, x.h, desc), columns = pool_window(ow, 1, x.w, desc);
-    Sum sums[capacity] = {};
+    Lanes<Sum, lanes> sums[vectors];
+    for (int v = 0; v < vectors; ++v) sums[v] = Lanes<Sum, lanes>{};
     for (int64_t h = rows.begin; h < rows.end; ++h) {
       for (int64_t w = columns.begin; w < columns.end; ++w) {
         const T* values = &x(n, c, h, w);
-        for (int64_t j = 0; j < count; ++j) sums[j] += static_cast<Sum>(values[j * stride]);
-      }
-    }
-    const Sum divisor = static_cast<Sum>(average_divisor(rows, columns, desc));
-    for (int64_t j = 0; j < count; ++j) {
-      out[j] = static_cast<T>(divisor > 0 ? sums[j] / divisor : Sum(0));
-    }
-  }
-
-  template <int64_t stride>
-  void row(int64_t n, int64_t c, int64_t oh, const Range& whole) const {
-    for (int64_t ow = whole.begin; ow < whole.end; ow += capacity) {
-      lanes<stride>(n, c, oh, ow, y.row(n, c, oh) + ow, std::min(capacity, whole.end - ow));
-    }
-  }
-
-  template <class Row>
-  void planes(const Range& whole, const Row& row) const {
-    const int64_t cost = y.plane_size() * desc.kernel[0] * desc.kernel[1];
-    for_each_plane(y.n, y.c, cost, [&](int64_t n, int64_t c) {
-      for (int64_t oh = 0; oh < y.h; ++oh) {
-        for (int64_t ow = 0; ow < whole.begin; ++ow) one(n, c, oh, ow);
-        row(n, c, oh);
-        for (int64_t ow = whole.end; ow < y.w; ++ow) one(n, c, oh, ow);
-      }
-    });
-  }
-
-  void pixels() const {
-    for_each_pixel_row(y, desc.kernel[0] * desc.kernel[1], [&](int64_t n, int64_t oh) {
-      for (int64_t ow = 0; ow < y.w; ++ow) {
-        for (int64_t c = 0; c < y.c; c += capacity) {
-          lanes<1>(n, c, oh, ow, &y(n, c, oh, ow), std::min(capacity, y.c - c));
+        for (int v = 0; v < vectors; ++v) {
+          sums[v] += load_lanes<lanes, Apart::in_memory>(values + v * lanes * Apart::in_memory);
         }
       }
-    });
+    }
+    // A window with no element has divisor 0. By a power of two a product gives the same bits.
+    const double divisor = std::max(average_divisor(rows, columns, desc), 1.0);
+    const auto divide = [&](const Lanes<Sum, lanes>& sum) -> Lanes<Sum, lanes> {
+      return std::has_single_bit(static_cast<uint64_t>(divisor))
+                 ? sum * static_cast<Sum>(1 / divisor)
+                 : sum / static_cast<Sum>(divisor);
+    };
+    T* to = &y(n, c, oh, ow);
+    for (int v = 0; v < vectors; ++v) {
+      store_lanes<lanes>(narrow_lanes<T, lanes>(divide(sums[v])), to + v * lanes);
+    }
   }
 };
 
@@ -120,22 +171,15 @@ void avg_pool2d_forward(Context&, const View& x_view, const View& y_view, const 
   dispatch<FloatTypes>("avg_pool2d_forward", x_view, [&]<class T>(std::type_identity<T>) {
     const AveragePool<T> pool{Image<T>(x_view), Image<T>(y_view), desc};
     const Image<T>&x = pool.x, &y = pool.y;
-    const bool by_rows = x.stride_w == 1 && y.stride_w == 1;
-    const Range whole = whole_windows(y.w, x.w, desc);
-    if (by_rows && is_halving(desc) && 2 * y.h <= x.h && 2 * y.w <= x.w) {
-      pool.planes(whole, [&](int64_t n, int64_t c, int64_t oh) {
-        halve_row(x.row(n, c, 2 * oh), x.row(n, c, 2 * oh + 1), y.row(n, c, oh), y.w);
+    if (is_halving(desc) && 2 * y.h <= x.h && 2 * y.w <= x.w && x.stride_w == 1 &&
+        y.stride_w == 1) {
+      for_each_plane(y.n, y.c, x.plane_size(), [&](int64_t n, int64_t c) {
+        for (int64_t h = 0; h < y.h; ++h) {
+          halve_row(x.row(n, c, 2 * h), x.row(n, c, 2 * h + 1), y.row(n, c, h), y.w);
+        }
       });
-    } else if (x_view.is_channels_last() && y_view.is_channels_last()) {
-      pool.pixels();
-    } else if (by_rows && desc.stride[1] == 1) {
-      pool.planes(whole,
-                  [&](int64_t n, int64_t c, int64_t oh) { pool.template row<1>(n, c, oh, whole); });
-    } else if (by_rows && desc.stride[1] == 2) {
-      pool.planes(whole,
-                  [&](int64_t n, int64_t c, int64_t oh) { pool.template row<2>(n, c, oh, whole); });
     } else {
-      pool.planes({y.w, y.w, 0}, [](int64_t, int64_t, int64_t) {});
+      for_each_window(x, y, desc, pool);
     }
   });
 }
@@ -154,6 +198,9 @@ void avg_pool2d_backward(Context&, const View& dy_view, const View& dx_view,
         if (2 * dy.h < dx.h) std::fill_n(dx.row(n, c, dx.h - 1), dx.w, T(0));
       });
       return;
+    }
+    if (dy.stride_w == 1 && dx.stride_w == 1 && desc.stride[1] <= 2) {
+      return RowGradient<T>(dy, dx, desc).run();
     }
     scatter_planes(dx, dy, [&](int64_t n, int64_t c, const PlaneSums<Sum>& sums) {
       for (int64_t oh = 0; oh < dy.h; ++oh) {

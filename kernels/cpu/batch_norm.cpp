@@ -51,12 +51,23 @@ class Affine {
   struct Channel {
     Sum center, factor, shift;
     T operator()(T x) const { return narrowed<T>((widened(x) - center) * factor + shift); }
+    template <int count>
+    Lanes<Stored<T>, count> lanes(const T* from) const {
+      return narrow_lanes<T, count>((load_lanes<count>(from) - center) * factor + shift);
+    }
   };
 
   explicit Affine(int64_t channels) : values_(static_cast<size_t>(3 * channels)) {}
   Channel at(int64_t c) const {
     const Sum* value = values_.data() + c;
     return {value[0], value[channels()], value[2 * channels()]};
+  }
+  template <int count>
+  Lanes<Stored<T>, count> lanes(const T* from, int64_t c) const {
+    const Sum* value = values_.data() + c;
+    return narrow_lanes<T, count>((load_lanes<count>(from) - load_lanes<count>(value)) *
+                                      load_lanes<count>(value + channels()) +
+                                  load_lanes<count>(value + 2 * channels()));
   }
   void set(int64_t c, double mean, double scale, double bias) {
     const Sum center = static_cast<Sum>(mean);
@@ -76,9 +87,14 @@ class Affine {
 template <class T>
 void apply(const View& x, const View& y, const Affine<T>& affine, const BatchNormDesc& desc) {
   if (desc.topk) return relu_topk<T>(x, y, *desc.topk, affine);
+  const bool rectify = desc.activation == Activation::relu;
+  if constexpr (std::is_same_v<T, float16>) {  // whose conversions the compiler leaves scalar
+    return rectify ? map_image<T>(x, y, Rectified<T, Affine<T>>{affine})
+                   : map_image<T>(x, y, affine);
+  }
   const T* in = x.as<T>();
   T* out = y.as<T>();
-  if (desc.activation == Activation::relu) {
+  if (rectify) {
     for_channels(x, [&, in, out](int64_t, int64_t c, int64_t offset) {
       out[offset] = rectified(affine.at(c)(in[offset]));
     });

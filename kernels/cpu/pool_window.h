@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernels/cpu/image.h"
+#include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/descriptors.h"
 #include "kernels/dispatch.h"
@@ -52,6 +53,47 @@ void for_each_pixel_row(const Image<T>& y, int64_t cost_of_an_element, const Bod
   parallel_for(y.n * y.h, grain(y.w * y.c * cost_of_an_element), [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) body(row / y.h, row % y.h);
   });
+}
+
+// How far apart the inputs of outputs are that lie side by side: in memory, and in columns.
+template <int64_t in_memory_, int64_t in_columns_>
+struct Apart {
+  static constexpr int64_t in_memory = in_memory_, in_columns = in_columns_;
+};
+
+// pool(run, apart, n, c, oh, ow) for all of y: a run (lanes.h) of outputs that lie side by side
+// from (n, c, oh, ow) on, whose windows are as whole as the first's.
+template <class T, class Pool>
+void for_each_window(const Image<T>& x, const Image<T>& y, const Pool2dDesc& desc,
+                     const Pool& pool) {
+  const int64_t work = desc.kernel[0] * desc.kernel[1];
+  const auto rows = [&](const Range& whole, auto apart) {
+    const auto ones = [&](int64_t n, int64_t c, int64_t oh, int64_t begin, int64_t end) {
+      for (int64_t ow = begin; ow < end; ++ow) pool(Run<1, 1>{}, Apart<1, 0>{}, n, c, oh, ow);
+    };
+    for_each_plane(y.n, y.c, y.plane_size() * work, [&](int64_t n, int64_t c) {
+      for (int64_t oh = 0; oh < y.h; ++oh) {
+        ones(n, c, oh, 0, whole.begin);
+        for_runs<T>(whole.begin, whole.end,
+                    [&](int64_t ow, auto run) { pool(run, apart, n, c, oh, ow); });
+        ones(n, c, oh, whole.end, y.w);
+      }
+    });
+  };
+  const bool by_rows = x.stride_w == 1 && y.stride_w == 1;
+  if (by_rows && desc.stride[1] == 1) {
+    rows(whole_windows(y.w, x.w, desc), Apart<1, 1>{});
+  } else if (by_rows && desc.stride[1] == 2) {
+    rows(whole_windows(y.w, x.w, desc), Apart<2, 2>{});
+  } else if (x.stride_c == 1 && y.stride_c == 1) {
+    for_each_pixel_row(y, work, [&](int64_t n, int64_t oh) {
+      for (int64_t ow = 0; ow < y.w; ++ow) {
+        for_runs<T>(0, y.c, [&](int64_t c, auto run) { pool(run, Apart<1, 0>{}, n, c, oh, ow); });
+      }
+    });
+  } else {
+    rows({y.w, y.w, 0}, Apart<1, 0>{});
+  }
 }
 
 // At most so many channels are scattered together.

@@ -22,6 +22,18 @@ T rectified(T x) {
   }
 }
 
+// The same of lanes (lanes.h) of T as they are stored.
+template <class T, class Values>
+Values rectified_lanes(const Values& values) {
+  if constexpr (sizeof(T) == 2) {
+    constexpr uint16_t minus_0 = TopKKey<T>::magnitude + 1;
+    const auto beyond_minus_0 = static_cast<Values>(values - minus_0 - 1);
+    return beyond_minus_0 < TopKKey<T>::infinity ? Values{} : values;
+  } else {
+    return values < 0 ? Values{} : values;
+  }
+}
+
 // x > 0 ? y : 0; so 0 for NaN. Written so that it vectorizes: no choice between two loads.
 template <class T>
 T where_positive(T x, T y) {

@@ -5,28 +5,13 @@
 // more than of Top-K alone. Each step is rounded to T, as separate ops do.
 
 #include <memory>
-#include <type_traits>
-#include <utility>
 #include <vector>
 
+#include "kernels/cpu/channel_map.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/rectify.h"
 #include "kernels/cpu/topk_tiles.h"
 
 namespace gestalt::cpu {
-
-template <class T, class Map>
-struct Rectified {
-  using OfChannel = std::remove_cvref_t<decltype(std::declval<Map>().at(0))>;
-
-  struct Channel {
-    OfChannel map;
-    T operator()(T x) const { return rectified(map(x)); }
-  };
-  Channel at(int64_t channel) const { return {map.at(channel)}; }
-
-  const Map& map;
-};
 
 template <class T, class Map>
 void map_topk_rows(const View& x, const View& y, const TopKDesc& desc, const Map& map) {
@@ -38,11 +23,8 @@ void map_topk_rows(const View& x, const View& y, const TopKDesc& desc, const Map
     const std::unique_ptr<T[]> staged(new T[static_cast<size_t>(length)]);
     for (int64_t row = begin; row < end; ++row) {
       const T* in = x.as<T>() + row * length;
-      const auto map_row = map.at(row % channels);
-      T* to = staged.get();
-#pragma GCC ivdep
-      for (int64_t i = 0; i < length; ++i) to[i] = map_row(in[i]);
-      worker.select(to, desc, stream, y.as<T>() + row * length, nullptr);
+      map_row<T>(map.at(row % channels), in, length, staged.get());
+      worker.select(staged.get(), desc, stream, y.as<T>() + row * length, nullptr);
     }
   });
 }

@@ -8,7 +8,7 @@
 // written through the masks. (Writing a tile of channels from what was read for the transpose would
 // save that, but pixels are a power of two apart, and so share few sets of the caches.)
 //
-// Maps: map.at(channel) is a function from an element to an element, applied before selection.
+// A map (channel_map.h) is applied before selection.
 
 #include <algorithm>
 #include <bit>
@@ -16,6 +16,7 @@
 #include <memory>
 #include <vector>
 
+#include "kernels/cpu/channel_map.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/topk_rows.h"
 #include "kernels/cpu/transpose.h"
@@ -56,11 +57,19 @@ void blend_row(const T* x, const uint8_t* mask, int64_t length, float tau, T* y)
   for (int64_t i = 0; i < length; ++i) y[i] = blend(x[i], bit_of(mask, i));
 }
 
-template <class T>
-struct Identity {
-  const Identity& at(int64_t) const { return *this; }
-  T operator()(T x) const { return x; }
-};
+// to[c] = map(from[c]) where the bit of its mask word is set, else +0, of all channels of a pixel.
+template <class T, class Map, class Word>
+void map_pixel(const Map& map, const T* from, int64_t channels, const Word* words, int bit, T* to) {
+  const auto run = [&]<int lanes>(LaneCount<lanes>, int64_t c) {
+    Lanes<Word, lanes> word;
+    std::memcpy(&word, words + c, sizeof(word));
+    const Lanes<Word, lanes> all_or_none = -((word >> bit) & 1);
+    const Lanes<Word, lanes> bits =
+        std::bit_cast<Lanes<Word, lanes>>(map.template lanes<lanes>(from + c, c)) & all_or_none;
+    store_lanes<lanes>(std::bit_cast<Lanes<Stored<T>, lanes>>(bits), to + c);
+  };
+  for_lanes<T>(channels, run);
+}
 
 // Top-K of one row; an object a thread.
 template <class T>
@@ -129,10 +138,7 @@ void select_channels_last(const View& x, const TopKDesc& desc, const Map& map, u
                          transposed.get());
       for (int64_t c = first; c < first + width; ++c) {
         T* row = transposed.get() + (c - first) * pixels;
-        if constexpr (!std::is_same_v<Map, Identity<T>>) {
-          const auto map_row = map.at(c);
-          for (int64_t i = 0; i < pixels; ++i) row[i] = map_row(row[i]);
-        }
+        if constexpr (!std::is_same_v<Map, Identity<T>>) map_row<T>(map.at(c), row, pixels, row);
         worker.select(row, desc, false, nullptr,
                       masks + (image * channels + c) * mask_bytes(pixels));
       }
@@ -186,12 +192,7 @@ void write_channels_last(const View& x, const uint8_t* masks, float tau, const M
         const T* from = x.as<T>() + (image * pixels + p) * channels;
         T* to = y.as<T>() + (image * pixels + p) * channels;
         if (tau == 1.0f) {
-#pragma GCC ivdep
-          for (int64_t c = 0; c < channels; ++c) {
-            const auto all_or_none = static_cast<Bits>(-static_cast<Bits>((words[c] >> shift) & 1));
-            const Bits bits = std::bit_cast<Bits>(map.at(c)(from[c])) & all_or_none;
-            to[c] = std::bit_cast<T>(bits);
-          }
+          map_pixel<T>(map, from, channels, words, shift, to);
         } else {
           for (int64_t c = 0; c < channels; ++c) {
             to[c] = blend(map.at(c)(from[c]), (words[c] >> shift) & 1);

@@ -122,7 +122,9 @@ struct Arguments {
   const T& operator()(const T& value) {
     return value;
   }
-  const View& operator()(const View& view) { return views.emplace_back(guards.copy(view)); }
+  const View& operator()(const View& view) {
+    return view.data == nullptr ? view : views.emplace_back(guards.copy(view));
+  }
   const View* operator()(const View* view) { return view == nullptr ? nullptr : &(*this)(*view); }
   std::span<const SgdParameter> operator()(std::span<const SgdParameter> parameters) {
     std::vector<SgdParameter>& copies = sgd.emplace_back();

@@ -1,0 +1,186 @@
+#pragma once
+
+// Elements side by side as vectors of the type that they are accumulated in. Written in the
+// compilers' vector extension, so that one source serves every processor: a loop with a choice in
+// it is left scalar too easily.
+//
+//   Lanes<float, 8> a = load_lanes<8>(x);           // x[0] to x[7], widened
+//   store_lanes<8>(narrow_lanes<float, 8>(a * b), y);  // narrowed as widen.h narrows
+//   for_runs<T>(0, n, [&]<int lanes, int vectors>(int64_t i, Run<lanes, vectors>) { ... });
+
+#include <algorithm>
+#include <bit>
+#include <cstdint>
+#include <cstring>
+#include <type_traits>
+
+#include "kernels/cpu/widen.h"
+#include "kernels/types.h"
+
+namespace gestalt::cpu {
+
+template <class E, int count>
+struct LanesOf {
+  typedef E Type __attribute__((vector_size(count * sizeof(E))));
+};
+template <class E>
+struct LanesOf<E, 1> {
+  using Type = E;
+};
+// `count` of E, a power of two; one is E itself.
+template <class E, int count>
+using Lanes = typename LanesOf<E, count>::Type;
+
+// from[0] to from[count - 1]
+template <int count, class T>
+Lanes<accumulate_t<T>, count> load_lanes(const T* from) {
+  using Sums = Lanes<accumulate_t<T>, count>;
+  if constexpr (count == 1) {
+    return widened(*from);
+  } else if constexpr (std::is_same_v<T, accumulate_t<T>>) {
+    Sums sums;
+    std::memcpy(&sums, from, sizeof(sums));
+    return sums;
+  } else if constexpr (std::is_same_v<T, bfloat16>) {
+    Lanes<uint16_t, count> halves;
+    std::memcpy(&halves, from, sizeof(halves));
+    return std::bit_cast<Sums>(__builtin_convertvector(halves, Lanes<uint32_t, count>) << 16);
+  } else {
+#if defined(__F16C__)
+    if constexpr (count == 8) {
+      return std::bit_cast<Sums>(
+          _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from))));
+    }
+    if constexpr (count == 4) {
+      return std::bit_cast<Sums>(
+          _mm_cvtph_ps(_mm_loadl_epi64(reinterpret_cast<const __m128i*>(from))));
+    }
+#endif
+    Sums sums;
+    for (int j = 0; j < count; ++j) sums[j] = widened(from[j]);
+    return sums;
+  }
+}
+
+// What an element is stored as.
+template <class T>
+using Stored = std::conditional_t<sizeof(T) == 2, uint16_t, T>;
+
+template <class T, int count>
+Lanes<Stored<T>, count> narrow_lanes(const Lanes<accumulate_t<T>, count>& sums) {
+  if constexpr (std::is_same_v<T, accumulate_t<T>>) {
+    return sums;
+  } else if constexpr (count == 1) {
+    return narrowed<T>(sums).bits;
+  } else if constexpr (std::is_same_v<T, bfloat16>) {  // as bfloat16's constructor rounds
+    const auto bits = std::bit_cast<Lanes<uint32_t, count>>(sums);
+    const auto rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
+    const auto quiet = (bits >> 16) | 0x40;
+    const auto chosen = (bits & 0x7fffffff) > 0x7f800000 ? quiet : rounded;
+    return __builtin_convertvector(chosen, Lanes<uint16_t, count>);
+  } else {
+    using Halves = Lanes<uint16_t, count>;
+#if defined(__F16C__)
+    constexpr int nearest = _MM_FROUND_TO_NEAREST_INT;
+    if constexpr (count == 8) {
+      return std::bit_cast<Halves>(_mm256_cvtps_ph(std::bit_cast<__m256>(sums), nearest));
+    }
+    if constexpr (count == 4) {
+      const auto both =
+          std::bit_cast<Lanes<uint64_t, 2>>(_mm_cvtps_ph(std::bit_cast<__m128>(sums), nearest));
+      return std::bit_cast<Halves>(uint64_t{both[0]});
+    }
+#endif
+    Halves halves{};
+    for (int j = 0; j < count; ++j) halves[j] = narrowed<T>(sums[j]).bits;
+    return halves;
+  }
+}
+
+template <int count, class T>
+void store_lanes(const Lanes<Stored<T>, count>& values, T* to) {
+  std::memcpy(static_cast<void*>(to), &values, sizeof(values));
+}
+
+// from[0], from[apart] and so on, apart 1 or 2; nothing behind the last of them is read.
+template <int count, int64_t apart, class T>
+Lanes<accumulate_t<T>, count> load_lanes(const T* from) {
+  static_assert(apart == 1 || apart == 2);
+  if constexpr (apart == 1 || count == 1) {
+    return load_lanes<count>(from);
+  } else {
+    const auto low = load_lanes<count>(from), high = load_lanes<count>(from + count - 1);
+#if defined(__clang__)
+    if constexpr (count == 2) return __builtin_shufflevector(low, high, 0, 3);
+    if constexpr (count == 4) return __builtin_shufflevector(low, high, 0, 2, 5, 7);
+    if constexpr (count == 8) {
+      return __builtin_shufflevector(low, high, 0, 2, 4, 6, 9, 11, 13, 15);
+    }
+#else
+    using Index = std::conditional_t<sizeof(accumulate_t<T>) == 4, int32_t, int64_t>;
+    using Order = Lanes<Index, count>;
+    if constexpr (count == 2) return __builtin_shuffle(low, high, Order{0, 3});
+    if constexpr (count == 4) return __builtin_shuffle(low, high, Order{0, 2, 5, 7});
+    if constexpr (count == 8) {
+      return __builtin_shuffle(low, high, Order{0, 2, 4, 6, 9, 11, 13, 15});
+    }
+#endif
+  }
+}
+
+// 0, step, 2 step and so on.
+template <class E, int count>
+Lanes<E, count> ramp(E step) {
+  if constexpr (count == 1) {
+    return 0;
+  } else {
+    Lanes<E, count> values{};
+    for (int j = 0; j < count; ++j) values[j] = step * j;
+    return values;
+  }
+}
+
+// How many fill a vector of AVX2.
+template <class T>
+inline constexpr int full_lanes = 32 / sizeof(accumulate_t<T>);
+
+template <int lanes>
+using LaneCount = std::integral_constant<int, lanes>;
+
+// body(LaneCount, i) for vectors that cover [0, end), then element by element.
+template <class T, class Body>
+void for_lanes(int64_t end, const Body& body) {
+  constexpr int lanes = full_lanes<T>;
+  int64_t i = 0;
+  for (; i + lanes <= end; i += lanes) body(LaneCount<lanes>{}, i);
+  for (; i < end; ++i) body(LaneCount<1>{}, i);
+}
+
+// A run of elements: `vectors` vectors of `lanes` each.
+template <int lanes_, int vectors_>
+struct Run {
+  static constexpr int lanes = lanes_, vectors = vectors_;
+  static constexpr int64_t size = lanes * vectors;
+};
+
+// body(i, Run) for runs that cover [begin, end); the last may overlap the one before it, so the
+// body must give the same result a second time.
+template <class T, class Body>
+void for_runs(int64_t begin, int64_t end, const Body& body) {
+  constexpr int lanes = full_lanes<T>;
+  using Long = Run<lanes, 4>;
+  int64_t i = begin;
+  for (; i + Long::size <= end; i += Long::size) body(i, Long{});
+  const auto rest = [&](auto run) {
+    for (; i < end; i += run.size) body(std::min(i, end - run.size), run);
+  };
+  if (end - begin >= lanes) {
+    rest(Run<lanes, 1>{});
+  } else if (end - begin >= lanes / 2) {
+    rest(Run<lanes / 2, 1>{});
+  } else {
+    rest(Run<1, 1>{});
+  }
+}
+
+}  // namespace gestalt::cpu
