@@ -6,6 +6,9 @@
 #include <vector>
 
 #include "data/encode.h"
+#include "kernels/counted.h"
+#include "tensor/io/atomic_file.h"
+#include "tools/common/output.h"
 #include "tools/common/tool.h"
 
 namespace gestalt::tools {
@@ -19,10 +22,13 @@ struct Settings {
 int draw(const Settings& settings) {
   const size_t columns = settings.columns.size();
   if (settings.images.size() != columns * settings.rows.size()) {
-    throw UsageError(format("{} columns and {} rows need {} images, got {}", columns,
-                            settings.rows.size(), columns * settings.rows.size(),
+    throw UsageError(format("{} and {} need {}, got {}", counted(columns, "column"),
+                            counted(settings.rows.size(), "row"),
+                            counted(columns * settings.rows.size(), "image"),
                             settings.images.size()));
   }
+  for (const std::string& image : settings.images) check_not_input(settings.output, image);
+  check_can_write(settings.output);
   data::ContactSheet sheet;
   sheet.title = settings.title;
   sheet.columns = settings.columns;
@@ -48,14 +54,9 @@ int main(int argc, char** argv) {
   CLI::App& app = tool.app();
   app.add_option("-o,--output", settings.output, "the sheet, .png or .jpg")->required();
   app.add_option("--title", settings.title, "over everything");
-  app.add_option("--columns", settings.columns, "caption of each column")
-      ->delimiter(',')
-      ->allow_extra_args(false)
+  comma_separated(app.add_option("--columns", settings.columns, "caption of each column"))
       ->required();
-  app.add_option("--rows", settings.rows, "caption of each row")
-      ->delimiter(',')
-      ->allow_extra_args(false)
-      ->required();
-  app.add_option("images", settings.images, "row by row")->required();
+  comma_separated(app.add_option("--rows", settings.rows, "caption of each row"))->required();
+  app.add_option("images", settings.images, "row by row")->required()->default_str("");
   return tool.run(argc, argv, [&] { return draw(settings); });
 }

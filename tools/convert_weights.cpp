@@ -1,12 +1,19 @@
 // convert_weights IN OUT.safetensors: weights of any readable form, listed, renamed, converted.
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
+#include <map>
+#include <tuple>
 
+#include "kernels/counted.h"
 #include "kernels/error.h"
 #include "models/registry.h"
+#include "tensor/io/atomic_file.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
+#include "tensor/ops/shape.h"
+#include "tools/common/output.h"
 #include "tools/common/tool.h"
 
 namespace gestalt::tools {
@@ -15,11 +22,25 @@ namespace {
 struct Settings {
   std::string in, out, architecture;
   bool list = false, quiet = false;
-  SelectOptions select;
-  std::vector<std::string> renames;
+  std::string select;
+  std::vector<std::string> strips, renames;
   std::string dtype;
   models::ModelOptions model;
 };
+
+// Without any --strip, DataParallel's `module.` goes where it is.
+void strip(StateDict& state, const std::vector<std::string>& prefixes) {
+  for (const std::string& prefix :
+       prefixes.empty() ? std::vector<std::string>{"module."} : prefixes) {
+    size_t count = 0;
+    for (NamedTensor& entry : state) {
+      if (!entry.name.starts_with(prefix)) continue;
+      entry.name.erase(0, prefix.size());
+      ++count;
+    }
+    GESTALT_CHECK(count > 0 || prefixes.empty(), "--strip {}: no name begins so", prefix);
+  }
+}
 
 // FROM=TO: a whole name, or the front of names where FROM ends with a dot.
 void rename(StateDict& state, const std::string& rule) {
@@ -38,26 +59,87 @@ void rename(StateDict& state, const std::string& rule) {
       continue;
     }
     ++count;
-    GESTALT_CHECK(!entry.name.empty(), "--rename {} leaves a tensor without a name", rule);
   }
   GESTALT_CHECK(count > 0, "--rename {}: no tensor is named so", rule);
 }
 
+// "epoch, scaler.scale", or "" where everything is under the prefix.
+std::string names_beside(const Checkpoint& checkpoint, const std::string& prefix) {
+  constexpr size_t most_named = 8;
+  std::string names;
+  size_t count = 0;
+  for (const NamedTensor& entry : checkpoint.tensors) {
+    if (prefix.empty() || entry.name.starts_with(prefix + '.')) continue;
+    if (++count <= most_named) names += (count == 1 ? "" : ", ") + entry.name;
+  }
+  return count > most_named ? names + " ..." : names;
+}
+
 // What is taken: the chosen or only state dict; all of them under their full names where there are
-// several and none is chosen.
-StateDict take(const Checkpoint& checkpoint, const SelectOptions& select) {
+// several and none is chosen. `line` says to the user what was not his own choice.
+StateDict take(const Checkpoint& checkpoint, const std::string& select, std::string& line) {
   const std::vector<Checkpoint::Group> candidates = candidate_groups(checkpoint);
-  if (!select.prefix.empty() || candidates.size() == 1) return find_state_dict(checkpoint, select);
-  std::printf("several state dicts, all are taken (--select takes one):");
-  for (const Checkpoint::Group& group : candidates) std::printf(" %s", group.prefix.c_str());
-  std::printf("\n");
+  if (!select.empty() || candidates.size() == 1) {
+    if (select.empty()) {
+      const std::string beside = names_beside(checkpoint, candidates[0].prefix);
+      if (!beside.empty()) {
+        line = format("taken: '{}' alone, without {}\n", candidates[0].prefix, beside);
+      }
+    }
+    return find_state_dict(checkpoint, {.prefix = select, .strip = ""});
+  }
+  line = "several state dicts, all are taken (--select takes one):";
+  for (const Checkpoint::Group& group : candidates) line += " " + group.prefix;
+  line += "\n";
   return checkpoint.tensors;
 }
 
-void convert_dtype(StateDict& state, DType dtype) {
-  for (NamedTensor& entry : state) {
-    if (is_floating(entry.tensor.dtype())) entry.tensor = entry.tensor.to(dtype);
+// `before`: the same tensors under the names that they came with.
+void check_names(const StateDict& state, const StateDict& before) {
+  std::map<std::string, std::string> taken;
+  for (size_t i = 0; i < state.size(); ++i) {
+    const auto& [name, old] = std::tie(state[i].name, before[i].name);
+    GESTALT_CHECK(!name.empty(), "'{}' is left without a name", old);
+    const auto [other, is_new] = taken.try_emplace(name, old);
+    GESTALT_CHECK(is_new, "'{}' and '{}' would both be named '{}'", other->second, old, name);
   }
+}
+
+// Values that are finite before and not after; both hold the same number of them.
+int64_t count_overflows(const Tensor& before, const Tensor& after) {
+  constexpr int64_t block = 1 << 20;
+  const Tensor from = reshape(before.contiguous(), {before.numel()});
+  const Tensor to = reshape(after.contiguous(), {after.numel()});
+  int64_t count = 0;
+  for (int64_t begin = 0; begin < from.numel(); begin += block) {
+    const int64_t size = std::min(block, from.numel() - begin);
+    const auto old = narrow(from, 0, begin, size).to_vector<double>();
+    const auto now = narrow(to, 0, begin, size).to_vector<double>();
+    for (size_t i = 0; i < old.size(); ++i)
+      count += std::isfinite(old[i]) && !std::isfinite(now[i]);
+  }
+  return count;
+}
+
+// An infinity in place of a weight would show far from here, if at all: it is an error.
+void convert_dtype(StateDict& state, DType dtype) {
+  constexpr size_t most_named = 4;
+  std::string named;
+  size_t tensors = 0;
+  for (NamedTensor& entry : state) {
+    const Tensor before = entry.tensor;
+    if (!is_floating(before.dtype()) || before.dtype() == dtype) continue;
+    entry.tensor = before.to(dtype);
+    const bool is_wider =
+        dtype == DType::f64 || (dtype == DType::f32 && before.dtype() != DType::f64);
+    const int64_t count = is_wider ? 0 : count_overflows(before, entry.tensor);
+    if (count == 0 || ++tensors > most_named) continue;
+    named += format("{}'{}' ({} of {})", named.empty() ? "" : ", ", entry.name, count,
+                    counted(before.numel(), "value"));
+  }
+  if (tensors > most_named) named += " and " + counted(tensors - most_named, "more tensor");
+  GESTALT_CHECK(tensors == 0, "--dtype {}: finite values would become infinite in {}", dtype,
+                named);
 }
 
 void print_list(const StateDict& state) {
@@ -72,8 +154,8 @@ void print_list(const StateDict& state) {
     std::printf("%-*s  %-4s  %s\n", static_cast<int>(width), entry.name.c_str(),
                 to_string(entry.tensor.dtype()).c_str(), to_string(entry.tensor.shape()).c_str());
   }
-  std::printf("%zu tensors, %lld values, %.3f MB\n", state.size(), static_cast<long long>(values),
-              static_cast<double>(bytes) / 1e6);
+  std::printf("%s, %s, %.3f MB\n", counted(static_cast<int64_t>(state.size()), "tensor").c_str(),
+              counted(values, "value").c_str(), static_cast<double>(bytes) / 1e6);
 }
 
 // Throws Error with the table of what is missing, unexpected or of another shape.
@@ -86,8 +168,29 @@ void check_fits(const StateDict& state, const std::string& architecture,
   std::printf("fits %s\n", architecture.c_str());
 }
 
+void print_metadata(const Metadata& metadata) {
+  constexpr size_t longest = 200;
+  for (const auto& [key, value] : metadata) {
+    std::printf("metadata %s: %s%s\n", key.c_str(), value.substr(0, longest).c_str(),
+                value.size() > longest ? " ..." : "");
+  }
+}
+
 int convert(const Settings& settings) {
+  // What is wrong with the command is said before anything else is.
+  if (!settings.list) {
+    check_not_input(settings.out, settings.in);
+    check_can_write(settings.out);
+  }
   const Checkpoint checkpoint = read_checkpoint(settings.in);
+  std::string several;
+  StateDict state = take(checkpoint, settings.select, several);
+  const StateDict before = state;
+  strip(state, settings.strips);
+  for (const std::string& rule : settings.renames) rename(state, rule);
+  check_names(state, before);
+  if (!settings.dtype.empty()) convert_dtype(state, parse_dtype(settings.dtype));
+
   std::printf("%s: %s\n", settings.in.c_str(), checkpoint.format.c_str());
   if (const auto known = known_file(map_file(settings.in))) {
     std::printf("known by its hash: %s\n", known->c_str());
@@ -95,9 +198,8 @@ int convert(const Settings& settings) {
   for (const std::string& line : checkpoint.passed_over) {
     std::printf("passed over: %s\n", line.c_str());
   }
-  StateDict state = take(checkpoint, settings.select);
-  for (const std::string& rule : settings.renames) rename(state, rule);
-  if (!settings.dtype.empty()) convert_dtype(state, parse_dtype(settings.dtype));
+  std::fputs(several.c_str(), stdout);
+  if (settings.list) print_metadata(checkpoint.metadata);
   if (settings.list || !settings.quiet) print_list(state);
   if (!settings.architecture.empty()) check_fits(state, settings.architecture, settings.model);
   if (settings.list) return exit_done;
@@ -123,15 +225,19 @@ int main(int argc, char** argv) {
   auto* list = app.add_flag("--list", settings.list, "only list what would be taken");
   list->excludes(out);
   app.add_option(
-         "--select", settings.select.prefix,
+         "--select", settings.select,
          "the state dict to take: net, state_dict, g ...; found by itself if it is the only "
          "one")
       ->type_name("PREFIX");
-  app.add_option("--strip", settings.select.strip, "taken off the front of names")
-      ->type_name("PREFIX");
+  app.add_option("--strip", settings.strips,
+                 "taken off the front of names; repeatable, in order; without, module.")
+      ->type_name("PREFIX")
+      ->default_str("")
+      ->allow_extra_args(false);
   app.add_option("--rename", settings.renames,
                  "a name, or a front of names that ends in a dot; repeatable")
       ->type_name("FROM=TO")
+      ->default_str("")
       ->allow_extra_args(false);
   app.add_option("--dtype", settings.dtype, "what floating tensors become")
       ->check(CLI::IsMember({"f32", "bf16", "f16", "f64"}));

@@ -5,13 +5,14 @@
 #include <cstdio>
 #include <cstring>
 
+#include "tools/common/version.h"
 #include "tools/doctor/report.h"
 
 namespace gestalt::tools {
 namespace {
 
 constexpr const char* usage =
-    "usage: doctor [--json]\n"
+    "usage: doctor [--json | --version]\n"
     "Prints what was built and what this machine has, tests every device for some seconds, and\n"
     "says what is missing and what to do about it. Exit code 0: the default device works.\n";
 
@@ -32,16 +33,22 @@ std::vector<Fact> built() {
           {"OpenCV", GESTALT_OPENCV}};
 }
 
-int run(bool json) {
+enum class Output { text, json, version };
+
+int run(Output output) {
   if (!has_baseline()) {
     std::fprintf(stderr,
                  "doctor: this processor has no AVX2 and FMA, which Gestalt is built for: "
                  "use a newer machine, or build with another -march\n");
     return 1;
   }
+  if (output == Output::version) {
+    std::printf("%s\n", version_text().c_str());
+    return 0;
+  }
   DoctorReport report = examine_all();
   report.built = built();
-  std::fputs((json ? to_json(report) : to_text(report)).c_str(), stdout);
+  std::fputs((output == Output::json ? to_json(report) : to_text(report)).c_str(), stdout);
   return report.works() ? 0 : 1;
 }
 
@@ -49,10 +56,13 @@ int run(bool json) {
 }  // namespace gestalt::tools
 
 int main(int argc, char** argv) {
-  bool json = false;
+  using gestalt::tools::Output;
+  Output output = Output::text;
   for (int i = 1; i < argc; ++i) {
     if (std::strcmp(argv[i], "--json") == 0) {
-      json = true;
+      output = Output::json;
+    } else if (std::strcmp(argv[i], "--version") == 0) {
+      output = Output::version;
     } else if (std::strcmp(argv[i], "--help") == 0 || std::strcmp(argv[i], "-h") == 0) {
       std::fputs(gestalt::tools::usage, stdout);
       return 0;
@@ -61,5 +71,5 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
-  return gestalt::tools::run(json);
+  return gestalt::tools::run(output);
 }

@@ -6,8 +6,10 @@
 #include "data/folder.h"
 #include "data/packed.h"
 #include "data/transforms.h"
+#include "kernels/counted.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "tensor/io/atomic_file.h"
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
@@ -82,8 +84,8 @@ int pack(const Settings& settings) {
   GESTALT_CHECK(unreadable < source->size(), "{}: none of the {} images can be read", settings.in,
                 source->size());
   writer.finish();
-  std::printf("%s: %lld images in %zu classes, %lld left out\n", settings.out.c_str(),
-              static_cast<long long>(source->size() - unreadable), source->index().classes.size(),
+  std::printf("%s: %s in %zu classes, %lld left out\n", settings.out.c_str(),
+              counted(source->size() - unreadable, "image").c_str(), source->index().classes.size(),
               static_cast<long long>(unreadable));
   return exit_done;
 }

@@ -29,10 +29,8 @@ int main(int argc, char** argv) {
                  "each: every content in every style; random: in one, by --seed and its name; mix: "
                  "in all at once")
       ->check(CLI::IsMember({"each", "random", "mix"}));
-  app.add_option("--style_weights,--style_interpolation_weights", s.weights,
-                 "of mix, one a style; without, equal")
-      ->delimiter(',')
-      ->allow_extra_args(false);
+  comma_separated(app.add_option("--style_weights,--style_interpolation_weights", s.weights,
+                                 "of mix, one a style; without, equal"));
   app.add_option("--alpha", s.alpha, "0: the content's own statistics, 1: the style's");
   app.add_option("--content_size", s.content_size, "shorter side, pixels; 0: as it is")
       ->check(CLI::NonNegativeNumber);

@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fcntl.h>
 #include <filesystem>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "kernels/error.h"
@@ -17,6 +18,11 @@ class Temporary {
  public:
   explicit Temporary(const std::string& path)
       : path_(path), name_(path + ".tmp." + std::to_string(::getpid())) {
+    struct stat found;
+    if (::stat(path.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) {
+      throw Error(format("cannot write '{}': is {}", path,
+                         S_ISDIR(found.st_mode) ? "a folder, not a file" : "no regular file"));
+    }
     file_ = ::open(name_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (file_ < 0) fail();
   }
@@ -77,6 +83,10 @@ void write_file_atomically(const std::string& path,
   Temporary file(path);
   write([&](const void* data, size_t bytes) { file.write(data, bytes); });
   file.commit();
+}
+
+void check_can_write(const std::string& path) {
+  const Temporary nothing(path);
 }
 
 void write_file_atomically(const std::string& path, const void* data, size_t bytes) {

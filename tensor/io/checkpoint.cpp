@@ -4,6 +4,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "kernels/counted.h"
 #include "kernels/error.h"
 #include "tensor/io/file_kind.h"
 #include "tensor/io/flatten.h"
@@ -108,8 +109,9 @@ std::string described(const std::vector<Checkpoint::Group>& groups, const StateD
     const auto count = std::count_if(tensors.begin(), tensors.end(), [&](const NamedTensor& entry) {
       return is_under(entry.name, group.prefix);
     });
-    text += format("{}{} ({} tensors)", text.empty() ? "" : ", ",
-                   group.prefix.empty() ? "the whole file" : group.prefix, count);
+    text +=
+        format("{}{} ({})", text.empty() ? "" : ", ",
+               group.prefix.empty() ? "the whole file" : group.prefix, counted(count, "tensor"));
   }
   return text;
 }

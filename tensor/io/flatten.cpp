@@ -31,7 +31,8 @@ class Flattener {
     if (root.is(Kind::tensor)) tree_.groups.push_back({"", false, false});
     visit("", root, 0);
     if (others_ > 0) {
-      std::string line = format("{} values that are not tensors: ", others_);
+      std::string line = others_ == 1 ? "a value that is not a tensor: "
+                                      : format("{} values that are not tensors: ", others_);
       for (size_t i = 0; i < names_of_others_.size(); ++i) {
         line += (i == 0 ? "" : ", ") + names_of_others_[i];
       }

@@ -9,6 +9,7 @@
 #include "kernels/cuda/architectures.h"
 #include "tensor/context.h"
 #include "tests/tools/run_tool.h"
+#include "tools/common/version.h"
 #include "tools/doctor/self_test.h"
 
 namespace gestalt::tests {
@@ -46,6 +47,12 @@ TEST(Doctor, bad_usage_is_exit_code_2) {
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_NE(result.output.find("unknown argument '--jsn'"), std::string::npos) << result.output;
   EXPECT_EQ(run_tool("doctor", {"--help"}).exit_code, 0);
+}
+
+TEST(Doctor, version_is_that_of_the_other_tools) {
+  const ToolResult result = run_tool("doctor", {"--version"});
+  EXPECT_EQ(result.exit_code, 0);
+  EXPECT_EQ(result.output, tools::version_text() + "\n");
 }
 
 TEST(Doctor, json_has_the_same) {

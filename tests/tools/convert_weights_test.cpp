@@ -1,7 +1,10 @@
 // The tool as a user runs it.
 
+#include <algorithm>
+#include <cmath>
 #include <filesystem>
 #include <gtest/gtest.h>
+#include <limits>
 
 #include "models/registry.h"
 #include "tensor/io/checkpoint.h"
@@ -54,6 +57,13 @@ TEST_F(ConvertWeights, select_rename_strip_and_dtype) {
   EXPECT_EQ(state[2].tensor.dtype(), DType::bf16);
 }
 
+// Numbers beside a state dict (an epoch) are tensors too.
+TEST_F(ConvertWeights, says_what_it_leaves_beside_the_only_state_dict) {
+  const ToolResult outcome = convert({"--list", fixture("beside.zip.1x.pth")});
+  EXPECT_NE(outcome.output.find("taken: 'state_dict' alone, without epoch\n"), std::string::npos)
+      << outcome.output;
+}
+
 TEST_F(ConvertWeights, list_writes_nothing) {
   const ToolResult outcome = convert({"--list", fixture("gan.zip.2x.pth")});
   EXPECT_EQ(outcome.exit_code, 0);
@@ -75,6 +85,75 @@ TEST_F(ConvertWeights, exit_codes) {
   EXPECT_EQ(convert({state, out_, "--rename", "nothing=x"}).exit_code, 1);
   EXPECT_EQ(convert({gan, out_, "--select", "generator"}).exit_code, 1);
   EXPECT_FALSE(fs::exists(out_));
+}
+
+TEST_F(ConvertWeights, never_writes_over_its_own_input) {
+  const std::string in = folder_ / "in.safetensors", link = folder_ / "link";
+  write_safetensors(in, StateDict{{"a", Tensor::zeros({2})}, {"b", Tensor::zeros({2})}});
+  fs::create_symlink(in, link);
+  const std::string before = read_text(in);
+  for (const std::string& out : {in, link}) {
+    const ToolResult outcome = convert({in, out, "--dtype", "f16"});
+    EXPECT_EQ(outcome.exit_code, 2);
+    EXPECT_NE(outcome.output.find("would overwrite its own input"), std::string::npos)
+        << outcome.output;
+    EXPECT_EQ(std::count(outcome.output.begin(), outcome.output.end(), '\n'), 1) << outcome.output;
+  }
+  EXPECT_EQ(read_text(in), before);
+}
+
+TEST_F(ConvertWeights, finite_values_do_not_become_infinite) {
+  const std::string in = folder_ / "in.safetensors";
+  const std::vector<float> large = {1, 65504, 70000, -1e30f, INFINITY, NAN};
+  write_safetensors(in, StateDict{{"fits", Tensor::full({3}, 65504)},
+                                  {"large", Tensor::from_vector(large, {2, 3})}});
+  const ToolResult outcome = convert({in, out_, "--dtype", "f16"});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.output,
+            "convert_weights: --dtype f16: finite values would become infinite in 'large' (2 of 6 "
+            "values)\n");
+  EXPECT_FALSE(fs::exists(out_));
+  // What was infinite may stay so.
+  EXPECT_EQ(convert({in, out_, "--dtype", "bf16"}).exit_code, 0);
+  EXPECT_EQ(load_weights(out_)[1].tensor.to_vector<double>()[4], INFINITY);
+  // Rounding alone can do it: the largest f32 is beyond the largest bf16.
+  write_safetensors(in, StateDict{{"x", Tensor::full({1}, std::numeric_limits<float>::max())}});
+  EXPECT_NE(convert({in, out_, "--dtype", "bf16"}).output.find("'x' (1 of 1 value)"),
+            std::string::npos);
+  EXPECT_EQ(convert({in, out_, "--dtype", "f64"}).exit_code, 0);
+}
+
+TEST_F(ConvertWeights, strip_takes_each_prefix_in_order_and_one_that_is_nowhere_is_an_error) {
+  const std::string in = folder_ / "in.safetensors";
+  write_safetensors(
+      in, StateDict{{"module.net.a", Tensor::zeros({1})}, {"module.b", Tensor::zeros({1})}});
+  ASSERT_EQ(convert({in, out_}).exit_code, 0);
+  EXPECT_EQ(load_weights(out_)[0].name, "b");
+  EXPECT_EQ(load_weights(out_)[1].name, "net.a");
+  ASSERT_EQ(convert({in, out_, "--strip", "module.", "--strip", "net."}).exit_code, 0);
+  EXPECT_EQ(load_weights(out_)[0].name, "a");
+  const ToolResult outcome = convert({in, out_, "--strip", "nte."});
+  EXPECT_EQ(outcome.exit_code, 1);
+  EXPECT_EQ(outcome.output, "convert_weights: --strip nte.: no name begins so\n");
+}
+
+TEST_F(ConvertWeights, what_cannot_be_written_is_found_before_anything_is_printed) {
+  const std::string state = fixture("state.zip.2x.pth"), in = folder_ / "in.safetensors";
+  write_safetensors(in, StateDict{{"a", Tensor::zeros({1})}, {"b", Tensor::zeros({1})}});
+  const auto refusal = [&](const std::vector<std::string>& arguments) {
+    const ToolResult outcome = convert(arguments);
+    EXPECT_EQ(outcome.exit_code, 1);
+    EXPECT_EQ(std::count(outcome.output.begin(), outcome.output.end(), '\n'), 1) << outcome.output;
+    return outcome.output;
+  };
+  EXPECT_NE(refusal({in, out_, "--rename", "a=c", "--rename", "b=c"})
+                .find("'a' and 'b' would both be named 'c'"),
+            std::string::npos);
+  EXPECT_NE(refusal({in, out_, "--rename", "a="}).find("'a' is left without a name"),
+            std::string::npos);
+  EXPECT_NE(refusal({state, folder_ / "none/out"}).find("No such file or directory"),
+            std::string::npos);
+  EXPECT_NE(refusal({state, folder_.path().string()}).find("is a folder"), std::string::npos);
 }
 
 TEST_F(ConvertWeights, weights_that_fit_the_architecture_are_written) {

@@ -95,14 +95,14 @@ TEST_F(PackImages, an_output_that_cannot_be_written_is_found_before_packing) {
     return result.output;
   };
   fs::create_directories(out_);
-  EXPECT_NE(failure(out_).find("out.packed' is a folder, not a file"), std::string::npos);
+  EXPECT_NE(failure(out_).find("out.packed': is a folder, not a file"), std::string::npos);
   EXPECT_TRUE(fs::is_empty(out_));
   EXPECT_NE(failure(folder_ / "none/out.packed").find("cannot write"), std::string::npos);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 2);
 }
 
 TEST_F(PackImages, touches_no_file_but_its_own) {
-  const std::vector<std::string> neighbours = {"out.packed.pixels", "out.packed.write_test"};
+  const std::vector<std::string> neighbours = {"out.packed.pixels", "out.packed.tmp"};
   for (const std::string& name : neighbours) std::ofstream(folder_ / name) << "a user's own";
   ASSERT_EQ(pack({}).exit_code, 0);
   for (const std::string& name : neighbours) EXPECT_EQ(read_text(folder_ / name), "a user's own");

@@ -111,6 +111,9 @@ TEST_F(Synthesis, texture_writes_pictures_losses_and_settings) {
   const nlohmann::json config = nlohmann::json::parse(read_text(folder_ / "out" / "config.json"));
   EXPECT_EQ(config["tool"], "synthesize_texture");
   EXPECT_EQ(config["settings"]["topk"], 0.05);
+  EXPECT_EQ(config["settings"]["save_every"], 2);
+  EXPECT_EQ(config["device"], to_string(default_device())) << "the device itself, not auto";
+  EXPECT_EQ(config["settings"]["files"].size(), 2u);
 }
 
 TEST_F(Synthesis, visualization_with_and_without_topk_differ) {
@@ -234,6 +237,20 @@ TEST_F(Synthesis, resuming_with_other_settings_is_refused_by_name) {
   EXPECT_NE(run.output.find("--topk was 0.05, is now 0.2"), std::string::npos) << run.output;
 }
 
+// Under the same name there is another picture.
+TEST_F(Synthesis, resuming_with_a_changed_picture_is_refused_by_name) {
+  ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1", "--iter", "1"})).exit_code,
+            0);
+  const std::vector<std::string> on = shallow("out", {"-n", "1", "--iter", "1", "--resume"});
+  EXPECT_EQ(run_tool("synthesize_texture", on).exit_code, 0);
+  data::save_image(folder_ / "in" / "b.png", make_picture(0));
+  const ToolResult run = run_tool("synthesize_texture", on);
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_NE(run.output.find("in/b.png' has changed since the run began"), std::string::npos)
+      << run.output;
+  EXPECT_EQ(std::count(run.output.begin(), run.output.end(), '\n'), 1) << run.output;
+}
+
 TEST_F(Synthesis, weights_from_a_file_and_tensors_out_of_the_run) {
   Generator generator(3);
   const auto network = models::make_texture_vgg19(models::Pooling::average, generator);
@@ -279,6 +296,7 @@ TEST_F(Synthesis, each_picture_starts_from_its_own_init_image) {
   second.insert(second.end(), {"--init_image", run});
   ASSERT_EQ(run_tool("synthesize_texture", first).exit_code, 0);
   ASSERT_EQ(run_tool("synthesize_texture", second).exit_code, 0);
+  EXPECT_EQ(read_checkpoint(run).metadata["pictures"], "[\"seed_0_a\",\"seed_0_b\"]");
   for (auto& [job, values] : losses("second")) {
     EXPECT_LE(values.front(), 1.01 * losses("first")[job].back()) << job;
   }
@@ -360,12 +378,14 @@ TEST_F(BadInputs, usage_is_2_and_writes_nothing) {
            {"steps", {"-n", "0"}, 2, "-n: must be 1 or more, got 0"},
            {"size", {"-o", "x", "--image_size", "8"}, 2, "--image_size: must be in 16..4096"},
            {"threads", {"--threads", "-1"}, 2, "--threads: must be 0 or more"},
-           {"seed", {"--seed", "-1"}, 2, "--seed: must be 0 or more"},
+           {"seed", {"--seed", "-1"}, 2, "--seed: must be a whole number from 0"},
+           {"large seed", {"--seed", "18446744073709551616"}, 2, "to 18446744073709551615, got"},
            {"device", {"--device", "tpu"}, 2, "unknown device 'tpu'"},
            {"layer", {"--layers", "relu9_9"}, 2, "no layer 'relu9_9'"},
            {"layer twice", {"--layers", "pool1,pool1"}, 2, "'pool1' twice"},
            {"weights", {"--layer_weights", "1,2"}, 2, "has 2 values for 5 layers"},
            {"tensors", {"--save_tensors", "x"}, 2, "2 pictures need --batch 2"},
+           {"nothing kept", {"--topk", "1.", "--reverse_topk"}, 2, "would drop every activation"},
            {"flag", {"--no_such_flag"}, 2, "--no_such_flag"},
        }) {
     expect_refused(bad);

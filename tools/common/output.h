@@ -7,19 +7,25 @@
 #include <string>
 #include <vector>
 
+#include "tools/common/tool.h"
+
 namespace gestalt::tools {
 
 // Makes the folder and writes to it once, so that a job fails before its work, not after. Throws
 // Error.
 void prepare_output_folder(const std::filesystem::path& folder);
 
-// Whether a file can be written at `path`, whose folder must exist; leaves nothing. Throws Error.
-void check_can_write(const std::filesystem::path& path);
+// Throws UsageError where `output` is the file `input`, by whatever name: writing it would cost the
+// user the input.
+void check_not_input(const std::filesystem::path& output, const std::filesystem::path& input);
 
 // Whole or not at all: written beside, synced, renamed.
 void write_text(const std::filesystem::path& path, const std::string& text);
 
-// `settings` with the versions added, as FOLDER/config.json.
+// The common flags, for config.json.
+void add_common(nlohmann::json& settings, const CommonOptions& common);
+
+// `settings` with the version and the default device added, as FOLDER/config.json.
 void write_config(const std::filesystem::path& folder, const std::string& tool,
                   const nlohmann::json& settings);
 
@@ -28,6 +34,12 @@ void write_config(const std::filesystem::path& folder, const std::string& tool,
 // that differs, or where there is no such file.
 void check_same_config(const std::string& flag, const std::filesystem::path& folder,
                        const nlohmann::json& settings, const std::vector<std::string>& free = {});
+
+// Whether --resume can go on with the run in `folder` to the same bits: check_same_config, the
+// common flags and --output free, and besides the same device, and the same content of every file
+// that both have under settings["files"] (hashes by path). Throws Error naming what differs.
+void check_can_resume(const std::filesystem::path& folder, const nlohmann::json& settings,
+                      std::vector<std::string> free = {});
 
 // Runs gnuplot, in `folder` (empty: the script's own), on a script that stays beside its picture.
 // False, with a line on stderr, where gnuplot is missing or fails.

@@ -19,7 +19,7 @@ bool is_name(const std::string& text) {
 
 void RunFolder::check_resume(const nlohmann::json& settings,
                              const std::vector<std::string>& free) const {
-  check_same_config("--resume", path_, settings, free);
+  check_can_resume(path_, settings, free);
   GESTALT_CHECK(fs::exists(checkpoint_path()), "--resume: no checkpoint in '{}'", path_.string());
 }
 

@@ -1,11 +1,13 @@
 #include "tools/common/tool.h"
 
+#include <charconv>
 #include <csignal>
 #include <cstdio>
 
 #include "kernels/runtime.h"
 #include "tensor/context.h"
 #include "tools/common/spinning.h"
+#include "tools/common/version.h"
 
 namespace gestalt::tools {
 namespace {
@@ -30,6 +32,15 @@ std::string quoted(const std::string& argument) {
   std::string text = "'";
   for (const char c : argument) text += c == '\'' ? std::string("'\\''") : std::string(1, c);
   return text + "'";
+}
+
+// Too large a number would silently become the largest.
+std::string check_seed(const std::string& text) {
+  uint64_t seed = 0;
+  const char* end = text.data() + text.size();
+  const auto [stopped, error] = std::from_chars(text.data(), end, seed);
+  if (error == std::errc() && stopped == end) return {};
+  return "must be a whole number from 0 to 18446744073709551615, got " + text;
 }
 
 // "auto" or what parse_device knows; whether there is one is found out later.
@@ -61,6 +72,13 @@ CLI::Validator at_least_1() {
   return number("1 or more", [](double value) { return value >= 1; });
 }
 
+CLI::Option* comma_separated(CLI::Option* values) {
+  values->delimiter(',')->allow_extra_args(false)->type_name("A,B");
+  values->description(values->get_description() + "; comma-separated");
+  if (values->get_default_str() == "[]") values->default_str("");
+  return values;
+}
+
 Tool::Tool(std::string name, const std::string& description, CommonFlags flags)
     : name_(std::move(name)), app_(description, name_) {
   app_.set_version_flag("--version", version_text());
@@ -77,7 +95,7 @@ void Tool::add_common_flags(CLI::App& app) {
       ->check(CLI::Validator(check_device, ""))
       ->group("Common");
   app.add_option("--seed", common_.seed, "seed of every random number")
-      ->check(at_least_0())
+      ->check(CLI::Validator(check_seed, ""))
       ->group("Common");
   app.add_option("--threads", common_.threads, "CPU threads; 0: all cores")
       ->check(at_least_0())
@@ -122,17 +140,6 @@ void catch_interrupts() {
 
 bool interrupted() {
   return interrupt_flag != 0;
-}
-
-std::string version_text() {
-  std::string text = "gestalt " GESTALT_VERSION ", backends:";
-  for (DeviceType type : {DeviceType::cpu, DeviceType::cuda}) {
-    const Runtime* backend = runtime(type);
-    if (backend == nullptr) continue;
-    text += std::string(" ") + backend->name;
-    if (backend->device_count() == 0) text += " (no device)";
-  }
-  return text;
 }
 
 }  // namespace gestalt::tools

@@ -38,6 +38,10 @@ CLI::Validator number(const std::string& words, bool (*holds)(double));
 CLI::Validator at_least_0();
 CLI::Validator at_least_1();
 
+// For a flag of several values: they are one argument, A,B (or the flag comes again), and
+// --help says so.
+CLI::Option* comma_separated(CLI::Option* values);
+
 // Whether a tool has --device, --seed, --threads and --quiet: one that computes nothing has not.
 enum class CommonFlags { all, none };
 
@@ -79,8 +83,5 @@ class Tool {
 // After this, SIGINT and SIGTERM set a flag instead of ending the process; a second one ends it.
 void catch_interrupts();
 bool interrupted();
-
-// "gestalt 0.1.0" and what was built in; goes into config.json.
-std::string version_text();
 
 }  // namespace gestalt::tools

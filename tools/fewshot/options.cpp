@@ -5,6 +5,7 @@
 
 #include "kernels/error.h"
 #include "models/sparse_levels.h"
+#include "tools/common/output.h"
 #include "tools/common/run_folder.h"
 
 namespace gestalt::tools {
@@ -161,38 +162,38 @@ models::FastGanOptions network_options(const FewshotSettings& s) {
 }
 
 nlohmann::json to_json(const FewshotSettings& s, const CommonOptions& common) {
-  return {{"path", s.path},
-          {"im_size", s.image_size},
-          {"batch_size", s.batch_size},
-          {"nz", s.latent_size},
-          {"base_channels", s.base_channels},
-          {"noise", s.noise},
-          {"sparse_hw_info", s.sparse},
-          {"sp_hw_policy_name", s.sparse_policy},
-          {"sparse_layer_loss_weight", s.sparse_loss_weight},
-          {"ckpt", s.checkpoint},
-          {"vgg16", s.vgg16},
-          {"lpips", s.lpips},
-          {"iter", s.iterations},
-          {"lr", s.learning_rate},
-          {"dtype", s.dtype},
-          {"capture", s.capture},
-          {"on_nan", s.on_nan},
-          {"fid_feature_extractor_name", s.extractor},
-          {"inception", s.inception},
-          {"eval_every", s.eval_every},
-          {"n_sample", s.eval_samples},
-          {"n_eval_draws", s.eval_draws},
-          {"compat", s.compatibility},
-          {"backup_scheduler_patience", s.patience},
-          {"eps_G", s.eps_generator},
-          {"eps_D", s.eps_discriminator},
-          {"name", s.name},
-          {"log_every", s.log_every},
-          {"save_every_steps", s.save_every_steps},
-          {"device", common.device},
-          {"threads", common.threads},
-          {"seed", common.seed}};
+  nlohmann::json settings = {{"path", s.path},
+                             {"im_size", s.image_size},
+                             {"batch_size", s.batch_size},
+                             {"nz", s.latent_size},
+                             {"base_channels", s.base_channels},
+                             {"noise", s.noise},
+                             {"sparse_hw_info", s.sparse},
+                             {"sp_hw_policy_name", s.sparse_policy},
+                             {"sparse_layer_loss_weight", s.sparse_loss_weight},
+                             {"ckpt", s.checkpoint},
+                             {"vgg16", s.vgg16},
+                             {"lpips", s.lpips},
+                             {"iter", s.iterations},
+                             {"lr", s.learning_rate},
+                             {"dtype", s.dtype},
+                             {"capture", s.capture},
+                             {"on_nan", s.on_nan},
+                             {"fid_feature_extractor_name", s.extractor},
+                             {"inception", s.inception},
+                             {"eval_every", s.eval_every},
+                             {"n_sample", s.eval_samples},
+                             {"n_eval_draws", s.eval_draws},
+                             {"compat", s.compatibility},
+                             {"backup_scheduler_patience", s.patience},
+                             {"eps_G", s.eps_generator},
+                             {"eps_D", s.eps_discriminator},
+                             {"name", s.name},
+                             {"log_every", s.log_every},
+                             {"save_every_steps", s.save_every_steps},
+                             {"output", s.output}};
+  add_common(settings, common);
+  return settings;
 }
 
 }  // namespace gestalt::tools

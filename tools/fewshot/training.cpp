@@ -84,7 +84,7 @@ class FewshotTraining {
     images_.emplace(settings_.path, settings_.image_size, common_.seed);
     config_ = to_json(settings_, common_);
     if (settings_.resume) {
-      folder_.check_resume(config_, {"threads", "save_every_steps", "capture"});
+      folder_.check_resume(config_, {"save_every_steps", "capture"});
     }
     models::FastGanOptions options = network_options(settings_);
     const bool cuda = default_device().type == DeviceType::cuda;

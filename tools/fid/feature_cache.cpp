@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <cstdlib>
 
-#include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
 #include "optim/state.h"
 #include "tensor/io/checkpoint.h"
-#include "tensor/io/known_files.h"
 #include "tensor/io/safetensors.h"
+#include "tools/common/file_hash.h"
 
 namespace gestalt::tools {
 namespace {
@@ -16,10 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr size_t name_digits = 32;
-
-std::string sha256_of_text(const std::string& text) {
-  return sha256({reinterpret_cast<const std::byte*>(text.data()), text.size(), nullptr});
-}
 
 // Nothing where the file is missing, damaged, or of other features.
 std::optional<eval::GaussianFactor> read_statistics(const fs::path& path, const Shape& features) {
@@ -41,24 +36,13 @@ std::optional<eval::GaussianFactor> read_statistics(const fs::path& path, const 
 
 }  // namespace
 
-// A file that cannot be read counts as empty: that it cannot be is said when it is decoded.
-std::string sha256_of_file(const fs::path& path) {
-  try {
-    return sha256(map_file(path.string()));
-  } catch (const Error&) {
-    return sha256_of_text("");
-  }
-}
-
 std::string hash_images(const data::ImageSource& source, const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return sha256_of_file(path);
-  std::vector<std::string> digests(static_cast<size_t>(source.size()));
-  cpu::parallel_for(source.size(), 1, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) digests[i] = sha256_of_file(path / source.name(i));
-  });
+  std::vector<fs::path> files;
+  for (const std::string& name : source.index().names) files.push_back(path / name);
   std::string all;
-  for (const std::string& digest : digests) all += digest;
+  for (const std::string& digest : sha256_of_files(files)) all += digest;
   return all.empty() ? all : sha256_of_text(all);
 }
 

@@ -19,9 +19,6 @@ namespace gestalt::tools {
 // has no OpenSSL. `path`: what the source was opened from.
 std::string hash_images(const data::ImageSource& source, const std::filesystem::path& path);
 
-// SHA-256 of a file's bytes, hexadecimal; empty where the build has no OpenSSL.
-std::string sha256_of_file(const std::filesystem::path& path);
-
 // $XDG_CACHE_HOME/gestalt/features, or ~/.cache/gestalt/features; empty where neither is set.
 std::filesystem::path default_cache_folder();
 

@@ -6,6 +6,7 @@
 #include "data/packed.h"
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
+#include "tools/common/file_hash.h"
 #include "tools/fid/extraction.h"
 
 namespace gestalt::tools {

@@ -5,8 +5,10 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/error.h"
+#include "tensor/io/atomic_file.h"
 #include "tools/common/output.h"
 #include "tools/common/tool.h"
+#include "tools/common/version.h"
 #include "tools/fid/inputs.h"
 
 namespace gestalt::tools {

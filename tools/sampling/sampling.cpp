@@ -11,9 +11,11 @@
 #include "data/encode.h"
 #include "data/packed.h"
 #include "data/preprocess.h"
+#include "kernels/counted.h"
 #include "kernels/error.h"
 #include "models/fastgan_checkpoint.h"
 #include "tensor/autograd.h"
+#include "tensor/io/atomic_file.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
 #include "tools/common/output.h"
@@ -90,9 +92,9 @@ class Pictures {
       if (entry.path().extension() == ".png") old.push_back(entry.path());
     }
     GESTALT_CHECK(old.empty() || overwrite,
-                  "'{}' holds {} pictures already; give another --output, or --overwrite to remove "
+                  "'{}' holds {} already; give another --output, or --overwrite to remove "
                   "them",
-                  folder_.string(), old.size());
+                  folder_.string(), counted(old.size(), "picture"));
     for (const fs::path& path : old) fs::remove(path);
   }
 
@@ -149,7 +151,7 @@ class Job {
     draw_grid();
     progress.finish();
     if (!settings_.quiet) {
-      std::printf("%lld pictures in %s\n", static_cast<long long>(count), place.c_str());
+      std::printf("%s in %s\n", counted(count, "picture").c_str(), place.c_str());
     }
     return exit_done;
   }
@@ -219,6 +221,10 @@ class Job {
                          {"batch_size", settings_.batch_size},
                          {"interpolate", settings_.interpolate},
                          {"format", settings_.format},
+                         {"grid", settings_.grid},
+                         {"overwrite", settings_.overwrite},
+                         {"output", settings_.output},
+                         {"quiet", settings_.quiet},
                          {"seed", settings_.seed}});
   }
 

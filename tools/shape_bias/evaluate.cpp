@@ -229,14 +229,15 @@ Command add_evaluate(Tool& tool) {
       ->type_name("FOLDER")
       ->required();
   app->add_option("--topk", settings->fractions,
-                  "fractions of each channel that Top-K keeps, above 0 up to 1; 1 keeps all")
+                  "fractions of each channel that Top-K keeps, above 0 up to 1; 1 keeps all; "
+                  "comma-separated")
       ->delimiter(',');
   app->add_option("--out", settings->out, "folder of the CSV files; finished ones are kept")
       ->type_name("FOLDER")
       ->required();
   app->add_flag("--reverse_topk", settings->reverse, "drop the Top-K and keep the rest");
   app->add_option("--layers", settings->layers,
-                  "modules behind which Top-K stands; the paper's places without")
+                  "modules behind which Top-K stands; the paper's places without; comma-separated")
       ->delimiter(',');
   app->add_flag("--per_layer", settings->per_layer, "Top-K at one of the layers at a time");
   app->add_option("--categories", settings->categories,

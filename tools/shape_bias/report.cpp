@@ -15,6 +15,7 @@
 #include "tensor/io/known_files.h"
 #include "tools/common/output.h"
 #include "tools/common/scratch_folder.h"
+#include "tools/common/version.h"
 #include "tools/shape_bias/commands.h"
 #include "tools/shape_bias/figure.h"
 #include "tools/shape_bias/input.h"

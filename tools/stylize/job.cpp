@@ -258,6 +258,9 @@ class Job {
                          {"crop", settings_.crop},
                          {"preserve_color", settings_.preserve_color},
                          {"tile", settings_.tile},
+                         {"save_ext", settings_.extension},
+                         {"output", settings_.output},
+                         {"quiet", settings_.quiet},
                          {"seed", settings_.seed}});
   }
 

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/adain.h"
+#include "tools/common/output.h"
 #include "tools/common/run_folder.h"
 
 namespace gestalt::tools {
@@ -84,26 +85,26 @@ void check_settings(const TrainStylizerSettings& s) {
 }
 
 nlohmann::json to_json(const TrainStylizerSettings& s, const CommonOptions& common) {
-  return {{"content", s.content},
-          {"style", s.style},
-          {"image_size", s.image_size},
-          {"crop_size", s.crop_size},
-          {"batch_size", s.batch_size},
-          {"workers", s.workers},
-          {"vgg", s.encoder.empty() ? "untrained" : s.encoder},
-          {"decoder", s.decoder},
-          {"max_iter", s.steps},
-          {"lr", s.learning_rate},
-          {"lr_decay", s.learning_rate_decay},
-          {"content_weight", s.content_weight},
-          {"style_weight", s.style_weight},
-          {"name", s.name},
-          {"save_every_steps", s.save_every},
-          {"log_every_steps", s.log_every},
-          {"sample_every_steps", s.sample_every},
-          {"device", common.device},
-          {"threads", common.threads},
-          {"seed", common.seed}};
+  nlohmann::json settings = {{"content", s.content},
+                             {"style", s.style},
+                             {"image_size", s.image_size},
+                             {"crop_size", s.crop_size},
+                             {"batch_size", s.batch_size},
+                             {"workers", s.workers},
+                             {"vgg", s.encoder.empty() ? "untrained" : s.encoder},
+                             {"decoder", s.decoder},
+                             {"max_iter", s.steps},
+                             {"lr", s.learning_rate},
+                             {"lr_decay", s.learning_rate_decay},
+                             {"content_weight", s.content_weight},
+                             {"style_weight", s.style_weight},
+                             {"name", s.name},
+                             {"save_every_steps", s.save_every},
+                             {"log_every_steps", s.log_every},
+                             {"sample_every_steps", s.sample_every},
+                             {"output", s.output}};
+  add_common(settings, common);
+  return settings;
 }
 
 }  // namespace gestalt::tools

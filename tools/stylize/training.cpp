@@ -119,8 +119,7 @@ class StylizerTraining {
     styles_.emplace(settings_.style, settings_, common_.seed ^ style_stream);
     const nlohmann::json config = to_json(settings_, common_);
     if (settings_.resume) {
-      folder_.check_resume(config,
-                           {"threads", "workers", "save_every_steps", "sample_every_steps"});
+      folder_.check_resume(config, {"workers", "save_every_steps", "sample_every_steps"});
     }
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
     make_networks();

@@ -4,11 +4,15 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "data/encode.h"
+#include "kernels/counted.h"
 #include "kernels/error.h"
+#include "tensor/io/atomic_file.h"
 #include "tensor/ops/shape.h"
+#include "tools/common/file_hash.h"
 #include "tools/common/log.h"
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
@@ -40,9 +44,14 @@ class Experiment {
       throw UsageError(format("--save_tensors holds one batch: {} pictures need --batch {}",
                               jobs_.size(), jobs_.size()));
     }
-    if (settings_.resume) {
-      check_same_config("--resume", settings_.output, to_json(settings_, common_), {"threads"});
+    if (!settings_.save_tensors.empty()) {
+      for (const std::string& input : {settings_.weights, settings_.init_image}) {
+        if (!input.empty()) check_not_input(settings_.save_tensors, input);
+      }
     }
+    nlohmann::json config = to_json(settings_, common_);
+    config["files"] = hashes_of_inputs();
+    if (settings_.resume) check_can_resume(settings_.output, config, free_settings);
     const fs::path checkpoints = checkpoint_folder(settings_);
     if (settings_.resume && !fs::exists(checkpoints)) {
       if (!common_.quiet) fmt::print("the run in {} is finished\n", settings_.output);
@@ -60,9 +69,9 @@ class Experiment {
     if (!settings_.resume) fs::remove_all(checkpoints);
     fs::create_directories(checkpoints);
     logger_ = make_logger(settings_.output, common_, settings_.resume);
-    write_config(settings_.output, tool_, to_json(settings_, common_));
-    logger_->info("{}: {} pictures on {}, {}", tool_, jobs_.size(), to_string(default_device()),
-                  description);
+    write_config(settings_.output, tool_, config);
+    logger_->info("{}: {} on {}, {}", tool_, counted(jobs_.size(), "picture"),
+                  to_string(default_device()), description);
 
     progress_.emplace(tool_, settings_.steps * static_cast<int64_t>(jobs_.size()), common_.quiet);
     for (size_t first = 0; first < jobs_.size() && !interrupted(); first += batch_size()) {
@@ -76,13 +85,27 @@ class Experiment {
     }
     if (settings_.sheet) write_sheet(tool_, settings_, jobs_);
     fs::remove_all(checkpoints);
-    logger_->info("{} pictures in {}, {} skipped", jobs_.size() - skipped_, settings_.output,
-                  skipped_);
+    logger_->info("{} in {}, {} skipped", counted(jobs_.size() - skipped_, "picture"),
+                  settings_.output, skipped_);
     return exit_done;
   }
 
  private:
   size_t batch_size() const { return static_cast<size_t>(settings_.batch); }
+
+  // Of all that the result follows from, by path: --resume must find them as they were.
+  nlohmann::json hashes_of_inputs() const {
+    std::set<fs::path> paths;
+    for (const Job& job : jobs_) paths.insert(job.source_file());
+    for (const std::string& path : {settings_.weights, settings_.init_image}) {
+      if (!path.empty()) paths.insert(path);
+    }
+    const std::vector<fs::path> files(paths.begin(), paths.end());
+    const std::vector<std::string> hashes = sha256_of_files(files);
+    nlohmann::json by_path = nlohmann::json::object();
+    for (size_t i = 0; i < files.size(); ++i) by_path[files[i].string()] = hashes[i];
+    return by_path;
+  }
 
   // At least one can be read; what it throws otherwise is the last one's reason.
   void check_some_image() {

@@ -26,12 +26,21 @@ const NamedTensor& find_image(const StateDict& tensors, const std::string& path)
   throw Error(format("--init_image '{}' has no tensor 'image', 'result' or 'initial'", path));
 }
 
+// Told by content. What can't be read at all fails as a picture, with the reason.
+bool is_safetensors_file(const std::string& path) {
+  try {
+    return is_safetensors(map_file(path));
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 }  // namespace
 
 Tensor read_init_images(const SynthesisSettings& settings, size_t jobs) {
   const std::string& path = settings.init_image;
   if (path.empty()) return {};
-  if (!path.ends_with(".safetensors")) {
+  if (!is_safetensors_file(path)) {
     return to_source(data::decode_image(std::filesystem::path(path)), settings.image_size).target;
   }
   const StateDict tensors = read_checkpoint(path).tensors;

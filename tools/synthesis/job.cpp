@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <map>
+#include <set>
 
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
@@ -15,6 +16,12 @@ Job::Job(size_t index, data::ImageSourcePtr images, int64_t image, uint64_t seed
     : index_(index), images_(std::move(images)), image_(image), seed_(seed), settings_(settings) {
   name_ = format("seed_{}_{}", seed, fs::path(images_->name(image)).stem().string());
   picture_path_ = fs::path(settings.output) / (name_ + ".jpg");
+}
+
+fs::path Job::source_file() const {
+  const fs::path location = images_->location();
+  std::error_code ignored;
+  return fs::is_regular_file(location, ignored) ? location : location / images_->name(image_);
 }
 
 void Job::load_source() {
@@ -101,6 +108,25 @@ void Job::release() {
   source_ = {};
 }
 
+namespace {
+
+// The output folder may be an input's too; not so the names in it.
+void check_overwrites_nothing(const std::vector<Job>& jobs, const SynthesisSettings& settings) {
+  const fs::path folder = settings.output;
+  std::vector<fs::path> outputs = {folder / "losses.png", folder / "sheet.png"};
+  for (const Job& job : jobs) outputs.push_back(job.picture_path());
+  std::set<fs::path> sources;
+  std::error_code ignored;
+  for (const Job& job : jobs) sources.insert(fs::weakly_canonical(job.source_file(), ignored));
+  for (const fs::path& output : outputs) {
+    GESTALT_CHECK(!sources.contains(fs::weakly_canonical(output, ignored)),
+                  "'{}' is an input that the run would write over: give another --output",
+                  output.string());
+  }
+}
+
+}  // namespace
+
 std::vector<Job> make_jobs(const SynthesisSettings& settings, uint64_t first_seed) {
   std::vector<Job> jobs;
   std::map<std::string, fs::path> stems;
@@ -118,6 +144,7 @@ std::vector<Job> make_jobs(const SynthesisSettings& settings, uint64_t first_see
       }
     }
   }
+  check_overwrites_nothing(jobs, settings);
   return jobs;
 }
 

@@ -26,6 +26,8 @@ class Job {
   const std::string& name() const { return name_; }
   uint64_t seed() const { return seed_; }
   data::Image read_image() const { return images_->read(image_); }
+  // The file that the image is in: its own, or a packed one.
+  std::filesystem::path source_file() const;
   const std::filesystem::path& picture_path() const { return picture_path_; }
 
   void load_source();  // where it is not loaded yet
@@ -74,7 +76,7 @@ class Job {
 std::filesystem::path checkpoint_folder(const SynthesisSettings& settings);
 
 // The jobs of a run, in order: every image with every seed. `settings` must outlive them. Throws
-// Error where two images would write one picture.
+// Error where two images would write one picture, or the run would write over one that it reads.
 std::vector<Job> make_jobs(const SynthesisSettings& settings, uint64_t first_seed);
 
 }  // namespace gestalt::tools

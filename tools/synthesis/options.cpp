@@ -1,8 +1,11 @@
 #include "tools/synthesis/options.h"
 
+#include <algorithm>
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
+
+#include "tools/common/output.h"
 
 namespace gestalt::tools {
 
@@ -16,6 +19,7 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
       number("0 or more and finite", [](double x) { return x >= 0 && std::isfinite(x); });
   app.add_option("-i,--input", s.inputs, "image, folder of images, or packed file; repeatable")
       ->allow_extra_args(false)
+      ->default_str("")
       ->required();
   app.add_option("-o,--output", s.output, "output folder");
   app.add_option("-m,--weights", s.weights,
@@ -31,13 +35,9 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
   app.add_flag("--reverse_topk", s.reverse_topk, "drop the Top-K and keep the rest");
   app.add_option("--image_size", s.image_size, "height and width while optimizing, pixels")
       ->check(size_range);
-  app.add_option("--layers", s.layers, "network layers to match")
-      ->delimiter(',')
-      ->allow_extra_args(false);
-  app.add_option("--layer_weights", s.layer_weights, "one a layer; without, all 1")
-      ->delimiter(',')
-      ->check(weight)
-      ->allow_extra_args(false);
+  comma_separated(app.add_option("--layers", s.layers, "network layers to match"));
+  comma_separated(app.add_option("--layer_weights", s.layer_weights, "one a layer; without, all 1"))
+      ->check(weight);
   app.add_option("--pooling", s.pooling, "of the network")->check(CLI::IsMember({"avg", "max"}));
   app.add_option("--batch", s.batch, "images optimized at once; does not change the results")
       ->check(at_least_1());
@@ -61,6 +61,18 @@ void check_settings(const SynthesisSettings& s) {
     throw UsageError(format("--layer_weights has {} values for {} layers", s.layer_weights.size(),
                             s.layers.size()));
   }
+  const auto is_zero = [](double weight) { return weight == 0; };
+  if (!s.layer_weights.empty() &&
+      std::all_of(s.layer_weights.begin(), s.layer_weights.end(), is_zero)) {
+    throw UsageError("--layer_weights are all 0: nothing would be matched");
+  }
+  // Top-K of all is the identity, reversed or not, here as in the published code: a flag without
+  // effect would go unnoticed.
+  if (s.reverse_topk && s.topk == 1) {
+    throw UsageError(
+        "--reverse_topk with --topk 1 would drop every activation: give a smaller --topk, or no "
+        "--reverse_topk to keep all");
+  }
   std::set<std::string> seen;
   for (const std::string& layer : s.layers) {
     if (!seen.insert(layer).second) {
@@ -74,25 +86,28 @@ DType image_dtype(const SynthesisSettings& s) {
 }
 
 nlohmann::json to_json(const SynthesisSettings& s, const CommonOptions& common) {
-  return {{"input", s.inputs},
-          {"weights", s.weights.empty() ? "untrained" : s.weights},
-          {"n", s.steps},
-          {"iter", s.iterations},
-          {"lr", s.learning_rate},
-          {"num_texture_per_image", s.textures_per_image},
-          {"topk", s.topk},
-          {"reverse_topk", s.reverse_topk},
-          {"image_size", s.image_size},
-          {"layers", s.layers},
-          {"layer_weights", s.layer_weights},
-          {"pooling", s.pooling},
-          {"batch", s.batch},
-          {"init_image", s.init_image},
-          {"dtype", s.dtype},
-          {"exact", s.exact},
-          {"device", common.device},
-          {"threads", common.threads},
-          {"seed", common.seed}};
+  nlohmann::json settings = {{"input", s.inputs},
+                             {"output", s.output},
+                             {"weights", s.weights.empty() ? "untrained" : s.weights},
+                             {"n", s.steps},
+                             {"iter", s.iterations},
+                             {"lr", s.learning_rate},
+                             {"num_texture_per_image", s.textures_per_image},
+                             {"topk", s.topk},
+                             {"reverse_topk", s.reverse_topk},
+                             {"image_size", s.image_size},
+                             {"layers", s.layers},
+                             {"layer_weights", s.layer_weights},
+                             {"pooling", s.pooling},
+                             {"batch", s.batch},
+                             {"init_image", s.init_image},
+                             {"save_tensors", s.save_tensors},
+                             {"save_every", s.save_every},
+                             {"sheet", s.sheet},
+                             {"dtype", s.dtype},
+                             {"exact", s.exact}};
+  add_common(settings, common);
+  return settings;
 }
 
 }  // namespace gestalt::tools

@@ -44,10 +44,13 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& settings);
 // What the parser can't see: values that don't go together. Throws UsageError.
 void check_settings(const SynthesisSettings& settings);
 
+// Those that change no result: a resumed run may have others.
+inline const std::vector<std::string> free_settings = {"save_tensors", "save_every", "sheet"};
+
 // Of the images and the optimizer: f32, or f64 where the whole run is.
 DType image_dtype(const SynthesisSettings& settings);
 
-// Everything that changes the result; a resumed run must have the same.
+// Every setting, for config.json.
 nlohmann::json to_json(const SynthesisSettings& settings, const CommonOptions& common);
 
 }  // namespace gestalt::tools

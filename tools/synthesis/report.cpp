@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "data/contact_sheet.h"
 #include "data/encode.h"
@@ -86,9 +87,11 @@ void write_sheet(const std::string& title, const SynthesisSettings& settings,
 }
 
 void write_tensors(const SynthesisSettings& settings, const Batch& batch) {
+  std::vector<std::string> pictures;
   std::vector<Tensor> initial, result;
   size_t longest = 0;
   for (const Job* job : batch.jobs()) {
+    pictures.push_back(job->name());
     initial.push_back(job->initial());
     result.push_back(batch.image_of(*job));
     longest = std::max(longest, job->losses().size());
@@ -110,7 +113,9 @@ void write_tensors(const SynthesisSettings& settings, const Batch& batch) {
   for (size_t i = 0; i < settings.layers.size(); ++i) {
     tensors.push_back({"target/" + settings.layers[i], batch.loss().targets()[i]});
   }
-  write_safetensors(settings.save_tensors, tensors);
+  const auto replace = nlohmann::json::error_handler_t::replace;  // names are any bytes
+  const std::string names = nlohmann::json(pictures).dump(-1, ' ', false, replace);
+  write_safetensors(settings.save_tensors, tensors, {{"pictures", names}});
 }
 
 }  // namespace gestalt::tools

@@ -18,7 +18,8 @@ void write_sheet(const std::string& title, const SynthesisSettings& settings,
                  const std::vector<Job>& jobs);
 
 // settings.save_tensors: initial and result [N,3,S,S] in the network's input space, losses [N,
-// evaluations] ([evaluations] for one job; NaN past the end of a shorter one), target/<layer>.
+// evaluations] ([evaluations] for one job; NaN past the end of a shorter one), target/<layer>; the
+// metadata's `pictures` is a JSON list of the N names.
 void write_tensors(const SynthesisSettings& settings, const Batch& batch);
 
 }  // namespace gestalt::tools

@@ -6,6 +6,7 @@
 #include "kernels/error.h"
 #include "models/registry.h"
 #include "models/sparse_levels.h"
+#include "tools/common/output.h"
 #include "tools/common/run_folder.h"
 
 namespace gestalt::tools {
@@ -103,32 +104,32 @@ void check_settings(const TrainSettings& s) {
 }
 
 nlohmann::json to_json(const TrainSettings& s, const CommonOptions& common) {
-  return {{"data_folder_path", s.data_folder},
-          {"val_fraction", s.val_fraction},
-          {"split_seed", s.split_seed},
-          {"use_sin_val_folder", s.sin_folder},
-          {"eval_folder", s.eval_folders},
-          {"name", s.name},
-          {"model", s.model},
-          {"stem_stride", s.stem_stride},
-          {"image_size", s.image_size},
-          {"pretrained", s.pretrained},
-          {"topk", s.topk},
-          {"topk_mode", s.topk_mode},
-          {"optimizer", s.optimizer},
-          {"lr", s.learning_rate},
-          {"momentum", s.momentum},
-          {"weight_decay", s.weight_decay},
-          {"label_smoothing", s.label_smoothing},
-          {"total_epochs", s.total_epochs},
-          {"batch_size", s.batch_size},
-          {"dtype", s.dtype},
-          {"fast_jpeg", s.fast_jpeg},
-          {"workers", s.workers},
-          {"save_every_steps", s.save_every_steps},
-          {"device", common.device},
-          {"threads", common.threads},
-          {"seed", common.seed}};
+  nlohmann::json settings = {{"data_folder_path", s.data_folder},
+                             {"val_fraction", s.val_fraction},
+                             {"split_seed", s.split_seed},
+                             {"use_sin_val_folder", s.sin_folder},
+                             {"eval_folder", s.eval_folders},
+                             {"name", s.name},
+                             {"model", s.model},
+                             {"stem_stride", s.stem_stride},
+                             {"image_size", s.image_size},
+                             {"pretrained", s.pretrained},
+                             {"topk", s.topk},
+                             {"topk_mode", s.topk_mode},
+                             {"optimizer", s.optimizer},
+                             {"lr", s.learning_rate},
+                             {"momentum", s.momentum},
+                             {"weight_decay", s.weight_decay},
+                             {"label_smoothing", s.label_smoothing},
+                             {"total_epochs", s.total_epochs},
+                             {"batch_size", s.batch_size},
+                             {"dtype", s.dtype},
+                             {"fast_jpeg", s.fast_jpeg},
+                             {"workers", s.workers},
+                             {"save_every_steps", s.save_every_steps},
+                             {"output", s.output}};
+  add_common(settings, common);
+  return settings;
 }
 
 std::vector<TopKLevel> parse_topk(const std::string& text, const std::string& model) {

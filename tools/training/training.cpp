@@ -52,7 +52,7 @@ class Training {
     sets_ = open_sets(settings_);
     const nlohmann::json config = to_json(settings_, common_);
     if (settings_.resume) {
-      folder_.check_resume(config, {"threads", "workers", "save_every_steps"});
+      folder_.check_resume(config, {"workers", "save_every_steps"});
     }
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
     std::vector<std::string> lines;

@@ -1,0 +1,156 @@
+// What the tools share about output folders, resuming and flags; in this process.
+
+#include "tools/common/output.h"
+
+#include <algorithm>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "kernels/counted.h"
+#include "tensor/io/known_files.h"
+#include "tests/tools/run_tool.h"
+#include "tools/common/file_hash.h"
+#include "tools/common/tool.h"
+
+namespace gestalt::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+// What it throws, else "".
+template <class Action>
+std::string error_of(const Action& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+class Output : public testing::Test {
+ protected:
+  std::string resume(const json& settings) const {
+    return error_of([&] { check_can_resume(folder_.path(), settings, {"sheet"}); });
+  }
+
+  const tests::TemporaryFolder folder_;
+};
+
+TEST_F(Output, an_output_is_not_its_own_input_by_any_name) {
+  const fs::path file = folder_ / "file";
+  std::ofstream(file) << "weights";
+  fs::create_symlink(file, folder_ / "symlink");
+  fs::create_hard_link(file, folder_ / "hard_link");
+  std::ofstream(folder_ / "copy") << "weights";
+  const std::string other_spelling =
+      folder_.path().string() + "/../" + folder_.path().filename().string() + "/./file";
+  for (const fs::path& name : std::vector<fs::path>{folder_ / "file", folder_ / "symlink",
+                                                    folder_ / "hard_link", other_spelling}) {
+    EXPECT_THROW(check_not_input(name, file), UsageError) << name;
+    EXPECT_THROW(check_not_input(file, name), UsageError) << name;
+  }
+  EXPECT_NO_THROW(check_not_input(folder_ / "copy", file));
+  EXPECT_NO_THROW(check_not_input(folder_ / "new", file));
+}
+
+TEST_F(Output, resuming_names_what_differs) {
+  const json before = {{"n", 6},
+                       {"topk", 0.05},
+                       {"sheet", false},
+                       {"quiet", false},
+                       {"files", {{"a.png", "aa"}, {"b.png", "bb"}}}};
+  EXPECT_NE(resume(before).find("no run to go on with"), std::string::npos);
+  write_config(folder_.path(), "some_tool", before);
+  EXPECT_EQ(resume(before), "");
+  const auto with = [&](const char* key, const json& value) {
+    json settings = before;
+    settings[key] = value;
+    return resume(settings);
+  };
+  EXPECT_EQ(with("n", 7), "--resume: -n was 6, is now 7");
+  EXPECT_EQ(with("topk", 1), "--resume: --topk was 0.05, is now 1");
+  EXPECT_EQ(with("sheet", true), "");
+  EXPECT_EQ(with("quiet", true), "");
+  EXPECT_EQ(with("files", {{"a.png", "aa"}, {"b.png", "cc"}}),
+            "--resume: 'b.png' has changed since the run began");
+  EXPECT_EQ(with("files", {{"a.png", "aa"}, {"new.png", "cc"}}), "");
+}
+
+TEST_F(Output, resuming_on_another_device_is_refused) {
+  write_config(folder_.path(), "some_tool", json::object());
+  json config = json::parse(tests::read_text(folder_ / "config.json"));
+  const std::string here = config["device"];
+  EXPECT_EQ(resume(json::object()), "");
+  config["device"] = "cuda:7";
+  write_text(folder_ / "config.json", config.dump());
+  EXPECT_EQ(resume(json::object()), "--resume: the run was on cuda:7, is now on " + here);
+}
+
+TEST_F(Output, a_damaged_config_is_named) {
+  for (const char* text : {"{", "[]", "{\"settings\": 1}"}) {
+    write_text(folder_ / "config.json", text);
+    EXPECT_NE(resume(json::object()).find("config.json' is damaged"), std::string::npos) << text;
+  }
+}
+
+// Names of files are bytes.
+TEST_F(Output, a_config_takes_any_name) {
+  write_config(folder_.path(), "some_tool", {{"files", {{"caf\xe9.png", "aa"}}}});
+  EXPECT_EQ(json::parse(tests::read_text(folder_ / "config.json"))["settings"]["files"].size(), 1u);
+}
+
+TEST_F(Output, hashes_are_of_content) {
+  if (sha256_of_text("").empty()) GTEST_SKIP() << "built without OpenSSL";
+  std::ofstream(folder_ / "one") << "content";
+  std::ofstream(folder_ / "same") << "content";
+  std::ofstream(folder_ / "other") << "Content";
+  const std::vector<std::string> hashes =
+      sha256_of_files({folder_ / "one", folder_ / "same", folder_ / "other", folder_ / "missing"});
+  EXPECT_EQ(hashes[0], sha256_of_text("content"));
+  EXPECT_EQ(hashes[1], hashes[0]);
+  EXPECT_NE(hashes[2], hashes[0]);
+  EXPECT_EQ(hashes[3], sha256_of_text(""));
+}
+
+TEST_F(Output, gnuplot_speaks_only_where_it_fails) {
+  const auto run = [&](const std::string& script, bool& drawn) {
+    testing::internal::CaptureStderr();
+    drawn = run_gnuplot(folder_ / "plot.gp", script);
+    return testing::internal::GetCapturedStderr();
+  };
+  bool drawn = false;
+  const std::string failure = run("no_such_command\n", drawn);
+  EXPECT_FALSE(drawn);
+  if (failure.find("gnuplot is missing") != std::string::npos) GTEST_SKIP() << failure;
+  EXPECT_TRUE(failure.starts_with("no plot: gnuplot failed: ")) << failure;
+  EXPECT_NE(failure.find("plot.gp\" line 1"), std::string::npos) << failure;
+  EXPECT_EQ(std::count(failure.begin(), failure.end(), '\n'), 1) << failure;
+  // A warning: the range is empty.
+  EXPECT_EQ(run("set terminal dumb\nset output \"plot.txt\"\nplot [0:1] 5\n", drawn), "");
+  EXPECT_TRUE(drawn);
+}
+
+TEST(Flags, help_says_that_values_are_comma_separated) {
+  Tool tool("some_tool", "Does something.", CommonFlags::none);
+  std::vector<std::string> names = {"a", "b"}, none;
+  comma_separated(tool.app().add_option("--names", names, "of things"));
+  comma_separated(tool.app().add_option("--none", none, "of others"));
+  const std::string help = tool.app().help();
+  EXPECT_NE(help.find("--names A,B"), std::string::npos) << help;
+  EXPECT_NE(help.find("of things; comma-separated"), std::string::npos) << help;
+  EXPECT_EQ(help.find("[]"), std::string::npos) << help;
+  tool.app().parse("--names c,d");
+  EXPECT_EQ(names, (std::vector<std::string>{"c", "d"}));
+}
+
+TEST(Counted, one_is_singular) {
+  EXPECT_EQ(counted(0, "picture"), "0 pictures");
+  EXPECT_EQ(counted(1, "picture"), "1 picture");
+  EXPECT_EQ(counted(2, "picture"), "2 pictures");
+}
+
+}  // namespace
+}  // namespace gestalt::tools

@@ -1,0 +1,103 @@
+// The settings and inputs of synthesize_texture and visualize_topk; in this process.
+
+#include <filesystem>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "data/encode.h"
+#include "tensor/io/safetensors.h"
+#include "tests/tools/run_tool.h"
+#include "tools/synthesis/initial.h"
+#include "tools/synthesis/job.h"
+#include "tools/synthesis/options.h"
+
+namespace gestalt::tools {
+namespace {
+
+namespace fs = std::filesystem;
+
+class SynthesisSettingsTest : public testing::Test {
+ protected:
+  void expect_usage_error(const std::string& message) const {
+    try {
+      check_settings(settings_);
+      ADD_FAILURE() << "taken, not refused: " << message;
+    } catch (const UsageError& error) {
+      EXPECT_NE(std::string(error.what()).find(message), std::string::npos) << error.what();
+    }
+  }
+
+  const tests::TemporaryFolder folder_;
+  SynthesisSettings settings_;
+};
+
+TEST_F(SynthesisSettingsTest, config_holds_every_flag) {
+  Tool tool("synthesize_texture", "Makes images.");
+  add_synthesis_flags(tool, settings_);
+  const nlohmann::json config = to_json(settings_, tool.common());
+  for (const CLI::Option* option : tool.app().get_options()) {
+    const std::vector<std::string>& names = option->get_lnames();
+    const std::string name = names.empty() ? option->get_snames()[0] : names[0];
+    if (name == "help" || name == "version" || name == "resume") continue;
+    EXPECT_TRUE(config.contains(name)) << "--" << name;
+  }
+  for (const std::string& name : free_settings) EXPECT_TRUE(config.contains(name)) << name;
+}
+
+TEST_F(SynthesisSettingsTest, reversing_top_k_of_all_is_refused) {
+  settings_.reverse_topk = true;
+  EXPECT_NO_THROW(check_settings(settings_));
+  settings_.topk = 1;
+  expect_usage_error("--reverse_topk with --topk 1 would drop every activation");
+  settings_.reverse_topk = false;
+  EXPECT_NO_THROW(check_settings(settings_));
+}
+
+TEST_F(SynthesisSettingsTest, some_layer_must_count) {
+  settings_.layer_weights = {0, 0, 0, 0, 1e-3};
+  EXPECT_NO_THROW(check_settings(settings_));
+  settings_.layer_weights.back() = 0;
+  expect_usage_error("--layer_weights are all 0");
+}
+
+TEST_F(SynthesisSettingsTest, an_init_image_is_told_by_its_content) {
+  settings_.image_size = 16;
+  const Tensor image = Tensor::full({1, 3, 16, 16}, 7);
+  for (const char* name : {"image.safetensors", "image.st", "image", "image.png"}) {
+    settings_.init_image = folder_ / name;
+    write_safetensors(settings_.init_image, StateDict{{"image", image}});
+    EXPECT_EQ(read_init_images(settings_, 1).to_vector<float>(), image.to_vector<float>()) << name;
+  }
+  data::save_image(folder_ / "picture.png", data::Image(20, 20));
+  settings_.init_image = folder_ / "picture.safetensors";
+  fs::rename(folder_ / "picture.png", settings_.init_image);
+  EXPECT_EQ(read_init_images(settings_, 1).shape(), (Shape{1, 3, 16, 16}));
+  settings_.init_image = folder_ / "none.st";
+  EXPECT_THROW(read_init_images(settings_, 1), Error);
+}
+
+TEST_F(SynthesisSettingsTest, a_run_writes_over_none_of_its_inputs) {
+  settings_.output = folder_.path();
+  for (const char* name : {"a.png", "seed_0_a.png", "seed_0_a.jpg", "sheet.png"}) {
+    data::save_image(folder_ / name, data::Image(20, 20));
+  }
+  const auto refusal = [&](const std::vector<std::string>& inputs) -> std::string {
+    settings_.inputs = inputs;
+    try {
+      make_jobs(settings_, 0);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(refusal({folder_ / "a.png", folder_ / "seed_0_a.png"}), "");
+  for (const char* name : {"seed_0_a.jpg", "sheet.png"}) {
+    EXPECT_NE(refusal({folder_ / "a.png", folder_ / name}).find("would write over"),
+              std::string::npos)
+        << name;
+  }
+}
+
+}  // namespace
+}  // namespace gestalt::tools
