@@ -3,19 +3,32 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
+#include <fstream>
+#include <string>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "kernels/error.h"
 
-namespace gestalt {
-namespace {
-
+// gcc says it with a macro, clang with a feature.
 #if defined(__SANITIZE_ADDRESS__)
-constexpr bool pooling = false;  // a pool would hide use after free
-#else
-constexpr bool pooling = true;
+#define GESTALT_UNDER_ADDRESS_SANITIZER
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define GESTALT_UNDER_ADDRESS_SANITIZER
 #endif
+#endif
+
+namespace gestalt {
+
+#if defined(GESTALT_UNDER_ADDRESS_SANITIZER)
+const bool CpuPool::pooling = false;
+#else
+const bool CpuPool::pooling = true;
+#endif
+
+namespace {
 
 constexpr size_t alignment = 64;
 constexpr size_t growth = size_t{32} << 20;  // of a range's writable part
@@ -33,6 +46,30 @@ size_t physical_memory() {
   return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * page_size();
 }
 
+// What programs can still have without swapping.
+size_t available_memory() {
+  std::ifstream file("/proc/meminfo");
+  std::string name, rest;
+  for (size_t kilobytes = 0; file >> name >> kilobytes; std::getline(file, rest)) {
+    if (name == "MemAvailable:") return kilobytes << 10;
+  }
+  return static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES)) * page_size();
+}
+
+// `ulimit -v`, which counts reserved addresses too; RLIM_INFINITY without one.
+rlim_t address_limit() {
+  rlimit limit{};
+  return getrlimit(RLIMIT_AS, &limit) == 0 ? limit.rlim_cur : RLIM_INFINITY;
+}
+
+std::string out_of_memory(size_t bytes, size_t in_use) {
+  const rlim_t limit = address_limit();
+  return format(
+      "out of memory on the CPU: asked {} bytes, {} in use, {} of {} free{}", bytes, in_use,
+      available_memory(), physical_memory(),
+      limit == RLIM_INFINITY ? "" : format(", addresses limited to {} (ulimit -v)", limit));
+}
+
 }  // namespace
 
 void* CpuPool::take(size_t bytes) {
@@ -45,8 +82,7 @@ void* CpuPool::take(size_t bytes) {
     drop_locked();
     pointer = take_locked(size);
   }
-  GESTALT_CHECK(pointer != nullptr, "out of memory on the CPU: asked {} bytes, {} in use", bytes,
-                stats_.in_use);
+  if (pointer == nullptr) throw Error(out_of_memory(bytes, stats_.in_use));
   taken_[pointer] = size;
   stats_.in_use += size;
   stats_.peak = std::max(stats_.peak, stats_.in_use);
@@ -63,7 +99,7 @@ void CpuPool::give(void* pointer) {
     std::free(pointer);
     return;
   }
-  add_free(static_cast<char*>(pointer), {size, true});
+  add_free(static_cast<char*>(pointer), {size, size});
 }
 
 // The smallest free block that is large enough; what is left of it stays free.
@@ -75,25 +111,36 @@ char* CpuPool::take_locked(size_t size) {
     const auto block = free_.find(pointer);
     const Free whole = block->second;
     remove_free(block);
-    if (whole.size > size) add_free(pointer + size, {whole.size - size, whole.resident});
+    if (const size_t rest = whole.size - size) {
+      add_free(pointer + size, {rest, std::min(rest, whole.resident)});
+    }
     return pointer;
   }
-  if (!ranges_.empty()) {
-    if (char* pointer = extend(ranges_.back(), size)) return pointer;
+  for (auto range = ranges_.rbegin(); range != ranges_.rend(); ++range) {
+    if (char* pointer = extend(*range, size)) return pointer;
   }
-  return reserve(size) ? extend(ranges_.back(), size) : nullptr;
+  if (!reserve(size)) return nullptr;
+  char* const pointer = extend(ranges_.back(), size);
+  if (pointer == nullptr) {  // the system lends addresses beyond its memory, but no memory
+    munmap(ranges_.back().base, ranges_.back().reserved);
+    ranges_.pop_back();
+  }
+  return pointer;
 }
 
 // A block at the range's end, with the free one that may be there; null where there is no room.
 char* CpuPool::extend(Range& range, size_t size) {
+  if (range.used == range.reserved) return nullptr;
   char* const end = range.base + range.used;
   char* pointer = end;
   auto last = free_.lower_bound(end);
-  if (last != free_.begin() && range.used > 0) {
+  if (last != free_.begin()) {
     --last;
     if (last->first + last->second.size == end) pointer = last->first;
   }
-  const auto used = static_cast<size_t>(pointer - range.base) + size;
+  // No free block is large enough, so the new one reaches beyond `end`, even where it begins in the
+  // range before.
+  const auto used = static_cast<size_t>(pointer + size - range.base);
   if (used > range.reserved) return nullptr;
   if (used > range.writable) {
     const size_t writable = std::min(rounded_up(used, growth), range.reserved);
@@ -105,10 +152,13 @@ char* CpuPool::extend(Range& range, size_t size) {
   return pointer;
 }
 
-// A range of as many addresses as there is memory, or as many as are to be had.
+// A range of as many addresses as there is memory, or as many as are to be had; where addresses
+// are limited, no more than needed, for the process's threads and libraries live on the rest.
 bool CpuPool::reserve(size_t size) {
   const size_t least = rounded_up(size, page_size());
-  for (size_t bytes = std::max(physical_memory(), least);; bytes = std::max(bytes / 2, least)) {
+  const bool limited = address_limit() != RLIM_INFINITY;
+  const size_t most = limited ? rounded_up(size, growth) : std::max(physical_memory(), least);
+  for (size_t bytes = most;; bytes = std::max(bytes / 2, least)) {
     void* const base = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base != MAP_FAILED) {
       ranges_.push_back({static_cast<char*>(base), bytes, 0, 0});
@@ -118,38 +168,33 @@ bool CpuPool::reserve(size_t size) {
   }
 }
 
+// Ranges that lie side by side serve as one.
 void CpuPool::add_free(char* pointer, Free block) {
   const auto behind = free_.find(pointer + block.size);
-  if (behind != free_.end() && !is_start_of_range(behind->first)) {
+  if (behind != free_.end()) {
     block.size += behind->second.size;
-    block.resident = block.resident || behind->second.resident;
+    block.resident += behind->second.resident;
     remove_free(behind);
   }
   auto ahead = free_.lower_bound(pointer);
-  if (ahead != free_.begin() && !is_start_of_range(pointer)) {
+  if (ahead != free_.begin()) {
     --ahead;
     if (ahead->first + ahead->second.size == pointer) {
       pointer = ahead->first;
       block.size += ahead->second.size;
-      block.resident = block.resident || ahead->second.resident;
+      block.resident += ahead->second.resident;
       remove_free(ahead);
     }
   }
   free_.emplace(pointer, block);
   free_by_size_.emplace(block.size, pointer);
-  if (block.resident) stats_.cached += block.size;
+  stats_.cached += block.resident;
 }
 
 void CpuPool::remove_free(FreeBlocks::iterator block) {
-  if (block->second.resident) stats_.cached -= block->second.size;
+  stats_.cached -= block->second.resident;
   free_by_size_.erase({block->second.size, block->first});
   free_.erase(block);
-}
-
-// Ranges may happen to lie side by side.
-bool CpuPool::is_start_of_range(const char* pointer) const {
-  return std::any_of(ranges_.begin(), ranges_.end(),
-                     [&](const Range& range) { return range.base == pointer; });
 }
 
 void CpuPool::drop() {
@@ -158,15 +203,36 @@ void CpuPool::drop() {
 }
 
 void CpuPool::drop_locked() {
+  std::erase_if(ranges_, [&](const Range& range) { return unmap_if_free(range); });
   for (auto& [pointer, block] : free_) {
-    if (!block.resident) continue;
+    if (block.resident == 0) continue;
     const size_t page = page_size();
     const auto begin = rounded_up(reinterpret_cast<uintptr_t>(pointer), page);
     const auto end = (reinterpret_cast<uintptr_t>(pointer) + block.size) / page * page;
     if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
-    block.resident = false;
-    stats_.cached -= block.size;
+    stats_.cached -= block.resident;
+    block.resident = 0;
   }
+}
+
+// Where addresses are limited they may be what another request needs.
+bool CpuPool::unmap_if_free(const Range& range) {
+  char* const end = range.base + range.used;
+  auto block = free_.upper_bound(range.base);
+  if (block == free_.begin()) return false;
+  --block;
+  char* const begin = block->first;
+  const Free whole = block->second;
+  if (begin + whole.size < end) return false;
+  remove_free(block);
+  const auto keep = [&](char* from, char* to) {
+    const auto size = static_cast<size_t>(to - from);
+    if (size > 0) add_free(from, {size, std::min(size, whole.resident)});
+  };
+  if (begin < range.base) keep(begin, range.base);
+  if (begin + whole.size > end) keep(end, begin + whole.size);
+  munmap(range.base, range.reserved);
+  return true;
 }
 
 MemoryStats CpuPool::stats() {

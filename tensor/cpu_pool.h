@@ -19,10 +19,13 @@ namespace gestalt {
 
 class CpuPool {
  public:
-  // Throws Error where the system has no more.
+  // False under AddressSanitizer, from which a pool would hide overflows and use after free.
+  static const bool pooling;
+
+  // Throws Error where the system has no more, with the bytes asked, in use and free.
   void* take(size_t bytes);
   void give(void* pointer);
-  // Gives the pages of free blocks back to the system; their addresses stay.
+  // Gives the pages of free blocks back to the system, and the addresses of ranges wholly free.
   void drop();
   MemoryStats stats();
   void reset_peak();
@@ -36,7 +39,7 @@ class CpuPool {
   };
   struct Free {
     size_t size = 0;
-    bool resident = false;  // may have pages
+    size_t resident = 0;  // bytes of it that have pages, at most
   };
   using FreeBlocks = std::map<char*, Free>;
 
@@ -45,7 +48,7 @@ class CpuPool {
   bool reserve(size_t size);
   void add_free(char* pointer, Free block);
   void remove_free(FreeBlocks::iterator block);
-  bool is_start_of_range(const char* pointer) const;
+  bool unmap_if_free(const Range& range);
   void drop_locked();
 
   std::mutex mutex_;

@@ -2,24 +2,25 @@
 
 #include <cstdint>
 #include <cstring>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <random>
+#include <string>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
 
 #include "kernels/error.h"
 
 namespace gestalt {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__)
-constexpr bool pooling = false;
-#else
-constexpr bool pooling = true;
-#endif
-
 constexpr size_t mb = size_t{1} << 20;
 
 TEST(CpuPool, NeighboursServeTogether) {
-  if (!pooling) GTEST_SKIP() << "no pool under AddressSanitizer";
+  if (!CpuPool::pooling) GTEST_SKIP() << "no pool under AddressSanitizer";
   CpuPool pool;
   void* const a = pool.take(3 * mb);
   void* const b = pool.take(2 * mb);
@@ -77,7 +78,7 @@ TEST(CpuPool, BlocksAreAlignedWritableAndTheirOwn) {
     ASSERT_EQ(pool.stats().in_use, in_use);
   }
   while (!blocks.empty()) check_and_give(blocks.size() - 1);
-  if (!pooling) return;
+  if (!CpuPool::pooling) return;
   const size_t peak = pool.stats().peak;
   EXPECT_GT(pool.stats().cached, 0u);
   EXPECT_LE(pool.stats().cached, 2 * peak);
@@ -86,7 +87,7 @@ TEST(CpuPool, BlocksAreAlignedWritableAndTheirOwn) {
 }
 
 TEST(CpuPool, ARequestBeyondAllMemoryIsAnError) {
-  if (!pooling) GTEST_SKIP() << "AddressSanitizer ends the process on such a request";
+  if (!CpuPool::pooling) GTEST_SKIP() << "AddressSanitizer ends the process on such a request";
   CpuPool pool;
   for (const size_t bytes : {size_t{1} << 60, SIZE_MAX - 10}) {
     try {
@@ -97,6 +98,109 @@ TEST(CpuPool, ARequestBeyondAllMemoryIsAnError) {
     }
   }
   pool.give(pool.take(100));
+}
+
+// A line of /proc/self/status that is in kB, in bytes.
+size_t process_status(const std::string& key) {
+  std::ifstream file("/proc/self/status");
+  for (std::string line; std::getline(file, line);) {
+    if (line.rfind(key + ":", 0) == 0) return std::stoull(line.substr(key.size() + 1)) << 10;
+  }
+  return 0;
+}
+
+std::string error_of_taking(CpuPool& pool, size_t bytes) {
+  try {
+    pool.give(pool.take(bytes));
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return {};
+}
+
+// 32 TB: the system lends that many addresses, but not the memory.
+TEST(CpuPool, AFailureKeepsNoAddresses) {
+  if (!CpuPool::pooling) GTEST_SKIP() << "AddressSanitizer ends the process on such a request";
+  CpuPool pool;
+  void* const first = pool.take(mb);
+  const size_t before = process_status("VmSize");
+  const std::string error = error_of_taking(pool, size_t{1} << 45);
+  if (error.empty()) GTEST_SKIP() << "this system promises any amount of memory";
+  EXPECT_NE(error.find("asked 35184372088832 bytes, 1048576 in use, "), std::string::npos) << error;
+  EXPECT_NE(error.find(" free"), std::string::npos) << error;
+  error_of_taking(pool, size_t{1} << 45);
+  EXPECT_LE(process_status("VmSize"), before + 64 * mb);
+  // And the range in use goes on.
+  EXPECT_EQ(pool.take(mb), static_cast<char*>(first) + mb);
+}
+
+TEST(CpuPool, DroppedPagesAreNotCached) {
+  if (!CpuPool::pooling) GTEST_SKIP() << "no pool under AddressSanitizer";
+  CpuPool pool;
+  void* const a = pool.take(3 * mb);
+  void* const b = pool.take(2 * mb);
+  pool.take(mb);
+  pool.give(a);
+  EXPECT_EQ(pool.stats().cached, 3 * mb);
+  pool.drop();
+  EXPECT_EQ(pool.stats().cached, 0u);
+  pool.give(b);
+  EXPECT_EQ(pool.stats().cached, 2 * mb);
+  EXPECT_EQ(pool.take(5 * mb), a);
+  EXPECT_EQ(pool.stats().cached, 0u);
+}
+
+// The child's exit code is the number of the first step that went wrong.
+int live_within_a_limit() {
+  const size_t start = process_status("VmSize");
+  rlimit limit{};
+  limit.rlim_cur = limit.rlim_max = start + 512 * mb;
+  if (setrlimit(RLIMIT_AS, &limit) != 0) return 1;
+  CpuPool pool;
+  void* const small = pool.take(1000);
+  if (process_status("VmSize") > start + 64 * mb) return 2;
+  void* const large = pool.take(300 * mb);  // more than half
+  std::memset(large, 1, 300 * mb);
+  // Others find their share, e.g. stacks of threads.
+  void* const other =
+      mmap(nullptr, 100 * mb, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (other == MAP_FAILED) return 3;
+  munmap(other, 100 * mb);
+  // What one size gave back serves another: 300 MB and 400 MB are more than the limit.
+  pool.give(large);
+  void* const larger = pool.take(400 * mb);
+  std::memset(larger, 2, 400 * mb);
+  if (error_of_taking(pool, 300 * mb).find("(ulimit -v)") == std::string::npos) return 4;
+  pool.give(larger);
+  pool.give(small);
+  pool.drop();
+  if (pool.stats().cached != 0 || process_status("VmSize") > start + 32 * mb) return 5;
+  // Many ranges, cut into blocks of all sizes and put together again.
+  std::mt19937 random(3);
+  std::vector<std::pair<char*, size_t>> blocks;
+  for (int step = 0; step < 400; ++step) {
+    if (blocks.size() > 12 || (!blocks.empty() && random() % 2 == 0)) {
+      std::swap(blocks[random() % blocks.size()], blocks.back());
+      const auto [data, size] = blocks.back();
+      if (data[0] != static_cast<char>(size) || data[size - 1] != static_cast<char>(size)) return 6;
+      pool.give(data);
+      blocks.pop_back();
+    } else {
+      const size_t size = 1 + random() % (20 * mb);
+      auto* const data = static_cast<char*>(pool.take(size));
+      data[0] = data[size - 1] = static_cast<char>(size);
+      blocks.emplace_back(data, size);
+    }
+    if (step % 100 == 99) pool.drop();
+  }
+  for (const auto& [data, size] : blocks) pool.give(data);
+  pool.give(pool.take(400 * mb));
+  return 0;
+}
+
+TEST(CpuPool, TakesNoMoreOfLimitedAddressesThanItNeeds) {
+  if (!CpuPool::pooling) GTEST_SKIP() << "no pool under AddressSanitizer";
+  EXPECT_EXIT(_exit(live_within_a_limit()), testing::ExitedWithCode(0), "");
 }
 
 }  // namespace
