@@ -47,6 +47,7 @@ int pack(const Settings& settings) {
   check_can_write(settings.out);
   const data::ImageSourcePtr source =
       settings.flat ? data::open_images(settings.in) : data::open_dataset(settings.in);
+  check_not_input(settings.out, *source);
   data::PackWriter writer(settings.out, source->index().classes);
   catch_interrupts();
   Progress progress("packed", source->size(), settings.quiet);

@@ -38,9 +38,5 @@ int main(int argc, char** argv) {
                  "pictures from each latent to the next; 0: one of each latent")
       ->check(at_least_0());
   app.add_flag("--overwrite", s.overwrite, "remove the pictures that are in FOLDER/images");
-  return tool.run(argc, argv, [&] {
-    s.seed = tool.common().seed;
-    s.quiet = tool.common().quiet;
-    return sample(s);
-  });
+  return tool.run(argc, argv, [&] { return sample(s, tool.common()); });
 }

@@ -41,9 +41,5 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({".jpg", ".png"}));
   app.add_option("--tile", s.tile,
                  "side of tiles, pixels, a multiple of 8; 0: whole pictures; auto: by free memory");
-  return tool.run(argc, argv, [&] {
-    s.seed = tool.common().seed;
-    s.quiet = tool.common().quiet;
-    return stylize(s);
-  });
+  return tool.run(argc, argv, [&] { return stylize(s, tool.common()); });
 }

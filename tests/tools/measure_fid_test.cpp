@@ -283,6 +283,20 @@ TEST_F(MeasureFid, BadInputIsOneLineThatNamesIt) {
 }
 
 // Unreadable folders are none for root.
+TEST_F(MeasureFid, NoOutputIsAnInput) {
+  const std::string features = write_features("f.safetensors", Tensor::ones({3, 64}));
+  for (const char* flag : {"--save_a", "--save_b", "--json"}) {
+    for (const std::string& input : {features, b_ + "/deep/1.jpg"}) {
+      const std::string before = read_text(input);
+      EXPECT_NE(failure({features, b_, "--features", "64", flag, input}, 2)
+                    .find("would overwrite its own input"),
+                std::string::npos)
+          << flag;
+      EXPECT_EQ(read_text(input), before);
+    }
+  }
+}
+
 TEST_F(MeasureFid, AFolderOfUnreadableImagesIsOneError) {
   for (int i = 0; i < 3; ++i) {
     fs::create_directories(folder_ / "broken");

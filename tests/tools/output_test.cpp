@@ -12,6 +12,7 @@
 #include "tests/tools/run_tool.h"
 #include "tools/common/file_hash.h"
 #include "tools/common/tool.h"
+#include "tools/common/utf8.h"
 
 namespace gestalt::tools {
 namespace {
@@ -33,7 +34,9 @@ std::string error_of(const Action& action) {
 class Output : public testing::Test {
  protected:
   std::string resume(const json& settings) const {
-    return error_of([&] { check_can_resume(folder_.path(), settings, {"sheet"}); });
+    return error_of([&] {
+      check_can_resume(folder_.path(), settings, {{"new_flag", 3}}, {"sheet"});
+    });
   }
 
   const tests::TemporaryFolder folder_;
@@ -96,10 +99,43 @@ TEST_F(Output, a_damaged_config_is_named) {
   }
 }
 
-// Names of files are bytes.
+// A flag that the run's version had not: it was as it is by default.
+TEST_F(Output, a_setting_that_was_not_recorded_was_the_default) {
+  write_config(folder_.path(), "some_tool", {{"n", 6}});
+  EXPECT_EQ(resume({{"n", 6}, {"new_flag", 3}}), "");
+  EXPECT_EQ(resume({{"n", 6}, {"new_flag", 4}}), "--resume: --new_flag was 3, is now 4");
+}
+
+// Names of files are bytes: one that is not UTF-8 is found again, and told from others.
 TEST_F(Output, a_config_takes_any_name) {
-  write_config(folder_.path(), "some_tool", {{"files", {{"caf\xe9.png", "aa"}}}});
-  EXPECT_EQ(json::parse(tests::read_text(folder_ / "config.json"))["settings"]["files"].size(), 1u);
+  const json before = {{"input", {"caf\xe9.png"}}, {"files", {{"caf\xe9.png", "aa"}}}};
+  write_config(folder_.path(), "some_tool", before);
+  const json config = json::parse(tests::read_text(folder_ / "config.json"))["settings"];
+  EXPECT_EQ(config["input"][0], "caf\\xE9.png");
+  EXPECT_EQ(resume(before), "");
+  const auto with = [&](const char* key, const json& value) {
+    json settings = before;
+    settings[key] = value;
+    return resume(settings);
+  };
+  EXPECT_EQ(with("input", {"caf\xe8.png"}),
+            R"(--resume: --input was ["caf\\xE9.png"], is now ["caf\\xE8.png"])");
+  EXPECT_EQ(with("files", {{"caf\xe9.png", "bb"}}),
+            "--resume: 'caf\\xE9.png' has changed since the run began");
+}
+
+TEST(AsUtf8, keeps_what_is_utf8_and_gives_no_two_texts_the_same_form) {
+  for (const char* text : {"", "plain", "caf\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) {
+    EXPECT_EQ(as_utf8(text), text);
+  }
+  EXPECT_EQ(as_utf8("\\xE9"), "\\x5CxE9");
+  // Latin-1, cut short, overlong, a surrogate, too large.
+  for (const char* text : {"\xe9", "\xe9y", "\xe2\x82", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80",
+                           "\xf4\x90\x80\x80", "\xff"}) {
+    const std::string form = as_utf8(text);
+    EXPECT_TRUE(form.starts_with("\\x")) << form;
+    EXPECT_NO_THROW(json(form).dump()) << form;
+  }
 }
 
 TEST_F(Output, hashes_are_of_content) {
@@ -131,6 +167,14 @@ TEST_F(Output, gnuplot_speaks_only_where_it_fails) {
   // A warning: the range is empty.
   EXPECT_EQ(run("set terminal dumb\nset output \"plot.txt\"\nplot [0:1] 5\n", drawn), "");
   EXPECT_TRUE(drawn);
+}
+
+TEST_F(Output, gnuplot_is_not_missing_where_the_folder_is) {
+  testing::internal::CaptureStderr();
+  EXPECT_FALSE(run_gnuplot(folder_ / "plot.gp", "", folder_ / "nowhere"));
+  const std::string failure = testing::internal::GetCapturedStderr();
+  EXPECT_NE(failure.find("cannot run in '" + (folder_ / "nowhere").string()), std::string::npos)
+      << failure;
 }
 
 TEST(Flags, help_says_that_values_are_comma_separated) {

@@ -101,6 +101,20 @@ TEST_F(PackImages, an_output_that_cannot_be_written_is_found_before_packing) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 2);
 }
 
+TEST_F(PackImages, never_writes_over_its_own_input) {
+  const auto refuses = [](const fs::path& in, const fs::path& out) {
+    const std::string before = read_text(out);
+    const ToolResult result = run_tool("pack_images", {in.string(), out.string(), "--quiet"});
+    EXPECT_EQ(result.exit_code, 2) << result.output;
+    EXPECT_NE(result.output.find("would overwrite its own input"), std::string::npos)
+        << result.output;
+    EXPECT_EQ(read_text(out), before);
+  };
+  refuses(in_, in_ / "dog/c.jpg");
+  ASSERT_EQ(pack({}).exit_code, 0);
+  refuses(out_, out_);
+}
+
 TEST_F(PackImages, touches_no_file_but_its_own) {
   const std::vector<std::string> neighbours = {"out.packed.pixels", "out.packed.tmp"};
   for (const std::string& name : neighbours) std::ofstream(folder_ / name) << "a user's own";

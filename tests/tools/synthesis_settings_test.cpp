@@ -49,7 +49,7 @@ TEST_F(SynthesisSettingsTest, reversing_top_k_of_all_is_refused) {
   settings_.reverse_topk = true;
   EXPECT_NO_THROW(check_settings(settings_));
   settings_.topk = 1;
-  expect_usage_error("--reverse_topk with --topk 1 would drop every activation");
+  expect_usage_error("--reverse_topk has no effect with --topk 1");
   settings_.reverse_topk = false;
   EXPECT_NO_THROW(check_settings(settings_));
 }
@@ -96,6 +96,18 @@ TEST_F(SynthesisSettingsTest, a_run_writes_over_none_of_its_inputs) {
     EXPECT_NE(refusal({folder_ / "a.png", folder_ / name}).find("would write over"),
               std::string::npos)
         << name;
+  }
+  for (std::string* flag : {&settings_.init_image, &settings_.weights}) {
+    *flag = folder_ / "seed_0_a.jpg";
+    EXPECT_NE(refusal({folder_ / "a.png"}).find("would write over"), std::string::npos);
+    *flag = folder_ / "checkpoints/seed_0_a.safetensors";
+    EXPECT_NE(refusal({folder_ / "a.png"}).find("which the run removes"), std::string::npos);
+    *flag = folder_ / "progress/seed_0_a_step_00001.jpg";
+    EXPECT_EQ(refusal({folder_ / "a.png"}), "");
+    settings_.save_every = 1;
+    EXPECT_NE(refusal({folder_ / "a.png"}).find("would write over"), std::string::npos);
+    settings_.save_every = 0;
+    flag->clear();
   }
 }
 

@@ -255,6 +255,34 @@ TEST_F(Synthesis, resuming_with_a_changed_picture_is_refused_by_name) {
   EXPECT_EQ(std::count(run.output.begin(), run.output.end(), '\n'), 1) << run.output;
 }
 
+// Checkpoints are named as pictures are, without what tells a.png from a.jpg.
+TEST_F(Synthesis, a_checkpoint_is_not_taken_for_another_picture_of_its_name) {
+  const std::vector<std::string> begin = shallow("out", {"-n", "500", "--save_every", "1"});
+  const ToolResult stopped =
+      run_tool("synthesize_texture", begin, [&] { return progress_pictures("out") > 0; });
+  ASSERT_EQ(stopped.exit_code, 130) << stopped.output;
+  std::vector<std::string> on = shallow("out", {"-n", "500", "--resume"});
+  fs::remove(folder_ / "in" / "a.png");
+  data::save_image(folder_ / "in" / "a.jpg", make_picture(1));
+  const ToolResult refused = run_tool("synthesize_texture", on);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.output.find("a.jpg' is not what '"), std::string::npos) << refused.output;
+}
+
+TEST_F(Synthesis, a_name_that_is_not_utf8_is_resumed) {
+  fs::rename(folder_ / "in" / "a.png", folder_ / "in" / "caf\xe9.png");
+  ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1", "--iter", "1"})).exit_code,
+            0);
+  const std::vector<std::string> on = shallow("out", {"-n", "1", "--iter", "1", "--resume"});
+  const ToolResult resumed = run_tool("synthesize_texture", on);
+  EXPECT_EQ(resumed.exit_code, 0) << resumed.output;
+  data::save_image(folder_ / "in" / "caf\xe9.png", make_picture(1));
+  const ToolResult refused = run_tool("synthesize_texture", on);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.output.find("caf\\xE9.png' has changed since"), std::string::npos)
+      << refused.output;
+}
+
 TEST_F(Synthesis, weights_from_a_file_and_tensors_out_of_the_run) {
   Generator generator(3);
   const auto network = models::make_texture_vgg19(models::Pooling::average, generator);
@@ -389,7 +417,11 @@ TEST_F(BadInputs, usage_is_2_and_writes_nothing) {
            {"layer twice", {"--layers", "pool1,pool1"}, 2, "'pool1' twice"},
            {"weights", {"--layer_weights", "1,2"}, 2, "has 2 values for 5 layers"},
            {"tensors", {"--save_tensors", "x"}, 2, "2 pictures need --batch 2"},
-           {"nothing kept", {"--topk", "1.", "--reverse_topk"}, 2, "would drop every activation"},
+           {"tensors over an input",
+            {"--batch", "2", "--save_tensors", (folder_ / "in" / "a.png").string()},
+            2,
+            "would overwrite its own input"},
+           {"no effect", {"--topk", "1.", "--reverse_topk"}, 2, "which keeps everything"},
            {"flag", {"--no_such_flag"}, 2, "--no_such_flag"},
        }) {
     expect_refused(bad);

@@ -71,6 +71,31 @@ TEST_F(TrainClassifier, AnInterruptedRunSavesAndGoesOn) {
   EXPECT_NE(third.output.find("--lr was 0.02, is now 0.03"), std::string::npos) << third.output;
 }
 
+TEST_F(TrainClassifier, PretrainedWeightsStayAsTheyWere) {
+  ASSERT_EQ(run_tool("train_classifier", with(arguments("one"), {"--total_epochs", "1"})).exit_code,
+            0);
+  const fs::path weights = folder_ / "runs/one/last.safetensors";
+  const std::string before = read_text(weights);
+  const auto run = [&](const std::string& name, std::vector<std::string> more) {
+    more.insert(more.begin(), {"--total_epochs", "1", "--pretrained", weights.string()});
+    return run_tool("train_classifier", with(arguments(name), more));
+  };
+  const ToolResult over = run("one", {});
+  EXPECT_EQ(over.exit_code, 2);
+  EXPECT_NE(over.output.find("would overwrite its own input"), std::string::npos) << over.output;
+  EXPECT_EQ(read_text(weights), before);
+
+  ASSERT_EQ(run("two", {}).exit_code, 0);
+  EXPECT_EQ(run("two", {"--resume"}).exit_code, 0);
+  fs::copy_file(folder_ / "runs/two/last.safetensors", weights,
+                fs::copy_options::overwrite_existing);
+  const ToolResult changed = run("two", {"--resume"});
+  EXPECT_EQ(changed.exit_code, 1);
+  EXPECT_NE(changed.output.find("last.safetensors' has changed since the run began"),
+            std::string::npos)
+      << changed.output;
+}
+
 // The first epoch's steps are read together: the bad loss is found behind them, but before a file
 // is written.
 TEST_F(TrainClassifier, ALossThatIsNotFiniteStopsTheRun) {

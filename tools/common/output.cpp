@@ -1,16 +1,20 @@
 #include "tools/common/output.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <fstream>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "data/image_source.h"
 #include "kernels/error.h"
 #include "tensor/context.h"
 #include "tensor/io/atomic_file.h"
+#include "tools/common/file_hash.h"
+#include "tools/common/utf8.h"
 #include "tools/common/version.h"
 
 namespace gestalt::tools {
@@ -32,6 +36,15 @@ void check_not_input(const fs::path& output, const fs::path& input) {
   }
 }
 
+void check_not_input(const fs::path& output, const data::ImageSource& images) {
+  check_not_input(output, images.location());
+  std::error_code error;
+  if (!fs::exists(output, error)) return;
+  for (int64_t i = 0; i < images.size(); ++i) {
+    check_not_input(output, fs::path(images.location()) / images.name(i));
+  }
+}
+
 void write_text(const fs::path& path, const std::string& text) {
   write_file_atomically(path, text.data(), text.size());
 }
@@ -43,15 +56,24 @@ void add_common(nlohmann::json& settings, const CommonOptions& common) {
   settings["quiet"] = common.quiet;
 }
 
+nlohmann::json hashes_by_path(const std::set<fs::path>& paths) {
+  std::vector<fs::path> files;
+  for (const fs::path& path : paths) {
+    if (!path.empty()) files.push_back(path);
+  }
+  const std::vector<std::string> hashes = sha256_of_files(files);
+  nlohmann::json by_path = nlohmann::json::object();
+  for (size_t i = 0; i < files.size(); ++i) by_path[files[i].string()] = hashes[i];
+  return by_path;
+}
+
 void write_config(const fs::path& folder, const std::string& tool, const nlohmann::json& settings) {
   nlohmann::json config;
   config["tool"] = tool;
   config["version"] = version_text();
   config["device"] = to_string(default_device());
-  config["settings"] = settings;
-  // The names of files are any bytes; JSON is UTF-8.
-  const auto replace = nlohmann::json::error_handler_t::replace;
-  write_text(folder / "config.json", config.dump(2, ' ', false, replace) + "\n");
+  config["settings"] = as_utf8_json(settings);
+  write_text(folder / "config.json", config.dump(2) + "\n");
 }
 
 namespace {
@@ -70,26 +92,31 @@ nlohmann::json read_config(const std::string& flag, const fs::path& folder) {
 }  // namespace
 
 void check_same_config(const std::string& flag, const fs::path& folder,
-                       const nlohmann::json& settings, const std::vector<std::string>& free) {
+                       const nlohmann::json& settings, const nlohmann::json& defaults,
+                       const std::vector<std::string>& free) {
   const nlohmann::json before = read_config(flag, folder)["settings"];
-  for (const auto& [key, value] : settings.items()) {
+  const nlohmann::json now = as_utf8_json(settings);
+  for (const auto& [key, value] : now.items()) {
     if (std::find(free.begin(), free.end(), key) != free.end()) continue;
-    const nlohmann::json old = before.value(key, nlohmann::json());
+    // A run from before the flag existed was made as the default makes it.
+    const nlohmann::json old =
+        before.contains(key) ? before[key] : defaults.value(key, nlohmann::json());
     GESTALT_CHECK(old == value, "{}: {}{} was {}, is now {}", flag, key.size() == 1 ? "-" : "--",
                   key, old.dump(), value.dump());
   }
 }
 
 void check_can_resume(const fs::path& folder, const nlohmann::json& settings,
-                      std::vector<std::string> free) {
+                      const nlohmann::json& defaults, std::vector<std::string> free) {
   free.insert(free.end(), {"device", "threads", "quiet", "output", "files"});
-  check_same_config("--resume", folder, settings, free);
+  check_same_config("--resume", folder, settings, defaults, free);
   const nlohmann::json before = read_config("--resume", folder);
   const std::string device = to_string(default_device()), old = before.value("device", device);
   GESTALT_CHECK(old == device, "--resume: the run was on {}, is now on {}", old, device);
   if (!settings.contains("files")) return;
   const nlohmann::json files = before["settings"].value("files", nlohmann::json::object());
-  for (const auto& [path, hash] : settings["files"].items()) {
+  const nlohmann::json now = as_utf8_json(settings["files"]);
+  for (const auto& [path, hash] : now.items()) {
     GESTALT_CHECK(files.value(path, hash) == hash, "--resume: '{}' has changed since the run began",
                   path);
   }
@@ -111,6 +138,27 @@ std::string last_line(FILE* file) {
   return last;
 }
 
+// Of the child, where gnuplot was not begun.
+constexpr int no_program = 127, no_folder = 126;
+
+// How it ended, for the user; empty where it succeeded.
+std::string failure_of(pid_t child, FILE* messages, const fs::path& folder) {
+  if (child < 0) return format("cannot be started: {}", std::strerror(errno));
+  int status = 0;
+  if (waitpid(child, &status, 0) != child) return format("was lost: {}", std::strerror(errno));
+  if (WIFSIGNALED(status)) return format("ended by signal {}", WTERMSIG(status));
+  switch (WEXITSTATUS(status)) {
+    case 0:
+      return "";
+    case no_program:
+      return "is missing";
+    case no_folder:
+      return format("cannot run in '{}'", folder.string());
+  }
+  const std::string said = last_line(messages);
+  return "failed" + (said.empty() ? "" : ": " + said);
+}
+
 }  // namespace
 
 bool run_gnuplot(const fs::path& script_path, const std::string& script, const fs::path& folder) {
@@ -118,20 +166,19 @@ bool run_gnuplot(const fs::path& script_path, const std::string& script, const f
   const fs::path absolute = fs::absolute(script_path);
   const fs::path where = folder.empty() ? absolute.parent_path() : folder;
   // Its warnings are not the user's: they are kept in a file without a name, shown where it fails.
-  const std::unique_ptr<FILE, int (*)(FILE*)> messages(std::tmpfile(), std::fclose);
-  const pid_t child = messages != nullptr ? fork() : -1;
+  // Where there is no such file, they go to stderr.
+  FILE* messages = std::tmpfile();
+  const pid_t child = fork();
   if (child == 0) {
-    if (chdir(where.c_str()) != 0) _exit(127);
-    dup2(fileno(messages.get()), STDERR_FILENO);
+    if (chdir(where.c_str()) != 0) _exit(no_folder);
+    if (messages != nullptr) dup2(fileno(messages), STDERR_FILENO);
     execlp("gnuplot", "gnuplot", absolute.c_str(), static_cast<char*>(nullptr));
-    _exit(127);
+    _exit(no_program);
   }
-  int status = 0;
-  const bool ended = child > 0 && waitpid(child, &status, 0) == child && WIFEXITED(status);
-  if (ended && WEXITSTATUS(status) == 0) return true;
-  const std::string reason =
-      ended && WEXITSTATUS(status) == 127 ? "is missing" : "failed: " + last_line(messages.get());
-  std::fprintf(stderr, "no plot: gnuplot %s; the script is %s\n", reason.c_str(),
+  const std::string failure = failure_of(child, messages, where);
+  if (messages != nullptr) std::fclose(messages);
+  if (failure.empty()) return true;
+  std::fprintf(stderr, "no plot: gnuplot %s; the script is %s\n", failure.c_str(),
                script_path.c_str());
   return false;
 }

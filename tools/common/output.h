@@ -4,10 +4,15 @@
 
 #include <filesystem>
 #include <nlohmann/json_fwd.hpp>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "tools/common/tool.h"
+
+namespace gestalt::data {
+class ImageSource;
+}
 
 namespace gestalt::tools {
 
@@ -19,30 +24,39 @@ void prepare_output_folder(const std::filesystem::path& folder);
 // user the input.
 void check_not_input(const std::filesystem::path& output, const std::filesystem::path& input);
 
+// Likewise where it is the packed file or one of the images of the folder.
+void check_not_input(const std::filesystem::path& output, const data::ImageSource& images);
+
 // Whole or not at all: written beside, synced, renamed.
 void write_text(const std::filesystem::path& path, const std::string& text);
 
 // The common flags, for config.json.
 void add_common(nlohmann::json& settings, const CommonOptions& common);
 
-// `settings` with the version and the default device added, as FOLDER/config.json.
+// {path: hash of the content}, for settings["files"] of check_can_resume; empty paths are passed
+// over.
+nlohmann::json hashes_by_path(const std::set<std::filesystem::path>& paths);
+
+// `settings`, as_utf8_json, with the version and the default device added, as FOLDER/config.json.
 void write_config(const std::filesystem::path& folder, const std::string& tool,
                   const nlohmann::json& settings);
 
 // Whether a job that goes on with an earlier one's files, as `flag` asks, has the settings that
-// FOLDER/config.json tells, but for `free`, which change no result. Throws Error naming the first
+// FOLDER/config.json tells, but for `free`, which change no result. What it does not tell, because
+// it was written before there was that flag, was as in `defaults`. Throws Error naming the first
 // that differs, or where there is no such file.
 void check_same_config(const std::string& flag, const std::filesystem::path& folder,
-                       const nlohmann::json& settings, const std::vector<std::string>& free = {});
+                       const nlohmann::json& settings, const nlohmann::json& defaults,
+                       const std::vector<std::string>& free = {});
 
 // Whether --resume can go on with the run in `folder` to the same bits: check_same_config, the
 // common flags and --output free, and besides the same device, and the same content of every file
-// that both have under settings["files"] (hashes by path). Throws Error naming what differs.
+// that both have under settings["files"] (hashes_by_path). Throws Error naming what differs.
 void check_can_resume(const std::filesystem::path& folder, const nlohmann::json& settings,
-                      std::vector<std::string> free = {});
+                      const nlohmann::json& defaults, std::vector<std::string> free = {});
 
 // Runs gnuplot, in `folder` (empty: the script's own), on a script that stays beside its picture.
-// False, with a line on stderr, where gnuplot is missing or fails.
+// False, with a line on stderr, where gnuplot is missing, cannot run there, or fails.
 bool run_gnuplot(const std::filesystem::path& script_path, const std::string& script,
                  const std::filesystem::path& folder = {});
 

@@ -17,9 +17,9 @@ bool is_name(const std::string& text) {
   });
 }
 
-void RunFolder::check_resume(const nlohmann::json& settings,
+void RunFolder::check_resume(const nlohmann::json& settings, const nlohmann::json& defaults,
                              const std::vector<std::string>& free) const {
-  check_can_resume(path_, settings, free);
+  check_can_resume(path_, settings, defaults, free);
   GESTALT_CHECK(fs::exists(checkpoint_path()), "--resume: no checkpoint in '{}'", path_.string());
 }
 

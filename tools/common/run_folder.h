@@ -26,7 +26,8 @@ class RunFolder {
 
   // Whether there is a run to go on with that has these settings, but for `free`, which change no
   // result: check_can_resume of output.h; writes nothing. Throws Error.
-  void check_resume(const nlohmann::json& settings, const std::vector<std::string>& free) const;
+  void check_resume(const nlohmann::json& settings, const nlohmann::json& defaults,
+                    const std::vector<std::string>& free) const;
   // Makes the folder with its config.json and opens the log. A new run takes the checkpoint of an
   // earlier one away. Whatever else can fail should come before: a bad start leaves an earlier run
   // as it is.

@@ -83,8 +83,11 @@ class FewshotTraining {
     as_usage([&] { check_settings(settings_); });
     images_.emplace(settings_.path, settings_.image_size, common_.seed);
     config_ = to_json(settings_, common_);
+    // Not of --ckpt: what it held is in the run's own checkpoint, and may have been that.
+    config_["files"] = hashes_by_path({settings_.vgg16, settings_.lpips, settings_.inception});
     if (settings_.resume) {
-      folder_.check_resume(config_, {"save_every_steps", "capture"});
+      folder_.check_resume(config_, to_json(FewshotSettings{}, CommonOptions{}),
+                           {"save_every_steps", "capture"});
     }
     models::FastGanOptions options = network_options(settings_);
     const bool cuda = default_device().type == DeviceType::cuda;

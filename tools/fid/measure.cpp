@@ -8,6 +8,7 @@
 #include "tensor/io/atomic_file.h"
 #include "tools/common/output.h"
 #include "tools/common/tool.h"
+#include "tools/common/utf8.h"
 #include "tools/common/version.h"
 #include "tools/fid/inputs.h"
 
@@ -46,6 +47,16 @@ void check_settings(const MeasureSettings& settings, const MeasureInput& a, cons
   }
   GESTALT_CHECK(settings.save_a.empty() && settings.save_b.empty(),
                 "--save_a and --save_b keep features of one range: not with --range both");
+}
+
+void check_outputs(const MeasureSettings& settings, const MeasureInput& a, const MeasureInput& b) {
+  for (const std::string& output : {settings.save_a, settings.save_b, settings.json}) {
+    check_not_input(output, settings.inception);
+    for (const MeasureInput* input : {&a, &b}) {
+      check_not_input(output, input->path);
+      if (input->images) check_not_input(output, *input->images);
+    }
+  }
 }
 
 eval::FeatureOrigin unknown_origin() {
@@ -157,7 +168,7 @@ void report(const std::vector<Result>& results, const MeasureSettings& settings)
   json all = {{"tool", "measure_fid"}, {"version", version_text()}, {"command", settings.command},
               {"a", settings.a},       {"b", settings.b},           {"results", json::array()}};
   for (const Result& result : results) all["results"].push_back(to_json(result, settings));
-  const std::string text = all.dump(2) + "\n";
+  const std::string text = as_utf8_json(all).dump(2) + "\n";
   if (settings.json == "-") {
     std::fputs(text.c_str(), stdout);
   } else {
@@ -211,6 +222,7 @@ int measure_fid(const MeasureSettings& settings) {
   }
   const MeasureInput a = open_input(settings.a), b = open_input(settings.b);
   as_usage([&] { check_settings(settings, a, b); });
+  check_outputs(settings, a, b);
   catch_interrupts();
   const std::optional<FeaturePairs> pairs = all_features(settings, a, b);
   if (!pairs) {

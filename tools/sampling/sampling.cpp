@@ -60,6 +60,7 @@ class Pictures {
     prepare_output_folder(settings.output);
     if (packed_) {
       const fs::path file = fs::path(settings.output) / "samples.safetensors";
+      check_not_input(file, settings.checkpoint);
       check_can_write(file);
       writer_.emplace(file, std::vector<std::string>());
       return;
@@ -105,8 +106,9 @@ class Pictures {
 
 class Job {
  public:
-  explicit Job(const SamplingSettings& settings)
+  Job(const SamplingSettings& settings, const CommonOptions& common)
       : settings_(settings),
+        common_(common),
         checkpoint_(models::read_fastgan_checkpoint(settings.checkpoint)),
         options_(network_options(settings, checkpoint_)) {
     Generator random(0);
@@ -122,7 +124,7 @@ class Job {
     generator_->to(default_device());
     generator_->set_requires_grad(false);
     generator_->train(settings.statistics == "batch");
-    latents_ = draw_latents(settings.seed, settings.samples, options_.latent_size);
+    latents_ = draw_latents(common.seed, settings.samples, options_.latent_size);
     if (settings.interpolate > 0) latents_ = interpolate(latents_, settings.interpolate);
   }
 
@@ -131,7 +133,7 @@ class Job {
     Pictures pictures(settings_);
     write_config();
     const int64_t count = latents_.size(0);
-    Progress progress("pictures", count, settings_.quiet);
+    Progress progress("pictures", count, common_.quiet);
     for (int64_t begin = 0; begin < count; begin += settings_.batch_size) {
       if (interrupted()) {
         progress.finish();
@@ -150,7 +152,7 @@ class Job {
     const std::string place = pictures.finish();
     draw_grid();
     progress.finish();
-    if (!settings_.quiet) {
+    if (!common_.quiet) {
       std::printf("%s in %s\n", counted(count, "picture").c_str(), place.c_str());
     }
     return exit_done;
@@ -166,7 +168,7 @@ class Job {
       // A whole batch all the same: its statistics are those of that many pictures.
       const int64_t more = settings_.batch_size - count;
       const Tensor extra =
-          narrow(draw_latents(settings_.seed, settings_.samples + more, options_.latent_size), 0,
+          narrow(draw_latents(common_.seed, settings_.samples + more, options_.latent_size), 0,
                  settings_.samples, more);
       z = cat({z, extra}, 0);
     }
@@ -192,7 +194,7 @@ class Job {
   }
 
   void say() const {
-    if (settings_.quiet) return;
+    if (common_.quiet) return;
     std::printf("%s: %lldx%lld after %lld steps, %s weights, Top-K %s (%s), statistics: %s\n",
                 settings_.checkpoint.c_str(), static_cast<long long>(options_.image_size),
                 static_cast<long long>(options_.image_size),
@@ -207,28 +209,28 @@ class Job {
   }
 
   void write_config() const {
-    tools::write_config(settings_.output, "sample_fewshot_gan",
-                        {{"ckpt", settings_.checkpoint},
-                         {"iter", checkpoint_.iterations},
-                         {"im_size", options_.image_size},
-                         {"nz", options_.latent_size},
-                         {"noise", options_.noise},
-                         {"sparse_hw_info", models::to_text(options_.sparse)},
-                         {"sp_hw_policy_name", models::sparse_policy_name(options_)},
-                         {"weights", settings_.weights},
-                         {"statistics", settings_.statistics},
-                         {"n_sample", settings_.samples},
-                         {"batch_size", settings_.batch_size},
-                         {"interpolate", settings_.interpolate},
-                         {"format", settings_.format},
-                         {"grid", settings_.grid},
-                         {"overwrite", settings_.overwrite},
-                         {"output", settings_.output},
-                         {"quiet", settings_.quiet},
-                         {"seed", settings_.seed}});
+    nlohmann::json settings = {{"ckpt", settings_.checkpoint},
+                               {"iter", checkpoint_.iterations},
+                               {"im_size", options_.image_size},
+                               {"nz", options_.latent_size},
+                               {"noise", options_.noise},
+                               {"sparse_hw_info", models::to_text(options_.sparse)},
+                               {"sp_hw_policy_name", models::sparse_policy_name(options_)},
+                               {"weights", settings_.weights},
+                               {"statistics", settings_.statistics},
+                               {"n_sample", settings_.samples},
+                               {"batch_size", settings_.batch_size},
+                               {"interpolate", settings_.interpolate},
+                               {"format", settings_.format},
+                               {"grid", settings_.grid},
+                               {"overwrite", settings_.overwrite},
+                               {"output", settings_.output}};
+    add_common(settings, common_);
+    tools::write_config(settings_.output, "sample_fewshot_gan", settings);
   }
 
   const SamplingSettings& settings_;
+  const CommonOptions& common_;
   FastGanCheckpoint checkpoint_;
   FastGanOptions options_;
   std::unique_ptr<FastGanGenerator> generator_;
@@ -238,7 +240,7 @@ class Job {
 
 }  // namespace
 
-int sample(const SamplingSettings& settings) {
+int sample(const SamplingSettings& settings, const CommonOptions& common) {
   as_usage([&] {
     GESTALT_CHECK(settings.statistics == "running" || settings.batch_size >= 2,
                   "--statistics batch needs a --batch_size of 2 or more, got {}",
@@ -252,7 +254,7 @@ int sample(const SamplingSettings& settings) {
   });
   const NoGradGuard no_grad;
   catch_interrupts();
-  return Job(settings).run();
+  return Job(settings, common).run();
 }
 
 }  // namespace gestalt::tools

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <string>
 
+#include "tools/common/tool.h"
+
 namespace gestalt::tools {
 
 struct SamplingSettings {
@@ -20,11 +22,9 @@ struct SamplingSettings {
   int64_t grid = 64;                   // pictures in grid.png
   int64_t interpolate = 0;             // pictures from one latent to the next; 0: samples alone
   bool overwrite = false;
-  uint64_t seed = 0;
-  bool quiet = false;
 };
 
 // Returns the exit code.
-int sample(const SamplingSettings& settings);
+int sample(const SamplingSettings& settings, const CommonOptions& common);
 
 }  // namespace gestalt::tools

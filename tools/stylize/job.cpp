@@ -110,8 +110,9 @@ struct Picture {
 
 class Job {
  public:
-  explicit Job(const StylizeSettings& settings)
+  Job(const StylizeSettings& settings, const CommonOptions& common)
       : settings_(settings),
+        common_(common),
         stylizer_(load_adain_encoder(settings.encoder, encoder_text_),
                   load_adain_decoder(settings.decoder)),
         contents_(open_contents(settings)),
@@ -132,7 +133,7 @@ class Job {
                 encoder_text_.c_str(), pictures.size(), static_cast<long long>(contents_->size()),
                 static_cast<long long>(styles_.source().size()));
     catch_interrupts();
-    Progress progress("stylized", static_cast<int64_t>(pictures.size()), settings_.quiet);
+    Progress progress("stylized", static_cast<int64_t>(pictures.size()), common_.quiet);
     int64_t count = 0;
     for (const Picture& picture : pictures) {
       if (interrupted()) break;
@@ -164,7 +165,7 @@ class Job {
         for (int64_t i = 0; i < count; ++i) pictures.push_back(picture(content, {i}, {1}));
       } else if (settings_.styles == "random") {
         // By the name, so that pictures added later change no other's style.
-        Generator generator(settings_.seed ^ hash(contents_->name(content)));
+        Generator generator(common_.seed ^ hash(contents_->name(content)));
         pictures.push_back(picture(content, {generator.integer(count)}, {1}));
       } else {
         std::vector<int64_t> all(count);
@@ -199,7 +200,7 @@ class Job {
         mixed ? "interpolation" : flat_stem(styles_.source().name(styles[0]));
     const fs::path output =
         name.parent_path() / (name.stem().string() + "_stylized_" + suffix + settings_.extension);
-    ManifestEntry entry{name.string(), style_text, short_text(settings_.alpha), settings_.seed,
+    ManifestEntry entry{name.string(), style_text, short_text(settings_.alpha), common_.seed,
                         options_text()};
     return {content, std::move(styles), std::move(weights), output.string(), entry};
   }
@@ -243,28 +244,28 @@ class Job {
   }
 
   void write_config() const {
-    tools::write_config(settings_.output, "stylize_images",
-                        {{"content", settings_.content},
-                         {"style", settings_.style},
-                         {"val_fraction", settings_.val_fraction},
-                         {"split_seed", settings_.split_seed},
-                         {"encoder", encoder_text_},
-                         {"decoder", settings_.decoder},
-                         {"styles", settings_.styles},
-                         {"style_weights", settings_.weights},
-                         {"alpha", settings_.alpha},
-                         {"content_size", settings_.content_size},
-                         {"style_size", settings_.style_size},
-                         {"crop", settings_.crop},
-                         {"preserve_color", settings_.preserve_color},
-                         {"tile", settings_.tile},
-                         {"save_ext", settings_.extension},
-                         {"output", settings_.output},
-                         {"quiet", settings_.quiet},
-                         {"seed", settings_.seed}});
+    nlohmann::json settings = {{"content", settings_.content},
+                               {"style", settings_.style},
+                               {"val_fraction", settings_.val_fraction},
+                               {"split_seed", settings_.split_seed},
+                               {"encoder", encoder_text_},
+                               {"decoder", settings_.decoder},
+                               {"styles", settings_.styles},
+                               {"style_weights", settings_.weights},
+                               {"alpha", settings_.alpha},
+                               {"content_size", settings_.content_size},
+                               {"style_size", settings_.style_size},
+                               {"crop", settings_.crop},
+                               {"preserve_color", settings_.preserve_color},
+                               {"tile", settings_.tile},
+                               {"save_ext", settings_.extension},
+                               {"output", settings_.output}};
+    add_common(settings, common_);
+    tools::write_config(settings_.output, "stylize_images", settings);
   }
 
   const StylizeSettings& settings_;
+  const CommonOptions& common_;
   std::string encoder_text_;
   models::Stylizer stylizer_;
   data::ImageSourcePtr contents_;
@@ -298,10 +299,10 @@ void check_settings(const StylizeSettings& settings) {
   tile_for(settings.tile, 1, 1, 0);
 }
 
-int stylize(const StylizeSettings& settings) {
+int stylize(const StylizeSettings& settings, const CommonOptions& common) {
   as_usage([&] { check_settings(settings); });
   const NoGradGuard no_grad;
-  return Job(settings).run();
+  return Job(settings, common).run();
 }
 
 }  // namespace gestalt::tools

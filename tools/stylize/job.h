@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "tools/common/tool.h"
+
 namespace gestalt::tools {
 
 struct StylizeSettings {
@@ -18,14 +20,12 @@ struct StylizeSettings {
   int content_size = 512, style_size = 512;  // the shorter side; 0: as it is
   bool crop = false, preserve_color = false;
   std::string extension = ".jpg", tile = "auto";
-  uint64_t seed = 0;
-  bool quiet = false;
 };
 
 // Throws Error where settings don't fit together.
 void check_settings(const StylizeSettings& settings);
 
 // Returns the exit code.
-int stylize(const StylizeSettings& settings);
+int stylize(const StylizeSettings& settings, const CommonOptions& common);
 
 }  // namespace gestalt::tools

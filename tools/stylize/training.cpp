@@ -16,6 +16,7 @@
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
 #include "tools/common/metrics.h"
+#include "tools/common/output.h"
 #include "tools/common/progress.h"
 #include "tools/common/run_folder.h"
 #include "tools/stylize/networks.h"
@@ -117,9 +118,12 @@ class StylizerTraining {
     as_usage([&] { check_settings(settings_); });
     contents_.emplace(settings_.content, settings_, common_.seed);
     styles_.emplace(settings_.style, settings_, common_.seed ^ style_stream);
-    const nlohmann::json config = to_json(settings_, common_);
+    nlohmann::json config = to_json(settings_, common_);
+    // Not of --decoder: what it held is in the run's own checkpoint, and may be the run's.
+    config["files"] = hashes_by_path({settings_.encoder});
     if (settings_.resume) {
-      folder_.check_resume(config, {"workers", "save_every_steps", "sample_every_steps"});
+      folder_.check_resume(config, to_json(TrainStylizerSettings{}, CommonOptions{}),
+                           {"workers", "save_every_steps", "sample_every_steps"});
     }
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
     make_networks();

@@ -4,7 +4,6 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "data/encode.h"
@@ -12,7 +11,6 @@
 #include "kernels/error.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/ops/shape.h"
-#include "tools/common/file_hash.h"
 #include "tools/common/log.h"
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
@@ -45,13 +43,18 @@ class Experiment {
                               jobs_.size(), jobs_.size()));
     }
     if (!settings_.save_tensors.empty()) {
-      for (const std::string& input : {settings_.weights, settings_.init_image}) {
-        if (!input.empty()) check_not_input(settings_.save_tensors, input);
+      for (const fs::path& input : input_files(jobs_, settings_)) {
+        check_not_input(settings_.save_tensors, input);
       }
     }
     nlohmann::json config = to_json(settings_, common_);
-    config["files"] = hashes_of_inputs();
-    if (settings_.resume) check_can_resume(settings_.output, config, free_settings);
+    config["files"] = hashes_by_path(input_files(jobs_, settings_));
+    for (Job& job : jobs_) job.set_source_hash(config["files"][job.source_file().string()]);
+    if (settings_.resume) {
+      check_can_resume(settings_.output, config, to_json(SynthesisSettings{}, CommonOptions{}),
+                       free_settings);
+      for (const Job& job : jobs_) job.check_checkpoint();
+    }
     const fs::path checkpoints = checkpoint_folder(settings_);
     if (settings_.resume && !fs::exists(checkpoints)) {
       if (!common_.quiet) fmt::print("the run in {} is finished\n", settings_.output);
@@ -92,20 +95,6 @@ class Experiment {
 
  private:
   size_t batch_size() const { return static_cast<size_t>(settings_.batch); }
-
-  // Of all that the result follows from, by path: --resume must find them as they were.
-  nlohmann::json hashes_of_inputs() const {
-    std::set<fs::path> paths;
-    for (const Job& job : jobs_) paths.insert(job.source_file());
-    for (const std::string& path : {settings_.weights, settings_.init_image}) {
-      if (!path.empty()) paths.insert(path);
-    }
-    const std::vector<fs::path> files(paths.begin(), paths.end());
-    const std::vector<std::string> hashes = sha256_of_files(files);
-    nlohmann::json by_path = nlohmann::json::object();
-    for (size_t i = 0; i < files.size(); ++i) by_path[files[i].string()] = hashes[i];
-    return by_path;
-  }
 
   // At least one can be read; what it throws otherwise is the last one's reason.
   void check_some_image() {

@@ -1,8 +1,8 @@
 #include "tools/synthesis/job.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
-#include <set>
 
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
@@ -53,6 +53,12 @@ void Job::tell(double loss, const Tensor& gradient) {
 
 // ---- checkpoints ----
 
+namespace {
+
+const char* const source_key = "source_sha256";  // in the metadata
+
+}  // namespace
+
 fs::path checkpoint_folder(const SynthesisSettings& settings) {
   return fs::path(settings.output) / "checkpoints";
 }
@@ -75,7 +81,16 @@ void Job::save_checkpoint() const {
       state.push_back({"optimizer." + entry.name, entry.tensor});
     }
   }
-  write_safetensors(checkpoint_path().string(), state);
+  write_safetensors(checkpoint_path().string(), state, {{source_key, source_hash_}});
+}
+
+void Job::check_checkpoint() const {
+  const std::string path = checkpoint_path().string();
+  if (!fs::exists(path)) return;
+  const Metadata metadata = read_checkpoint(path).metadata;
+  const auto hash = metadata.find(source_key);
+  GESTALT_CHECK(hash == metadata.end() || hash->second == source_hash_,
+                "--resume: '{}' is not what '{}' was begun with", source_file().string(), path);
 }
 
 bool Job::resume() {
@@ -108,20 +123,44 @@ void Job::release() {
   source_ = {};
 }
 
+std::set<fs::path> input_files(const std::vector<Job>& jobs, const SynthesisSettings& settings) {
+  std::set<fs::path> files;
+  for (const Job& job : jobs) files.insert(job.source_file());
+  for (const std::string& path : {settings.weights, settings.init_image}) {
+    if (!path.empty()) files.insert(path);
+  }
+  return files;
+}
+
 namespace {
+
+bool is_below(const fs::path& path, const fs::path& folder) {
+  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first ==
+         folder.end();
+}
 
 // The output folder may be an input's too; not so the names in it.
 void check_overwrites_nothing(const std::vector<Job>& jobs, const SynthesisSettings& settings) {
   const fs::path folder = settings.output;
-  std::vector<fs::path> outputs = {folder / "losses.png", folder / "sheet.png"};
-  for (const Job& job : jobs) outputs.push_back(job.picture_path());
-  std::set<fs::path> sources;
   std::error_code ignored;
-  for (const Job& job : jobs) sources.insert(fs::weakly_canonical(job.source_file(), ignored));
-  for (const fs::path& output : outputs) {
-    GESTALT_CHECK(!sources.contains(fs::weakly_canonical(output, ignored)),
+  std::set<fs::path> outputs;
+  for (const char* name : {"losses.png", "sheet.png"}) {
+    outputs.insert(fs::weakly_canonical(folder / name, ignored));
+  }
+  for (const Job& job : jobs) outputs.insert(fs::weakly_canonical(job.picture_path(), ignored));
+  const fs::path checkpoints = fs::weakly_canonical(checkpoint_folder(settings), ignored);
+  const fs::path progress = fs::weakly_canonical(folder / "progress", ignored);
+  for (const fs::path& input : input_files(jobs, settings)) {
+    const fs::path path = fs::weakly_canonical(input, ignored);
+    const bool is_overwritten =
+        outputs.contains(path) || (settings.save_every > 0 && is_below(path, progress));
+    GESTALT_CHECK(!is_overwritten,
                   "'{}' is an input that the run would write over: give another --output",
-                  output.string());
+                  input.string());
+    GESTALT_CHECK(!is_below(path, checkpoints),
+                  "'{}' is an input in the checkpoint folder, which the run removes: give another "
+                  "--output",
+                  input.string());
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <filesystem>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,10 @@ class Job {
   const SourceImage& source() const { return source_; }
 
   void start(const Tensor& initial);  // u [1,3,S,S]
+  // Checkpoints tell the content of the source file by this hash: its name is not all of its path.
+  void set_source_hash(std::string hash) { source_hash_ = std::move(hash); }
+  // Throws Error where the checkpoint is of another content.
+  void check_checkpoint() const;
   // Takes up where the checkpoint left off; false where there is none. Throws Error for a damaged
   // one.
   bool resume();
@@ -65,6 +70,7 @@ class Job {
   const SynthesisSettings& settings_;
   std::string name_;
   std::filesystem::path picture_path_;
+  std::string source_hash_;
   SourceImage source_;
   Tensor initial_;
   std::unique_ptr<optim::LbfgsStepper> optimizer_;
@@ -75,8 +81,13 @@ class Job {
 // Holds the checkpoints of a run; it exists while the run is unfinished.
 std::filesystem::path checkpoint_folder(const SynthesisSettings& settings);
 
+// The files that the result follows from: images, weights, init image.
+std::set<std::filesystem::path> input_files(const std::vector<Job>& jobs,
+                                            const SynthesisSettings& settings);
+
 // The jobs of a run, in order: every image with every seed. `settings` must outlive them. Throws
-// Error where two images would write one picture, or the run would write over one that it reads.
+// Error where two images would write one picture, or the run would write over one of input_files or
+// remove it with the checkpoints.
 std::vector<Job> make_jobs(const SynthesisSettings& settings, uint64_t first_seed);
 
 }  // namespace gestalt::tools

@@ -70,8 +70,9 @@ void check_settings(const SynthesisSettings& s) {
   // effect would go unnoticed.
   if (s.reverse_topk && s.topk == 1) {
     throw UsageError(
-        "--reverse_topk with --topk 1 would drop every activation: give a smaller --topk, or no "
-        "--reverse_topk to keep all");
+        "--reverse_topk has no effect with --topk 1, which keeps everything: give a smaller "
+        "--topk, "
+        "or no --reverse_topk");
   }
   std::set<std::string> seen;
   for (const std::string& layer : s.layers) {

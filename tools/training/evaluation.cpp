@@ -29,7 +29,7 @@ void check_network_settings(const TrainSettings& settings, const CommonOptions& 
   for (const char* key : {"model", "stem_stride", "image_size", "topk", "topk_mode"}) {
     network[key] = all[key];
   }
-  check_same_config("--evaluate", folder, network);
+  check_same_config("--evaluate", folder, network, to_json(TrainSettings{}, CommonOptions{}));
 }
 
 void load_all_weights(nn::Module& network, const std::string& path) {

@@ -17,6 +17,7 @@
 #include "optim/state.h"
 #include "tensor/io/checkpoint.h"
 #include "tools/common/event_file.h"
+#include "tools/common/output.h"
 #include "tools/common/progress.h"
 #include "tools/common/run_folder.h"
 #include "tools/training/evaluation.h"
@@ -50,9 +51,12 @@ class Training {
   int run() {
     as_usage([&] { check_settings(settings_); });
     sets_ = open_sets(settings_);
-    const nlohmann::json config = to_json(settings_, common_);
+    nlohmann::json config = to_json(settings_, common_);
+    config["files"] = hashes_by_path({settings_.pretrained});
+    check_pretrained();
     if (settings_.resume) {
-      folder_.check_resume(config, {"workers", "save_every_steps"});
+      folder_.check_resume(config, to_json(TrainSettings{}, CommonOptions{}),
+                           {"workers", "save_every_steps"});
     }
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
     std::vector<std::string> lines;
@@ -87,6 +91,14 @@ class Training {
   }
 
  private:
+  // Weights of the run itself would be written over, and --resume would find others.
+  void check_pretrained() const {
+    check_not_input(folder_ / "last.safetensors", settings_.pretrained);
+    for (const std::string& name : sets_.names) {
+      check_not_input(folder_ / format("best_{}.safetensors", name), settings_.pretrained);
+    }
+  }
+
   // False where it was interrupted, and saved.
   bool run_epoch() {
     const auto size = static_cast<int>(settings_.image_size);
