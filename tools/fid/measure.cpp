@@ -85,18 +85,20 @@ FeatureCache open_cache(const MeasureSettings& settings) {
   }
 }
 
-// From kept statistics where they are what the distance is had from.
-double frechet_distance(const MeasureSettings& settings, const Features& a, const Features& b) {
-  if (!eval::is_by_factors(a.values.size(0), b.values.size(0), a.values.size(1))) {
-    return eval::frechet_distance(a.values, b.values);
-  }
-  const FeatureCache cache = open_cache(settings);
+// Whether their distance is had from statistics, which are kept.
+bool is_by_statistics(const Features& a, const Features& b) {
+  return eval::is_by_factors(a.values.size(0), b.values.size(0), a.values.size(1));
+}
+
+double frechet_distance(const FeatureCache& cache, const Features& a, const Features& b) {
+  if (!is_by_statistics(a, b)) return eval::frechet_distance(a.values, b.values);
   return eval::frechet_distance(cache.statistics(a), cache.statistics(b));
 }
 
-Result compare(const MeasureSettings& settings, const Features& a, const Features& b) {
+Result compare(const MeasureSettings& settings, const FeatureCache& cache, const Features& a,
+               const Features& b) {
   Result result;
-  result.metrics = {frechet_distance(settings, a, b),
+  result.metrics = {frechet_distance(cache, a, b),
                     eval::kernel_distance(a.values, b.values,
                                           {.subsets = settings.subsets,
                                            .subset_size = settings.subset_size,
@@ -178,8 +180,8 @@ void report(const std::vector<Result>& results, const MeasureSettings& settings)
 
 // Features of A and of B, one for each range; nothing where the user interrupted.
 using FeaturePairs = std::vector<std::pair<Features, Features>>;
-std::optional<FeaturePairs> all_features(const MeasureSettings& settings, const MeasureInput& a,
-                                         const MeasureInput& b) {
+std::optional<FeaturePairs> all_features(const MeasureSettings& settings, const FeatureCache& cache,
+                                         const MeasureInput& a, const MeasureInput& b) {
   if (!a.images && !b.images) return FeaturePairs{{a.features, b.features}};
   eval::InceptionFeatures extractor(
       eval::load_inception(settings.inception, settings.width, default_device()));
@@ -188,7 +190,6 @@ std::optional<FeaturePairs> all_features(const MeasureSettings& settings, const 
                  "no --inception FILE: the network is untrained, and its figures are comparable "
                  "with each other alone\n");
   }
-  const FeatureCache cache = open_cache(settings);
   const FeaturesOptions options{ranges_of(settings.range), settings.batch_size, settings.quiet};
   // What can't be compared is found before the work.
   for (const MeasureInput* input : {&a, &b}) {
@@ -223,8 +224,10 @@ int measure_fid(const MeasureSettings& settings) {
   const MeasureInput a = open_input(settings.a), b = open_input(settings.b);
   as_usage([&] { check_settings(settings, a, b); });
   check_outputs(settings, a, b);
+  const bool keeps = a.images || b.images || is_by_statistics(a.features, b.features);
+  const FeatureCache cache = keeps ? open_cache(settings) : FeatureCache({});
   catch_interrupts();
-  const std::optional<FeaturePairs> pairs = all_features(settings, a, b);
+  const std::optional<FeaturePairs> pairs = all_features(settings, cache, a, b);
   if (!pairs) {
     std::fprintf(stderr, "interrupted; nothing was written\n");
     return exit_interrupted;
@@ -236,7 +239,7 @@ int measure_fid(const MeasureSettings& settings) {
   std::vector<Result> results;
   for (const auto& [of_a, of_b] : *pairs) {
     check_comparable(a, of_a, b, of_b);
-    results.push_back(compare(settings, of_a, of_b));
+    results.push_back(compare(settings, cache, of_a, of_b));
   }
   report(results, settings);
   return exit_done;
