@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "data/encode.h"
-#include "kernels/counted.h"
+#include "tensor/counted.h"
 #include "tensor/io/atomic_file.h"
 #include "tools/common/output.h"
 #include "tools/common/tool.h"

@@ -6,9 +6,9 @@
 #include <map>
 #include <tuple>
 
-#include "kernels/counted.h"
 #include "kernels/error.h"
 #include "models/registry.h"
+#include "tensor/counted.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"

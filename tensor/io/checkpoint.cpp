@@ -4,8 +4,8 @@
 #include <map>
 #include <unordered_map>
 
-#include "kernels/counted.h"
 #include "kernels/error.h"
+#include "tensor/counted.h"
 #include "tensor/io/file_kind.h"
 #include "tensor/io/flatten.h"
 #include "tensor/io/torch_legacy.h"

@@ -7,7 +7,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "kernels/counted.h"
+#include "tensor/counted.h"
 #include "tensor/io/known_files.h"
 #include "tests/tools/run_tool.h"
 #include "tools/common/file_hash.h"

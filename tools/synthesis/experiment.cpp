@@ -4,11 +4,12 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "data/encode.h"
-#include "kernels/counted.h"
 #include "kernels/error.h"
+#include "tensor/counted.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/ops/shape.h"
 #include "tools/common/log.h"
@@ -42,13 +43,14 @@ class Experiment {
       throw UsageError(format("--save_tensors holds one batch: {} pictures need --batch {}",
                               jobs_.size(), jobs_.size()));
     }
+    const std::set<fs::path> inputs = input_files(jobs_, settings_);
     if (!settings_.save_tensors.empty()) {
-      for (const fs::path& input : input_files(jobs_, settings_)) {
+      for (const fs::path& input : inputs) {
         check_not_input(settings_.save_tensors, input);
       }
     }
     nlohmann::json config = to_json(settings_, common_);
-    config["files"] = hashes_by_path(input_files(jobs_, settings_));
+    config["files"] = hashes_by_path(inputs);
     for (Job& job : jobs_) job.set_source_hash(config["files"][job.source_file().string()]);
     if (settings_.resume) {
       check_can_resume(settings_.output, config, to_json(SynthesisSettings{}, CommonOptions{}),

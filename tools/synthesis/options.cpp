@@ -71,8 +71,7 @@ void check_settings(const SynthesisSettings& s) {
   if (s.reverse_topk && s.topk == 1) {
     throw UsageError(
         "--reverse_topk has no effect with --topk 1, which keeps everything: give a smaller "
-        "--topk, "
-        "or no --reverse_topk");
+        "--topk, or no --reverse_topk");
   }
   std::set<std::string> seen;
   for (const std::string& layer : s.layers) {
