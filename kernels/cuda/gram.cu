@@ -1,8 +1,9 @@
-// gram_forward, gram_backward.
+// gram_forward, and what its gradient leaves to us (library/gram.cpp).
 
 #include <algorithm>
 
 #include "kernels/cuda/device/gram.cuh"
+#include "kernels/cuda/gram.h"
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/dispatch.h"
@@ -17,6 +18,12 @@ unsigned blocks(const char* name, int64_t size, int64_t step) {
   return static_cast<unsigned>(count);
 }
 
+// Tiles on and above the diagonal.
+unsigned tiles_of(const char* name, int64_t rows, int64_t tile) {
+  const unsigned tile_rows = blocks(name, rows, tile);
+  return tile_rows * (tile_rows + 1) / 2;
+}
+
 // How much of L a block sums: as short as it takes for some 500 blocks (four of 64 threads on each
 // of an H100's multiprocessors), but no less than four steps, below which writing and adding up the
 // tiles takes longer than the sums. A function of the shape alone, for the same bits everywhere.
@@ -27,38 +34,53 @@ int64_t chunk_length(int64_t length, int64_t tiles) {
   return std::clamp<int64_t>(steps * gram_step, 4 * gram_step, gram_longest_chunk);
 }
 
+// How many threads share a sum over chunks: a thread has eight loads under way at once.
+int finish_strands(int64_t chunks) {
+  int strands = 1;
+  while (strands < gram_most_finish_strands && strands * 8 < chunks) strands *= 2;
+  return strands;
+}
+
+// Every row begins at 16 bytes.
+bool rows_are_aligned(const View& x) {
+  const auto row_bytes = static_cast<uint64_t>(x.shape[2] * size_of(x.dtype));
+  return (reinterpret_cast<uintptr_t>(x.data) | row_bytes) % 16 == 0;
+}
+
 }  // namespace
 
 void gram_forward(Context& context, const View& x, double scale, const View& y) {
   if (y.numel() == 0) return;
+  constexpr const char* name = "gram_forward";
   const int64_t batch = x.shape[0], rows = x.shape[1], length = x.shape[2];
-  const unsigned tile_rows = blocks("gram_forward", rows, gram_tile);
-  const unsigned tiles = tile_rows * (tile_rows + 1) / 2;
+  const unsigned tiles = tiles_of(name, rows, gram_tile);
   const int64_t chunk = chunk_length(length, batch * tiles);
-  const unsigned chunks = blocks("gram_forward", length, chunk);
-  const unsigned images = blocks("gram_forward", batch, 1);
+  const unsigned chunks = blocks(name, length, chunk);
+  const unsigned images = blocks(name, batch, 1);
+  const int strands = finish_strands(chunks);
   auto* partial = static_cast<float*>(
       context.workspace(sizeof(float) * batch * tiles * chunks * gram_tile * gram_tile));
-  dispatch<DeviceFloatTypes>("gram_forward", x, [&]<class T>(std::type_identity<T>) {
-    launch(context, "gram_forward", gram_partial<T>,
+  dispatch<DeviceFloatTypes>(name, x, [&]<class T>(std::type_identity<T>) {
+    launch(context, name, rows_are_aligned(x) ? gram_partial<T, true> : gram_partial<T, false>,
            {dim3(tiles, chunks, images), dim3(gram_threads), gram_shared_bytes()}, x.as<const T>(),
            static_cast<int>(rows), length, chunk, partial);
-    launch(context, "gram_forward", gram_finish<T>,
-           {dim3(tiles, 1, images), dim3(gram_finish_threads)}, partial, static_cast<int>(rows),
-           static_cast<int64_t>(chunks), scale, y.strides[0], y.strides[1], y.strides[2],
-           y.as<T>());
+    launch(context, name, gram_finish<T>,
+           {dim3(tiles, static_cast<unsigned>(gram_tile / gram_finish_rows(strands)), images),
+            dim3(gram_finish_threads), gram_finish_shared_bytes()},
+           partial, static_cast<int>(rows), static_cast<int64_t>(chunks), strands, scale,
+           y.strides[0], y.strides[1], y.strides[2], y.as<T>());
   });
 }
 
-void gram_backward(Context& context, const View& dy, const View& x, double scale, const View& dx) {
-  const int64_t batch = x.shape[0], rows = x.shape[1], length = x.shape[2];
-  dispatch<DeviceFloatTypes>("gram_backward", x, [&]<class T>(std::type_identity<T>) {
-    launch(context, "gram_backward", gram_gradient<T>,
-           {dim3(static_cast<unsigned>((length + gram_tile - 1) / gram_tile),
-                 blocks("gram_backward", rows, gram_tile), blocks("gram_backward", batch, 1)),
-            dim3(gram_threads), gram_shared_bytes()},
-           dy.as<const T>(), dy.strides[0], dy.strides[1], dy.strides[2], x.as<const T>(),
-           static_cast<int>(rows), length, static_cast<float>(scale), dx.as<T>());
+void gram_symmetrize(Context& context, const View& dy, const View& y) {
+  constexpr const char* name = "gram_backward";
+  const int64_t rows = dy.shape[1];
+  dispatch<DeviceFloatTypes>(name, dy, [&]<class T>(std::type_identity<T>) {
+    launch(context, name, symmetrize<T>,
+           {dim3(tiles_of(name, rows, symmetrize_tile), blocks(name, dy.shape[0], 1)),
+            dim3(symmetrize_threads), symmetrize_shared_bytes()},
+           dy.as<const T>(), dy.strides[0], dy.strides[1], dy.strides[2], static_cast<int>(rows),
+           y.as<T>());
   });
 }
 

@@ -38,7 +38,7 @@
   X(topk_forward) X(topk_backward) X(relu_topk_forward) \
   X(topk_mean_replace_forward) X(topk_mean_replace_backward) \
   /* gram.cu */ \
-  X(gram_forward) X(gram_backward) \
+  X(gram_forward) \
   /* adain.cu */ \
   X(channel_stats_forward) X(channel_stats_backward) X(adain_forward) X(adain_backward) \
   /* batch_norm.cu */ \

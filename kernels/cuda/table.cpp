@@ -16,6 +16,8 @@ KernelTable make_table() {
   GESTALT_ENTRY(conv2d_backward_weights)
   // library/matmul.cpp
   GESTALT_ENTRY(matmul)
+  // library/gram.cpp
+  GESTALT_ENTRY(gram_backward)
 #undef GESTALT_ENTRY
   return table;
 }
