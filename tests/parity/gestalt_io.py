@@ -25,11 +25,12 @@ def read_safetensors(path):
 
 
 def write_safetensors(path, arrays):
-    """float32 arrays by name."""
+    """Arrays by name: float64 as it is, anything else as float32."""
     header, chunks, offset = {}, [], 0
     for name, array in arrays.items():
-        data = array.astype("<f4").tobytes()
-        header[name] = {"dtype": "F32", "shape": array.shape, "data_offsets": [offset, offset + len(data)]}
+        dtype = "F64" if array.dtype == numpy.float64 else "F32"
+        data = array.astype(DTYPES[dtype]).tobytes()
+        header[name] = {"dtype": dtype, "shape": array.shape, "data_offsets": [offset, offset + len(data)]}
         offset += len(data)
         chunks.append(data)
     text = json.dumps(header)

@@ -1,7 +1,6 @@
-"""The texture-synthesis VGG-19 and its losses, written plainly in PyTorch for comparison."""
+"""The texture-synthesis VGG-19, Top-K and Gram matrices, written plainly in PyTorch for comparison."""
 
 import torch
-import torch.nn.functional as F
 
 BLOCKS = [(64, 2), (128, 2), (256, 4), (512, 4), (512, 4)]
 TAPS = ["relu1_1", "pool1", "pool2", "pool3", "pool4"]
@@ -58,9 +57,3 @@ def gram(x):
     n, c, h, w = x.shape
     rows = x.reshape(n * c, h * w)
     return rows @ rows.t() / (n * c * h * w)
-
-
-def texture_loss(network, image, targets, fraction, reverse=False):
-    taps = forward_taps(network, image)
-    return sum(1e9 / 4 * F.mse_loss(gram(sparse(taps[tap], fraction, reverse)), target, reduction="sum")
-               for tap, target in targets.items())
