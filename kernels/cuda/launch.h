@@ -48,6 +48,10 @@ void launch(Context& context, const char* name, void (*kernel)(Parameters...),
     check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
                                static_cast<int>(config.shared_bytes)),
           name);
+    // Else the driver may leave room for one block alone.
+    check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                               cudaSharedmemCarveoutMaxShared),
+          name);
   }
   cudaLaunchConfig_t launch_config{};
   launch_config.gridDim = config.grid;

@@ -46,13 +46,19 @@ void relu_topk_forward(Context& context, const View& x, const View* bias, const 
 }
 
 bool topk_needs_workspace(Context& context, const View& x) {
-  if (!x.is_contiguous()) return false;
-  const int64_t rows = x.shape[0] * x.shape[1], length = x.shape[2] * x.shape[3];
-  TopKPlan plan{};
+  const int64_t rows = x.shape[0] * x.shape[1];
+  const auto length = static_cast<int>(x.shape[2] * x.shape[3]);
+  bool needs = false;
   dispatch<DeviceFloatTypes>("topk", x, [&]<class T>(std::type_identity<T>) {
-    plan = topk_rows_plan<MagnitudeKey<T>, T>(context, rows, static_cast<int>(length));
+    if (x.is_contiguous()) {
+      needs =
+          topk_rows_plan<MagnitudeKey<T>, T>(context, rows, length).kernel == TopKKernel::long_rows;
+    } else {
+      needs = topk_tile_plan<ElementBits<T>>(length, topk_device(context, 1)).kernel ==
+              TopKTileKernel::transposed;
+    }
   });
-  return plan.kernel == TopKKernel::long_rows;
+  return needs;
 }
 
 void normalized_relu_topk(Context& context, const char* name, const View& x,
@@ -87,7 +93,8 @@ void topk_backward(Context& context, const View& dy, const View& mask, const Vie
       const int64_t numel = dy.numel();
       launch(context, name, packed ? topk_mask_rows<T, wide> : topk_mask_rows<T, 1>,
              config(packed ? (numel + wide - 1) / wide : numel), from, words, numel, length,
-             Divisor(static_cast<uint32_t>(length)), desc.tau, to);
+             Divisor(static_cast<uint32_t>(length)), length % (packed ? wide : 1) == 0, desc.tau,
+             to);
     } else {
       const int pack = packed && channels % wide == 0 ? wide : 1;
       const int64_t tasks = dy.shape[0] * ((length + 31) / 32) * (channels / pack);

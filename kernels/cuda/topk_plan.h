@@ -8,11 +8,12 @@
 #include <bit>
 
 #include "kernels/cuda/device/topk_block.cuh"
-#include "kernels/cuda/device/topk_channels_last.cuh"
 #include "kernels/cuda/device/topk_cluster.cuh"
+#include "kernels/cuda/device/topk_columns.cuh"
 #include "kernels/cuda/device/topk_long.cuh"
+#include "kernels/cuda/device/topk_team_rows.cuh"
 #include "kernels/cuda/device/topk_thread.cuh"
-#include "kernels/cuda/device/topk_warp.cuh"
+#include "kernels/cuda/device/topk_tile_rows.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
@@ -23,19 +24,52 @@ struct TopKDevice {
   size_t l2_bytes;
 };
 
-enum class TopKKernel : uint8_t { thread, warp, block, cluster, long_rows };
+// The threads, warps, blocks or clusters that have a row in their registers; blocks or clusters
+// that have it in shared memory; many blocks and several kernels.
+enum class TopKKernel : uint8_t {
+  thread,
+  warp,
+  block,
+  cluster,
+  shared_block,
+  shared_cluster,
+  long_rows
+};
 
 struct TopKPlan {
   TopKKernel kernel;
-  int items = 0;        // registers' elements of a thread (thread, warp)
+  int words = 0;        // of a thread's registers (thread, warp, block, cluster)
+  int lanes = 32;       // of a row (warp)
   int threads = 0;      // of a block
-  unsigned blocks = 1;  // that share a row (block, cluster)
-  int stages = 1;       // parts of a row in a block's shared memory (block, cluster)
+  unsigned blocks = 1;  // that share a row (all but long_rows)
+  int stages = 1;       // parts of a row in a block's shared memory (shared_...)
   size_t shared_bytes = 0;
   unsigned grid = 0;         // blocks in all (but for long_rows)
   int chunk = 0;             // elements of a row that a block has (long_rows)
   int64_t rows_at_once = 0;  // (long_rows)
 };
+
+// Words of registers that a thread has at most. With them and what else they need threads have 64
+// registers, so that 1024 of them fit on a multiprocessor.
+inline constexpr int topk_most_words = 28;
+
+// The lanes of a warp that have a row, and their words, rounded up to what kernels are made for: a
+// step of the bisection costs two or three instructions a word.
+struct TopKWarpPlan {
+  int lanes, words;  // 16: 8; 32: 8, 16 or 28
+};
+
+// Two rows a warp where they are the shortest: a step costs about 45 instructions beside the
+// counting, which they would spend most of their time on.
+template <class Bits>
+constexpr TopKWarpPlan topk_warp_plan(int length) {
+  constexpr int per_word = static_cast<int>(sizeof(uint32_t) / sizeof(Bits));
+  if (length <= 16 * 8 * per_word) return {16, 8};
+  for (const int words : {8, 16}) {
+    if (length <= 32 * words * per_word) return {32, words};
+  }
+  return {32, topk_most_words};
+}
 
 // Shared memory that a block takes beside what it asks for (sm_80 and later; earlier none).
 inline constexpr size_t topk_reserved_bytes = 1024;
@@ -57,6 +91,39 @@ inline int topk_block_threads(int part, int resident) {
   return std::min(
       wanted,
       static_cast<int>(std::bit_floor(static_cast<unsigned>(topk_resident_threads / resident))));
+}
+
+// Rows that stay in registers: a warp each where they fit, which needs no barrier; else as few
+// warps as hold them, since each step ends in a barrier among them. A cluster's barrier costs ten
+// of a block's: the fewest blocks.
+template <class Bits>
+bool topk_plan_in_registers(int64_t rows, int length, const TopKDevice& device, TopKPlan& plan) {
+  constexpr int per_word = static_cast<int>(sizeof(uint32_t) / sizeof(Bits));
+  const auto quotient = [](int a, int b) { return (a + b - 1) / b; };
+  const int row_words = quotient(length, warp_lanes * per_word);  // of a lane, were it one warp's
+  if (row_words <= topk_most_words) {
+    const auto [lanes, words] = topk_warp_plan<Bits>(length);
+    plan.kernel = TopKKernel::warp;
+    plan.words = words;
+    plan.lanes = lanes;
+    plan.threads = TopKWarpTeam<32>::most_threads;
+    const int64_t rows_of_block = plan.threads / lanes;
+    plan.grid = static_cast<unsigned>((rows + rows_of_block - 1) / rows_of_block);
+    return true;
+  }
+  for (int blocks = 1; blocks <= device.most_blocks; blocks *= 2) {
+    const int warps = quotient(row_words, blocks * topk_most_words);
+    if (warps > (blocks == 1 ? TopKBlockTeam::most_warps : TopKClusterTeam::most_block_warps))
+      continue;
+    plan.kernel = blocks == 1 ? TopKKernel::block : TopKKernel::cluster;
+    plan.blocks = static_cast<unsigned>(blocks);
+    plan.words = blocks == 1 && quotient(row_words, warps) <= 16 ? 16 : topk_most_words;
+    plan.threads = warps * warp_lanes;
+    plan.shared_bytes = blocks == 1 ? TopKBlockTeam::bytes : TopKClusterTeam::bytes;
+    plan.grid = static_cast<unsigned>(rows * blocks);
+    return true;
+  }
+  return false;
 }
 
 // Rows that stay in shared memory, from the layout that keeps memory busiest to the last that fits.
@@ -88,7 +155,7 @@ bool topk_plan_in_shared(int64_t rows, int length, const TopKDevice& device, Top
   };
   for (const Layout& layout : layouts) {
     if (static_cast<int>(layout.blocks) > device.most_blocks) continue;
-    plan.kernel = layout.blocks == 1 ? TopKKernel::block : TopKKernel::cluster;
+    plan.kernel = layout.blocks == 1 ? TopKKernel::shared_block : TopKKernel::shared_cluster;
     plan.blocks = layout.blocks;
     plan.stages = layout.stages;
     plan.threads = topk_block_threads(topk_part(length, layout.blocks), layout.resident);
@@ -132,66 +199,64 @@ TopKPlan topk_plan_long(int64_t rows, int length, const TopKDevice& device) {
 template <class Bits>
 TopKPlan topk_plan(int64_t rows, int length, const TopKDevice& device) {
   if (length <= topk_thread_most) {
-    // 16 elements need half of the registers of 64.
+    constexpr int per_word = static_cast<int>(sizeof(uint32_t) / sizeof(Bits));
     TopKPlan plan{TopKKernel::thread};
-    plan.items = length <= 16 ? 16 : topk_thread_most;
+    plan.words = topk_thread_words<Bits>(length);
     plan.threads = topk_thread_block;
-    plan.shared_bytes = topk_thread_bytes(length);
+    plan.stages = topk_thread_stride(length, per_word);
+    plan.shared_bytes = topk_thread_bytes<Bits>(length);
     plan.grid = static_cast<unsigned>((rows + topk_thread_block - 1) / topk_thread_block);
     return plan;
   }
-  if (length <= topk_warp_most) {
-    // 32 elements a lane are 40 to 72 registers; more would leave too few warps to hide memory.
-    TopKPlan plan{TopKKernel::warp};
-    plan.items = length <= 8 * warp_lanes ? 8 : 32;
-    plan.threads = topk_warp_threads;
-    constexpr int64_t rows_of_block = topk_warp_threads / warp_lanes;
-    plan.grid = static_cast<unsigned>((rows + rows_of_block - 1) / rows_of_block);
-    return plan;
-  }
   TopKPlan plan;
+  if (topk_plan_in_registers<Bits>(rows, length, device, plan)) return plan;
+  plan = {};
   if (topk_plan_in_shared<Bits>(rows, length, device, plan)) return plan;
   return topk_plan_long<Bits>(rows, length, device);
 }
 
 // ---- channels last ----
 
+enum class TopKTileKernel : uint8_t { thread, registers, column, transposed };
+
 struct TopKTilePlan {
-  bool cached;  // the tile stays in shared memory
-  int threads, digit_bits;
-  size_t shared_bytes;
+  TopKTileKernel kernel;
+  int words = 0;       // of a thread's registers (thread, registers)
+  int lanes = 32;      // of a row (registers)
+  int width_bits = 0;  // 1 << width_bits words of channels of a tile (registers, column)
+  int threads = 0;     // of a block
+  size_t shared_bytes = 0;
 };
 
-template <class Key, class T>
+// A tile takes 64 bytes of each pixel, which is what memory delivers at once; 32, of which half of
+// the reading is in vain, only where the device has no room for more. Each warp has one column of a
+// tile that stays in shared memory.
+template <class Bits>
 TopKTilePlan topk_tile_plan(int length, const TopKDevice& device) {
-  // 6 to 50 elements a thread, and strands enough to walk a long tile.
-  const int threads = length <= 256 ? 128 : length <= 512 ? 256 : 512;
-  // 256 bins a channel need about as many pixels to be worth clearing and adding up; 32 are a pass
-  // or two more, and take an eighth of the memory.
-  const int few = 5, many = length <= 128 ? few : 8;
-  struct Layout {
-    bool cached;
-    int threads, digit_bits, resident;
-  };
-  const Layout layouts[] = {
-      // Two tiles or more take turns to load, to select and to store.
-      {true, threads, many, 2},
-      {true, threads, few, 2},
-      // One tile: still one read and one write. All the threads that there are hide its latencies.
-      {true, 1024, many, 1},
-      {true, 1024, few, 1},
-      {false, threads, many, 1},
-      {false, threads, few, 1},
-  };
-  TopKTilePlan plan{};
-  for (const Layout& layout : layouts) {
-    plan = {layout.cached, layout.threads, layout.digit_bits,
-            topk_tile_state_bytes<Key, T>(layout.threads, layout.digit_bits) +
-                (layout.cached ? topk_tile_bytes<T>(length) : 0)};
-    if (plan.shared_bytes <= device.shared_bytes &&
-        topk_resident(device, plan.shared_bytes, plan.threads) >= layout.resident) {
-      break;
+  constexpr int per_word = static_cast<int>(sizeof(uint32_t) / sizeof(Bits));
+  TopKTilePlan plan{TopKTileKernel::transposed};
+  if (length <= topk_thread_most) {
+    plan.kernel = TopKTileKernel::thread;
+    plan.words = topk_thread_words<Bits>(length);
+    plan.threads = topk_thread_block;
+    plan.shared_bytes = topk_thread_channels_bytes<Bits>(length);
+    return plan;
+  }
+  if (length > topk_column_most) return plan;
+  for (const int width_bits : {topk_tile_width_bits, 3}) {
+    const size_t bytes = topk_tile_bytes(length, 1 << width_bits);
+    if (bytes > device.shared_bytes) continue;
+    plan.kernel = TopKTileKernel::column;
+    plan.width_bits = width_bits;
+    plan.threads = (1 << width_bits) * warp_lanes;
+    plan.shared_bytes = bytes;
+    if (width_bits == topk_tile_width_bits && length <= topk_most_words * warp_lanes * per_word) {
+      plan.kernel = TopKTileKernel::registers;
+      plan.lanes = topk_warp_plan<Bits>(length).lanes;
+      plan.words = topk_warp_plan<Bits>(length).words;
+      plan.threads = topk_tile_threads;
     }
+    break;
   }
   return plan;
 }

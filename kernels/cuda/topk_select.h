@@ -3,6 +3,7 @@
 // The launcher of Top-K's selection kernels, for topk.cu and topk_mean_replace.cu.
 
 #include "kernels/cuda/device_limits.h"
+#include "kernels/cuda/kernels.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/topk_plan.h"
 
@@ -29,26 +30,43 @@ struct TopKRows {
   }
 };
 
+inline bool is_aligned_to_16(const void* data) {
+  return reinterpret_cast<uintptr_t>(data) % 16 == 0;
+}
+
+// f(std::integral_constant<int, n>{}) for the one of the numbers that equals `wanted`.
+template <int... numbers, class F>
+void with_constant(int wanted, std::integer_sequence<int, numbers...>, const F& f) {
+  ((wanted == numbers ? f(std::integral_constant<int, numbers>{}) : void()), ...);
+}
+
+template <class T>
+using TopKThreadWords = std::integer_sequence<int, topk_thread_elements[0] / topk_per_word<T>,
+                                              topk_thread_elements[1] / topk_per_word<T>,
+                                              topk_thread_elements[2] / topk_per_word<T>>;
+
 template <class Key, class T>
 void launch_topk_threads(Context& context, const char* name, const TopKRows<T>& rows,
                          const TopKPlan& plan) {
-  const auto is_aligned = [](const void* data) {
-    return reinterpret_cast<uintptr_t>(data) % 16 == 0;
-  };
-  launch(
-      context, name,
-      plan.items == 16 ? topk_thread_rows<Key, T, 16> : topk_thread_rows<Key, T, topk_thread_most>,
-      {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes}, rows.input,
-      rows.count, rows.length, Divisor(static_cast<uint32_t>(rows.length)),
-      is_aligned(rows.input.x) && is_aligned(rows.output.y), rows.k, rows.output);
+  const bool aligned = is_aligned_to_16(rows.input.x) && is_aligned_to_16(rows.output.y);
+  const int row_words = std::max(rows.length / topk_per_word<T>, 1);
+  with_constant(plan.words, TopKThreadWords<T>{}, [&](auto words) {
+    launch(context, name, topk_thread_rows<Key, T, words>,
+           {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes},
+           rows.input, rows.count, rows.length, aligned ? plan.stages : 0,
+           Divisor(static_cast<uint32_t>(row_words)), rows.k, rows.output);
+  });
 }
 
-template <class Key, class T>
-void launch_topk_warps(Context& context, const char* name, const TopKRows<T>& rows,
-                       const TopKPlan& plan) {
-  launch(context, name, plan.items == 8 ? topk_warp_rows<Key, T, 8> : topk_warp_rows<Key, T, 32>,
-         {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads))}, rows.input, rows.count,
-         rows.length, rows.k, rows.output);
+template <class Key, class T, class Team, int... sizes>
+void launch_topk_team(Context& context, const char* name, const TopKRows<T>& rows,
+                      const TopKPlan& plan) {
+  with_constant(plan.words, std::integer_sequence<int, sizes...>{}, [&](auto words) {
+    launch(context, name, topk_team_rows<Key, T, words, Team>,
+           {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes,
+            plan.blocks},
+           rows.input, rows.count, rows.length, rows.k, rows.output);
+  });
 }
 
 template <class Key, class T, class Team>
@@ -60,18 +78,28 @@ void launch_topk_blocks(Context& context, const char* name, const TopKRows<T>& r
       rows.input, rows.count, rows.length, plan.stages, rows.k, rows.output);
 }
 
+// What the kernels of long rows leave to each other.
+struct TopKLongScratch {
+  size_t histograms, searches, ties;  // bytes
+
+  TopKLongScratch(int length, const TopKPlan& plan)
+      : histograms(static_cast<size_t>(plan.rows_at_once) * topk_bins * sizeof(uint32_t)),
+        searches((static_cast<size_t>(plan.rows_at_once) * sizeof(TopKSearch) + 255) / 256 * 256),
+        ties(static_cast<size_t>(plan.rows_at_once) *
+             static_cast<size_t>((length + plan.chunk - 1) / plan.chunk) * sizeof(uint32_t)) {}
+  size_t bytes() const { return histograms + searches + ties; }
+};
+
+// scratch: TopKLongScratch::bytes() on the device.
 template <class Key, class T>
 void launch_topk_long(Context& context, const char* name, const TopKRows<T>& all,
-                      const TopKPlan& plan) {
+                      const TopKPlan& plan, void* scratch) {
   const int chunks = (all.length + plan.chunk - 1) / plan.chunk;
-  const size_t at_once = static_cast<size_t>(plan.rows_at_once);
-  const size_t histograms = at_once * topk_bins * sizeof(uint32_t);
-  const size_t searches = (at_once * sizeof(TopKSearch) + 255) / 256 * 256;
-  auto* memory = static_cast<char*>(context.workspace(
-      histograms + searches + at_once * static_cast<size_t>(chunks) * sizeof(uint32_t)));
-  const TopKLongRows shared{reinterpret_cast<TopKSearch*>(memory + histograms),
+  const TopKLongScratch sizes(all.length, plan);
+  auto* memory = static_cast<char*>(scratch);
+  const TopKLongRows shared{reinterpret_cast<TopKSearch*>(memory + sizes.histograms),
                             reinterpret_cast<uint32_t*>(memory),
-                            reinterpret_cast<uint32_t*>(memory + histograms + searches),
+                            reinterpret_cast<uint32_t*>(memory + sizes.histograms + sizes.searches),
                             all.length,
                             chunks,
                             plan.chunk,
@@ -100,62 +128,143 @@ inline TopKDevice topk_device(const Context& context, int most_blocks) {
   return {multiprocessors(context), max_shared_bytes(context), most_blocks, l2_bytes(context)};
 }
 
+// How many clusters of the plan run at once; 0 where the device has no room for one.
+template <class Key, class T>
+int topk_active_clusters(Context& context, const TopKPlan& plan) {
+  if (plan.kernel == TopKKernel::shared_cluster) {
+    return max_active_clusters(context, topk_block_rows<Key, T, TopKCluster>, plan.blocks,
+                               plan.threads, plan.shared_bytes);
+  }
+  return max_active_clusters(context, topk_team_rows<Key, T, topk_most_words, TopKClusterTeam>,
+                             plan.blocks, plan.threads, plan.shared_bytes);
+}
+
 // Without clusters where the device has them but no room for one of the size that the rows ask for
 // (a slice of a GPU, or a share).
 template <class Key, class T>
 TopKPlan topk_rows_plan(Context& context, int64_t rows, int length) {
-  const int most_blocks = length <= topk_warp_most
-                              ? 1
-                              : max_cluster_size(context, topk_block_rows<Key, T, TopKCluster>);
-  TopKDevice device = topk_device(context, most_blocks);
+  TopKDevice device = topk_device(context, 1);
   TopKPlan plan = topk_plan<ElementBits<T>>(rows, length, device);
-  if (plan.kernel != TopKKernel::cluster) return plan;
-  const int active = max_active_clusters(context, topk_block_rows<Key, T, TopKCluster>, plan.blocks,
-                                         plan.threads, plan.shared_bytes);
-  if (active == 0) {
-    device.most_blocks = 1;
-    return topk_plan<ElementBits<T>>(rows, length, device);
-  }
+  if (plan.kernel <= TopKKernel::block) return plan;
+  device.most_blocks = max_cluster_size(context, topk_block_rows<Key, T, TopKCluster>);
+  if (device.most_blocks == 1) return plan;
+  const TopKPlan clusters = topk_plan<ElementBits<T>>(rows, length, device);
+  if (clusters.blocks == 1) return clusters;
+  const int active = topk_active_clusters<Key, T>(context, clusters);
+  if (active == 0) return plan;
+  plan = clusters;
   // Not more than run at once: one that waited for the first to walk all of its rows would double
   // the time.
   if (plan.stages > 1) plan.grid = std::min(plan.grid, static_cast<unsigned>(active) * plan.blocks);
   return plan;
 }
 
-// As launch_topk.
+// As launch_topk. scratch: for long rows.
 template <class Key, class T>
-bool launch_topk_rows(Context& context, const char* name, TopKRows<T> rows) {
-  const TopKPlan plan = topk_rows_plan<Key, T>(context, rows.count, rows.length);
+bool launch_topk_rows(Context& context, const char* name, TopKRows<T> rows, const TopKPlan& plan,
+                      void* scratch) {
   switch (plan.kernel) {
     case TopKKernel::thread:
       launch_topk_threads<Key>(context, name, rows, plan);
       return true;
     case TopKKernel::warp:
-      launch_topk_warps<Key>(context, name, rows, plan);
+      if (plan.lanes == 16) {
+        launch_topk_team<Key, T, TopKWarpTeam<16>, 8>(context, name, rows, plan);
+      } else {
+        launch_topk_team<Key, T, TopKWarpTeam<32>, 8, 16, topk_most_words>(context, name, rows,
+                                                                           plan);
+      }
       return true;
     case TopKKernel::block:
-      launch_topk_blocks<Key, T, TopKAlone>(context, name, rows, plan);
+      launch_topk_team<Key, T, TopKBlockTeam, 16, topk_most_words>(context, name, rows, plan);
       return true;
     case TopKKernel::cluster:
+      launch_topk_team<Key, T, TopKClusterTeam, topk_most_words>(context, name, rows, plan);
+      return true;
+    case TopKKernel::shared_block:
+      launch_topk_blocks<Key, T, TopKAlone>(context, name, rows, plan);
+      return true;
+    case TopKKernel::shared_cluster:
       launch_topk_blocks<Key, T, TopKCluster>(context, name, rows, plan);
       return true;
     case TopKKernel::long_rows:
       if (Key::replaces_by_mean) rows.output.y = nullptr;
-      launch_topk_long<Key>(context, name, rows, plan);
+      launch_topk_long<Key>(context, name, rows, plan, scratch);
       return !Key::replaces_by_mean;
   }
   return false;
 }
 
+template <class T>
+size_t topk_scratch_bytes(const TopKPlan& plan, int length) {
+  return plan.kernel == TopKKernel::long_rows ? TopKLongScratch(length, plan).bytes() : 0;
+}
+
 template <class Key, class T>
-void launch_topk_tiles(Context& context, const char* name, const TopKRows<T>& rows, int channels) {
-  const TopKTilePlan plan = topk_tile_plan<Key, T>(rows.length, topk_device(context, 1));
-  const int64_t tiles = (channels + topk_tile_channels<T> - 1) / topk_tile_channels<T>;
+void launch_topk_thread_channels(Context& context, const char* name, const TopKRows<T>& rows,
+                                 int channels, const TopKTilePlan& plan) {
+  constexpr int wide = static_cast<int>(16 / sizeof(ElementBits<T>));
+  const bool packs =
+      is_aligned_to_16(rows.input.x) && is_aligned_to_16(rows.output.y) && channels % wide == 0;
+  const int64_t tiles = (channels + topk_thread_block - 1) / topk_thread_block;
+  with_constant(plan.words, TopKThreadWords<T>{}, [&](auto words) {
+    launch(
+        context, name,
+        packs ? topk_thread_channels<Key, T, words, wide> : topk_thread_channels<Key, T, words, 1>,
+        {dim3(static_cast<unsigned>(rows.count / channels * tiles)), dim3(topk_thread_block),
+         plan.shared_bytes},
+        rows.input, channels, rows.length, rows.k, rows.output);
+  });
+}
+
+// The kernel of a plan, of 16 bytes of channels at once or of one.
+template <class Key, class T, int pack>
+auto topk_tile_kernel(const TopKTilePlan& plan) {
+  if (plan.kernel == TopKTileKernel::column) {
+    return plan.width_bits == topk_tile_width_bits
+               ? topk_columns<Key, T, topk_tile_width_bits, pack>
+               : topk_columns<Key, T, 3, pack>;
+  }
+  if (plan.lanes == 16) return topk_tile_rows<Key, T, 8, 16, pack>;
+  if (plan.words == 8) return topk_tile_rows<Key, T, 8, 32, pack>;
+  return plan.words == 16 ? topk_tile_rows<Key, T, 16, 32, pack>
+                          : topk_tile_rows<Key, T, topk_most_words, 32, pack>;
+}
+
+template <class Key, class T>
+void launch_topk_tiles(Context& context, const char* name, const TopKRows<T>& rows, int channels,
+                       const TopKTilePlan& plan) {
+  constexpr int wide = static_cast<int>(16 / sizeof(ElementBits<T>));
+  const bool packs =
+      is_aligned_to_16(rows.input.x) && is_aligned_to_16(rows.output.y) && channels % wide == 0;
+  const int64_t width = topk_per_word<T> << plan.width_bits;
+  const int64_t tiles = (channels + width - 1) / width;
   launch(context, name,
-         plan.cached ? topk_channels_last<Key, T, true> : topk_channels_last<Key, T, false>,
+         packs ? topk_tile_kernel<Key, T, wide>(plan) : topk_tile_kernel<Key, T, 1>(plan),
          {dim3(static_cast<unsigned>(rows.count / channels * tiles)),
           dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes},
-         rows.input, channels, rows.length, plan.digit_bits, rows.k, rows.output);
+         rows.input, channels, rows.length, rows.k, rows.output);
+}
+
+// Rows that no tile holds: through a contiguous copy, three reads and writes, where digits of the
+// rows as they lie would read x four times more, a few bytes of each line at a time.
+template <class Key, class T>
+bool launch_topk_transposed(Context& context, const char* name, const View& x, TopKRows<T> rows) {
+  const TopKPlan plan = topk_rows_plan<Key, T>(context, rows.count, rows.length);
+  const size_t copy_bytes =
+      (static_cast<size_t>(x.numel()) * sizeof(ElementBits<T>) + 255) / 256 * 256;
+  auto* memory =
+      static_cast<char*>(context.workspace(copy_bytes + topk_scratch_bytes<T>(plan, rows.length)));
+  const View contiguous{memory, x.dtype, x.device, x.shape,
+                        strides_of(x.shape, Format::contiguous)};
+  View y = x;
+  y.data = rows.output.y;
+  copy(context, x, contiguous);
+  rows.input.x = contiguous.as<const ElementBits<T>>();
+  rows.output.y = contiguous.as<ElementBits<T>>();
+  if (!launch_topk_rows<Key, T>(context, name, rows, plan, memory + copy_bytes)) return false;
+  copy(context, contiguous, y);
+  return true;
 }
 
 // x: dense [N,C,H,W], not empty. Every row gets its own selection of the k largest keys. Returns
@@ -164,17 +273,34 @@ void launch_topk_tiles(Context& context, const char* name, const TopKRows<T>& ro
 template <class Key, class T>
 bool launch_topk(Context& context, const char* name, const View& x, int64_t k,
                  const TopKOutput<T>& output, const TopKPrologue<T>& prologue = {}) {
-  const int64_t length = x.shape[2] * x.shape[3], channels = x.shape[1];
+  const int64_t length = x.shape[2] * x.shape[3];
   GESTALT_CHECK(length < (int64_t{1} << 31) - (1 << 16), "[{}] rows of {} elements are too long",
                 name, length);
+  const auto channels = static_cast<int>(x.shape[1]);
   const TopKRows<T> rows{{x.as<const ElementBits<T>>(), prologue},
                          x.shape[0] * channels,
                          static_cast<int>(length),
                          static_cast<uint32_t>(k),
                          output};
-  if (x.is_contiguous()) return launch_topk_rows<Key>(context, name, rows);
-  launch_topk_tiles<Key>(context, name, rows, static_cast<int>(channels));
-  return true;
+  if (x.is_contiguous()) {
+    const TopKPlan plan = topk_rows_plan<Key, T>(context, rows.count, rows.length);
+    const size_t bytes = topk_scratch_bytes<T>(plan, rows.length);
+    return launch_topk_rows<Key, T>(context, name, rows, plan,
+                                    bytes == 0 ? nullptr : context.workspace(bytes));
+  }
+  const TopKTilePlan plan = topk_tile_plan<ElementBits<T>>(rows.length, topk_device(context, 1));
+  switch (plan.kernel) {
+    case TopKTileKernel::thread:
+      launch_topk_thread_channels<Key, T>(context, name, rows, channels, plan);
+      return true;
+    case TopKTileKernel::registers:
+    case TopKTileKernel::column:
+      launch_topk_tiles<Key, T>(context, name, rows, channels, plan);
+      return true;
+    case TopKTileKernel::transposed:
+      return launch_topk_transposed<Key, T>(context, name, x, rows);
+  }
+  return false;
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

@@ -15,28 +15,40 @@ constexpr TopKDevice devices[] = {h200, a100, t4};
 
 template <class Bits>
 void expect_launchable(int64_t rows, int length, const TopKDevice& device) {
+  constexpr int per_word = static_cast<int>(sizeof(uint32_t) / sizeof(Bits));
   const TopKPlan plan = topk_plan<Bits>(rows, length, device);
   SCOPED_TRACE(testing::Message() << rows << " rows of " << length << " elements of "
                                   << sizeof(Bits) << " bytes, " << device.multiprocessors
                                   << " multiprocessors");
   EXPECT_LE(plan.shared_bytes, device.shared_bytes);
-  EXPECT_TRUE(plan.threads == 128 || plan.threads == 256 || plan.threads == 512 ||
-              plan.threads == 1024);
+  EXPECT_LE(plan.threads, 1024);
+  EXPECT_EQ(plan.threads % 32, 0);
+  EXPECT_LE(static_cast<int>(plan.blocks), device.most_blocks);
+  const int64_t teams = plan.grid / plan.blocks;
+  const int warps = plan.threads / 32 * static_cast<int>(plan.blocks);
   switch (plan.kernel) {
     case TopKKernel::thread:
-      EXPECT_LE(length, plan.items);
-      EXPECT_GE(int64_t{plan.grid} * plan.threads, rows);
+      EXPECT_LE(length, plan.words * per_word);
+      EXPECT_GE(teams * plan.threads, rows);
       break;
     case TopKKernel::warp:
-      EXPECT_LE(length, plan.items * 32);
-      EXPECT_GE(int64_t{plan.grid} * plan.threads / 32, rows);
+      EXPECT_LE(length, plan.words * per_word * plan.lanes);
+      EXPECT_GE(teams * plan.threads / plan.lanes, rows);
       break;
     case TopKKernel::block:
     case TopKKernel::cluster:
-      EXPECT_LE(static_cast<int>(plan.blocks), device.most_blocks);
+      EXPECT_EQ(teams, rows);
+      EXPECT_LE(plan.threads, plan.kernel == TopKKernel::block ? TopKBlockTeam::most_threads
+                                                               : TopKClusterTeam::most_threads);
+      EXPECT_LE(length, int64_t{plan.words} * per_word * 32 * warps);
+      EXPECT_EQ(plan.shared_bytes,
+                plan.kernel == TopKKernel::block ? TopKBlockTeam::bytes : TopKClusterTeam::bytes);
+      break;
+    case TopKKernel::shared_block:
+    case TopKKernel::shared_cluster:
       EXPECT_EQ(plan.grid % plan.blocks, 0u);
-      EXPECT_GE(plan.grid / plan.blocks, 1u);
-      EXPECT_LE(plan.grid / plan.blocks, rows);
+      EXPECT_GE(teams, 1);
+      EXPECT_LE(teams, rows);
       EXPECT_GE(topk_part(length, plan.blocks) * static_cast<int>(plan.blocks), length);
       EXPECT_LT(topk_part(length, plan.blocks) * (static_cast<int>(plan.blocks) - 1), length);
       break;
@@ -64,31 +76,35 @@ TopKPlan plan_of(int length, const TopKDevice& device = h200) {
   return topk_plan<Bits>(4096, length, device);
 }
 
-TEST(TopKPlan, ShortRowsStayInRegisters) {
+TEST(TopKPlan, ShortRowsAreAThreadsOrAWarps) {
   EXPECT_EQ(plan_of<uint32_t>(1).kernel, TopKKernel::thread);
   EXPECT_EQ(plan_of<uint32_t>(49).kernel, TopKKernel::thread);
   EXPECT_EQ(plan_of<uint16_t>(64).kernel, TopKKernel::thread);
   EXPECT_EQ(plan_of<uint16_t>(65).kernel, TopKKernel::warp);
+  EXPECT_EQ(plan_of<uint32_t>(128).lanes, 16);
+  EXPECT_EQ(plan_of<uint32_t>(129).lanes, 32);
   EXPECT_EQ(plan_of<uint32_t>(784).kernel, TopKKernel::warp);
-  EXPECT_EQ(plan_of<uint32_t>(1024).kernel, TopKKernel::warp);
-  EXPECT_EQ(plan_of<uint32_t>(1025).kernel, TopKKernel::block);
+  EXPECT_EQ(plan_of<uint32_t>(896).kernel, TopKKernel::warp);
+  EXPECT_EQ(plan_of<uint32_t>(897).kernel, TopKKernel::block);
+  EXPECT_EQ(plan_of<uint16_t>(1792).kernel, TopKKernel::warp);
+  EXPECT_EQ(plan_of<uint16_t>(1793).kernel, TopKKernel::block);
 }
 
-// The lengths of 56x56 and 112x112 have two rows on the chip and at least two blocks to a
-// multiprocessor; that of 224x224 is shared by a cluster, where there are clusters.
-TEST(TopKPlan, MiddlingRowsAreLoadedAhead) {
-  for (const int length : {3136, 12544}) {
-    const TopKPlan plan = plan_of<uint32_t>(length);
-    EXPECT_EQ(plan.kernel, TopKKernel::block);
-    EXPECT_EQ(plan.stages, 2);
-    EXPECT_GE(topk_resident(h200, plan.shared_bytes, plan.threads), 2);
-  }
-  const TopKPlan plan = plan_of<uint32_t>(50176);
-  EXPECT_EQ(plan.kernel, TopKKernel::cluster);
-  EXPECT_EQ(plan.blocks, 4u);
-  EXPECT_EQ(plan_of<uint16_t>(50176).blocks, 2u);
-  EXPECT_EQ(plan_of<uint32_t>(131072).kernel, TopKKernel::cluster);
-  EXPECT_EQ(plan_of<uint32_t>(16384, a100).kernel, TopKKernel::block);
+// The lengths of 56x56 and 112x112 are a block's, those of 224x224 and 256x256 a cluster's, where
+// there are clusters; beyond what registers hold comes shared memory.
+TEST(TopKPlan, LongerRowsAreABlocksOrAClusters) {
+  EXPECT_EQ(plan_of<uint32_t>(3136).threads, 128);
+  EXPECT_EQ(plan_of<uint16_t>(3136).threads, 64);
+  EXPECT_EQ(plan_of<uint32_t>(12544).kernel, TopKKernel::block);
+  EXPECT_EQ(plan_of<uint32_t>(12544, t4).kernel, TopKKernel::block);
+  EXPECT_EQ(plan_of<uint32_t>(50176).kernel, TopKKernel::cluster);
+  EXPECT_EQ(plan_of<uint32_t>(50176).blocks, 4u);
+  EXPECT_EQ(plan_of<uint16_t>(50176).kernel, TopKKernel::block);
+  EXPECT_EQ(plan_of<uint16_t>(65536).blocks, 4u);
+  EXPECT_EQ(plan_of<uint32_t>(65536).blocks, 8u);
+  EXPECT_EQ(plan_of<uint32_t>(262144).kernel, TopKKernel::shared_cluster);
+  EXPECT_EQ(plan_of<uint32_t>(28672, a100).kernel, TopKKernel::block);
+  EXPECT_EQ(plan_of<uint32_t>(28673, a100).kernel, TopKKernel::shared_block);
 }
 
 TEST(TopKPlan, TheRestIsSharedByManyBlocks) {
@@ -102,24 +118,26 @@ TEST(TopKPlan, TheRestIsSharedByManyBlocks) {
   EXPECT_EQ(plan_of<uint32_t>(1 << 20).rows_at_once, 6);
 }
 
-template <class T>
+template <class Bits>
 TopKTilePlan tile_plan_of(int length, const TopKDevice& device = h200) {
-  return topk_tile_plan<MagnitudeKey<T>, T>(length, device);
+  return topk_tile_plan<Bits>(length, device);
 }
 
 TEST(TopKPlan, TilesStayInSharedMemoryWhileTheyFit) {
-  for (const int length : {1, 49, 196, 784, 3136}) {
-    EXPECT_TRUE(tile_plan_of<float>(length).cached) << length;
-    EXPECT_TRUE(tile_plan_of<bfloat16>(length).cached) << length;
+  EXPECT_EQ(tile_plan_of<uint32_t>(49).kernel, TopKTileKernel::thread);
+  for (const int length : {65, 196, 784}) {
+    EXPECT_EQ(tile_plan_of<uint32_t>(length).kernel, TopKTileKernel::registers) << length;
+    EXPECT_EQ(tile_plan_of<uint16_t>(length).width_bits, 4) << length;
   }
-  const TopKTilePlan plan = tile_plan_of<float>(784);
-  EXPECT_GE(topk_resident(h200, plan.shared_bytes, plan.threads), 2);
-  EXPECT_FALSE(tile_plan_of<float>(12544).cached);
-  EXPECT_FALSE(tile_plan_of<float>(3136, t4).cached);
+  EXPECT_EQ(tile_plan_of<uint32_t>(3136).kernel, TopKTileKernel::column);
+  EXPECT_EQ(tile_plan_of<uint32_t>(3136).width_bits, 4);
+  EXPECT_EQ(tile_plan_of<uint32_t>(3136, a100).width_bits, 3);
+  EXPECT_EQ(tile_plan_of<uint32_t>(12544).kernel, TopKTileKernel::transposed);
+  EXPECT_EQ(tile_plan_of<uint32_t>(3136, t4).kernel, TopKTileKernel::transposed);
   for (const TopKDevice& device : devices) {
     for (int length = 1; length < 3000000; length += 1 + length / 7) {
-      EXPECT_LE(tile_plan_of<float>(length, device).shared_bytes, device.shared_bytes) << length;
-      EXPECT_LE(tile_plan_of<float16>(length, device).shared_bytes, device.shared_bytes) << length;
+      EXPECT_LE(tile_plan_of<uint32_t>(length, device).shared_bytes, device.shared_bytes) << length;
+      EXPECT_LE(tile_plan_of<uint16_t>(length, device).threads, topk_column_most_threads) << length;
     }
   }
 }

@@ -30,8 +30,9 @@ template <class T>
 struct MagnitudeKey {
   static constexpr int bits = static_cast<int>(sizeof(T)) * 8 - 1;  // of the key
   static constexpr bool replaces_by_mean = false;
-  static constexpr ElementBits<T> lowest = 0;   // an element that ranks last
-  static constexpr uint32_t most = nan_key<T>;  // of all keys
+  static constexpr ElementBits<T> lowest = 0;         // an element that ranks last
+  static constexpr uint32_t most = nan_key<T>;        // of all keys
+  static constexpr uint32_t above_all = sign_bit<T>;  // of raw keys too
 
   __device__ static uint32_t of(ElementBits<T> element) { return ::min(raw(element), nan_key<T>); }
   // Like of(), but NaNs are ordered among themselves, above all else: enough to count the keys from
@@ -54,6 +55,7 @@ struct SignedKey {
   static constexpr ElementBits<T> lowest =  // -inf
       static_cast<ElementBits<T>>(sign_bit<T> + nan_key<T> - 1);
   static constexpr uint32_t most = sign_bit<T> + nan_key<T>;
+  static constexpr uint32_t above_all = most + 1;
 
   __device__ static uint32_t of(ElementBits<T> element) {
     const uint32_t magnitude = MagnitudeKey<T>::of(element);

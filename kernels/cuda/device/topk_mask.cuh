@@ -15,13 +15,26 @@ inline constexpr int topk_mask_threads = 256;
 template <class T>
 inline constexpr int topk_mask_pack = static_cast<int>(16 / sizeof(T));
 
+// A pack of which those elements are kept whose bits, from the lowest up, are set.
+template <class T, int pack>
+__device__ inline Pack<ElementBits<T>, pack> topk_masked(const Pack<ElementBits<T>, pack>& run,
+                                                         uint32_t bits) {
+  Pack<ElementBits<T>, pack> result;
+#pragma unroll
+  for (int e = 0; e < pack; ++e) {
+    result.value[e] = (bits & 1u << e) != 0 ? run.value[e] : ElementBits<T>{0};
+  }
+  return result;
+}
+
 // dx = blend(dy, mask), rows contiguous; a thread has `pack` neighbouring elements, in whatever
-// rows they lie; dy and dx are aligned to as many. Floor: dy read, dx written, the mask read: a
-// word for each pack, from L1 but for the first of 32 elements.
+// rows they lie; dy and dx are aligned to as many. whole: each pack lies in one row, in one word of
+// the mask. Floor: dy read, dx written, the mask read: a word for each pack, from L1 but for the
+// first of 32 elements.
 template <class T, int pack>
 __global__ void __launch_bounds__(topk_mask_threads)
     topk_mask_rows(const ElementBits<T>* dy, const uint32_t* mask, int64_t numel, int length,
-                   Divisor by_length, float tau, ElementBits<T>* dx) {
+                   Divisor by_length, bool whole, float tau, ElementBits<T>* dx) {
   using Run = Pack<ElementBits<T>, pack>;
   const int64_t first = thread_number() * pack;
   if (first >= numel) return;
@@ -40,6 +53,10 @@ __global__ void __launch_bounds__(topk_mask_threads)
     }
   }
   uint32_t bits = mask[row * words + column / 32] >> (column % 32);
+  if (whole && tau == 1.0f) {
+    *reinterpret_cast<Run*>(dx + first) = topk_masked<T>(run, bits);
+    return;
+  }
 #pragma unroll
   for (int e = 0; e < pack; ++e) {
     if (e < size) run.value[e] = topk_blend<T>(run.value[e], bits & 1u, tau);

@@ -6,7 +6,7 @@
 // bit.
 
 #include "kernels/cuda/device/normalize.cuh"
-#include "kernels/cuda/device/topk_key.cuh"
+#include "kernels/cuda/device/topk_packed.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
@@ -44,6 +44,25 @@ struct TopKRectify {
                      : std::bit_cast<ElementBits<T>>(store<T>(value));
   }
 };
+
+// What the prologue makes of a word; past the end Key::lowest stays. Behind a ReLU keys are
+// magnitudes: the lowest is 0, and its ReLU too.
+template <class Key, class T>
+__device__ inline uint32_t topk_rectify_word(const TopKRectify<T>& rectify, uint32_t word, int i,
+                                             int count) {
+  if (rectify.plain) {
+    if constexpr (topk_per_word<T> == 1) return __uint_as_float(word) < 0 ? 0 : word;
+    if constexpr (topk_compares_halves) return word & ~topk_negative_halves<T>(word);
+  }
+  uint32_t result = 0;
+#pragma unroll
+  for (int e = 0; e < topk_per_word<T>; ++e) {
+    const auto element = static_cast<ElementBits<T>>(word >> 16 * e);
+    const ElementBits<T> value = i + e < count ? rectify(element) : Key::lowest;
+    result |= static_cast<uint32_t>(value) << 16 * e;
+  }
+  return result;
+}
 
 template <class T>
 struct TopKPrologue {

@@ -1,0 +1,184 @@
+#pragma once
+
+// Keys by magnitude of the one (f32) or two (16 bits) elements of a register word, compared at
+// once. A bound is a key, the same for every element of the word; all of it holds for bounds from 1
+// to sign_bit<T>, which no element reaches. NaNs count as raw keys (MagnitudeKey::raw).
+
+#include "kernels/cuda/device/topk_key.cuh"
+
+namespace GESTALT_CUDA_NAMESPACE {
+
+template <class T>
+inline constexpr int topk_per_word = static_cast<int>(sizeof(uint32_t) / sizeof(T));
+
+// A word of equal elements.
+template <class T>
+__device__ inline uint32_t topk_repeat(uint32_t element) {
+  return topk_per_word<T> == 2 ? element | element << 16 : element;
+}
+
+// Compared as floats the sign costs nothing, and NaN is above every number.
+template <class T>
+__device__ inline bool topk_are_numbers(uint32_t bounds) {
+  if constexpr (topk_per_word<T> == 1) return bounds < nan_key<T>;
+  return (bounds & 0xffffu) < nan_key<T> && bounds >> 16 < nan_key<T>;
+}
+
+// 16 bits: two instructions of sm_90, which compares both halves. There alone bf16 has them.
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+inline constexpr bool topk_compares_halves = true;
+
+template <class T>
+__device__ inline uint32_t topk_halves_at_least(uint32_t word, uint32_t bounds) {
+  uint32_t mask;
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    asm("{ .reg .b32 m; abs.bf16x2 m, %1; set.geu.u32.bf16x2 %0, m, %2; }"
+        : "=r"(mask)
+        : "r"(word), "r"(bounds));
+  } else {
+    asm("{ .reg .b32 m; abs.f16x2 m, %1; set.geu.u32.f16x2 %0, m, %2; }"
+        : "=r"(mask)
+        : "r"(word), "r"(bounds));
+  }
+  return mask;
+}
+
+template <class T>
+__device__ inline uint32_t topk_halves_equal(uint32_t word, uint32_t bounds) {
+  uint32_t mask;
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    asm("{ .reg .b32 m; abs.bf16x2 m, %1; set.eq.u32.bf16x2 %0, m, %2; }"
+        : "=r"(mask)
+        : "r"(word), "r"(bounds));
+  } else {
+    asm("{ .reg .b32 m; abs.f16x2 m, %1; set.eq.u32.f16x2 %0, m, %2; }"
+        : "=r"(mask)
+        : "r"(word), "r"(bounds));
+  }
+  return mask;
+}
+
+// counts: of each half, as T; exact up to 256.
+template <class T>
+__device__ inline uint32_t topk_count_halves(uint32_t word, uint32_t bounds, uint32_t counts) {
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    asm("{ .reg .b32 m, one; abs.bf16x2 m, %1; set.geu.bf16x2.bf16x2 one, m, %2; "
+        "add.rn.bf16x2 %0, %0, one; }"
+        : "+r"(counts)
+        : "r"(word), "r"(bounds));
+  } else {
+    asm("{ .reg .b32 m, one; abs.f16x2 m, %1; set.geu.f16x2.f16x2 one, m, %2; "
+        "add.rn.f16x2 %0, %0, one; }"
+        : "+r"(counts)
+        : "r"(word), "r"(bounds));
+  }
+  return counts;
+}
+template <class T>
+__device__ inline uint32_t topk_negative_halves(uint32_t word) {  // below 0: not -0, no NaN
+  uint32_t mask;
+  if constexpr (std::is_same_v<T, bfloat16>) {
+    asm("set.lt.u32.bf16x2 %0, %1, %2;" : "=r"(mask) : "r"(word), "r"(0));
+  } else {
+    asm("set.lt.u32.f16x2 %0, %1, %2;" : "=r"(mask) : "r"(word), "r"(0));
+  }
+  return mask;
+}
+__device__ inline uint32_t topk_larger_halves(uint32_t a, uint32_t b) {
+  uint32_t larger;
+  asm("max.u16x2 %0, %1, %2;" : "=r"(larger) : "r"(a), "r"(b));
+  return larger;
+}
+#else
+inline constexpr bool topk_compares_halves = false;
+
+template <class T>
+__device__ inline uint32_t topk_halves_at_least(uint32_t, uint32_t) {
+  return 0;
+}
+template <class T>
+__device__ inline uint32_t topk_halves_equal(uint32_t, uint32_t) {
+  return 0;
+}
+template <class T>
+__device__ inline uint32_t topk_count_halves(uint32_t, uint32_t, uint32_t) {
+  return 0;
+}
+template <class T>
+__device__ inline uint32_t topk_negative_halves(uint32_t) {
+  return 0;
+}
+__device__ inline uint32_t topk_larger_halves(uint32_t a, uint32_t b) {
+  return ::max(a & 0xffff0000u, b & 0xffff0000u) | ::max(a & 0xffffu, b & 0xffffu);
+}
+#endif
+
+// Every bit of the elements whose key is at least the bound (its bits once in each element).
+// Two keys with the upper bit set, minus the bound twice: it stays set where a key is at least
+// that.
+template <class T, bool numbers>
+__device__ inline uint32_t topk_at_least(uint32_t word, uint32_t bounds) {
+  if constexpr (topk_per_word<T> == 1) {
+    const bool reached = numbers ? !(::fabsf(__uint_as_float(word)) < __uint_as_float(bounds))
+                                 : MagnitudeKey<T>::raw(word) >= bounds;
+    return reached ? ~0u : 0u;
+  } else if constexpr (numbers && topk_compares_halves) {
+    return topk_halves_at_least<T>(word, bounds);
+  } else {
+    const uint32_t reached = ((word | 0x80008000u) - bounds) & 0x80008000u;
+    return reached | (reached - (reached >> 15));
+  }
+}
+
+// Every bit of the elements whose key is the bound's; a bound that is no number stands for all
+// NaNs.
+template <class T, bool numbers>
+__device__ inline uint32_t topk_equal(uint32_t word, uint32_t bounds) {
+  if constexpr (topk_per_word<T> == 1) {
+    const bool same = numbers ? ::fabsf(__uint_as_float(word)) == __uint_as_float(bounds)
+                              : MagnitudeKey<T>::of(word) == bounds;
+    return same ? ~0u : 0u;
+  } else if constexpr (numbers && topk_compares_halves) {
+    return topk_halves_equal<T>(word, bounds);
+  } else {
+    uint32_t mask = 0;
+#pragma unroll
+    for (int e = 0; e < 2; ++e) {
+      const uint32_t key = MagnitudeKey<T>::of(static_cast<uint16_t>(word >> 16 * e));
+      if (key == (bounds >> 16 * e & 0xffffu)) mask |= 0xffffu << 16 * e;
+    }
+    return mask;
+  }
+}
+
+// Counts the elements that have at least a bound: of each element of the words by itself, fewer
+// than 256 times.
+template <class T, bool numbers>
+class TopKCount {
+ public:
+  __device__ explicit TopKCount(uint32_t bounds) : bounds_(bounds) {}
+
+  __device__ void add(uint32_t word) {
+    if constexpr (topk_per_word<T> == 1) {
+      if (topk_at_least<T, numbers>(word, bounds_) != 0) ++sum_;
+    } else if constexpr (as_halves) {
+      sum_ = topk_count_halves<T>(word, bounds_, sum_);
+    } else {
+      sum_ += (((word | 0x80008000u) - bounds_) & 0x80008000u) >> 15;
+    }
+  }
+  __device__ uint32_t of(int element) const {
+    if constexpr (topk_per_word<T> == 1) {
+      return sum_;
+    } else {
+      const auto half = static_cast<uint16_t>(sum_ >> 16 * element);
+      return as_halves ? static_cast<uint32_t>(load(std::bit_cast<T>(half))) : half;
+    }
+  }
+
+ private:
+  static constexpr bool as_halves = numbers && topk_compares_halves;
+  uint32_t bounds_, sum_ = 0;
+};
+
+}  // namespace GESTALT_CUDA_NAMESPACE

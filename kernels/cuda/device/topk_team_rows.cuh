@@ -1,0 +1,312 @@
+#pragma once
+
+// Top-K of contiguous rows that fit into the registers of a warp, a block or a cluster, by
+// counting.
+//
+// Floor: x is read once and y written once; the mask adds 1/32 (f32) or 1/16 of a write.
+// Neighbouring lanes have neighbouring words, whole lines of 128 bytes whatever the row's
+// alignment; all loads of a row are on the way at once. 16 bytes a lane would save little of about
+// 30 instructions an element, and cost as many where mask words are put together. A word takes two
+// instructions a step of the bisection, 5 to 9 steps, and about ten to come and go.
+
+#include "kernels/cuda/device/topk_prologue.cuh"
+#include "kernels/cuda/device/topk_registers.cuh"
+#include "kernels/cuda/device/topk_team.cuh"
+
+namespace GESTALT_CUDA_NAMESPACE {
+
+// The elements of a row that the lanes of one warp have: whole words of the mask.
+struct TopKShare {
+  int begin, count;
+  int words;  // of a lane, at most
+  int full;   // of these, how many every lane has
+
+  // step: elements of a word of all lanes.
+  __device__ TopKShare(int length, int warp, int warps, int step)
+      : words(((length + step - 1) / step + warps - 1) / warps) {
+    const int size = words * step;
+    begin = ::min(warp * size, length);
+    count = ::min(size, length - begin);
+    full = count / step;
+  }
+  // Of a row that does not exist.
+  __device__ void clear() { begin = count = full = 0; }
+};
+
+// Elements from here on are whole words.
+template <class Bits>
+__device__ inline bool topk_has_words(const Bits* data) {
+  return reinterpret_cast<uintptr_t>(data) % sizeof(uint32_t) == 0;
+}
+
+// The number of the first element of this lane's word w.
+template <class T, class Team>
+__device__ inline int topk_element(int w) {
+  return (w * Team::lanes + Team::lane()) * topk_per_word<T>;
+}
+
+// One word of `count` elements from `from` on, the i-th and, of 16 bits, the next.
+template <class Key, class T>
+__device__ inline uint32_t topk_load_word(const ElementBits<T>* from, int i, int count,
+                                          bool aligned) {
+  if constexpr (topk_per_word<T> == 1) {
+    return i < count ? from[i] : Key::lowest;
+  } else {
+    if (aligned && i + 1 < count) return *reinterpret_cast<const uint32_t*>(from + i);
+    const uint32_t low = i < count ? from[i] : Key::lowest;
+    const uint32_t high = i + 1 < count ? from[i + 1] : Key::lowest;
+    return low | high << 16;
+  }
+}
+
+template <class T>
+__device__ inline void topk_store_word(ElementBits<T>* to, int i, int count, bool aligned,
+                                       uint32_t word) {
+  if constexpr (topk_per_word<T> == 1) {
+    if (i < count) to[i] = word;
+  } else {
+    if (aligned && i + 1 < count) {
+      *reinterpret_cast<uint32_t*>(to + i) = word;
+    } else {
+      if (i < count) to[i] = static_cast<uint16_t>(word);
+      if (i + 1 < count) to[i + 1] = static_cast<uint16_t>(word >> 16);
+    }
+  }
+}
+
+// Bits 0 to 15 to the even places.
+__device__ inline uint32_t topk_spread(uint32_t bits) {
+  bits &= 0xffffu;
+  bits = (bits | bits << 8) & 0x00ff00ffu;
+  bits = (bits | bits << 4) & 0x0f0f0f0fu;
+  bits = (bits | bits << 2) & 0x33333333u;
+  return (bits | bits << 1) & 0x55555555u;
+}
+
+// Collects the mask's words of a row's lanes.
+template <class T, class Team>
+struct TopKMaskWords {
+  uint32_t even = 0, odd = 0;  // of 16 bits: of the words' first and second elements
+
+  __device__ void add(int w, uint32_t passed) {
+    const uint32_t low = Team::ballot((passed & 1u) != 0);
+    if constexpr (topk_per_word<T> == 2) {
+      const uint32_t high = Team::ballot((passed >> 16 & 1u) != 0);
+      if (Team::lane() == w) {
+        even = low;
+        odd = high;
+      }
+    } else if constexpr (Team::lanes == 32) {
+      if (Team::lane() == w) even = low;
+    } else {
+      if (Team::lane() == w / 2) even |= low << w % 2 * 16;
+    }
+  }
+  // to: of the lanes' first element; count: their elements.
+  __device__ void store(uint32_t* to, int count) const {
+    const int words = (count + 31) / 32, lane = Team::lane();
+    if constexpr (topk_per_word<T> == 1) {
+      if (lane < words) to[lane] = even;
+    } else if constexpr (Team::lanes == 32) {
+      if (2 * lane < words) to[2 * lane] = topk_spread(even) | topk_spread(odd) << 1;
+      if (2 * lane + 1 < words) {
+        to[2 * lane + 1] = topk_spread(even >> 16) | topk_spread(odd >> 16) << 1;
+      }
+    } else {
+      if (lane < words) to[lane] = topk_spread(even) | topk_spread(odd) << 1;
+    }
+  }
+};
+
+// y of a word, and which of its elements passed, of those inside the row.
+template <class Key, class T>
+__device__ inline uint32_t topk_result_word(uint32_t word, uint32_t kept, uint32_t means, int i,
+                                            int count, const TopKOutput<T>& output,
+                                            uint32_t& passed) {
+  passed = output.reverse ? ~kept : kept;
+  if (output.mask != nullptr) {  // else nobody looks past the end
+    if (i >= count) passed = 0;
+    if (topk_per_word<T> == 2 && i + 1 >= count) passed &= 0xffffu;
+  }
+  if constexpr (Key::replaces_by_mean) {
+    return passed & means;
+  } else {
+    if (output.tau == 1.0f) return word & passed;
+    uint32_t result = 0;
+#pragma unroll
+    for (int e = 0; e < topk_per_word<T>; ++e) {
+      const ElementBits<T> y = topk_blend<T>(static_cast<ElementBits<T>>(word >> 16 * e),
+                                             (passed >> 16 * e & 1u) != 0, output.tau);
+      result |= static_cast<uint32_t>(y) << 16 * e;
+    }
+    return result;
+  }
+}
+
+template <class Key, class T, int words, class Team>
+__device__ inline TopKSelection topk_search(TopKRegisters<Key, T, words>& elements, Team& team, int,
+                                            uint32_t k) {
+  return topk_bisect<Key>([&](uint32_t key) { return team.sum(elements.count_from(key)); },
+                          [&](bool value) { return Team::any(value); },
+                          team.max(elements.largest()), k);
+}
+
+// Between blocks a barrier costs ten of a block's own. So each block finds its own k-th key, in
+// proportion; the row's lies most often between the smallest and the largest of these, and with it
+// few enough keys that every block can have a list of them and find it there: three barriers of the
+// cluster, where bisecting together has one for each step.
+template <class Key, class T, int words>
+__device__ inline TopKSelection topk_search(TopKRegisters<Key, T, words>& elements,
+                                            TopKClusterTeam& team, int length, uint32_t k) {
+  TopKBlockTeam& block = team.block();
+  const auto same = [](bool value) { return value; };
+  const TopKShare part(length, static_cast<int>(cluster_rank()), static_cast<int>(cluster_size()),
+                       warp_lanes * topk_per_word<T> * block.warps());
+  uint32_t near = 0;
+  if (part.count > 0) {
+    const auto in_proportion =
+        static_cast<uint32_t>(static_cast<uint64_t>(k) * static_cast<uint64_t>(part.count) /
+                              static_cast<uint64_t>(length));
+    const TopKSelection own =
+        topk_bisect<Key>([&](uint32_t key) { return block.sum(elements.count_from(key)); }, same,
+                         block.max(elements.largest()), ::max(in_proportion, 1u));
+    near = own.threshold + (own.ties == 0 ? 1 : 0);
+  }
+  uint32_t low, high;
+  team.range(near, part.count > 0, low, high);
+  if (low > Key::of(Key::lowest) && high + 1 < Key::most) {
+    uint32_t below, above, place;
+    team.sums(warp_sum(elements.count_from(low)), warp_sum(elements.count_from(high + 1)), below,
+              above, place);
+    const uint32_t listed = below - above;
+    if (above < k && below >= k && listed <= TopKClusterTeam::most_listed) {
+      const uint32_t earlier = (1u << TopKClusterTeam::lane()) - 1;
+      elements.for_each([&](int, uint32_t word) {
+#pragma unroll
+        for (int e = 0; e < topk_per_word<T>; ++e) {
+          const uint32_t key = Key::raw(static_cast<ElementBits<T>>(word >> 16 * e));
+          const bool candidate = key >= low && key <= high;
+          const uint32_t candidates = __ballot_sync(full_warp, candidate);
+          if (candidates == 0) continue;
+          if (candidate) {
+            team.put(place + static_cast<uint32_t>(__popc(candidates & earlier)), key);
+          }
+          place += static_cast<uint32_t>(__popc(candidates));
+        }
+      });
+      const SharedArray<uint32_t> list = team.listed();
+      TopKBisection<Key> search(k - above, listed, high, low);
+      while (!search.done()) {
+        const uint32_t key = search.next();
+        uint32_t count = 0;
+        for (uint32_t i = threadIdx.x % warp_lanes; i < listed; i += warp_lanes) {
+          const uint32_t candidate = list[i];
+          if (candidate >= key) ++count;
+        }
+        search.found(warp_sum(count));
+      }
+      return search.selection();
+    }
+  }
+  return topk_bisect<Key>([&](uint32_t key) { return team.sum(elements.count_from(key)); }, same,
+                          team.max(elements.largest()), k);
+}
+
+// Selects from a row that lies in a team's registers and hands over what becomes of it:
+// sink.inner(w, y) in groups of words before number sink.full, sink.edge(w, y) elsewhere. length:
+// of the row; count: elements of the lanes' share; mask: its words, or null.
+template <class Key, class T, int words, class Team, class Sink>
+__device__ inline void topk_select_in_registers(TopKRegisters<Key, T, words>& elements, Team& team,
+                                                int length, int count, uint32_t k,
+                                                const TopKOutput<T>& output, uint32_t* mask,
+                                                const Sink& sink) {
+  const TopKSelection selection = topk_search(elements, team, length, k);
+  const TopKTurn turn = topk_turn(elements, team, selection, count);
+  if constexpr (!Key::replaces_by_mean) {
+    if (output.mask == nullptr && !output.reverse && output.tau == 1.0f) {
+      topk_for_each_kept(
+          elements, turn, sink.full,
+          [&](int w, uint32_t word, uint32_t kept) { sink.inner(w, word & kept); },
+          [&](int w, uint32_t word, uint32_t kept) { sink.edge(w, word & kept); });
+      return;
+    }
+  }
+  uint32_t means = 0;
+  if constexpr (Key::replaces_by_mean) {
+    double sum = 0;
+    topk_for_each_kept(elements, turn, [&](int w, uint32_t word, uint32_t kept) {
+#pragma unroll
+      for (int e = 0; e < topk_per_word<T>; ++e) {
+        if ((kept >> 16 * e & 1u) != 0 && topk_element<T, Team>(w) + e < count) {
+          sum += load(std::bit_cast<T>(static_cast<ElementBits<T>>(word >> 16 * e)));
+        }
+      }
+    });
+    means = topk_repeat<T>(topk_mean<T>(team.sum(sum), k));
+  }
+  TopKMaskWords<T, Team> mask_words;
+  topk_for_each_kept(elements, turn, [&](int w, uint32_t word, uint32_t kept) {
+    uint32_t passed;
+    sink.edge(w, topk_result_word<Key, T>(word, kept, means, topk_element<T, Team>(w), count,
+                                          output, passed));
+    if (output.mask != nullptr) mask_words.add(w, passed);
+  });
+  if (output.mask != nullptr) mask_words.store(mask, count);
+}
+
+// Words to memory.
+template <class T, class Team>
+struct TopKRowSink {
+  ElementBits<T>* to;
+  int count, full;
+  bool aligned;
+
+  __device__ TopKRowSink(ElementBits<T>* to, const TopKShare& share)
+      : to(to), count(share.count), aligned(topk_has_words(to)) {
+    full = aligned ? share.full : 0;
+  }
+  __device__ void inner(int w, uint32_t y) const {
+    *reinterpret_cast<uint32_t*>(to + topk_element<T, Team>(w)) = y;
+  }
+  __device__ void edge(int w, uint32_t y) const {
+    topk_store_word<T>(to, topk_element<T, Team>(w), count, aligned, y);
+  }
+};
+
+template <class Key, class T, int words, class Team>
+__global__ void __launch_bounds__(Team::most_threads, Team::resident)
+    topk_team_rows(TopKInput<T> input, int64_t rows, int length, uint32_t k, TopKOutput<T> output) {
+  using Bits = ElementBits<T>;
+  SharedMemory memory;
+  Team team(memory);
+  int64_t row = team.row();
+  if (!Team::any(row < rows)) return;  // a whole warp's
+  TopKShare share(length, team.warp(), team.warps(), Team::lanes * topk_per_word<T>);
+  if (row >= rows) {
+    row = rows - 1;
+    share.clear();
+  }
+  const Bits* from = input.x + row * length + share.begin;
+  TopKRegisters<Key, T, words> elements(share.words);
+  const bool aligned = topk_has_words(from);
+  elements.fill(
+      aligned ? share.full : 0,
+      [&](int w) { return *reinterpret_cast<const uint32_t*>(from + topk_element<T, Team>(w)); },
+      [&](int w) {
+        return topk_load_word<Key, T>(from, topk_element<T, Team>(w), share.count, aligned);
+      });
+  if (input.prologue.present()) {
+    const TopKRectify<T> rectify = input.prologue.of_row(row);
+    elements.map([&](int w, uint32_t word) {
+      return topk_rectify_word<Key, T>(rectify, word, topk_element<T, Team>(w), share.count);
+    });
+  }
+  team.wait();
+  topk_select_in_registers<Key, T>(
+      elements, team, length, share.count, k, output,
+      output.mask == nullptr ? nullptr
+                             : output.mask + row * ((length + 31) / 32) + share.begin / 32,
+      TopKRowSink<T, Team>(output.y + row * length + share.begin, share));
+}
+
+}  // namespace GESTALT_CUDA_NAMESPACE
