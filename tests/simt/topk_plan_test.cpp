@@ -109,7 +109,7 @@ TEST(TopKPlan, LongerRowsAreABlocksOrAClusters) {
 
 TEST(TopKPlan, TheRestIsSharedByManyBlocks) {
   EXPECT_EQ(plan_of<uint32_t>(50176, a100).kernel, TopKKernel::long_rows);
-  EXPECT_EQ(plan_of<uint32_t>(20000, t4).kernel, TopKKernel::long_rows);
+  EXPECT_EQ(plan_of<uint32_t>(40000, t4).kernel, TopKKernel::long_rows);
   EXPECT_EQ(plan_of<uint32_t>(1000000).kernel, TopKKernel::long_rows);
   // One row of a million elements: enough blocks for the whole device.
   const TopKPlan plan = topk_plan<uint32_t>(1, 1000000, h200);
