@@ -55,17 +55,15 @@ __device__ inline uint32_t topk_guess(uint32_t low, uint32_t high, float most, f
 template <class Key>
 class TopKBisection {
  public:
-  // below: elements of at least the key `low`, not fewer than k unless that is 1; largest: of the
-  // keys, raw.
-  __device__ TopKBisection(uint32_t k, uint32_t below, uint32_t largest, uint32_t low = 1)
+  // non_zero: elements of at least the key 1; largest: of the keys, raw.
+  __device__ TopKBisection(uint32_t k, uint32_t non_zero, uint32_t largest)
       : k_(k),
-        low_(low),
         high_(::min(largest, Key::most) + 1),
         wanted_(topk_log_count(k)),
-        most_(topk_log_count(below)),
+        most_(topk_log_count(non_zero)),
         least_(topk_log_count(0)) {
-    if (below <= k) {  // all of them and, from 1 up, zeros too
-      finish({low - 1, k - below});
+    if (non_zero <= k) {
+      finish({0, k - non_zero});
     } else {
       narrow();
     }
@@ -108,7 +106,7 @@ class TopKBisection {
     done_ = true;
   }
 
-  uint32_t k_, low_, high_, above_ = 0, middle_ = 0;
+  uint32_t k_, low_ = 1, high_, above_ = 0, middle_ = 0;
   float wanted_, most_, least_;
   int step_ = 0;
   bool done_ = false;

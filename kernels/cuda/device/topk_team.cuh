@@ -129,24 +129,20 @@ class TopKClusterTeam : public TopKLanes<32> {
   static constexpr int most_blocks = 8;
   static constexpr int most_block_warps = 16, most_threads = most_block_warps * warp_lanes;
   static constexpr int most_warps = most_blocks * most_block_warps;
-  static constexpr int most_listed = 1024;  // keys
   static constexpr int resident = 2;
-  static constexpr size_t bytes = TopKBlockTeam::bytes + shared_size<uint32_t>(2 * most_warps) +
-                                  shared_size<uint32_t>(most_listed) +
-                                  shared_size<double>(most_warps);
+  static constexpr size_t bytes =
+      shared_size<uint32_t>(2 * most_warps) + shared_size<double>(most_warps);
 
   __device__ explicit TopKClusterTeam(SharedMemory& memory)
-      : block_(memory),
-        values_(memory.array<uint32_t>(2 * most_warps)),
-        list_(memory.array<uint32_t>(most_listed)),
-        sums_(memory.array<double>(most_warps)) {
+      : values_(memory.array<uint32_t>(2 * most_warps)), sums_(memory.array<double>(most_warps)) {
     cluster_arrive();
   }
-  __device__ TopKBlockTeam& block() { return block_; }
   __device__ int64_t row() const { return blockIdx.x / cluster_size(); }
-  __device__ int warps() const { return static_cast<int>(cluster_size()) * block_.warps(); }
+  __device__ int warps() const {
+    return static_cast<int>(cluster_size() * (blockDim.x / warp_lanes));
+  }
   __device__ int warp() const {
-    return static_cast<int>(cluster_rank()) * block_.warps() + block_.warp();
+    return static_cast<int>(cluster_rank() * (blockDim.x / warp_lanes) + threadIdx.x / warp_lanes);
   }
 
   // Called once before all else, as late as can be: the other blocks have begun.
@@ -181,45 +177,6 @@ class TopKClusterTeam : public TopKLanes<32> {
     return total;
   }
 
-  // The smallest and the largest of the values of those warps that have one.
-  __device__ void range(uint32_t value, bool present, uint32_t& smallest, uint32_t& largest) {
-    const SharedArray<uint32_t> values = of_warps(present ? value : ~0u);
-    uint32_t least = ~0u, most = 0;
-    for (int other = lane(); other < warps(); other += warp_lanes) {
-      const uint32_t theirs = values[other];
-      least = ::min(least, theirs);
-      if (theirs != ~0u) most = ::max(most, theirs);
-    }
-    smallest = ~warp_max(~least);
-    largest = warp_max(most);
-  }
-
-  // The sums over the warps of two counts below 2^16, the second not above the first, which are the
-  // same in all lanes of a warp; and of their differences over the warps before this one.
-  __device__ void sums(uint32_t first, uint32_t second, uint32_t& first_sum, uint32_t& second_sum,
-                       uint32_t& differences_before) {
-    const SharedArray<uint32_t> values = of_warps(first << 16 | second);
-    uint32_t firsts = 0, seconds = 0, differences = 0;
-    for (int other = lane(); other < warps(); other += warp_lanes) {
-      const uint32_t theirs = values[other];
-      firsts += theirs >> 16;
-      seconds += theirs & 0xffffu;
-      if (other < warp()) differences += (theirs >> 16) - (theirs & 0xffffu);
-    }
-    first_sum = warp_sum(firsts);
-    second_sum = warp_sum(seconds);
-    differences_before = warp_sum(differences);
-  }
-
-  // A list that every block has: put() by any thread, each place once; complete after listed().
-  __device__ void put(uint32_t place, uint32_t key) const {
-    for (unsigned block = 0; block < cluster_size(); ++block) map_shared(list_, block)[place] = key;
-  }
-  __device__ SharedArray<uint32_t> listed() const {
-    cluster_sync();
-    return list_;
-  }
-
  private:
   __device__ SharedArray<uint32_t> of_warps(uint32_t value) {
     const SharedArray<uint32_t> values = values_ + place_;
@@ -231,8 +188,7 @@ class TopKClusterTeam : public TopKLanes<32> {
     return values;
   }
 
-  TopKBlockTeam block_;
-  SharedArray<uint32_t> values_, list_;
+  SharedArray<uint32_t> values_;
   SharedArray<double> sums_;
   int place_ = 0;
 };

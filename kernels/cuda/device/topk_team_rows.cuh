@@ -143,84 +143,16 @@ __device__ inline uint32_t topk_result_word(uint32_t word, uint32_t kept, uint32
   }
 }
 
-template <class Key, class T, int words, class Team>
-__device__ inline TopKSelection topk_search(TopKRegisters<Key, T, words>& elements, Team& team, int,
-                                            uint32_t k) {
-  return topk_bisect<Key>([&](uint32_t key) { return team.sum(elements.count_from(key)); },
-                          [&](bool value) { return Team::any(value); },
-                          team.max(elements.largest()), k);
-}
-
-// Between blocks a barrier costs ten of a block's own. So each block finds its own k-th key, in
-// proportion; the row's lies most often between the smallest and the largest of these, and with it
-// few enough keys that every block can have a list of them and find it there: three barriers of the
-// cluster, where bisecting together has one for each step.
-template <class Key, class T, int words>
-__device__ inline TopKSelection topk_search(TopKRegisters<Key, T, words>& elements,
-                                            TopKClusterTeam& team, int length, uint32_t k) {
-  TopKBlockTeam& block = team.block();
-  const auto same = [](bool value) { return value; };
-  const TopKShare part(length, static_cast<int>(cluster_rank()), static_cast<int>(cluster_size()),
-                       warp_lanes * topk_per_word<T> * block.warps());
-  uint32_t near = 0;
-  if (part.count > 0) {
-    const auto in_proportion =
-        static_cast<uint32_t>(static_cast<uint64_t>(k) * static_cast<uint64_t>(part.count) /
-                              static_cast<uint64_t>(length));
-    const TopKSelection own =
-        topk_bisect<Key>([&](uint32_t key) { return block.sum(elements.count_from(key)); }, same,
-                         block.max(elements.largest()), ::max(in_proportion, 1u));
-    near = own.threshold + (own.ties == 0 ? 1 : 0);
-  }
-  uint32_t low, high;
-  team.range(near, part.count > 0, low, high);
-  if (low > Key::of(Key::lowest) && high + 1 < Key::most) {
-    uint32_t below, above, place;
-    team.sums(warp_sum(elements.count_from(low)), warp_sum(elements.count_from(high + 1)), below,
-              above, place);
-    const uint32_t listed = below - above;
-    if (above < k && below >= k && listed <= TopKClusterTeam::most_listed) {
-      const uint32_t earlier = (1u << TopKClusterTeam::lane()) - 1;
-      elements.for_each([&](int, uint32_t word) {
-#pragma unroll
-        for (int e = 0; e < topk_per_word<T>; ++e) {
-          const uint32_t key = Key::raw(static_cast<ElementBits<T>>(word >> 16 * e));
-          const bool candidate = key >= low && key <= high;
-          const uint32_t candidates = __ballot_sync(full_warp, candidate);
-          if (candidates == 0) continue;
-          if (candidate) {
-            team.put(place + static_cast<uint32_t>(__popc(candidates & earlier)), key);
-          }
-          place += static_cast<uint32_t>(__popc(candidates));
-        }
-      });
-      const SharedArray<uint32_t> list = team.listed();
-      TopKBisection<Key> search(k - above, listed, high, low);
-      while (!search.done()) {
-        const uint32_t key = search.next();
-        uint32_t count = 0;
-        for (uint32_t i = threadIdx.x % warp_lanes; i < listed; i += warp_lanes) {
-          const uint32_t candidate = list[i];
-          if (candidate >= key) ++count;
-        }
-        search.found(warp_sum(count));
-      }
-      return search.selection();
-    }
-  }
-  return topk_bisect<Key>([&](uint32_t key) { return team.sum(elements.count_from(key)); }, same,
-                          team.max(elements.largest()), k);
-}
-
 // Selects from a row that lies in a team's registers and hands over what becomes of it:
 // sink.inner(w, y) in groups of words before number sink.full, sink.edge(w, y) elsewhere. length:
 // of the row; count: elements of the lanes' share; mask: its words, or null.
 template <class Key, class T, int words, class Team, class Sink>
 __device__ inline void topk_select_in_registers(TopKRegisters<Key, T, words>& elements, Team& team,
-                                                int length, int count, uint32_t k,
-                                                const TopKOutput<T>& output, uint32_t* mask,
-                                                const Sink& sink) {
-  const TopKSelection selection = topk_search(elements, team, length, k);
+                                                int count, uint32_t k, const TopKOutput<T>& output,
+                                                uint32_t* mask, const Sink& sink) {
+  const TopKSelection selection = topk_bisect<Key>(
+      [&](uint32_t key) { return team.sum(elements.count_from(key)); },
+      [&](bool value) { return Team::any(value); }, team.max(elements.largest()), k);
   const TopKTurn turn = topk_turn(elements, team, selection, count);
   if constexpr (!Key::replaces_by_mean) {
     if (output.mask == nullptr && !output.reverse && output.tau == 1.0f) {
@@ -303,7 +235,7 @@ __global__ void __launch_bounds__(Team::most_threads, Team::resident)
   }
   team.wait();
   topk_select_in_registers<Key, T>(
-      elements, team, length, share.count, k, output,
+      elements, team, share.count, k, output,
       output.mask == nullptr ? nullptr
                              : output.mask + row * ((length + 31) / 32) + share.begin / 32,
       TopKRowSink<T, Team>(output.y + row * length + share.begin, share));

@@ -135,14 +135,12 @@ __device__ inline void topk_in_thread(TopKRegisters<Key, T, words>& elements, in
   // Ties are kept before the element `turn`.
   const uint32_t above = selection.threshold < Key::most ? selection.threshold + 1 : Key::above_all;
   const uint32_t low = topk_repeat<T>(selection.threshold), high = topk_repeat<T>(above);
-  const bool numbers = !Key::replaces_by_mean && topk_are_numbers<T>(high);
   int turn = 0;
   if (selection.ties != 0) {
     uint32_t ties = 0;
     elements.forget();
     elements.for_each([&](int, uint32_t word) {
-      const uint32_t same = numbers ? elements.template equal<true>(word, low)
-                                    : elements.template equal<false>(word, low);
+      const uint32_t same = elements.template equal<false>(word, low);
 #pragma unroll
       for (int e = 0; e < per_word; ++e) {
         ties += same >> 16 * e & 1u;
@@ -155,10 +153,8 @@ __device__ inline void topk_in_thread(TopKRegisters<Key, T, words>& elements, in
   const auto for_each_kept = [&](const auto& f) {
     elements.forget();
     elements.for_each([&](int w, uint32_t word) {
-      const uint32_t some = numbers ? elements.template at_least<true>(word, low)
-                                    : elements.template at_least<false>(word, low);
-      const uint32_t none = numbers ? elements.template at_least<true>(word, high)
-                                    : elements.template at_least<false>(word, high);
+      const uint32_t some = elements.template at_least<false>(word, low);
+      const uint32_t none = elements.template at_least<false>(word, high);
 #pragma unroll
       for (int e = 0; e < per_word; ++e) {
         const int i = w * per_word + e;
@@ -274,7 +270,7 @@ __device__ inline void topk_visit_tile(int64_t origin, int channels, int width, 
 
 // pack: channels that are read and written at once, which divides their number.
 template <class Key, class T, int words, int pack>
-__global__ void __launch_bounds__(topk_thread_block, topk_thread_resident(words) - 1)
+__global__ void __launch_bounds__(topk_thread_block, topk_thread_resident(words))
     topk_thread_channels(TopKInput<T> input, int channels, int length, uint32_t k,
                          TopKOutput<T> output) {
   using Bits = ElementBits<T>;

@@ -55,7 +55,7 @@ class TopKTileRow {
 
 // pack: channels that are read and written at once, 16 bytes of them, or 1.
 template <class Key, class T, int words, int lanes, int pack>
-__global__ void __launch_bounds__(topk_tile_threads, words > 16 ? 3 : 4)
+__global__ void __launch_bounds__(topk_tile_threads, 4)
     topk_tile_rows(TopKInput<T> input, int channels, int length, uint32_t k, TopKOutput<T> output) {
   using Bits = ElementBits<T>;
   using Tile = TopKTile<topk_tile_width_bits>;
@@ -87,7 +87,7 @@ __global__ void __launch_bounds__(topk_tile_threads, words > 16 ? 3 : 4)
       });
     }
     topk_select_in_registers<Key, T>(
-        elements, team, length, share.count, k, output,
+        elements, team, share.count, k, output,
         output.mask == nullptr ? nullptr
                                : output.mask + (image * channels + channel) * ((length + 31) / 32),
         row);
