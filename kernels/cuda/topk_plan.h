@@ -94,8 +94,8 @@ inline int topk_block_threads(int part, int resident) {
 }
 
 // Rows that stay in registers: a warp each where they fit, which needs no barrier; else as few
-// warps as hold them, since each step ends in a barrier among them. A cluster's barrier costs ten
-// of a block's: the fewest blocks.
+// warps as hold them, since each step ends in a barrier among them. A cluster's barrier costs
+// more than a block's: the fewest blocks.
 template <class Bits>
 bool topk_plan_in_registers(int64_t rows, int length, const TopKDevice& device, TopKPlan& plan) {
   constexpr int per_word = static_cast<int>(sizeof(uint32_t) / sizeof(Bits));
@@ -199,11 +199,9 @@ TopKPlan topk_plan_long(int64_t rows, int length, const TopKDevice& device) {
 template <class Bits>
 TopKPlan topk_plan(int64_t rows, int length, const TopKDevice& device) {
   if (length <= topk_thread_most) {
-    constexpr int per_word = static_cast<int>(sizeof(uint32_t) / sizeof(Bits));
     TopKPlan plan{TopKKernel::thread};
     plan.words = topk_thread_words<Bits>(length);
     plan.threads = topk_thread_block;
-    plan.stages = topk_thread_stride(length, per_word);
     plan.shared_bytes = topk_thread_bytes<Bits>(length);
     plan.grid = static_cast<unsigned>((rows + topk_thread_block - 1) / topk_thread_block);
     return plan;

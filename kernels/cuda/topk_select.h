@@ -49,12 +49,13 @@ template <class Key, class T>
 void launch_topk_threads(Context& context, const char* name, const TopKRows<T>& rows,
                          const TopKPlan& plan) {
   const bool aligned = is_aligned_to_16(rows.input.x) && is_aligned_to_16(rows.output.y);
+  const int stride = aligned ? topk_thread_stride(rows.length, topk_per_word<T>) : 0;
   const int row_words = std::max(rows.length / topk_per_word<T>, 1);
   with_constant(plan.words, TopKThreadWords<T>{}, [&](auto words) {
     launch(context, name, topk_thread_rows<Key, T, words>,
            {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes},
-           rows.input, rows.count, rows.length, aligned ? plan.stages : 0,
-           Divisor(static_cast<uint32_t>(row_words)), rows.k, rows.output);
+           rows.input, rows.count, rows.length, stride, Divisor(static_cast<uint32_t>(row_words)),
+           rows.k, rows.output);
   });
 }
 
