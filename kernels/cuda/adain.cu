@@ -11,12 +11,14 @@ void channel_stats_forward(Context& context, const View& x, double epsilon, cons
   const Groups groups(x, false);
   dispatch<DeviceFloatTypes>("channel_stats_forward", x, [&]<class T>(std::type_identity<T>) {
     const size_t bytes = fold_bytes(groups);
-    fold(context, "channel_stats_forward", groups, bytes == 0 ? nullptr : context.workspace(bytes),
-         ChannelStats<T>{{x.as<const T>()},
-                         static_cast<double>(groups.count),
-                         epsilon,
-                         statistic(mean),
-                         statistic(deviation)});
+    fold<T>(context, "channel_stats_forward", groups,
+            bytes == 0 ? nullptr : context.workspace(bytes),
+            ChannelStats<T>{{x.as<const T>()},
+                            static_cast<double>(groups.count),
+                            epsilon,
+                            statistic(mean),
+                            statistic(deviation)},
+            x.as<const T>());
   });
 }
 
@@ -47,8 +49,8 @@ void adain_backward(Context& context, const View& dy, const View& x, const View&
   const Groups groups(x, false);
   dispatch<DeviceFloatTypes>("adain_backward", x, [&]<class T>(std::type_identity<T>) {
     normalized_backward<T>(
-        context, "adain_backward", groups, dy,
-        Normalized<T>{x.as<const T>(), statistic(mean), statistic(deviation), false},
+        context, "adain_backward", groups,
+        {dy.as<const T>(), nullptr, x.as<const T>(), statistic(mean), statistic(deviation), false},
         style_deviation, static_cast<double>(groups.count - 1), dx, dstyle_mean, dstyle_deviation);
   });
 }

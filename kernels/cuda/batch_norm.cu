@@ -57,16 +57,17 @@ void batch_norm_training(Context& context, const View& x, const View& weight, co
   constexpr const char* name = "batch_norm_training";
   const Workspace workspace = workspace_of(context, x, desc, fold_bytes(groups));
   dispatch<DeviceFloatTypes>(name, x, [&]<class T>(std::type_identity<T>) {
-    fold(context, name, groups, workspace.fold,
-         BatchNormStats<T>{{x.as<const T>()},
-                           static_cast<double>(groups.count),
-                           desc.epsilon,
-                           desc.momentum,
-                           statistic(saved_mean),
-                           workspace.remainder,
-                           statistic(saved_inverse_std),
-                           statistic(running_mean),
-                           statistic(running_variance)});
+    fold<T>(context, name, groups, workspace.fold,
+            BatchNormStats<T>{{x.as<const T>()},
+                              static_cast<double>(groups.count),
+                              desc.epsilon,
+                              desc.momentum,
+                              statistic(saved_mean),
+                              workspace.remainder,
+                              statistic(saved_inverse_std),
+                              statistic(running_mean),
+                              statistic(running_variance)},
+            x.as<const T>());
     apply<T>(context, name, x, saved_mean,
              BatchNormSlope{statistic(weight), statistic(bias), statistic(saved_inverse_std)},
              workspace.remainder, workspace.affine, y, desc);
@@ -93,9 +94,10 @@ void batch_norm_backward(Context& context, const View& dy, const View* passed_by
   const Groups groups(x, true);
   dispatch<DeviceFloatTypes>("batch_norm_backward", x, [&]<class T>(std::type_identity<T>) {
     normalized_backward<T>(
-        context, "batch_norm_backward", groups, dy,
-        Normalized<T>{x.as<const T>(), statistic(saved_mean), statistic(saved_inverse_std), true},
-        weight, static_cast<double>(groups.count), dx, dbias, dweight, passed_by);
+        context, "batch_norm_backward", groups,
+        {dy.as<const T>(), passed_by == nullptr ? nullptr : passed_by->as<const T>(),
+         x.as<const T>(), statistic(saved_mean), statistic(saved_inverse_std), true},
+        weight, static_cast<double>(groups.count), dx, dbias, dweight);
   });
 }
 

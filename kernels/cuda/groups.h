@@ -24,69 +24,112 @@ inline size_t fold_bytes(const Groups& groups) {
                          : 0;
 }
 
-template <class Op>
-void fold_parts(Context& context, const char* name, const Groups& groups, const GroupParts& parts,
-                double* partial, const Op& op) {
-  launch(context, name, fold_groups<Op>,
-         {dim3(static_cast<unsigned>((groups.groups + parts.width - 1) / parts.width),
-               static_cast<unsigned>(parts.count)),
-          dim3(group_threads), 2 * shared_size<double>(group_threads)},
-         groups, parts.length, partial, op);
+// call(pack size): 16 bytes of T where so many neighbours are of one group (or, where groups are
+// neighbours in memory, of so many), else one element. By the shape alone, as the order of sums is.
+template <class T, class Call>
+void with_packs(const Groups& groups, const Call& call) {
+  constexpr int size = 16 / sizeof(T);
+  if ((groups.columns ? groups.channels : groups.pixels) % size == 0) {
+    call(std::integral_constant<int, size>{});
+  } else {
+    call(std::integral_constant<int, 1>{});
+  }
 }
 
-// memory: fold_bytes(groups) of them, aligned to 8.
-template <class Op>
-void fold(Context& context, const char* name, const Groups& groups, void* memory, const Op& op) {
+template <class... Pointers>
+bool all_aligned(const Pointers*... arrays) {
+  return ((reinterpret_cast<uintptr_t>(arrays) % 16 == 0) && ...);
+}
+
+// memory: fold_bytes(groups) of them, aligned to 8; arrays: those that op reads.
+template <class T, class Op, class... Pointers>
+void fold(Context& context, const char* name, const Groups& groups, void* memory, const Op& op,
+          const Pointers*... arrays) {
   const GroupParts parts(groups);
-  if (parts.count == 1) return fold_parts(context, name, groups, parts, nullptr, op);
-  auto* partial = static_cast<double*>(memory);
-  fold_parts(context, name, groups, parts, partial, op);
-  const Shape sums{1, groups.groups, 1, parts.count};
-  const View view{partial, DType::f64, context.device(), sums,
-                  strides_of(sums, Format::contiguous)};
-  const Groups of_parts(view, false);
-  fold_parts(context, name, of_parts, GroupParts(of_parts), nullptr,
-             PartialSums<Op>{partial, groups, op});
+  const bool aligned = all_aligned(arrays...);
+  auto* partial = parts.count > 1 ? static_cast<double*>(memory) : nullptr;
+  const dim3 grid(static_cast<unsigned>((groups.groups + parts.width - 1) / parts.width),
+                  static_cast<unsigned>(parts.count));
+  with_packs<T>(groups, [&](auto size) {
+    if (groups.columns) {
+      launch(context, name, fold_columns<size(), Op>,
+             {grid, dim3(group_threads), 2 * shared_size<double>(group_warps * group_columns)},
+             groups, aligned, parts.length, partial, op);
+    } else {
+      launch(context, name, fold_rows<size(), Op>,
+             {grid, dim3(group_threads), shared_size<double>(2 * warp_lanes)}, groups, aligned,
+             parts.length, partial, op);
+    }
+  });
+  if (partial == nullptr) return;
+  launch(context, name, add_parts<Op>,
+         {dim3(static_cast<unsigned>((groups.groups + group_warps - 1) / group_warps)),
+          dim3(group_threads)},
+         groups, parts.count, partial, op);
 }
 
-template <class Op>
-void map(Context& context, const char* name, const Groups& groups, const Op& op) {
-  launch(context, name, map_groups<Op>,
-         {dim3(static_cast<unsigned>((groups.numel + group_threads * map_elements - 1) /
-                                     (group_threads * map_elements))),
-          dim3(group_threads)},
-         groups, op);
+template <class T, class Op, class... Pointers>
+void map(Context& context, const char* name, const Groups& groups, const Op& op,
+         const Pointers*... arrays) {
+  with_packs<T>(groups, [&](auto size) {
+    constexpr int64_t block = group_threads * map_packs(size()) * size();
+    constexpr bool packs = size() > 1;
+    launch(context, name,
+           packs && groups.columns ? map_groups<size(), packs, Op> : map_groups<size(), false, Op>,
+           {dim3(static_cast<unsigned>((groups.numel + block - 1) / block)), dim3(group_threads)},
+           groups, all_aligned(op.out, arrays...), op);
+  });
 }
 
 template <class T, class Slope>
 void map_affine(Context& context, const char* name, const Groups& groups, const View& x,
                 const View& center, const Slope& slope, const View& y,
                 const Statistic& remainder = {}, Activation activation = Activation::none) {
-  map(context, name, groups,
-      Affine<T, Slope>{x.as<const T>(), y.as<T>(), statistic(center), remainder, slope,
-                       activation == Activation::relu});
+  map<T>(context, name, groups,
+         Affine<T, Slope>{x.as<const T>(), y.as<T>(), statistic(center), remainder, slope,
+                          activation == Activation::relu},
+         x.as<const T>());
 }
 
-// The gradients through y = normalized(x) * scale + shift, where `normalized` has statistics of x
-// itself; those that are null are not made. passed_by: see PassedGradient.
+// Whether a block holds a whole group, as a run of pixels.
+inline bool holds_groups(const Groups& groups) {
+  return !groups.columns && groups.count > 0 && groups.count <= held_threads * row_run;
+}
+
+template <class T, class Fold, class Map, class... Pointers>
+void fold_and_map_held(Context& context, const char* name, const Groups& groups, const Fold& fold,
+                       const Map& map, const Pointers*... arrays) {
+  constexpr int64_t of_warp = warp_lanes * row_run;
+  const auto warps = static_cast<unsigned>((groups.count + of_warp - 1) / of_warp);
+  with_packs<T>(groups, [&](auto size) {
+    launch(context, name, fold_and_map<size(), Fold, Map>,
+           {dim3(static_cast<unsigned>(groups.groups)), dim3(warps * warp_lanes),
+            shared_size<double>(2 * warp_lanes)},
+           groups, all_aligned(map.out, arrays...), fold, map);
+  });
+}
+
+// The gradients through y = normalized(x) * scale + shift, where `input` has statistics of x
+// itself; those that are null are not made.
 template <class T>
-void normalized_backward(Context& context, const char* name, const Groups& groups, const View& dy,
-                         const Normalized<T>& normalized, const View& scale, double freedom,
-                         const View* dx, const View* dshift, const View* dscale,
-                         const View* passed_by = nullptr) {
-  const PassedGradient<T> gradient{dy.as<const T>(),
-                                   passed_by == nullptr ? nullptr : passed_by->as<const T>()};
+void normalized_backward(Context& context, const char* name, const Groups& groups,
+                         const NormalizedInput<T>& input, const View& scale, double freedom,
+                         const View* dx, const View* dshift, const View* dscale) {
+  GradientSums<T> sums{input, statistic(dshift), statistic(dscale), nullptr};
+  NormalizedGradient<T> gradient{
+      input, nullptr, statistic(scale), static_cast<double>(groups.count), freedom, nullptr};
+  if (dx != nullptr) gradient.out = dx->as<T>();
+  if (dx != nullptr && holds_groups(groups)) {
+    return fold_and_map_held<T>(context, name, groups, sums, gradient, input.dy, input.y, input.x);
+  }
   const size_t sums_bytes =
       dx == nullptr ? 0 : 2 * sizeof(double) * static_cast<size_t>(groups.groups);
   const size_t bytes = sums_bytes + fold_bytes(groups);
   auto* memory = bytes == 0 ? nullptr : static_cast<char*>(context.workspace(bytes));
-  auto* sums = dx == nullptr ? nullptr : reinterpret_cast<double*>(memory);
-  fold(context, name, groups, memory + sums_bytes,
-       GradientSums<T>{gradient, normalized, statistic(dshift), statistic(dscale), sums});
+  if (dx != nullptr) gradient.sums = sums.sums = reinterpret_cast<double*>(memory);
+  fold<T>(context, name, groups, memory + sums_bytes, sums, input.dy, input.y, input.x);
   if (dx == nullptr) return;
-  map(context, name, groups,
-      NormalizedGradient<T>{gradient, normalized, sums, statistic(scale),
-                            static_cast<double>(groups.count), freedom, dx->as<T>()});
+  map<T>(context, name, groups, gradient, input.dy, input.y, input.x);
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

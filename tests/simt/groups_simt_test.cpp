@@ -9,6 +9,7 @@
 #include "kernels/cuda/device/shared.cuh"  // the language of device code
 #include "kernels/cuda/groups.h"
 #include "kernels/runtime.h"
+#include "tests/simt/executor.h"
 #include "tests/simt/guarded_buffer.h"
 #include "tests/simt/table.h"
 
@@ -120,6 +121,177 @@ TEST_P(SumsOfGroups, ChannelStats) {
   both_.cuda->kernels().channel_stats_forward(*both_.cuda, x.view, 1e-5, mean.view, deviation.view);
   expect_near(mean, expected_mean, 1e-7, "mean");
   expect_near(deviation, expected_deviation, 1e-6, "deviation");
+}
+
+// ---- elements read in packs and one by one, groups that a block holds and larger ones ----
+
+template <class T>
+struct Elements {
+  Elements(const Shape& shape, Format format, float mean, unsigned seed)
+      : data(values(shape, mean, seed)),
+        view{data.data(), dtype_of<T>, Device{}, shape, strides_of(shape, format)} {}
+
+  static std::vector<T> values(const Shape& shape, float mean, unsigned seed) {
+    std::mt19937 random(seed);
+    std::normal_distribution<float> distribution(mean);
+    std::vector<T> result;
+    for (int64_t i = 0; i < shape.numel(); ++i) result.push_back(T(distribution(random)));
+    return result;
+  }
+  std::vector<float> floats() const {
+    return std::vector<float>(data.data(), data.data() + view.numel());
+  }
+
+  simt::GuardedBuffer<T> data;
+  View view;
+};
+
+struct Named {
+  const char* name;
+  double tolerance;  // times the largest of the expected ones
+  std::vector<float> values;
+};
+using Results = std::vector<Named>;
+
+void expect_near(const Results& got, const Results& expected) {
+  for (size_t r = 0; r < got.size(); ++r) {
+    double largest = 0, error = 0;
+    for (size_t i = 0; i < got[r].values.size(); ++i) {
+      const double value = expected[r].values[i], other = got[r].values[i];
+      largest = std::max(largest, std::abs(value));
+      if (!(std::abs(value - other) <= error)) error = std::abs(value - other);
+    }
+    EXPECT_LE(error, expected[r].tolerance * largest) << got[r].name;
+  }
+}
+
+template <class T>
+constexpr double rounding = std::is_same_v<T, float>     ? 2e-6
+                            : std::is_same_v<T, float16> ? 1e-3
+                                                         : 8e-3;
+
+template <class T>
+Results batch_norm(Context& context, const Shape& shape, Format format) {
+  const Shape channels{shape[1]};
+  const auto flat = Format::contiguous;
+  const Elements<T> x(shape, format, 3, 1), dy(shape, format, 0, 2);
+  const Elements<float> weight(channels, flat, 1, 3), bias(channels, flat, 0, 4);
+  Elements<T> y(shape, format, 0, 5), dx(shape, format, 0, 6);
+  Elements<float> mean(channels, flat, 0, 7), inverse_std(channels, flat, 0, 8);
+  Elements<float> dweight(channels, flat, 0, 9), dbias(channels, flat, 0, 10);
+  BatchNormDesc desc;
+  desc.activation = Activation::relu;
+  const KernelTable& kernels = context.kernels();
+  kernels.batch_norm_training(context, x.view, weight.view, bias.view, nullptr, nullptr, y.view,
+                              mean.view, inverse_std.view, desc);
+  kernels.batch_norm_backward(context, dy.view, &y.view, x.view, weight.view, mean.view,
+                              inverse_std.view, &dx.view, &dweight.view, &dbias.view);
+  EXPECT_TRUE(y.data.intact() && dx.data.intact() && dweight.data.intact());
+  // Where y is nearly 0, CPU and CUDA may round it to either side; dx is that of one element then.
+  return {{"y", rounding<T>, y.floats()},
+          {"mean", 2e-7, mean.floats()},
+          {"inverse_std", 2e-6, inverse_std.floats()},
+          {"dx", 2e-5 + rounding<T>, dx.floats()},
+          {"dweight", 2e-5, dweight.floats()},
+          {"dbias", 2e-5, dbias.floats()}};
+}
+
+template <class T>
+Results adain(Context& context, const Shape& shape, Format format) {
+  const Shape stat{shape[0], shape[1]};
+  const auto flat = Format::contiguous;
+  const Elements<T> x(shape, format, 3, 1), dy(shape, format, 0, 2);
+  const Elements<float> style_mean(stat, flat, 1, 3), style_deviation(stat, flat, 2, 4);
+  Elements<T> y(shape, format, 0, 5), dx(shape, format, 0, 6);
+  Elements<float> mean(stat, flat, 0, 7), deviation(stat, flat, 0, 8);
+  Elements<float> dstyle_mean(stat, flat, 0, 9), dstyle_deviation(stat, flat, 0, 10);
+  const KernelTable& kernels = context.kernels();
+  kernels.channel_stats_forward(context, x.view, 1e-5, mean.view, deviation.view);
+  kernels.adain_forward(context, x.view, mean.view, deviation.view, style_mean.view,
+                        style_deviation.view, y.view);
+  kernels.adain_backward(context, dy.view, x.view, mean.view, deviation.view, style_deviation.view,
+                         &dx.view, &dstyle_mean.view, &dstyle_deviation.view);
+  EXPECT_TRUE(y.data.intact() && dx.data.intact() && dstyle_deviation.data.intact());
+  return {{"y", rounding<T>, y.floats()},
+          {"mean", 2e-7, mean.floats()},
+          {"deviation", 2e-6, deviation.floats()},
+          {"dx", 2e-5 + rounding<T>, dx.floats()},
+          {"dstyle_mean", 2e-5, dstyle_mean.floats()},
+          {"dstyle_deviation", 2e-5, dstyle_deviation.floats()}};
+}
+
+// Run on both tables; the same bits under all schedules.
+template <class Operation>
+void check(const Operation& operation) {
+  Both both;
+  const Results expected = operation(*both.cpu);
+  Results first;
+  for (uint64_t seed = 1; seed <= 20; ++seed) {
+    simt::set_seed(seed);
+    const Results got = operation(*both.cuda);
+    if (seed == 1) {
+      expect_near(first = got, expected);
+    }
+    for (size_t r = 0; r < got.size(); ++r) {
+      EXPECT_TRUE(got[r].values == first[r].values) << got[r].name << ": other bits";
+    }
+  }
+}
+
+template <class T>
+class GroupElements : public testing::Test {};
+using ElementTypes = testing::Types<float, bfloat16, float16>;
+TYPED_TEST_SUITE(GroupElements, ElementTypes);
+
+TYPED_TEST(GroupElements, OfManyShapes) {
+  const struct {
+    Shape shape;
+    Format format;
+  } cases[] = {
+      {{2, 3, 4, 12}, Format::contiguous},      // packs, held
+      {{2, 3, 24, 36}, Format::contiguous},     // of several warps
+      {{1, 2, 7, 9}, Format::contiguous},       // one by one, held
+      {{1, 2, 96, 100}, Format::contiguous},    // packs, by one block
+      {{1, 2, 91, 99}, Format::contiguous},     // one by one
+      {{2, 2, 104, 100}, Format::contiguous},   // batch norm: by several blocks
+      {{2, 40, 5, 7}, Format::channels_last},   // packs, a block that is not full
+      {{2, 35, 5, 7}, Format::channels_last},   // one by one
+      {{1, 40, 25, 29}, Format::channels_last}  // packs, by several blocks
+  };
+  for (const auto& [shape, format] : cases) {
+    SCOPED_TRACE(to_string(shape));
+    check([&](Context& context) { return batch_norm<TypeParam>(context, shape, format); });
+    check([&](Context& context) { return adain<TypeParam>(context, shape, format); });
+  }
+}
+
+// The first element is far from all others, which are equal but for little: what is summed, shifted
+// by the first, is nearly the same everywhere.
+TEST(ChannelStatistics, OutlierFirst) {
+  for (const Format format : {Format::contiguous, Format::channels_last}) {
+    const Shape shape{1, 8, 120, 100};
+    Elements<float> x(shape, format, 0, 1);
+    std::vector<double> sum(8), squares(8);
+    for (int64_t c = 0; c < 8; ++c) {
+      x.data.data()[c * x.view.strides[1]] = 1000;
+      const auto at = [&](int64_t p) -> double {
+        return x.data
+            .data()[c * x.view.strides[1] + p * (format == Format::contiguous ? 1 : shape[1])];
+      };
+      double mean = 0, square = 0;
+      for (int64_t p = 0; p < 12000; ++p) mean += at(p) / 12000;
+      for (int64_t p = 0; p < 12000; ++p) square += (at(p) - mean) * (at(p) - mean);
+      sum[c] = mean, squares[c] = square;
+    }
+    Elements<float> mean({1, 8}, Format::contiguous, 0, 2);
+    Elements<float> deviation({1, 8}, Format::contiguous, 0, 3);
+    Both both;
+    both.cuda->kernels().channel_stats_forward(*both.cuda, x.view, 0, mean.view, deviation.view);
+    for (int64_t c = 0; c < 8; ++c) {
+      EXPECT_NEAR(mean.data.data()[c], sum[c], 1e-5);
+      EXPECT_NEAR(deviation.data.data()[c] / std::sqrt(squares[c] / 11999), 1, 1e-6);
+    }
+  }
 }
 
 INSTANTIATE_TEST_SUITE_P(Formats, SumsOfGroups,

@@ -8,10 +8,13 @@
 #include "kernels/cuda/device/convert.cuh"
 #include "kernels/cuda/device/index.cuh"
 #include "kernels/cuda/device/shared.cuh"
+#include "kernels/cuda/device/warp.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
 inline constexpr int group_threads = 256;
+inline constexpr int group_warps = group_threads / warp_lanes;
+inline constexpr int group_columns = 32;  // groups of a block where neighbours are neighbours
 
 struct Groups {
   int64_t groups, channels, pixels;
@@ -68,105 +71,303 @@ struct Groups {
 // shorter; a block takes one part of `width` groups. By the shape alone, so that sums have the same
 // order on every device.
 struct GroupParts {
-  // Of a block: 64 reads a thread, which hides how it starts and ends; with less than this a group
-  // of a batch norm would not spread over a whole GPU.
+  // Of a block: 64 elements a thread, which hides how it starts and ends; with less than this a
+  // group of a batch norm would not spread over a whole GPU.
   static constexpr int64_t block_elements = 16384;
-  static constexpr int64_t most = 512;  // two a thread of the block that adds them up
+  static constexpr int64_t most = 512;  // 16 a thread of the warp that adds them up
+  static constexpr int64_t step = 8;    // a part begins where a pack of any type may begin
 
   int64_t width, count, length;
 
-  explicit GroupParts(const Groups& groups) : width(groups.columns ? 32 : 1) {
+  explicit GroupParts(const Groups& groups) : width(groups.columns ? group_columns : 1) {
     const auto quotient = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
     const int64_t wanted = quotient(groups.count * width, block_elements);
     const int64_t parts = wanted < 1 ? 1 : (wanted > most ? most : wanted);
-    length = quotient(groups.count, parts);
+    length = quotient(quotient(groups.count, parts), step) * step;
     count = length > 0 ? quotient(groups.count, length) : 1;
   }
 };
 
-// Two sums over each group: op.map(group, origin, offset, a, b) adds an element's part to a and b;
-// op.finish(group, origin, a, b) gets the sums. Sums are f64. With more than one part the sums of
-// each go to partial[groups, parts, 2] instead, which PartialSums adds up in a second launch.
-// Floor: one read of the arrays.
-template <class Op>
-__global__ void __launch_bounds__(group_threads)
-    fold_groups(Groups layout, int64_t length, double* partial, Op op) {
-  const int width = layout.columns ? 32 : 1;  // groups of this block
-  const int strands = group_threads / width;  // threads of a group
-  const int column = static_cast<int>(threadIdx.x) % width;
-  const int strand = static_cast<int>(threadIdx.x) / width;
-  const int64_t group = static_cast<int64_t>(blockIdx.x) * width + column;
-  const bool present = group < layout.groups;
-  const int64_t origin = present ? layout.origin(group) : 0;
-  double a = 0, b = 0;
-  if (present) {
-    const int64_t begin = blockIdx.y * length;
-    const int64_t end = layout.count - begin < length ? layout.count : begin + length;
-#pragma unroll 4
-    for (int64_t i = begin + strand; i < end; i += strands) {
-      op.map(group, origin, origin + layout.offset(i), a, b);
-    }
-  }
-  SharedMemory shared;
-  const SharedArray<double> first = shared.array<double>(group_threads);
-  const SharedArray<double> second = shared.array<double>(group_threads);
-  const int at = static_cast<int>(threadIdx.x);
-  first[at] = a;
-  second[at] = b;
-  __syncthreads();
-  for (int half = strands / 2; half > 0; half /= 2) {
-    if (strand < half) {
-      first[at] += first[at + half * width];
-      second[at] += second[at + half * width];
-    }
-    __syncthreads();
-  }
-  if (!present || strand != 0) return;
-  if (partial == nullptr) {
-    op.finish(group, origin, first[at], second[at]);
+// `size` neighbours of an array: one access where it is aligned to 16 bytes. Packs are the same
+// whether it is or not, and so is the order of sums.
+template <int size, class T>
+__device__ inline Pack<T, size> read_pack(const T* from, bool aligned) {
+  if (size == 1 || aligned) return *reinterpret_cast<const Pack<T, size>*>(from);
+  Pack<T, size> pack;
+#pragma unroll
+  for (int i = 0; i < size; ++i) pack.value[i] = from[i];
+  return pack;
+}
+template <int size, class T>
+__device__ inline void write_pack(const Pack<T, size>& pack, T* to, bool aligned) {
+  if (size > 1 && aligned) {
+    *reinterpret_cast<Pack<T, size>*>(to) = pack;
   } else {
-    double* const sums = partial + 2 * (group * gridDim.y + blockIdx.y);
-    sums[0] = first[at];
-    sums[1] = second[at];
+#pragma unroll
+    for (int i = 0; i < size; ++i) to[i] = pack.value[i];
   }
 }
 
-// Adds up the parts' sums and finishes with op: a fold over [1, groups, 1, parts], where `layout`
-// is that of op's own groups.
-template <class Op>
-struct PartialSums {
-  const double* partial;
-  Groups layout;
-  Op op;
-
-  __device__ void map(int64_t, int64_t, int64_t offset, double& a, double& b) const {
-    a += partial[2 * offset];
-    b += partial[2 * offset + 1];
-  }
-  __device__ void finish(int64_t group, int64_t, double a, double b) const {
-    op.finish(group, layout.origin(group), a, b);
-  }
+// What a fold makes of an element: two numbers to be summed.
+struct Sample {
+  float first = 0, second = 0;
 };
 
-// op.out[offset] = op(group, offset) for every element of the array. The elements of a thread are
-// all read before the first is written: that many reads under way at once is what fills memory.
-inline constexpr int map_elements = 4;
+// Two f64 sums over each group. A thread reads a run of elements, as packs of `size` neighbours,
+// before it adds the first, which is what fills memory; the sums within a run are f32. The op has
+//   column_run(size)                 packs in a run of fold_columns, as registers allow
+//   load_pack<size>(offset, aligned) a pack of elements of its arrays
+//   of(group, origin)                what is the same for all elements of a group
+//   sample(of, pack, i)              of an element
+//   add(samples, present, a, b)      the first `present` of a run; the rest are Sample{}
+//   finish(group, origin, a, b)      gets the sums
+// With more than one part the sums of each go to partial[groups, parts, 2] instead, which add_parts
+// adds up in a second launch.
+// Floor: one read of the arrays.
 
 template <class Op>
-__global__ void __launch_bounds__(group_threads) map_groups(Groups layout, Op op) {
-  using T = std::remove_pointer_t<decltype(op.out)>;
-  const int64_t first = static_cast<int64_t>(blockIdx.x) * (group_threads * map_elements) +
-                        static_cast<int64_t>(threadIdx.x);
-  T values[map_elements];
+__device__ inline void finish_fold(const Op& op, int64_t group, int64_t origin, double a, double b,
+                                   double* partial) {
+  if (partial == nullptr) {
+    op.finish(group, origin, a, b);
+  } else {
+    double* const sums = partial + 2 * (group * gridDim.y + blockIdx.y);
+    sums[0] = a;
+    sums[1] = b;
+  }
+}
+
+// The sums over the block, in every thread. `shared`: 2 * warp_lanes.
+__device__ inline void block_sums(const SharedArray<double>& shared, double& a, double& b) {
+  const int thread = static_cast<int>(threadIdx.x);
+  a = warp_sum(a);
+  b = warp_sum(b);
+  if (thread % warp_lanes == 0) {
+    shared[2 * (thread / warp_lanes)] = a;
+    shared[2 * (thread / warp_lanes) + 1] = b;
+  }
+  __syncthreads();
+  a = 0;
+  b = 0;
+  for (int warp = 0; warp < static_cast<int>(blockDim.x) / warp_lanes; ++warp) {
+    a += shared[2 * warp];
+    b += shared[2 * warp + 1];
+  }
+}
+
+// Groups that lie in runs of pixels. Grid: groups, parts.
+inline constexpr int row_run = 16;
+
+template <int size, class Op>
+__global__ void __launch_bounds__(group_threads, 3)
+    fold_rows(Groups layout, bool aligned, int64_t length, double* partial, Op op) {
+  constexpr int packs = row_run / size;
+  const int64_t group = blockIdx.x, origin = layout.origin(group);
+  const int64_t begin = blockIdx.y * length;
+  const int64_t end = layout.count - begin < length ? layout.count : begin + length;
+  const auto of = op.of(group, origin);
+  const int thread = static_cast<int>(threadIdx.x);
+  double a = 0, b = 0;
+  for (int64_t first = begin + thread * size; first < end; first += row_run * group_threads) {
+    decltype(op.template load_pack<size>(0, aligned)) loaded[packs] = {};
 #pragma unroll
-  for (int i = 0; i < map_elements; ++i) {
-    const int64_t offset = first + i * group_threads;
-    if (offset < layout.numel) values[i] = op(layout.group_of(offset), offset);
+    for (int p = 0; p < packs; ++p) {
+      const int64_t i = first + p * (group_threads * size);
+      if (i < end) loaded[p] = op.template load_pack<size>(origin + layout.offset(i), aligned);
+    }
+    Sample samples[row_run];
+    int present = 0;
+#pragma unroll
+    for (int p = 0; p < packs; ++p) {
+      if (first + p * (group_threads * size) >= end) continue;
+      present += size;
+#pragma unroll
+      for (int e = 0; e < size; ++e) samples[p * size + e] = op.sample(of, loaded[p], e);
+    }
+    op.add(samples, present, a, b);
+  }
+  SharedMemory shared;
+  block_sums(shared.array<double>(2 * warp_lanes), a, b);
+  if (thread == 0) finish_fold(op, group, origin, a, b, partial);
+}
+
+// Groups that are neighbours in memory: a thread has `size` of them. Grid: blocks of group_columns
+// groups, parts.
+template <int size, class Op>
+__global__ void __launch_bounds__(group_threads, 2)
+    fold_columns(Groups layout, bool aligned, int64_t length, double* partial, Op op) {
+  constexpr int run = size == 1 ? 16 : Op::column_run(size);
+  constexpr int packs = group_columns / size;     // of a pixel
+  constexpr int strands = group_threads / packs;  // threads of a group
+  const int thread = static_cast<int>(threadIdx.x);
+  const int64_t block_group = static_cast<int64_t>(blockIdx.x) * group_columns;
+  const int64_t group = block_group + thread % packs * size;
+  const int64_t begin = blockIdx.y * length;
+  const int64_t end = layout.count - begin < length ? layout.count : begin + length;
+  double a[size] = {}, b[size] = {};
+  if (group < layout.groups) {
+    const int64_t origin = layout.origin(group);
+    decltype(op.of(0, 0)) of[size];
+#pragma unroll
+    for (int e = 0; e < size; ++e) of[e] = op.of(group + e, origin + e);
+    for (int64_t first = begin + thread / packs; first < end; first += run * strands) {
+      decltype(op.template load_pack<size>(0, aligned)) loaded[run] = {};
+#pragma unroll
+      for (int r = 0; r < run; ++r) {
+        const int64_t i = first + r * strands;
+        if (i < end) loaded[r] = op.template load_pack<size>(origin + i * layout.channels, aligned);
+      }
+#pragma unroll
+      for (int e = 0; e < size; ++e) {
+        Sample samples[run];
+        int present = 0;
+#pragma unroll
+        for (int r = 0; r < run; ++r) {
+          if (first + r * strands >= end) continue;
+          ++present;
+          samples[r] = op.sample(of[e], loaded[r], e);
+        }
+        op.add(samples, present, a[e], b[e]);
+      }
+    }
+  }
+  SharedMemory shared;
+  const SharedArray<double> first = shared.array<double>(group_warps * group_columns);
+  const SharedArray<double> second = shared.array<double>(group_warps * group_columns);
+  const int lane = thread % warp_lanes;
+#pragma unroll
+  for (int e = 0; e < size; ++e) {
+    for (int step = warp_lanes / 2; step >= packs; step /= 2) {
+      a[e] += __shfl_xor_sync(full_warp, a[e], step);
+      b[e] += __shfl_xor_sync(full_warp, b[e], step);
+    }
+    if (lane < packs) {
+      const int at = thread / warp_lanes * group_columns + lane * size + e;
+      first[at] = a[e];
+      second[at] = b[e];
+    }
+  }
+  __syncthreads();
+  if (thread >= group_columns || block_group + thread >= layout.groups) return;
+  double sum_a = 0, sum_b = 0;
+  for (int at = thread; at < group_warps * group_columns; at += group_columns) {
+    sum_a += first[at];
+    sum_b += second[at];
+  }
+  finish_fold(op, block_group + thread, layout.origin(block_group + thread), sum_a, sum_b, partial);
+}
+
+// A warp adds up the sums of a group's parts and finishes. Grid: groups / group_warps.
+template <class Op>
+__global__ void __launch_bounds__(group_threads)
+    add_parts(Groups layout, int64_t parts, const double* partial, Op op) {
+  const int64_t group = thread_number() / warp_lanes;
+  if (group >= layout.groups) return;  // of whole warps
+  const int lane = static_cast<int>(threadIdx.x) % warp_lanes;
+  double a = 0, b = 0;
+  for (int64_t part = group * parts + lane; part < (group + 1) * parts; part += warp_lanes) {
+    a += partial[2 * part];
+    b += partial[2 * part + 1];
+  }
+  a = warp_sum(a);
+  b = warp_sum(b);
+  if (lane == 0) op.finish(group, layout.origin(group), a, b);
+}
+
+// op.out = op.value(of(group), pack, i) for every element of the array. The packs of a thread are
+// all read before the first is written: that many reads under way at once is what fills memory.
+// Blocks begin at the array's end, which a fold before read last: that is in the L2 cache still.
+// Floor: one read of the arrays, one write.
+// `columns`: layout.columns, where a pack has several groups.
+__host__ __device__ constexpr int map_packs(int size) {
+  return size == 8 ? 2 : 4;
+}
+
+template <int size, bool columns, class Op>
+__global__ void __launch_bounds__(group_threads, columns ? 2 : 3)
+    map_groups(Groups layout, bool aligned, Op op) {
+  constexpr int packs = map_packs(size);
+  using T = std::remove_pointer_t<decltype(op.out)>;
+  const int64_t block = gridDim.x - 1 - blockIdx.x;
+  const int64_t first = (block * (group_threads * packs) + threadIdx.x) * size;
+  decltype(op.template load_pack<size>(0, aligned)) loaded[packs];
+#pragma unroll
+  for (int p = 0; p < packs; ++p) {
+    const int64_t offset = first + p * (group_threads * size);
+    if (offset < layout.numel) loaded[p] = op.template load_pack<size>(offset, aligned);
   }
 #pragma unroll
-  for (int i = 0; i < map_elements; ++i) {
-    const int64_t offset = first + i * group_threads;
-    if (offset < layout.numel) op.out[offset] = values[i];
+  for (int p = 0; p < packs; ++p) {
+    const int64_t offset = first + p * (group_threads * size);
+    if (offset >= layout.numel) continue;
+    const int64_t group = layout.group_of(offset);
+    if constexpr (size == 1) {
+      op.out[offset] = op.value(op.of(group), loaded[p], 0);
+      continue;
+    }
+    Pack<T, size> result;
+    if constexpr (columns) {
+#pragma unroll
+      for (int e = 0; e < size; ++e) {
+        result.value[e] = op.value(op.of(group + e), loaded[p], e);
+      }
+    } else {
+      const auto of = op.of(group);
+#pragma unroll
+      for (int e = 0; e < size; ++e) result.value[e] = op.value(of, loaded[p], e);
+    }
+    write_pack(result, op.out + offset, aligned);
+  }
+}
+
+// A fold, and a map that takes its sums, of groups that a block holds in its registers, row_run
+// elements a thread. map.of(group, a, b) stands for map.of(group). Grid: groups.
+// Floor: one read of the arrays, one write.
+inline constexpr int held_threads = 512;
+
+template <int size, class Fold, class Map>
+__global__ void __launch_bounds__(held_threads)
+    fold_and_map(Groups layout, bool aligned, Fold fold, Map map) {
+  using T = std::remove_pointer_t<decltype(map.out)>;
+  constexpr int packs = row_run / size;
+  const int64_t group = blockIdx.x, origin = layout.origin(group);
+  const int first = static_cast<int>(threadIdx.x) * size;
+  const int step = static_cast<int>(blockDim.x) * size, count = static_cast<int>(layout.count);
+  decltype(fold.template load_pack<size>(0, aligned)) loaded[packs] = {};
+#pragma unroll
+  for (int p = 0; p < packs; ++p) {
+    const int i = first + p * step;
+    if (i < count) loaded[p] = fold.template load_pack<size>(origin + layout.offset(i), aligned);
+  }
+  const auto of_fold = fold.of(group, origin);
+  Sample samples[row_run];
+  int present = 0;
+#pragma unroll
+  for (int p = 0; p < packs; ++p) {
+    if (first + p * step >= count) continue;
+    present += size;
+#pragma unroll
+    for (int e = 0; e < size; ++e) samples[p * size + e] = fold.sample(of_fold, loaded[p], e);
+  }
+  double a = 0, b = 0;
+  if (present > 0) fold.add(samples, present, a, b);
+  SharedMemory shared;
+  block_sums(shared.array<double>(2 * warp_lanes), a, b);
+  if (threadIdx.x == 0) fold.finish(group, origin, a, b);
+  const auto of = map.of(group, a, b);
+#pragma unroll
+  for (int p = 0; p < packs; ++p) {
+    const int i = first + p * step;
+    if (i >= count) continue;
+    T* const to = map.out + origin + layout.offset(i);
+    if constexpr (size == 1) {
+      *to = map.value(of, loaded[p], 0);
+    } else {
+      Pack<T, size> result;
+#pragma unroll
+      for (int e = 0; e < size; ++e) result.value[e] = map.value(of, loaded[p], e);
+      write_pack(result, to, aligned);
+    }
   }
 }
 

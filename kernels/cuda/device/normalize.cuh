@@ -20,12 +20,38 @@ struct Statistic {
 // cancel the variance.
 template <class T>
 struct Moments {
+  static __host__ __device__ constexpr int column_run(int) { return 8; }
   const T* x;
 
-  __device__ void map(int64_t, int64_t origin, int64_t offset, double& a, double& b) const {
-    const double shifted = static_cast<double>(load(x[offset])) - load(x[origin]);
-    a += shifted;
-    b += shifted * shifted;
+  struct Of {
+    float origin;
+  };
+  __device__ Of of(int64_t, int64_t origin) const { return {load(x[origin])}; }
+  template <int size>
+  __device__ Pack<T, size> load_pack(int64_t offset, bool aligned) const {
+    return read_pack<size>(x + offset, aligned);
+  }
+  template <int size>
+  __device__ Sample sample(const Of& of, const Pack<T, size>& pack, int i) const {
+    return {load(pack.value[i]) - of.origin, 0.0f};
+  }
+  // Squares are those of the run's mean, in f64, and the deviations from that: if the first element
+  // is far from the rest, x^2 is nearly the same everywhere, and f32 would leave nothing of the
+  // variance.
+  template <int count>
+  __device__ void add(const Sample (&samples)[count], int present, double& a, double& b) const {
+    float sum = 0, squares = 0;
+#pragma unroll
+    for (int i = 0; i < count; ++i) sum += samples[i].first;
+    const float center = present == count ? sum * (1.0f / count) : sum / present;
+#pragma unroll
+    for (int i = 0; i < count; ++i) {
+      const float deviation = i < present ? samples[i].first - center : 0.0f;
+      squares += deviation * deviation;
+    }
+    const double center_f64 = center;
+    a += sum;
+    b += center_f64 * (2.0 * sum - present * center_f64) + squares;
   }
   // The mean, and the sum of squared deviations from it.
   __device__ double centred(int64_t origin, double a, double b, double count, double& mean) const {
@@ -78,12 +104,22 @@ struct Affine {
   Slope slope;           // slope(group, shift)
   bool rectify = false;  // a ReLU behind, of the rounded value
 
-  __device__ T operator()(int64_t group, int64_t offset) const {
-    float shift;
-    const float factor = slope(group, shift);
-    float centred = load(x[offset]) - center[group];
-    if (remainder.present()) centred -= remainder[group];
-    const T value = store<T>(centred * factor + shift);
+  struct Of {
+    float center, remainder, factor, shift;
+  };
+  __device__ Of of(int64_t group) const {
+    Of of{center[group], remainder.present() ? remainder[group] : 0.0f, 0.0f, 0.0f};
+    of.factor = slope(group, of.shift);
+    return of;
+  }
+  template <int size>
+  __device__ Pack<T, size> load_pack(int64_t offset, bool aligned) const {
+    return read_pack<size>(x + offset, aligned);
+  }
+  template <int size>
+  __device__ T value(const Of& of, const Pack<T, size>& pack, int i) const {
+    const float centred = load(pack.value[i]) - of.center - of.remainder;
+    const T value = store<T>(centred * of.factor + of.shift);
     return rectify ? store<T>(Relu{}(load(value))) : value;
   }
 };
@@ -124,44 +160,74 @@ struct ChannelStatsSlope {
   }
 };
 
-// (x - mean) / spread, or * spread where that is an inverse one.
+// dy, or 0 where it did not pass the activation behind: where its result y is not above 0; and x,
+// which becomes (x - mean) / spread, or * spread where that is an inverse one.
 template <class T>
-struct Normalized {
+struct NormalizedInput {
+  const T* dy;
+  const T* y;  // null: all of dy passes
   const T* x;
   Statistic mean, spread;
   bool inverse;
 
-  __device__ float factor(int64_t group) const {
-    return inverse ? spread[group] : 1.0f / spread[group];
+  struct Of {
+    float mean, factor;
+  };
+  template <int size>
+  struct Loaded {
+    Pack<T, size> dy, y, x;
+  };
+  __device__ Of of(int64_t group) const {
+    return {mean[group], inverse ? spread[group] : 1.0f / spread[group]};
   }
-  __device__ float operator()(int64_t group, int64_t offset) const {
-    return (load(x[offset]) - mean[group]) * factor(group);
+  template <int size>
+  __device__ Loaded<size> load_pack(int64_t offset, bool aligned) const {
+    Loaded<size> loaded;
+    loaded.dy = read_pack<size>(dy + offset, aligned);
+    if (y != nullptr) loaded.y = read_pack<size>(y + offset, aligned);
+    loaded.x = read_pack<size>(x + offset, aligned);
+    return loaded;
   }
-};
-
-// dy, or 0 where it did not pass the activation behind: where its result y is not above 0.
-template <class T>
-struct PassedGradient {
-  const T* dy;
-  const T* y;  // null: all of dy passes
-
-  __device__ float operator()(int64_t offset) const {
-    return y == nullptr || load(y[offset]) > 0 ? load(dy[offset]) : 0.0f;
+  template <int size>
+  __device__ float gradient(const Loaded<size>& loaded, int i) const {
+    return y == nullptr || load(loaded.y.value[i]) > 0 ? load(loaded.dy.value[i]) : 0.0f;
+  }
+  template <int size>
+  __device__ float normalized(const Of& of, const Loaded<size>& loaded, int i) const {
+    return (load(loaded.x.value[i]) - of.mean) * of.factor;
   }
 };
 
 // Sums of dy and dy * normalized: the gradients of shift and scale, and what dx needs.
 template <class T>
 struct GradientSums {
-  PassedGradient<T> dy;
-  Normalized<T> normalized;
+  static __host__ __device__ constexpr int column_run(int size) { return size == 8 ? 2 : 4; }
+  using Input = NormalizedInput<T>;
+  using Of = typename Input::Of;
+  Input input;
   Statistic dshift, dscale;
   double* sums;  // [groups, 2], or null
 
-  __device__ void map(int64_t group, int64_t, int64_t offset, double& a, double& b) const {
-    const double gradient = dy(offset);
-    a += gradient;
-    b += gradient * normalized(group, offset);
+  __device__ Of of(int64_t group, int64_t) const { return input.of(group); }
+  template <int size>
+  __device__ auto load_pack(int64_t offset, bool aligned) const {
+    return input.template load_pack<size>(offset, aligned);
+  }
+  template <class Loaded>
+  __device__ Sample sample(const Of& of, const Loaded& loaded, int i) const {
+    const float gradient = input.gradient(loaded, i);
+    return {gradient, gradient * input.normalized(of, loaded, i)};
+  }
+  template <int count>
+  __device__ void add(const Sample (&samples)[count], int, double& a, double& b) const {
+    float first = 0, second = 0;
+#pragma unroll
+    for (int i = 0; i < count; ++i) {
+      first += samples[i].first;
+      second += samples[i].second;
+    }
+    a += first;
+    b += second;
   }
   __device__ void finish(int64_t group, int64_t, double a, double b) const {
     if (dshift.present()) dshift[group] = static_cast<float>(a);
@@ -176,18 +242,32 @@ struct GradientSums {
 // dx = (dy - a / count - normalized * b / freedom) * scale / spread
 template <class T>
 struct NormalizedGradient {
-  PassedGradient<T> dy;
-  Normalized<T> normalized;
+  using Input = NormalizedInput<T>;
+  Input input;
   const double* sums;
   Statistic scale;
   double count, freedom;
   T* out;
 
-  __device__ T operator()(int64_t group, int64_t offset) const {
-    const float mean = static_cast<float>(sums[2 * group] / count);
-    const float slope = static_cast<float>(sums[2 * group + 1] / freedom);
-    const float centred = dy(offset) - mean - normalized(group, offset) * slope;
-    return store<T>(centred * (scale[group] * normalized.factor(group)));
+  struct Of {
+    typename Input::Of input;
+    float mean, slope, factor;
+  };
+  __device__ Of of(int64_t group) const { return of(group, sums[2 * group], sums[2 * group + 1]); }
+  __device__ Of of(int64_t group, double a, double b) const {
+    const typename Input::Of of = input.of(group);
+    return {of, static_cast<float>(a / count), static_cast<float>(b / freedom),
+            scale[group] * of.factor};
+  }
+  template <int size>
+  __device__ auto load_pack(int64_t offset, bool aligned) const {
+    return input.template load_pack<size>(offset, aligned);
+  }
+  template <class Loaded>
+  __device__ T value(const Of& of, const Loaded& loaded, int i) const {
+    const float centred =
+        input.gradient(loaded, i) - of.mean - input.normalized(of.input, loaded, i) * of.slope;
+    return store<T>(centred * of.factor);
   }
 };
 
