@@ -274,15 +274,16 @@ __global__ void __launch_bounds__(group_threads)
   if (lane == 0) op.finish(group, layout.origin(group), a, b);
 }
 
-// op.out = op.value(of(group), pack, i) for every element of the array. The packs of a thread are
-// all read before the first is written: that many reads under way at once is what fills memory.
-// Blocks begin at the array's end, which a fold before read last: that is in the L2 cache still.
-// Floor: one read of the arrays, one write.
-// `columns`: layout.columns, where a pack has several groups.
+// Packs of a thread of map_groups: more would not fit into the registers of three blocks.
 __host__ __device__ constexpr int map_packs(int size) {
   return size == 8 ? 2 : 4;
 }
 
+// op.out = op.value(of(group), pack, i) for every element of the array. The packs of a thread are
+// all read before the first is written: that many reads under way at once is what fills memory.
+// Blocks begin at the array's end, which a fold before read last: that is in the L2 cache still.
+// `columns`: layout.columns, where a pack has several groups.
+// Floor: one read of the arrays, one write.
 template <int size, bool columns, class Op>
 __global__ void __launch_bounds__(group_threads, columns ? 2 : 3)
     map_groups(Groups layout, bool aligned, Op op) {
@@ -323,7 +324,7 @@ __global__ void __launch_bounds__(group_threads, columns ? 2 : 3)
 // A fold, and a map that takes its sums, of groups that a block holds in its registers, row_run
 // elements a thread. map.of(group, a, b) stands for map.of(group). Grid: groups.
 // Floor: one read of the arrays, one write.
-inline constexpr int held_threads = 512;
+inline constexpr int held_threads = 512;  // of up to 128 registers, which three arrays may take
 
 template <int size, class Fold, class Map>
 __global__ void __launch_bounds__(held_threads)
