@@ -1,9 +1,11 @@
 #include "eval/inception_features.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "kernels/error.h"
 #include "models/inception.h"
+#include "nn/init.h"
 #include "tensor/allocator.h"
 #include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
@@ -51,6 +53,8 @@ Tensor levels(const Tensor& images, PixelRange range) {
 
 FeatureNetwork load_inception(const std::string& path, int64_t tap, Device device) {
   models::check_inception_tap(tap);
+  std::optional<nn::SkipInitGuard> skip_init;
+  if (!path.empty()) skip_init.emplace();
   Generator generator(0);
   const auto network = std::make_shared<models::Inception>(generator);
   FeatureNetwork result;

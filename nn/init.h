@@ -11,6 +11,21 @@ namespace gestalt::nn {
 // al. 2015; torch's kaiming_normal_ with mode fan_out).
 void init_kaiming_normal(Tensor& weight, Generator& generator);
 
+void init_uniform(Tensor& tensor, double low, double high, Generator& generator);  // [low, high)
 void init_normal(Tensor& tensor, double mean, double deviation, Generator& generator);
+
+// While one lives, what this thread's convolutions, linear layers and the functions above would
+// draw stays undefined: for networks whose weights are loaded next, which takes as long as drawing
+// them. Only a strict load_state_dict makes sure that nothing undefined is left.
+class SkipInitGuard {
+ public:
+  SkipInitGuard();
+  ~SkipInitGuard();
+  SkipInitGuard(const SkipInitGuard&) = delete;
+  SkipInitGuard& operator=(const SkipInitGuard&) = delete;
+
+ private:
+  bool before_;
+};
 
 }  // namespace gestalt::nn

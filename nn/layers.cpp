@@ -5,6 +5,7 @@
 #include "kernels/error.h"
 #include "kernels/table.h"
 #include "nn/conv.h"
+#include "nn/init.h"
 #include "nn/linear.h"
 #include "nn/pad.h"
 #include "nn/pool.h"
@@ -19,7 +20,9 @@ namespace {
 
 Tensor fan_in_uniform(const Shape& shape, int64_t fan_in, Generator& generator) {
   const double bound = 1.0 / std::sqrt(static_cast<double>(fan_in));
-  return generator.uniform(shape, -bound, bound);
+  Tensor weight = Tensor::empty(shape);
+  init_uniform(weight, -bound, bound, generator);
+  return weight;
 }
 
 }  // namespace

@@ -1,7 +1,13 @@
+#include <algorithm>
 #include <gtest/gtest.h>
+#include <optional>
+#include <vector>
 
 #include "kernels/error.h"
+#include "nn/init.h"
+#include "nn/layers.h"
 #include "nn/module.h"
+#include "tensor/random.h"
 
 namespace gestalt::nn {
 namespace {
@@ -43,6 +49,36 @@ TEST(LoadStateDict, a_strict_misfit_is_a_table_and_changes_nothing) {
   EXPECT_EQ(layer.weight.to_vector<float>()[0], 0);
   EXPECT_FALSE(layer.load_state_dict(state, false).ok());
   EXPECT_EQ(layer.weight.to_vector<float>()[0], 1);
+}
+
+// How many numbers a generator has drawn shows in the next one.
+TEST(SkipInit, draws_nothing_while_it_lives_and_everything_afterwards) {
+  const auto next_after_linear = [](bool skip) {
+    Generator generator(3);
+    std::optional<SkipInitGuard> guard;
+    if (skip) guard.emplace();
+    const Linear linear(5, 7, generator);
+    guard.reset();
+    return generator.uniform({4}).to_vector<float>();
+  };
+  Generator fresh(3);
+  EXPECT_EQ(next_after_linear(true), fresh.uniform({4}).to_vector<float>());
+  EXPECT_NE(next_after_linear(false), next_after_linear(true));
+}
+
+TEST(SkipInit, ends_with_the_outermost_guard) {
+  Tensor x = Tensor::zeros({100});
+  Generator generator(0);
+  {
+    const SkipInitGuard outer;
+    { const SkipInitGuard inner; }
+    init_normal(x, 0, 1, generator);
+    init_uniform(x, 1, 2, generator);
+    EXPECT_EQ(x.to_vector<float>(), std::vector<float>(100, 0));
+  }
+  init_uniform(x, 1, 2, generator);
+  const std::vector<float> drawn = x.to_vector<float>();
+  EXPECT_TRUE(std::all_of(drawn.begin(), drawn.end(), [](float v) { return v >= 1 && v < 2; }));
 }
 
 }  // namespace

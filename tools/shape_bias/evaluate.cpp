@@ -7,6 +7,7 @@
 #include "eval/text.h"
 #include "kernels/error.h"
 #include "models/registry.h"
+#include "nn/init.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
 #include "tools/common/output.h"
@@ -65,6 +66,7 @@ int64_t classes_of(const StateDict& weights) {
 std::shared_ptr<nn::Module> load_network(const Settings& settings) {
   try {
     const StateDict weights = load_weights(settings.weights);
+    const nn::SkipInitGuard skip_init;
     auto network = models::make_model(settings.model, {.classes = classes_of(weights)});
     network->load_state_dict(weights);
     return network;

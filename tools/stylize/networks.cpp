@@ -2,6 +2,7 @@
 
 #include "kernels/error.h"
 #include "models/adain.h"
+#include "nn/init.h"
 #include "tensor/io/checkpoint.h"
 
 namespace gestalt::tools {
@@ -40,6 +41,7 @@ std::shared_ptr<nn::Sequential> load_adain_encoder(const std::string& weights,
 }
 
 std::shared_ptr<nn::Sequential> load_adain_decoder(const std::string& weights) {
+  const nn::SkipInitGuard skip_init;
   Generator generator(0);
   auto decoder = models::make_adain_decoder(generator);
   load(*decoder, load_weights(weights), weights);

@@ -1,6 +1,7 @@
 #include "tools/synthesis/experiment.h"
 
 #include <chrono>
+#include <future>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -50,9 +51,15 @@ class Experiment {
       }
     }
     nlohmann::json config = to_json(settings_, common_);
-    config["files"] = hashes_by_path(inputs);
-    for (Job& job : jobs_) job.set_source_hash(config["files"][job.source_file().string()]);
+    // Weights take about as long to hash as to load: both at once.
+    std::future<nlohmann::json> hashes =
+        std::async(std::launch::async, [&] { return hashes_by_path(inputs); });
+    const auto take_hashes = [&] {
+      config["files"] = hashes.get();
+      for (Job& job : jobs_) job.set_source_hash(config["files"][job.source_file().string()]);
+    };
     if (settings_.resume) {
+      take_hashes();
       check_can_resume(settings_.output, config, to_json(SynthesisSettings{}, CommonOptions{}),
                        free_settings);
       for (const Job& job : jobs_) job.check_checkpoint();
@@ -67,6 +74,7 @@ class Experiment {
     network_ = make_network(settings_, description);
     init_images_ = read_init_images(settings_, jobs_.size());
     check_some_image();
+    if (!settings_.resume) take_hashes();
 
     prepare_output_folder(settings_.output);
     if (!settings_.save_tensors.empty()) check_can_write(settings_.save_tensors);

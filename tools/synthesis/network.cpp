@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 
 #include "models/vgg.h"
+#include "nn/init.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/unary.h"
@@ -42,6 +44,8 @@ std::shared_ptr<nn::Sequential> make_network(const SynthesisSettings& settings,
       settings.pooling == "max" ? models::Pooling::max : models::Pooling::average;
   // The network does not change with --seed: pictures of different seeds belong together.
   Generator generator(0);
+  std::optional<nn::SkipInitGuard> skip_init;
+  if (!settings.weights.empty()) skip_init.emplace();
   std::shared_ptr<nn::Sequential> network = models::make_texture_vgg19(pooling, generator);
   check_layers(*network, settings.layers);
   if (settings.weights.empty()) {
