@@ -1,5 +1,6 @@
 #include "nn/dropout.h"
 
+#include <algorithm>
 #include <vector>
 
 #include "kernels/error.h"
@@ -66,6 +67,12 @@ void seed_dropout(Module& network, uint64_t seed, uint64_t step) {
   for (size_t i = 0; i < layers.size(); ++i) {
     layers[i]->set_state({seed, step * layers.size() + i});
   }
+}
+
+bool has_dropout(Module& network) {
+  std::vector<Dropout*> layers;
+  collect(network, layers);
+  return std::any_of(layers.begin(), layers.end(), [](Dropout* layer) { return layer->p() > 0; });
 }
 
 }  // namespace gestalt::nn

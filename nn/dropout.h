@@ -18,6 +18,7 @@ class Dropout : public Module {
   explicit Dropout(double p = 0.5);
   Tensor forward(const Tensor& x) override;
   void set_state(const PhiloxState& state) { state_ = state; }
+  double p() const { return p_; }
 
  private:
   double p_;
@@ -28,5 +29,8 @@ class Dropout : public Module {
 // function of (seed, step), so that a resumed training draws what an uninterrupted one does. Each
 // layer may run once a step.
 void seed_dropout(Module& network, uint64_t seed, uint64_t step);
+
+// Whether any layer of the network draws: a Dropout with p > 0.
+bool has_dropout(Module& network);
 
 }  // namespace gestalt::nn

@@ -14,10 +14,15 @@ namespace {
 namespace fs = std::filesystem;
 using Clock = std::chrono::steady_clock;
 
-class TrainClassifierIn : public TrainClassifier, public testing::WithParamInterface<const char*> {
+struct Mode {
+  const char* name;
+  std::vector<std::string> flags;
+};
+
+class TrainClassifierIn : public TrainClassifier, public testing::WithParamInterface<Mode> {
  protected:
   std::vector<std::string> arguments(const std::string& name) const {
-    return with(TrainClassifier::arguments(name), {"--dtype", GetParam()});
+    return with(TrainClassifier::arguments(name), GetParam().flags);
   }
 };
 
@@ -36,8 +41,33 @@ TEST_P(TrainClassifierIn, KilledAtRandomMomentsEndsInTheSameBits) {
                      "all_train_loss.npy"});
 }
 
-INSTANTIATE_TEST_SUITE_P(DTypes, TrainClassifierIn, testing::Values("f32", "bf16"),
-                         [](const auto& info) { return std::string(info.param); });
+INSTANTIATE_TEST_SUITE_P(
+    Modes, TrainClassifierIn,
+    testing::Values(Mode{"f32", {}}, Mode{"bf16", {"--dtype", "bf16"}},
+                    // Two of an epoch's three steps are replayed, the last is smaller.
+                    Mode{"recorded", {"--channels_last", "on", "--capture", "on"}}),
+    [](const auto& info) { return std::string(info.param.name); });
+
+// Replayed or not, from the first step on or from a checkpoint: the same run.
+TEST_F(TrainClassifier, ARecordedRunGoesOnWithoutRecordingToTheSameBits) {
+  const std::vector<std::string> layout = {"--channels_last", "on"};
+  const ToolResult plain = run_tool("train_classifier", with(arguments("plain"), layout));
+  ASSERT_EQ(plain.exit_code, 0) << plain.output;
+  const fs::path folder = folder_ / "runs/mixed";
+  const std::vector<std::string> mixed = with(arguments("mixed"), layout);
+  const ToolResult first = run_tool("train_classifier", with(mixed, {"--capture", "on"}),
+                                    [&] { return fs::exists(folder / "checkpoint.safetensors"); });
+  ASSERT_EQ(first.exit_code, 130) << first.output;
+  EXPECT_NE(first.output.find("steps in f32, channels-last, recorded once and replayed"),
+            std::string::npos)
+      << first.output;
+  const ToolResult second =
+      run_tool("train_classifier", with(mixed, {"--capture", "off", "--resume"}));
+  ASSERT_EQ(second.exit_code, 0) << second.output;
+  expect_same_files(
+      folder_ / "runs/plain", folder,
+      {"checkpoint.safetensors", "last.safetensors", "metrics.csv", "all_train_loss.npy"});
+}
 
 TEST_F(TrainClassifier, WritesWeightsThatOthersRead) {
   std::vector<std::string> flags = arguments("short");
@@ -146,6 +176,8 @@ TEST_F(TrainClassifier, BadInputIsOneLine) {
   fails("g", {"--pretrained", folder_ / "foreign"}, "foreign' has no weights of this network");
   fails("h", {"--image_size", "24"}, "resnet18-cifar");
   fails("i", {"--image_size", "16", "--model", "alexnet"}, "alexnet with --image_size 16");
+  fails("i", {"--capture", "on", "--model", "alexnet", "--image_size", "64", "--topk", "none"},
+        "--capture on does not go with alexnet: it has dropout", 2);
   // The folder's classes are then 'train' with 14 images and 'val' with 4.
   fails("j", {"--val_fraction", "0.9"}, "no image of the class 'val' in train");
   fails("k", {"--val_fraction", "0.1"}, "no image of the class 'val' in val");

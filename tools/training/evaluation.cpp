@@ -54,7 +54,8 @@ EvaluationOptions evaluation_options(const TrainSettings& settings) {
   return {.image_size = settings.image_size,
           .batch_size = settings.batch_size,
           .workers = settings.workers,
-          .dtype = parse_dtype(settings.dtype)};
+          .dtype = parse_dtype(settings.dtype),
+          .format = image_format(settings)};
 }
 
 EvaluatedSet evaluate(nn::Module& network, const data::ImageSourcePtr& source,
@@ -72,7 +73,7 @@ EvaluatedSet evaluate(nn::Module& network, const data::ImageSourcePtr& source,
   double loss = 0;
   int64_t correct = 0, images = 0;
   while (const auto batch = loader.next()) {
-    const Tensor logits = network(batch->images);
+    const Tensor logits = network(batch->images.contiguous(options.format));
     loss += nn::cross_entropy(logits, batch->labels, {.reduction = Reduction::sum}).item();
     correct += count_equal(argmax(logits, 1), batch->labels);
     images += batch->images.size(0);

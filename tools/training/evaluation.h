@@ -16,7 +16,8 @@ struct EvaluationOptions {
   int64_t image_size = 224;  // Resize(image_size * 256 / 224), CenterCrop(image_size)
   int64_t batch_size = 32;
   int workers = 0;
-  DType dtype = DType::f32;  // of AutocastGuard
+  DType dtype = DType::f32;            // of AutocastGuard
+  Format format = Format::contiguous;  // of the images in the network
 };
 
 struct EvaluatedSet {

@@ -68,6 +68,14 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
                  "bf16: convolutions and linear layers in bf16; weights, norms and losses stay f32")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->group(training);
+  app.add_option("--channels_last", s.channels_last,
+                 "images and convolutions' weights lie channel by channel; auto: on CUDA")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->group(training);
+  app.add_option("--capture", s.capture,
+                 "record the step once and replay it; auto: on CUDA, for networks without dropout")
+      ->check(CLI::IsMember({"auto", "on", "off"}))
+      ->group(training);
 
   const char* run = "Run";
   app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")->group(run);
@@ -124,6 +132,8 @@ nlohmann::json to_json(const TrainSettings& s, const CommonOptions& common) {
                              {"total_epochs", s.total_epochs},
                              {"batch_size", s.batch_size},
                              {"dtype", s.dtype},
+                             {"channels_last", s.channels_last},
+                             {"capture", s.capture},
                              {"fast_jpeg", s.fast_jpeg},
                              {"workers", s.workers},
                              {"save_every_steps", s.save_every_steps},
@@ -146,6 +156,12 @@ std::vector<TopKLevel> parse_topk(const std::string& text, const std::string& mo
 
 nn::TopKMethod parse_topk_mode(const std::string& text) {
   return text == "mean_replace" ? nn::TopKMethod::mean_replace : nn::TopKMethod::keep;
+}
+
+Format image_format(const TrainSettings& settings) {
+  const bool cuda = default_device().type == DeviceType::cuda;
+  const bool on = settings.channels_last == "on" || (settings.channels_last == "auto" && cuda);
+  return on ? Format::channels_last : Format::contiguous;
 }
 
 std::vector<NamedFolder> evaluation_folders(const TrainSettings& settings) {

@@ -37,6 +37,7 @@ struct TrainSettings {
   int64_t total_epochs = 200;
   int64_t batch_size = 32;
   std::string dtype = "f32";
+  std::string channels_last = "auto", capture = "auto";  // auto, on, off
   int workers = 0;
   bool fast_jpeg = false;  // of training images
   int64_t save_every_steps = 0;
@@ -60,6 +61,9 @@ struct TopKLevel {
 };
 std::vector<TopKLevel> parse_topk(const std::string& text, const std::string& model);
 nn::TopKMethod parse_topk_mode(const std::string& text);
+
+// Layout of the images on the default device, by --channels_last.
+Format image_format(const TrainSettings& settings);
 
 // NAME=PATH, the name of letters, digits, '_' and '-'. Throws Error.
 struct NamedFolder {

@@ -6,6 +6,8 @@
 
 #include "kernels/error.h"
 #include "models/registry.h"
+#include "nn/dropout.h"
+#include "nn/weight_format.h"
 #include "optim/adam.h"
 #include "optim/sgd.h"
 #include "tensor/autograd.h"
@@ -96,6 +98,7 @@ std::shared_ptr<nn::Module> make_network(const TrainSettings& settings, const Co
     lines.push_back(fmt::format("Top-K behind {}: {:g} %, {}", level.place, 100 * level.fraction,
                                 settings.topk_mode));
   }
+  nn::set_weight_format(*network, image_format(settings));
   try_forward(*network, settings);
   return network;
 }
@@ -113,6 +116,20 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainSettings& settings,
       optim::AdamOptions{.learning_rate = settings.learning_rate,
                          .weight_decay = settings.weight_decay,
                          .decoupled_weight_decay = settings.optimizer == "adamw"});
+}
+
+ClassifierStepOptions step_options(const TrainSettings& settings, nn::Module& network) {
+  const bool dropout = nn::has_dropout(network);
+  GESTALT_CHECK(settings.capture != "on" || !dropout,
+                "--capture on does not go with {}: it has dropout, whose random numbers the host "
+                "counts",
+                settings.model);
+  const bool cuda = default_device().type == DeviceType::cuda;
+  return {.batch_size = settings.batch_size,
+          .label_smoothing = settings.label_smoothing,
+          .dtype = parse_dtype(settings.dtype),
+          .format = image_format(settings),
+          .capture = settings.capture == "on" || (settings.capture == "auto" && cuda && !dropout)};
 }
 
 }  // namespace gestalt::tools

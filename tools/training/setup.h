@@ -10,6 +10,7 @@
 #include "nn/module.h"
 #include "optim/optimizer.h"
 #include "tools/training/options.h"
+#include "tools/training/step.h"
 
 namespace gestalt::tools {
 
@@ -31,6 +32,9 @@ std::shared_ptr<nn::Module> make_network(const TrainSettings& settings, const Co
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const TrainSettings& settings,
                                                  std::vector<Tensor> parameters);
+
+// Throws Error for --capture on and a network with dropout.
+ClassifierStepOptions step_options(const TrainSettings& settings, nn::Module& network);
 
 // Dropout's streams are not those that the weights were drawn from.
 inline uint64_t dropout_seed(uint64_t seed) {

@@ -10,9 +10,7 @@
 #include "data/loader.h"
 #include "kernels/error.h"
 #include "models/registry.h"
-#include "nn/autocast.h"
 #include "nn/dropout.h"
-#include "nn/loss.h"
 #include "optim/schedule.h"
 #include "optim/state.h"
 #include "tensor/io/checkpoint.h"
@@ -23,6 +21,7 @@
 #include "tools/training/evaluation.h"
 #include "tools/training/history.h"
 #include "tools/training/setup.h"
+#include "tools/training/step.h"
 #include "tools/training/step_results.h"
 
 namespace gestalt::tools {
@@ -56,14 +55,20 @@ class Training {
     check_pretrained();
     if (settings_.resume) {
       folder_.check_resume(config, to_json(TrainSettings{}, CommonOptions{}),
-                           {"workers", "save_every_steps"});
+                           {"workers", "save_every_steps", "capture"});
     }
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
     std::vector<std::string> lines;
     network_ = make_network(settings_, common_, *sets_.train, lines);
+    ClassifierStepOptions step;
+    as_usage([&] { step = step_options(settings_, *network_); });
+    lines.push_back(format("steps in {}{}{}", settings_.dtype,
+                           step.format == Format::channels_last ? ", channels-last" : "",
+                           step.capture ? ", recorded once and replayed" : ""));
     logger_ = folder_.start(config, common_, settings_.resume);
     for (const std::string& line : lines) logger_->info(line);
     optimizer_ = make_optimizer(settings_, network_->parameters());
+    step_.emplace(*network_, *optimizer_, step);
     schedule_.emplace(*optimizer_, settings_.total_epochs);
     history_.emplace(sets_.names);
     if (settings_.resume) load_checkpoint();
@@ -141,14 +146,8 @@ class Training {
   void step(const data::Batch& batch, int64_t steps_per_epoch) {
     const int64_t number = position_.epoch * steps_per_epoch + batch.step;
     nn::seed_dropout(*network_, dropout_seed(common_.seed), static_cast<uint64_t>(number));
-    const nn::AutocastGuard autocast(parse_dtype(settings_.dtype));
-    const Tensor logits = (*network_)(batch.images);
-    const Tensor loss =
-        nn::cross_entropy(logits, batch.labels, {.label_smoothing = settings_.label_smoothing});
-    loss.backward();
-    optimizer_->step();
-    optimizer_->zero_grad();
-    results_.add(batch.step, loss, logits, batch.labels);
+    const ClassifierStep::Result result = step_->run(batch.images, batch.labels);
+    results_.add(batch.step, result.loss, result.logits, batch.labels);
     position_.images += batch.images.size(0);
   }
 
@@ -267,6 +266,7 @@ class Training {
   Sets sets_;
   std::shared_ptr<nn::Module> network_;
   std::unique_ptr<optim::Optimizer> optimizer_;
+  std::optional<ClassifierStep> step_;
   std::optional<optim::CosineSchedule> schedule_;
   std::optional<History> history_;
   std::optional<EventFile> events_;
