@@ -22,6 +22,13 @@ size_t place_of(const Metrics& metrics, const std::string& column) {
   return static_cast<size_t>(found - columns.begin()) + 1;  // gnuplot's, from 1
 }
 
+// gnuplot would put marks between two epochs.
+const char* whole_ticks(const Metrics& metrics) {
+  constexpr double few = 12;
+  const double range = metrics.rows().back()[0] - metrics.rows().front()[0];
+  return range <= few ? "set xtics 1\n" : "";
+}
+
 }  // namespace
 
 void Metrics::add(std::vector<double> row) {
@@ -70,17 +77,18 @@ void Metrics::load_state_dict(const StateDict& state) {
 void draw_curves(const std::filesystem::path& folder, const Metrics& metrics,
                  const std::vector<CurvePanel>& panels) {
   if (metrics.rows().size() < 2) return;
-  std::string script = format(R"(# Curves of metrics.csv; edit and run `gnuplot curves.gp`.
+  std::string script =
+      format(R"(# Curves of metrics.csv; edit and run `gnuplot curves.gp`.
 set terminal pngcairo size {},440 font "sans,11"
 set output "curves.png"
 set datafile separator ","
 set key autotitle columnhead
-set key noenhanced
+set key noenhanced above
 set xlabel "{}"
-set grid linecolor rgb "#dddddd"
-set multiplot layout 1,{}
+set grid linetype 1 linecolor rgb "#dddddd"
+{}set multiplot layout 1,{}
 )",
-                              550 * panels.size(), metrics.columns().front(), panels.size());
+             550 * panels.size(), metrics.columns().front(), whole_ticks(metrics), panels.size());
   for (const CurvePanel& panel : panels) {
     if (!panel.settings.empty()) script += panel.settings + "\n";
     script += format("set ylabel \"{}\"\nplot ", panel.label);

@@ -60,7 +60,7 @@ void History::write(const std::filesystem::path& folder) const {
   CurvePanel loss = panel_of(sets_, "loss"), accuracy = panel_of(sets_, "accuracy");
   loss.label = "cross-entropy";
   accuracy.label = "accuracy (top-1)";
-  accuracy.settings = "set yrange [0:1]\nset key bottom right";
+  accuracy.settings = "set yrange [0:1]";
   draw_curves(folder, epochs_, {loss, accuracy});
 }
 
