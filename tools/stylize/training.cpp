@@ -15,6 +15,7 @@
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
+#include "tools/common/loss_ring.h"
 #include "tools/common/metrics.h"
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
@@ -29,6 +30,9 @@ namespace fs = std::filesystem;
 
 // Styles are shuffled and cropped by numbers of their own, not by those of the contents.
 constexpr uint64_t style_stream = 0x5354594C45;
+
+// Steps whose losses may wait on the device: so late is a bad one seen.
+constexpr int64_t most_waiting = 100;
 
 // Batches without end of one set, from where it stands.
 class Pictures {
@@ -172,12 +176,15 @@ class StylizerTraining {
     Progress progress("train_stylizer", settings_.steps, common_.quiet);
     progress.update(position_.step, "");
     while (position_.step < settings_.steps) {
-      const double loss = step();
+      step();
       const bool is_last = position_.step == settings_.steps;
       if (is_last || position_.step % settings_.log_every == 0) add_row(events);
       if (is_last || is_multiple(settings_.sample_every)) save_samples();
       if (is_last || is_multiple(settings_.save_every)) save();
-      progress.update(position_.step, fmt::format("steps, loss {:.4f}", loss));
+      progress.update(position_.step, [&] {
+        collect_losses();
+        return fmt::format("steps, loss {:.4f}", last_loss_);
+      });
       if (!is_last && interrupted()) {
         save();
         progress.finish();
@@ -194,7 +201,8 @@ class StylizerTraining {
     return interval > 0 && position_.step % interval == 0;
   }
 
-  double step() {
+  // Reads no value: the losses wait on the device.
+  void step() {
     Tensor content = contents_->next(), style = styles_->next();
     // Fewer of one where a picture can't be read.
     const int64_t count = std::min(content.size(0), style.size(0));
@@ -202,24 +210,35 @@ class StylizerTraining {
         *encoder_, *decoder_, narrow(content, 0, 0, count), narrow(style, 0, 0, count));
     const Tensor total =
         loss.content * settings_.content_weight + loss.style * settings_.style_weight;
-    const double value = total.item();
-    GESTALT_CHECK(std::isfinite(value),
-                  "the loss is {} in step {}; the last checkpoint stays (a smaller --lr may help)",
-                  value, position_.step + 1);
     total.backward();
     optimizer_->step();
     optimizer_->zero_grad();
     schedule_->step();
     ++position_.step;
-    ++position_.summed;
-    position_.loss += value;
-    position_.content_loss += loss.content.item();
-    position_.style_loss += loss.style.item();
-    return value;
+    if (losses_.full()) collect_losses();
+    const auto value = [](const Tensor& scalar) { return reshape(scalar.detach(), {1}); };
+    losses_.note(position_.step, cat({value(total), value(loss.content), value(loss.style)}, 0));
+  }
+
+  // Waits for the device. Throws Error for a loss that is not finite; weights of that kind are in
+  // no file then, because every file is written behind this.
+  void collect_losses() {
+    for (const LossRing::Step& each : losses_.take()) {
+      GESTALT_CHECK(
+          std::isfinite(each.losses[0]),
+          "the loss is {} in step {}; the last checkpoint stays (a smaller --lr may help)",
+          each.losses[0], each.step);
+      last_loss_ = each.losses[0];
+      ++position_.summed;
+      position_.loss += each.losses[0];
+      position_.content_loss += each.losses[1];
+      position_.style_loss += each.losses[2];
+    }
   }
 
   // The mean of the steps since the row before.
   void add_row(EventFile& events) {
+    collect_losses();
     const auto count = static_cast<double>(position_.summed);
     metrics_.add({static_cast<double>(position_.step), optimizer_->learning_rate(),
                   position_.loss / count, position_.content_loss / count,
@@ -238,6 +257,7 @@ class StylizerTraining {
   }
 
   void save_samples() {
+    collect_losses();
     samples_->save(folder_ / "samples" / fmt::format("step_{:06}.jpg", position_.step),
                    fmt::format("step {}", position_.step), encoder_, decoder_);
     draw_curves(folder_.path(), metrics_,
@@ -245,7 +265,8 @@ class StylizerTraining {
                  {"losses", {{"content_loss", "content"}, {"style_loss", "style"}}, ""}});
   }
 
-  void save() const {
+  void save() {
+    collect_losses();
     write_safetensors((folder_ / "decoder.safetensors").string(), decoder_->state_dict());
     StateDict state;
     add_part(state, "decoder.", decoder_->state_dict());
@@ -293,6 +314,8 @@ class StylizerTraining {
   std::optional<Samples> samples_;
   Metrics metrics_;
   Position position_;
+  LossRing losses_{most_waiting, 3};  // the whole loss, of the contents, of the styles
+  double last_loss_ = 0;
 };
 
 }  // namespace

@@ -4,12 +4,9 @@
 // there.
 
 #include <cstdint>
-#include <optional>
-#include <string>
 #include <vector>
 
 #include "tensor/tensor.h"
-#include "tools/fewshot/model.h"
 
 namespace gestalt::tools {
 
@@ -19,6 +16,7 @@ class LossRing {
 
   // At most `capacity` between two calls of take().
   void note(int64_t step, const Tensor& losses);
+  bool full() const { return static_cast<int64_t>(steps_.size()) == losses_.size(0); }
 
   struct Step {
     int64_t step = 0;
@@ -31,9 +29,5 @@ class LossRing {
   Tensor losses_;  // [capacity, losses]
   std::vector<int64_t> steps_;
 };
-
-// "the generator's feat_8.conv1.weight_orig": the first tensor of the model's state that holds what
-// is not finite. Waits for the device.
-std::optional<std::string> find_not_finite(const GanModel& model);
 
 }  // namespace gestalt::tools
