@@ -11,13 +11,12 @@
 // process' CPU time in place of the clock's, for a machine that others use.
 
 #include <algorithm>
-#include <chrono>
 #include <cstdio>
-#include <ctime>
 #include <functional>
 #include <string>
 #include <vector>
 
+#include "bench/clock.h"
 #include "bench/peak_memory.h"
 #include "kernels/error.h"
 #include "kernels/runtime.h"
@@ -41,9 +40,12 @@ struct Settings {
   Format format = Format::contiguous;
 };
 
-double now(bool busy) {
-  if (busy) return static_cast<double>(std::clock()) / CLOCKS_PER_SEC;
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
+// Taken on the device, in MB; 0 on a CPU, where a process has a peak of its own.
+double device_megabytes() {
+  Context& ctx = context(default_device());
+  if (default_device().is_cpu()) return 0;
+  const MemoryInfo memory = ctx.runtime().memory(ctx);
+  return static_cast<double>(memory.total - memory.free) / (1 << 20);
 }
 
 // Of one call of `work`: the median of the repeats behind one warm-up.
