@@ -13,6 +13,7 @@
 #include "tests/tools/run_tool.h"
 #include "tools/fewshot/history.h"
 #include "tools/fewshot/perceptual.h"
+#include "tools/fewshot/pictures.h"
 #include "tools/fewshot/random.h"
 #include "tools/fewshot/step.h"
 
@@ -209,6 +210,26 @@ TEST(FewshotImages, AreScaledAsNormalizeDoes) {
   const std::vector<float> expected = {-1.0f, (1 / 255.0f - 0.5f) / 0.5f,
                                        (128 / 255.0f - 0.5f) / 0.5f, 1.0f};
   EXPECT_EQ(values, expected);
+}
+
+// The published way takes the statistics of each batch of 8, so a batch alone is the grid's row.
+TEST(GanPictures, OfSamplesAreDrawnAsTheFiguresAre) {
+  GanModel model(small_options(), 1, 2e-4);
+  Sampler sampler(model);
+  sampler.follow(model);
+  const data::Image running = draw_samples(sampler, Sampler::Mode::evaluation, 32, 5);
+  const data::Image batches = draw_samples(sampler, Sampler::Mode::training, 32, 5);
+  EXPECT_EQ(batches.width, running.width);
+  EXPECT_EQ(batches.height, running.height);
+  EXPECT_NE(batches.pixels, running.pixels);
+
+  sampler.follow(model);  // drawing in training mode moved its running statistics
+  Generator random = random_stream(5, Stream::pictures, 0);
+  const Tensor z = random.normal({8, 16});
+  const data::Image row = tile(sampler.images(z, Sampler::Mode::training), 8);
+  ASSERT_EQ(row.width, batches.width);
+  EXPECT_TRUE(std::equal(row.pixels.begin(), row.pixels.end(), batches.pixels.begin()));
+  EXPECT_EQ(draw_samples(sampler, Sampler::Mode::evaluation, 512, 5).height, batches.height);
 }
 
 FewshotEvaluation evaluation(double fid) {

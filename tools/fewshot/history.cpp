@@ -34,10 +34,10 @@ std::string plot_script(bool standard, const std::string& fid) {
 set terminal pngcairo size {},{} font "sans,11"
 set output "curves.png"
 set datafile separator ","
-set key noenhanced below
+set key noenhanced above
 set xlabel "step"
 set xrange [0:*]
-set grid linecolor rgb "#cccccc"
+set grid linetype 1 linecolor rgb "#dddddd"
 set multiplot layout {}
 set ylabel "loss"
 plot "metrics.csv" using 1:2 with lines linewidth 2 title "discriminator, real", \

@@ -38,16 +38,17 @@ data::Image tile(const Tensor& given, int64_t columns) {
   return sheet;
 }
 
-data::Image draw_samples(Sampler& sampler, int64_t image_size, uint64_t seed) {
+data::Image draw_samples(Sampler& sampler, Sampler::Mode mode, int64_t image_size, uint64_t seed) {
+  constexpr int64_t rows = 4, batch_size = 8;
   const int64_t columns = image_size < 512 ? 8 : 4;
   Generator random = random_stream(seed, Stream::pictures, 0);
   seed_noise(sampler.network(), seed, -1);
-  std::vector<Tensor> rows;
-  for (int row = 0; row < 4; ++row) {
-    const Tensor z = random.normal({columns, sampler.latent_size()});
-    rows.push_back(sampler.images(z, Sampler::Mode::evaluation));
+  std::vector<Tensor> batches;
+  for (int64_t begin = 0; begin < rows * columns; begin += batch_size) {
+    const Tensor z = random.normal({batch_size, sampler.latent_size()});
+    batches.push_back(sampler.images(z, mode));
   }
-  return tile(cat(rows, 0), columns);
+  return tile(cat(batches, 0), columns);
 }
 
 data::Image draw_reconstructions(GanModel& model, const Tensor& real) {

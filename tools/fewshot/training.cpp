@@ -269,8 +269,12 @@ class FewshotTraining {
   void draw_pictures() {
     sampler_->follow(*model_);
     const std::string name = fmt::format("{:07}.jpg", step_);
+    // As the figures are made by which the best state is chosen.
+    const auto mode =
+        settings_.compatibility == "paper" ? Sampler::Mode::training : Sampler::Mode::evaluation;
     data::save_image(folder_ / "samples" / name,
-                     draw_samples(*sampler_, settings_.image_size, common_.seed), picture_quality);
+                     draw_samples(*sampler_, mode, settings_.image_size, common_.seed),
+                     picture_quality);
     data::save_image(folder_ / "reconstructions" / name,
                      draw_reconstructions(*model_, images_->images()), picture_quality);
   }
