@@ -161,7 +161,8 @@ StateDict find_state_dict(const Checkpoint& checkpoint, const SelectOptions& opt
   const std::vector<Checkpoint::Group> candidates = candidate_groups(checkpoint);
   std::string prefix = options.prefix;
   if (prefix.empty()) {
-    GESTALT_CHECK(candidates.size() == 1, "'{}' holds several state dicts, choose one: {}",
+    GESTALT_CHECK(candidates.size() == 1,
+                  "'{}' holds several state dicts, choose one (convert_weights --select): {}",
                   checkpoint.path, described(candidates, checkpoint.tensors));
     prefix = candidates[0].prefix;
   }

@@ -1,6 +1,7 @@
 #include "tensor/io/safetensors.h"
 
 #include <algorithm>
+#include <set>
 #ifdef GESTALT_WITH_JSON
 #include <nlohmann/json.hpp>
 #endif
@@ -81,7 +82,16 @@ Json parse_header(const Bytes& bytes) {
   Cursor cursor(bytes);
   cursor.take(8);
   const std::string_view text = cursor.take(length).text();
-  Json header = Json::parse(text.begin(), text.end());
+  // The parser alone sees a name that comes twice; the object keeps the last.
+  std::set<std::string> names;
+  const auto see = [&](int depth, Json::parse_event_t event, const Json& parsed) {
+    if (event == Json::parse_event_t::key && depth == 1) {
+      const auto& name = parsed.get_ref<const std::string&>();
+      GESTALT_CHECK(names.insert(name).second, "corrupt: two tensors are named '{}'", name);
+    }
+    return true;
+  };
+  Json header = Json::parse(text.begin(), text.end(), see);
   GESTALT_CHECK(header.is_object(), "corrupt safetensors header: not an object");
   return header;
 }

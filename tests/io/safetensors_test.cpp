@@ -102,6 +102,21 @@ TEST_F(Safetensors, names_may_hold_anything_but_must_be_unique) {
   EXPECT_FALSE(fs::exists(path("b")));
 }
 
+TEST_F(Safetensors, a_header_that_names_two_tensors_alike_is_refused) {
+  const std::string header = R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                             R"("x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})";
+  const uint64_t length = header.size();
+  std::ofstream(path("a"), std::ios::binary)
+      .write(reinterpret_cast<const char*>(&length), 8)
+      .write((header + "A").data(), static_cast<std::streamsize>(length + 1));
+  try {
+    read_safetensors(map_file(path("a")));
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_STREQ(error.what(), "corrupt: two tensors are named 'x'");
+  }
+}
+
 TEST_F(Safetensors, a_file_that_is_being_read_can_be_replaced) {
   write_safetensors(path("a"), std::vector<NamedTensor>{{"x", counting<float>({4})}});
   const Tensor old = read_safetensors(map_file(path("a")))[0].tensor;

@@ -346,7 +346,7 @@ TEST_F(Synthesis, each_picture_starts_from_its_own_init_image) {
 
 TEST_F(Synthesis, inputs_can_be_several) {
   const std::vector<std::string> arguments = {"-i",           (folder_ / "in" / "b.png").string(),
-                                              "-i",           (folder_ / "in" / "a.png").string(),
+                                              (folder_ / "in" / "a.png").string(),
                                               "-o",           (folder_ / "out").string(),
                                               "--image_size", "48",
                                               "-n",           "1",
@@ -360,13 +360,14 @@ TEST_F(Synthesis, inputs_can_be_several) {
 
 // A name with what CSV, gnuplot and the shell take for their own.
 TEST_F(Synthesis, names_of_pictures_are_only_names) {
-  const std::string name = "a,b 'c' `touch here` $(touch here)";
+  const std::string name = "a,b 'c'\n `touch here` $(touch here)";
   fs::create_directories(folder_ / "odd");
   data::save_image(folder_ / "odd" / (name + ".png"), make_picture(0));
   const ToolResult run = run_tool(
       "synthesize_texture", {"-i", (folder_ / "odd").string(), "-o", (folder_ / "out").string(),
                              "--image_size", "48", "-n", "1", "--iter", "1", "--quiet"});
   EXPECT_EQ(run.exit_code, 0) << run.output;
+  EXPECT_EQ(run.output, "");  // gnuplot took it
   EXPECT_FALSE(fs::exists(folder_ / "out" / "here"));
   EXPECT_TRUE(fs::exists(folder_ / "out" / ("seed_0_" + name + ".jpg")));
   EXPECT_EQ(losses("out").begin()->first, "\"seed_0_a");  // quoted, as the comma asks
@@ -421,6 +422,18 @@ TEST_F(BadInputs, usage_is_2_and_writes_nothing) {
             {"--batch", "2", "--save_tensors", (folder_ / "in" / "a.png").string()},
             2,
             "would overwrite its own input"},
+           {"tensors over an output",
+            {"--batch", "2", "--save_tensors", (folder_ / "bad" / "config.json").string()},
+            2,
+            "config.json' is a file that the run writes itself"},
+           {"tensors over a picture",
+            {"--batch", "2", "--save_tensors", (folder_ / "bad" / "seed_0_a.jpg").string()},
+            2,
+            "seed_0_a.jpg' is a file that the run writes itself"},
+           {"too deep",
+            {"-o", (folder_ / "bad").string(), "--image_size", "31", "--layers", "relu1_1,pool5"},
+            2,
+            "--image_size 31 is too small for the layer pool5 of --layers: it takes 32"},
            {"no effect", {"--topk", "1.", "--reverse_topk"}, 2, "which keeps everything"},
            {"flag", {"--no_such_flag"}, 2, "--no_such_flag"},
        }) {
@@ -435,6 +448,10 @@ TEST_F(BadInputs, files_are_named_and_nothing_is_written) {
                     page = file("page.pth", "<!DOCTYPE html><html></html>"),
                     picture = (folder_ / "in" / "a.png").string();
   fs::create_directories(folder_ / "empty");
+  fs::create_directories(folder_ / "unreadable");
+  file("unreadable/a.png", "a");
+  file("unreadable/b.png", "b");
+  const std::string long_name = file(std::string(240, 'x') + ".png", "");
   StateDict weights = models::make_model("vgg19-normalized")->state_dict();
   weights[0].tensor = Tensor::full({64, 3, 3, 3}, NAN);
   const std::string nan = (folder_ / "nan.safetensors").string();
@@ -444,6 +461,8 @@ TEST_F(BadInputs, files_are_named_and_nothing_is_written) {
            {"twice", {"-i", picture, "-i", picture}, 1, "is given twice"},
            {"empty", {"-i", (folder_ / "empty").string()}, 1, "the folder is empty"},
            {"no image", {"-i", page}, 1, "not an image"},
+           {"no images", {"-i", (folder_ / "unreadable").string()}, 1, "none of the 2 images can"},
+           {"long name", {"-i", long_name}, 1, "has too long a name for the files"},
            {"output", {"-o", "/proc/here"}, 1, "/proc/here"},
            {"lfs", {"-m", lfs}, 1, "Git LFS pointer"},
            {"html", {"-m", page}, 1, "page.pth"},

@@ -1,5 +1,6 @@
 #include "tools/synthesis/experiment.h"
 
+#include <algorithm>
 #include <chrono>
 #include <future>
 #include <map>
@@ -93,7 +94,10 @@ class Experiment {
     progress_->finish();
     write_losses(settings_, jobs_);
     if (interrupted()) {
-      logger_->info("interrupted and saved; the same command with --resume goes on");
+      const auto has_begun = [](const Job& job) { return !job.losses().empty(); };
+      logger_->info(std::any_of(jobs_.begin(), jobs_.end(), has_begun)
+                        ? "interrupted and saved; the same command with --resume goes on"
+                        : "interrupted before the first evaluation: nothing to save");
       return exit_interrupted;
     }
     if (settings_.sheet) write_sheet(tool_, settings_, jobs_);
@@ -106,13 +110,17 @@ class Experiment {
  private:
   size_t batch_size() const { return static_cast<size_t>(settings_.batch); }
 
-  // At least one can be read; what it throws otherwise is the last one's reason.
   void check_some_image() {
+    std::set<fs::path> unreadable;
     for (Job& job : jobs_) {
       try {
         return job.load_source();
-      } catch (const Error&) {
-        if (&job == &jobs_.back()) throw;
+      } catch (const Error& error) {
+        unreadable.insert(job.source_file());
+        if (&job != &jobs_.back()) continue;
+        if (unreadable.size() == 1) throw;
+        throw Error(format("none of the {} images can be read; the last: {}", unreadable.size(),
+                           error.what()));
       }
     }
   }

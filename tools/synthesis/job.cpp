@@ -144,7 +144,8 @@ void check_overwrites_nothing(const std::vector<Job>& jobs, const SynthesisSetti
   const fs::path folder = settings.output;
   std::error_code ignored;
   std::set<fs::path> outputs;
-  for (const char* name : {"losses.png", "sheet.png"}) {
+  for (const char* name :
+       {"config.json", "log.txt", "losses.csv", "losses.gp", "losses.png", "sheet.png"}) {
     outputs.insert(fs::weakly_canonical(folder / name, ignored));
   }
   for (const Job& job : jobs) outputs.insert(fs::weakly_canonical(job.picture_path(), ignored));
@@ -162,7 +163,17 @@ void check_overwrites_nothing(const std::vector<Job>& jobs, const SynthesisSetti
                   "--output",
                   input.string());
   }
+  if (settings.save_tensors.empty()) return;
+  const fs::path tensors = fs::weakly_canonical(settings.save_tensors, ignored);
+  if (outputs.contains(tensors) || is_below(tensors, progress) || is_below(tensors, checkpoints)) {
+    throw UsageError(
+        format("--save_tensors '{}' is a file that the run writes itself", settings.save_tensors));
+  }
 }
+
+// What the file system takes in one name, less what a checkpoint's has beside the picture's:
+// ".safetensors.tmp.PID".
+constexpr size_t longest_name = 255 - 28;
 
 }  // namespace
 
@@ -180,6 +191,9 @@ std::vector<Job> make_jobs(const SynthesisSettings& settings, uint64_t first_see
       for (int64_t i = 0; i < settings.textures_per_image; ++i) {
         jobs.emplace_back(jobs.size(), images, number, first_seed + static_cast<uint64_t>(i),
                           settings);
+        GESTALT_CHECK(jobs.back().name().size() <= longest_name,
+                      "'{}' has too long a name for the files that are made of it: rename it",
+                      image.string());
       }
     }
   }

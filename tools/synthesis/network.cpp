@@ -13,6 +13,22 @@
 namespace gestalt::tools {
 namespace {
 
+// Each pooling halves the image.
+void check_fits(const nn::Sequential& network, const SynthesisSettings& settings) {
+  int64_t least = 1;
+  for (const nn::Module::Child& child : network.children()) {
+    if (child.name.starts_with("pool")) least *= 2;
+    const auto& layers = settings.layers;
+    if (settings.image_size >= least ||
+        std::find(layers.begin(), layers.end(), child.name) == layers.end()) {
+      continue;
+    }
+    throw UsageError(
+        format("--image_size {} is too small for the layer {} of --layers: it takes {}",
+               settings.image_size, child.name, least));
+  }
+}
+
 void check_layers(const nn::Sequential& network, const std::vector<std::string>& layers) {
   for (const std::string& layer : layers) {
     const auto is_it = [&](const nn::Module::Child& child) { return child.name == layer; };
@@ -48,6 +64,7 @@ std::shared_ptr<nn::Sequential> make_network(const SynthesisSettings& settings,
   if (!settings.weights.empty()) skip_init.emplace();
   std::shared_ptr<nn::Sequential> network = models::make_texture_vgg19(pooling, generator);
   check_layers(*network, settings.layers);
+  check_fits(*network, settings);
   if (settings.weights.empty()) {
     models::init_well_scaled(*network, generator);
     description = "untrained VGG-19 with well-scaled random weights";

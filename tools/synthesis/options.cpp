@@ -17,8 +17,7 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
       number("above 0 and finite", [](double x) { return x > 0 && std::isfinite(x); });
   const auto weight =
       number("0 or more and finite", [](double x) { return x >= 0 && std::isfinite(x); });
-  app.add_option("-i,--input", s.inputs, "image, folder of images, or packed file; repeatable")
-      ->allow_extra_args(false)
+  app.add_option("-i,--input", s.inputs, "images, folders of images, or packed files")
       ->default_str("")
       ->required();
   app.add_option("-o,--output", s.output, "output folder");

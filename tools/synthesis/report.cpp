@@ -43,8 +43,18 @@ std::string csv_field(const std::string& text) {
   return text.find_first_of(",\"\n") == std::string::npos ? text : doubled(text, '"');
 }
 
-// In single quotes gnuplot expands nothing.
-std::string gnuplot_text(const std::string& text) {
+// In single quotes gnuplot expands nothing; but they may not hold the end of a line. What is long
+// would leave no room for the curves.
+std::string gnuplot_text(std::string text) {
+  constexpr size_t longest = 24;
+  std::replace_if(
+      text.begin(), text.end(), [](char c) { return c >= 0 && c < ' '; }, ' ');
+  const auto is_inside_a_letter = [&](size_t i) { return (text[i] & 0xC0) == 0x80; };  // UTF-8
+  if (text.size() > longest) {
+    size_t end = longest - 3;
+    while (end > 0 && is_inside_a_letter(end)) --end;
+    text = text.substr(0, end) + "...";
+  }
   return doubled(text, '\'');
 }
 
@@ -64,9 +74,12 @@ void write_losses(const SynthesisSettings& settings, const std::vector<Job>& job
     const size_t first = row;
     row += job.losses().size();
     if (job.losses().empty() || ++curves > most_curves) continue;
-    plots +=
-        format("{}\"losses.csv\" skip 1 every ::{}::{} using 2:3 with lines linewidth 2 title {}",
-               plots.empty() ? "plot " : ", \\\n     ", first, row - 1, gnuplot_text(job.name()));
+    // gnuplot has eight colours; then they come again, dashed.
+    plots += format(
+        "{}\"losses.csv\" skip 1 every ::{}::{} using 2:3 with lines linewidth 2 dashtype {} title "
+        "{}",
+        plots.empty() ? "plot " : ", \\\n     ", first, row - 1, (curves - 1) / 8 + 1,
+        gnuplot_text(job.name()));
   }
   write_text(folder / "losses.csv", csv);
   if (!plots.empty()) run_gnuplot(folder / "losses.gp", plot_script + plots + "\n");
@@ -75,8 +88,10 @@ void write_losses(const SynthesisSettings& settings, const std::vector<Job>& job
 void write_sheet(const std::string& title, const SynthesisSettings& settings,
                  const std::vector<Job>& jobs) {
   data::ContactSheet sheet;
-  sheet.title = format("{}, {} {}% of the activations", title,
-                       settings.reverse_topk ? "without the top" : "top", settings.topk * 100);
+  sheet.title = settings.topk == 1 ? format("{}, all activations", title)
+                                   : format("{}, {} {}% of the activations", title,
+                                            settings.reverse_topk ? "without the top" : "top",
+                                            settings.topk * 100);
   sheet.columns = {"original", "result"};
   for (const Job& job : jobs) {
     if (job.losses().empty()) continue;  // skipped
