@@ -345,12 +345,17 @@ TEST_F(Synthesis, each_picture_starts_from_its_own_init_image) {
 }
 
 TEST_F(Synthesis, inputs_can_be_several) {
-  const std::vector<std::string> arguments = {"-i",           (folder_ / "in" / "b.png").string(),
+  const std::vector<std::string> arguments = {"-i",
+                                              (folder_ / "in" / "b.png").string(),
                                               (folder_ / "in" / "a.png").string(),
-                                              "-o",           (folder_ / "out").string(),
-                                              "--image_size", "48",
-                                              "-n",           "1",
-                                              "--iter",       "1",
+                                              "-o",
+                                              (folder_ / "out").string(),
+                                              "--image_size",
+                                              "48",
+                                              "-n",
+                                              "1",
+                                              "--iter",
+                                              "1",
                                               "--quiet"};
   const ToolResult run = run_tool("synthesize_texture", arguments);
   EXPECT_EQ(run.exit_code, 0) << run.output;
@@ -360,7 +365,7 @@ TEST_F(Synthesis, inputs_can_be_several) {
 
 // A name with what CSV, gnuplot and the shell take for their own.
 TEST_F(Synthesis, names_of_pictures_are_only_names) {
-  const std::string name = "a,b 'c'\n `touch here` $(touch here)";
+  const std::string name = "a,b 'c' `touch here` $(touch here)";
   fs::create_directories(folder_ / "odd");
   data::save_image(folder_ / "odd" / (name + ".png"), make_picture(0));
   const ToolResult run = run_tool(
@@ -371,6 +376,16 @@ TEST_F(Synthesis, names_of_pictures_are_only_names) {
   EXPECT_FALSE(fs::exists(folder_ / "out" / "here"));
   EXPECT_TRUE(fs::exists(folder_ / "out" / ("seed_0_" + name + ".jpg")));
   EXPECT_EQ(losses("out").begin()->first, "\"seed_0_a");  // quoted, as the comma asks
+}
+
+TEST_F(Synthesis, a_plot_takes_names_of_several_lines_and_long_ones) {
+  const fs::path picture = folder_ / "in" / "a.png";
+  fs::rename(picture, folder_ / "in" / ("a\n" + std::string(60, 'a') + ".png"));
+  const ToolResult run = run_tool("synthesize_texture", shallow("out", {"-n", "1", "--iter", "1"}));
+  EXPECT_EQ(run.exit_code, 0) << run.output;
+  EXPECT_EQ(run.output.find("gnuplot"), std::string::npos) << run.output;
+  const std::string script = read_text(folder_ / "out" / "losses.gp");
+  EXPECT_NE(script.find("title 'seed_0_a aaaaaaaaaaaa...'"), std::string::npos) << script;
 }
 
 struct BadInput {
