@@ -283,6 +283,16 @@ TEST_F(Synthesis, a_name_that_is_not_utf8_is_resumed) {
       << refused.output;
 }
 
+TEST_F(Synthesis, tensors_name_their_pictures_whatever_the_bytes) {
+  fs::rename(folder_ / "in" / "a.png", folder_ / "in" / "caf\xe9.png");
+  const std::string tensors = folder_ / "run.safetensors";
+  const ToolResult run = run_tool(
+      "synthesize_texture",
+      shallow("out", {"-n", "1", "--iter", "1", "--batch", "2", "--save_tensors", tensors}));
+  ASSERT_EQ(run.exit_code, 0) << run.output;
+  EXPECT_EQ(read_checkpoint(tensors).metadata["pictures"], R"(["seed_0_b","seed_0_caf\\xE9"])");
+}
+
 TEST_F(Synthesis, weights_from_a_file_and_tensors_out_of_the_run) {
   Generator generator(3);
   const auto network = models::make_texture_vgg19(models::Pooling::average, generator);

@@ -7,10 +7,12 @@
 
 #include "data/contact_sheet.h"
 #include "data/encode.h"
+#include "eval/csv.h"
 #include "kernels/error.h"
 #include "tensor/io/safetensors.h"
 #include "tensor/ops/shape.h"
 #include "tools/common/output.h"
+#include "tools/common/utf8.h"
 
 namespace gestalt::tools {
 
@@ -33,16 +35,6 @@ set key outside right noenhanced
 // More curves than this in one legend can't be told apart.
 constexpr size_t most_curves = 12;
 
-std::string doubled(const std::string& text, char quote) {
-  std::string result(1, quote);
-  for (const char c : text) result.append(c == quote ? 2 : 1, c);
-  return result + quote;
-}
-
-std::string csv_field(const std::string& text) {
-  return text.find_first_of(",\"\n") == std::string::npos ? text : doubled(text, '"');
-}
-
 // In single quotes gnuplot expands nothing; but they may not hold the end of a line. What is long
 // would leave no room for the curves.
 std::string gnuplot_text(std::string text) {
@@ -55,7 +47,9 @@ std::string gnuplot_text(std::string text) {
     while (end > 0 && is_inside_a_letter(end)) --end;
     text = text.substr(0, end) + "...";
   }
-  return doubled(text, '\'');
+  std::string result = "'";
+  for (const char c : text) result.append(c == '\'' ? 2 : 1, c);
+  return result + "'";
 }
 
 }  // namespace
@@ -69,7 +63,7 @@ void write_losses(const SynthesisSettings& settings, const std::vector<Job>& job
     for (size_t i = 0; i < job.losses().size(); ++i) {
       char loss[32];
       std::snprintf(loss, sizeof loss, "%.9g", job.losses()[i]);
-      csv += format("{},{},{}\n", csv_field(job.name()), i + 1, loss);
+      csv += format("{},{},{}\n", eval::csv_field(job.name()), i + 1, loss);
     }
     const size_t first = row;
     row += job.losses().size();
@@ -128,8 +122,7 @@ void write_tensors(const SynthesisSettings& settings, const Batch& batch) {
   for (size_t i = 0; i < settings.layers.size(); ++i) {
     tensors.push_back({"target/" + settings.layers[i], batch.loss().targets()[i]});
   }
-  const auto replace = nlohmann::json::error_handler_t::replace;  // names are any bytes
-  const std::string names = nlohmann::json(pictures).dump(-1, ' ', false, replace);
+  const std::string names = as_utf8_json(pictures).dump();
   write_safetensors(settings.save_tensors, tensors, {{"pictures", names}});
 }
 
