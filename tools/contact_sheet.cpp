@@ -8,6 +8,7 @@
 #include "data/encode.h"
 #include "tensor/counted.h"
 #include "tensor/io/atomic_file.h"
+#include "tools/common/list_flag.h"
 #include "tools/common/output.h"
 #include "tools/common/tool.h"
 
@@ -54,9 +55,8 @@ int main(int argc, char** argv) {
   CLI::App& app = tool.app();
   app.add_option("-o,--output", settings.output, "the sheet, .png or .jpg")->required();
   app.add_option("--title", settings.title, "over everything");
-  comma_separated(app.add_option("--columns", settings.columns, "caption of each column"))
-      ->required();
-  comma_separated(app.add_option("--rows", settings.rows, "caption of each row"))->required();
+  add_list(app, "--columns", settings.columns, "caption of each column")->required();
+  add_list(app, "--rows", settings.rows, "caption of each row")->required();
   app.add_option("images", settings.images, "row by row")->required()->default_str("");
   return tool.run(argc, argv, [&] { return draw(settings); });
 }

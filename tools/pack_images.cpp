@@ -120,8 +120,7 @@ int main(int argc, char** argv) {
   app.add_option("--filter", settings.filter, "of resizing")
       ->check(CLI::IsMember({"bilinear", "bicubic", "lanczos"}));
   app.add_flag("--flat", settings.flat, "the images lie in FOLDER itself and have no classes");
-  app.add_option("--threads", settings.threads, "CPU threads; 0: all cores")
-      ->check(CLI::NonNegativeNumber);
+  app.add_option("--threads", settings.threads, "CPU threads; 0: all cores")->check(thread_count());
   app.add_flag("--quiet", settings.quiet, "print errors and results alone");
   app.add_flag("--verify", settings.verify, "read a packed file and compare its checksums")
       ->excludes(out);

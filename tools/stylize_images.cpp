@@ -1,5 +1,6 @@
 // Pictures in the style of others, by adaptive instance normalization (docs/stylize_images.md).
 
+#include "tools/common/list_flag.h"
 #include "tools/common/tool.h"
 #include "tools/stylize/job.h"
 
@@ -29,8 +30,8 @@ int main(int argc, char** argv) {
                  "each: every content in every style; random: in one, by --seed and its name; mix: "
                  "in all at once")
       ->check(CLI::IsMember({"each", "random", "mix"}));
-  comma_separated(app.add_option("--style_weights,--style_interpolation_weights", s.weights,
-                                 "of mix, one a style; without, equal"));
+  add_list(app, "--style_weights,--style_interpolation_weights", s.weights,
+           "of mix, one a style; without, equal");
   app.add_option("--alpha", s.alpha, "0: the content's own statistics, 1: the style's");
   app.add_option("--content_size", s.content_size, "shorter side, pixels; 0: as it is")
       ->check(CLI::NonNegativeNumber);

@@ -22,6 +22,10 @@ TEST(ContactSheetTool, writes_a_sheet_and_never_over_a_picture) {
   EXPECT_EQ(wrong.exit_code, 2);
   EXPECT_NE(wrong.output.find("1 column and 1 row need 1 image, got 2"), std::string::npos)
       << wrong.output;
+  const ToolResult empty = run(sheet, ",");
+  EXPECT_EQ(empty.exit_code, 2);
+  EXPECT_EQ(empty.output,
+            "contact_sheet: --columns: an empty value in ',' (--help lists the flags)\n");
   const ToolResult over = run(b, "one,two");
   EXPECT_EQ(over.exit_code, 2);
   EXPECT_NE(over.output.find("would overwrite its own input"), std::string::npos) << over.output;

@@ -435,7 +435,7 @@ TEST_F(BadInputs, usage_is_2_and_writes_nothing) {
            {"lr", {"--lr", "inf"}, 2, "--lr: must be above 0 and finite, got inf"},
            {"steps", {"-n", "0"}, 2, "-n: must be 1 or more, got 0"},
            {"size", {"-o", "x", "--image_size", "8"}, 2, "--image_size: must be in 16..4096"},
-           {"threads", {"--threads", "-1"}, 2, "--threads: must be 0 or more"},
+           {"threads", {"--threads", "-1"}, 2, "--threads: must be 0 to 1024"},
            {"seed", {"--seed", "-1"}, 2, "--seed: must be a whole number from 0"},
            {"large seed", {"--seed", "18446744073709551616"}, 2, "to 18446744073709551615, got"},
            {"device", {"--device", "tpu"}, 2, "unknown device 'tpu'"},

@@ -72,11 +72,8 @@ CLI::Validator at_least_1() {
   return number("1 or more", [](double value) { return value >= 1; });
 }
 
-CLI::Option* comma_separated(CLI::Option* values) {
-  values->delimiter(',')->allow_extra_args(false)->type_name("A,B");
-  values->description(values->get_description() + "; comma-separated");
-  if (values->get_default_str() == "[]") values->default_str("");
-  return values;
+CLI::Validator thread_count() {
+  return number("0 to 1024", [](double value) { return value >= 0 && value <= 1024; });
 }
 
 Tool::Tool(std::string name, const std::string& description, CommonFlags flags)
@@ -98,7 +95,7 @@ void Tool::add_common_flags(CLI::App& app) {
       ->check(CLI::Validator(check_seed, ""))
       ->group("Common");
   app.add_option("--threads", common_.threads, "CPU threads; 0: all cores")
-      ->check(at_least_0())
+      ->check(thread_count())
       ->group("Common");
   app.add_flag("--quiet", common_.quiet, "print errors and results alone")->group("Common");
   with_common_flags_.push_back(&app);

@@ -38,9 +38,9 @@ CLI::Validator number(const std::string& words, bool (*holds)(double));
 CLI::Validator at_least_0();
 CLI::Validator at_least_1();
 
-// For a flag of several values: they are one argument, A,B (or the flag comes again), and
-// --help says so.
-CLI::Option* comma_separated(CLI::Option* values);
+// Of CPU threads, 0 for one a core: more than any machine runs at once would end in an error of the
+// system's that names no flag.
+CLI::Validator thread_count();
 
 // Whether a tool has --device, --seed, --threads and --quiet: one that computes nothing has not.
 enum class CommonFlags { all, none };

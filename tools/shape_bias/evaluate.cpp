@@ -10,6 +10,7 @@
 #include "nn/init.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
+#include "tools/common/list_flag.h"
 #include "tools/common/output.h"
 #include "tools/shape_bias/commands.h"
 #include "tools/shape_bias/evaluation.h"
@@ -230,17 +231,14 @@ Command add_evaluate(Tool& tool) {
                   "the stimuli, {shape}/{shape}{i}-{texture}{j}.png or other images")
       ->type_name("FOLDER")
       ->required();
-  app->add_option("--topk", settings->fractions,
-                  "fractions of each channel that Top-K keeps, above 0 up to 1; 1 keeps all; "
-                  "comma-separated")
-      ->delimiter(',');
+  add_list(*app, "--topk", settings->fractions,
+           "fractions of each channel that Top-K keeps, above 0 up to 1; 1 keeps all");
   app->add_option("--out", settings->out, "folder of the CSV files; finished ones are kept")
       ->type_name("FOLDER")
       ->required();
   app->add_flag("--reverse_topk", settings->reverse, "drop the Top-K and keep the rest");
-  app->add_option("--layers", settings->layers,
-                  "modules behind which Top-K stands; the paper's places without; comma-separated")
-      ->delimiter(',');
+  add_list(*app, "--layers", settings->layers,
+           "modules behind which Top-K stands; the paper's places without");
   app->add_flag("--per_layer", settings->per_layer, "Top-K at one of the layers at a time");
   app->add_option("--categories", settings->categories,
                   "JSON, {\"category\": [class, ...], ...}; the 16 of Geirhos et al. 2019 without")

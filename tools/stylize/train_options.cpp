@@ -31,7 +31,7 @@ void add_train_stylizer_flags(Tool& tool, TrainStylizerSettings& s) {
       ->group(data);
   app.add_option("--workers", s.workers,
                  "threads that read contents, and as many for styles; 0: one a core")
-      ->check(at_least_0())
+      ->check(thread_count())
       ->group(data);
 
   const char* networks = "Networks";

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "tools/common/list_flag.h"
 #include "tools/common/output.h"
 
 namespace gestalt::tools {
@@ -34,9 +35,8 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
   app.add_flag("--reverse_topk", s.reverse_topk, "drop the Top-K and keep the rest");
   app.add_option("--image_size", s.image_size, "height and width while optimizing, pixels")
       ->check(size_range);
-  comma_separated(app.add_option("--layers", s.layers, "network layers to match"));
-  comma_separated(app.add_option("--layer_weights", s.layer_weights, "one a layer; without, all 1"))
-      ->check(weight);
+  add_list(app, "--layers", s.layers, "network layers to match");
+  add_list(app, "--layer_weights", s.layer_weights, "one a layer; without, all 1", weight);
   app.add_option("--pooling", s.pooling, "of the network")->check(CLI::IsMember({"avg", "max"}));
   app.add_option("--batch", s.batch, "images optimized at once; does not change the results")
       ->check(at_least_1());

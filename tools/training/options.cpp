@@ -31,7 +31,9 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
       ->group(data);
   app.add_option("--image_size", s.image_size, "height and width, pixels")->group(data);
   app.add_option("--batch_size", s.batch_size, "images a step")->group(data);
-  app.add_option("--workers", s.workers, "threads that read images; 0: one a core")->group(data);
+  app.add_option("--workers", s.workers, "threads that read images; 0: one a core")
+      ->check(thread_count())
+      ->group(data);
   app.add_flag("--fast_jpeg", s.fast_jpeg,
                "decode training JPEGs at 1/2, 1/4 or 1/8 where the crop allows it: not quite the "
                "same pixels")
@@ -105,8 +107,8 @@ void check_settings(const TrainSettings& s) {
                 "--label_smoothing must be in [0, 1], got {}", s.label_smoothing);
   GESTALT_CHECK(s.val_fraction >= 0 && s.val_fraction < 1,
                 "--val_fraction must be in [0, 1), got {}", s.val_fraction);
-  GESTALT_CHECK(s.workers >= 0 && s.save_every_steps >= 0,
-                "--workers and --save_every_steps must be 0 or more");
+  GESTALT_CHECK(s.save_every_steps >= 0, "--save_every_steps must be 0 or more, got {}",
+                s.save_every_steps);
   parse_topk(s.topk, s.model);
   evaluation_folders(s);
 }
