@@ -11,6 +11,7 @@
 #include "data/encode.h"
 #include "models/fastgan_checkpoint.h"
 #include "tensor/io/checkpoint.h"
+#include "tests/tools/killed_run.h"
 #include "tests/tools/run_tool.h"
 
 namespace gestalt::tests {
@@ -93,11 +94,9 @@ class TrainFewshotGan : public testing::Test {
   TemporaryFolder folder_;
 };
 
-void expect_same_files(const fs::path& a, const fs::path& b) {
-  for (const char* file :
-       {"checkpoint.safetensors", "best.safetensors", "metrics.csv", "evaluations.csv"}) {
-    EXPECT_TRUE(read_text(a / file) == read_text(b / file)) << file;
-  }
+void expect_same_run(const fs::path& a, const fs::path& b) {
+  expect_same_files(
+      a, b, {"checkpoint.safetensors", "best.safetensors", "metrics.csv", "evaluations.csv"});
 }
 
 int count_lines(const std::string& text) {
@@ -193,7 +192,7 @@ TEST_F(TrainFewshotGan, KilledAtRandomMomentsEndsInTheSameBits) {
   }
   EXPECT_EQ(exit_code, 0);
   EXPECT_GE(kills, 1);
-  expect_same_files(run("whole"), run("killed"));
+  expect_same_run(run("whole"), run("killed"));
 }
 
 TEST_F(TrainFewshotGan, AnInterruptedRunSavesAndGoesOn) {
@@ -203,11 +202,16 @@ TEST_F(TrainFewshotGan, AnInterruptedRunSavesAndGoesOn) {
   const ToolResult first = run_tool("train_fewshot_gan", flags("interrupted"),
                                     [&] { return fs::exists(folder / "checkpoint.safetensors"); });
   ASSERT_EQ(first.exit_code, 130) << first.output;
+  const int64_t at =
+      models::read_fastgan_checkpoint((folder / "checkpoint.safetensors").string()).iterations;
+  char sheet[32];
+  std::snprintf(sheet, sizeof sheet, "samples/%07ld.jpg", at);
+  EXPECT_TRUE(fs::exists(folder / sheet)) << sheet;
   Flags again = flags("interrupted");
   again.push_back("--resume");
   const ToolResult second = run_tool("train_fewshot_gan", again);
   EXPECT_EQ(second.exit_code, 0) << second.output;
-  expect_same_files(run("whole"), folder);
+  expect_same_run(run("whole"), folder);
   const ToolResult third = run_tool("train_fewshot_gan", again);
   EXPECT_EQ(third.exit_code, 0);
   EXPECT_NE(third.output.find("is finished"), std::string::npos) << third.output;
@@ -219,6 +223,43 @@ TEST_F(TrainFewshotGan, AnInterruptedRunSavesAndGoesOn) {
       << other.output;
 }
 
+TEST_F(TrainFewshotGan, ResumingWithOtherPicturesIsRefused) {
+  Flags all = flags("pictures");
+  set(all, "--iter", "1");
+  ASSERT_EQ(run_tool("train_fewshot_gan", all).exit_code, 0);
+  all.push_back("--resume");
+  EXPECT_EQ(run_tool("train_fewshot_gan", all).exit_code, 0);
+  const std::string path = folder_ / "data";
+  const auto refused = [&](const std::string& reason) {
+    const ToolResult result = run_tool("train_fewshot_gan", all);
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_EQ(result.output, "train_fewshot_gan: --resume: " + reason + "\n");
+  };
+  const fs::path first = folder_ / "data/0.png", last = folder_ / "data/4.png";
+  fs::copy_file(first, folder_ / "data/5.png");
+  refused("'" + path + "' had 5 images when the run began, has 6 now");
+  fs::remove(folder_ / "data/5.png");
+  fs::rename(last, folder_ / "aside.png");
+  refused("'" + path + "' had 5 images when the run began, has 4 now");
+  fs::copy_file(first, last);
+  refused("images of '" + path + "' have changed since the run began");
+}
+
+// A new run in its folder is not taken for a part of the earlier one, nor the other way round.
+TEST_F(TrainFewshotGan, ANewRunReplacesAnEarlierOne) {
+  Flags all = flags("again");
+  const fs::path samples = run("again") / "samples";
+  ASSERT_EQ(run_tool("train_fewshot_gan", all).exit_code, 0);
+  ASSERT_TRUE(fs::exists(samples / "0000006.jpg"));
+  std::ofstream(samples / "notes.txt") << "mine";
+  set(all, "--iter", "2");
+  ASSERT_EQ(run_tool("train_fewshot_gan", all).exit_code, 0);
+  EXPECT_FALSE(fs::exists(samples / "0000006.jpg"));
+  EXPECT_TRUE(fs::exists(samples / "0000002.jpg"));
+  EXPECT_TRUE(fs::exists(samples / "notes.txt"));
+  EXPECT_EQ(count_lines(read_text(run("again") / "evaluations.csv")), 2);
+}
+
 // Losses are in the file as the training goes; those behind the checkpoint of a killed run are
 // written again, not twice.
 TEST_F(TrainFewshotGan, LossesOutliveAKill) {
@@ -227,15 +268,18 @@ TEST_F(TrainFewshotGan, LossesOutliveAKill) {
   set(all, "--log_every", "1");
   set(all, "--save_every_steps", "3");
   const fs::path losses = run("killed") / "metrics.csv";
+  const fs::path link = folder_ / "metrics.csv";
   const auto last_step = [&] {
     const std::string text = fs::exists(losses) ? read_text(losses) : "";
     return count_lines(text) < 2 ? 0
                                  : std::stoi(text.substr(text.rfind('\n', text.size() - 2) + 1));
   };
-  ASSERT_EQ(run_tool(
-                "train_fewshot_gan", all, [&] { return last_step() >= 5; }, SIGKILL)
-                .exit_code,
-            128 + SIGKILL);
+  const auto at_step_5 = [&] {
+    if (last_step() >= 1 && !fs::exists(link)) fs::create_hard_link(losses, link);
+    return last_step() >= 5;
+  };
+  ASSERT_EQ(run_tool("train_fewshot_gan", all, at_step_5, SIGKILL).exit_code, 128 + SIGKILL);
+  EXPECT_TRUE(fs::equivalent(losses, link));  // rows are appended, the file is not written anew
   const int seen = last_step();
   const auto saved =
       models::read_fastgan_checkpoint((run("killed") / "checkpoint.safetensors").string());
@@ -270,7 +314,7 @@ TEST_F(TrainFewshotGan, ANoisyRunInBf16GoesOnToTheSameBits) {
   ASSERT_EQ(killed.exit_code, 128 + SIGKILL) << killed.output;
   parts.push_back("--resume");
   ASSERT_EQ(run_tool("train_fewshot_gan", parts).exit_code, 0);
-  expect_same_files(run("whole"), run("parts"));
+  expect_same_run(run("whole"), run("parts"));
   const auto config = nlohmann::json::parse(read_text(run("parts") / "config.json"));
   EXPECT_EQ(config["settings"]["dtype"], "bf16");
   set(parts, "--dtype", "f32");

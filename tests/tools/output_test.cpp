@@ -4,15 +4,20 @@
 
 #include <algorithm>
 #include <fstream>
+#include <functional>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
+#include "data/dataset.h"
 #include "kernels/cpu/parallel.h"
 #include "tensor/counted.h"
 #include "tensor/io/known_files.h"
 #include "tests/tools/run_tool.h"
 #include "tools/common/file_hash.h"
+#include "tools/common/image_hash.h"
 #include "tools/common/list_flag.h"
+#include "tools/common/metrics.h"
+#include "tools/common/run_folder.h"
 #include "tools/common/tool.h"
 #include "tools/common/utf8.h"
 
@@ -82,6 +87,97 @@ TEST_F(Output, resuming_names_what_differs) {
   EXPECT_EQ(with("files", {{"a.png", "aa"}, {"b.png", "cc"}}),
             "--resume: 'b.png' has changed since the run began");
   EXPECT_EQ(with("files", {{"a.png", "aa"}, {"new.png", "cc"}}), "");
+  EXPECT_EQ(with("files", {{"a.png", "aa"}, {"b.png", nullptr}}), "--resume: 'b.png' is missing");
+}
+
+TEST_F(Output, a_file_that_is_not_there_has_no_hash) {
+  std::ofstream(folder_ / "here") << "content";
+  const json hashes = hashes_by_path({folder_ / "here", folder_ / "nowhere", ""});
+  EXPECT_EQ(hashes.size(), 2u);
+  EXPECT_EQ(hashes[(folder_ / "here").string()], sha256_of_text("content"));
+  EXPECT_TRUE(hashes[(folder_ / "nowhere").string()].is_null());
+}
+
+TEST_F(Output, resuming_with_other_images_is_refused) {
+  fs::create_directories(folder_ / "set/a");
+  const auto write = [&](const char* name, const char* text) {
+    std::ofstream(folder_ / "set/a" / name) << text;
+  };
+  write("1.png", "one");
+  write("2.png", "two");
+  const auto settings = [&](const auto& hash) {
+    const auto source = data::open_image_tree(folder_ / "set");
+    return json{{"images", {{"set", image_set(*source, hash(*source))}}}};
+  };
+  const auto by_listing = [&] { return settings(hash_listing); };
+  const auto by_content = [&] {
+    return settings(
+        [&](const data::ImageSource& source) { return hash_images(source, folder_ / "set"); });
+  };
+  for (const auto& now : std::vector<std::function<json()>>{by_listing, by_content}) {
+    write_config(folder_.path(), "some_tool", now());
+    EXPECT_EQ(resume(now()), "");
+    write("3.png", "three");
+    EXPECT_EQ(resume(now()), "--resume: 'set' had 2 images when the run began, has 3 now");
+    fs::remove(folder_ / "set/a/3.png");
+    EXPECT_EQ(resume(now()), "");
+    if (sha256_of_text("").empty()) continue;  // built without OpenSSL
+    write("2.png", "longer");
+    EXPECT_EQ(resume(now()), "--resume: images of 'set' have changed since the run began");
+    write("2.png", "two");
+    EXPECT_EQ(resume(now()), "");
+  }
+  if (sha256_of_text("").empty()) return;
+  const json listing = by_listing(), content = by_content();
+  write("2.png", "TWO");
+  EXPECT_EQ(by_listing(), listing);  // of the same size
+  EXPECT_NE(by_content(), content);
+  fs::rename(folder_ / "set/a/2.png", folder_ / "set/a/4.png");
+  EXPECT_NE(by_listing(), listing);
+}
+
+TEST_F(Output, a_new_run_takes_away_what_an_earlier_one_of_its_tool_left_and_nothing_else) {
+  const RunFolder run(folder_ / "run", "some_tool", R"(best\.bin|samples/[0-9]{7,}\.jpg)");
+  const std::vector<std::string> own = {"checkpoint.safetensors", "best.bin", "samples/0000012.jpg",
+                                        "events.out.tfevents.12.gestalt.34"};
+  const std::vector<std::string> others = {"notes.txt", "samples/mine.jpg", "samples/12.jpg",
+                                           "samples/deep/0000012.jpg",
+                                           "events.out.tfevents.12.host"};
+  const auto start = [&](const RunFolder& folder, bool resume) {
+    fs::create_directories(folder / "samples/deep");
+    for (const auto& names : {own, others}) {
+      for (const std::string& name : names) std::ofstream(folder / name) << "content";
+    }
+    CommonOptions common;
+    common.quiet = true;
+    folder.start(json::object(), common, resume);
+  };
+  const auto is_there = [](const RunFolder& folder) {
+    return [&](const std::string& name) { return fs::exists(folder / name); };
+  };
+  start(run, false);  // no run was here: the checkpoint alone is taken for one
+  EXPECT_EQ(std::count_if(own.begin(), own.end(), is_there(run)), 3);
+  start(run, true);
+  EXPECT_TRUE(std::all_of(own.begin(), own.end(), is_there(run)));
+  start(run, false);
+  EXPECT_TRUE(std::none_of(own.begin(), own.end(), is_there(run)));
+  EXPECT_TRUE(std::all_of(others.begin(), others.end(), is_there(run)));
+  const RunFolder other(folder_ / "run", "other_tool", "best\\.bin");
+  start(other, false);
+  EXPECT_TRUE(fs::exists(other / "best.bin"));
+}
+
+TEST_F(Output, a_row_is_appended_to_a_table) {
+  Metrics metrics({"step", "loss"});
+  const fs::path path = folder_ / "metrics.csv";
+  metrics.add({1, 0.5});
+  metrics.write_csv(path);
+  fs::create_hard_link(path, folder_ / "same");
+  metrics.add({2, 0.25});
+  metrics.append_csv(path);
+  EXPECT_EQ(tests::read_text(path), "step,loss\n1,0.5\n2,0.25\n");
+  EXPECT_TRUE(fs::equivalent(path, folder_ / "same"));  // not written anew
+  EXPECT_THROW(metrics.append_csv(folder_ / "nowhere/metrics.csv"), Error);
 }
 
 TEST_F(Output, resuming_on_another_device_is_refused) {

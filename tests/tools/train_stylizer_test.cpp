@@ -134,7 +134,9 @@ TEST_F(TrainStylizer, AnInterruptedRunSavesAndGoesOnWithTheSameSettingsAlone) {
                                            "--max_iter",         "2000"};
   std::vector<std::string> flags = arguments("stopped", seldom);
   const fs::path csv = run_folder("stopped") / "metrics.csv";
-  const ToolResult first = run_tool("train_stylizer", flags, [&] { return fs::exists(csv); });
+  // A row behind the header.
+  const auto has_row = [&] { return fs::exists(csv) && has(read_text(csv), "\n2,"); };
+  const ToolResult first = run_tool("train_stylizer", flags, has_row);
   ASSERT_EQ(first.exit_code, 130) << first.output;
   flags.push_back("--resume");
   const std::string before = read_text(csv);
@@ -143,10 +145,16 @@ TEST_F(TrainStylizer, AnInterruptedRunSavesAndGoesOnWithTheSameSettingsAlone) {
   EXPECT_EQ(second.exit_code, 130) << second.output;
   EXPECT_TRUE(read_text(csv).starts_with(before));
   EXPECT_FALSE(has(second.output, "goes on at step 1\n")) << second.output;
+  const std::vector<std::string> same = flags;
   *std::find(flags.begin(), flags.end(), "1e-3") = "2e-3";
   const ToolResult third = run_tool("train_stylizer", flags);
   EXPECT_EQ(third.exit_code, 1);
   EXPECT_TRUE(has(third.output, "--lr was 0.001, is now 0.002")) << third.output;
+  save_picture(folder_ / "style/two.png", 4);
+  const ToolResult fourth = run_tool("train_stylizer", same);
+  EXPECT_EQ(fourth.exit_code, 1);
+  EXPECT_TRUE(has(fourth.output, "style' had 1 image when the run began, has 2 now"))
+      << fourth.output;
 }
 
 TEST_F(TrainStylizer, ALossThatIsNotFiniteStopsIt) {

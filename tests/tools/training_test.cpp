@@ -124,6 +124,33 @@ TEST_F(TrainClassifier, PretrainedWeightsStayAsTheyWere) {
   EXPECT_NE(changed.output.find("last.safetensors' has changed since the run began"),
             std::string::npos)
       << changed.output;
+  fs::remove(weights);
+  const ToolResult missing = run("two", {"--resume"});
+  EXPECT_EQ(missing.exit_code, 1);
+  EXPECT_NE(missing.output.find("--resume: '" + weights.string() + "' is missing"),
+            std::string::npos)
+      << missing.output;
+}
+
+TEST_F(TrainClassifier, ResumingWithOtherImagesIsRefused) {
+  const std::vector<std::string> flags = with(arguments("set"), {"--total_epochs", "1"});
+  ASSERT_EQ(run_tool("train_classifier", flags).exit_code, 0);
+  const auto resumed = [&] { return run_tool("train_classifier", with(flags, {"--resume"})); };
+  EXPECT_EQ(resumed().exit_code, 0);
+  const auto refused = [&](const std::string& reason) {
+    const ToolResult result = resumed();
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_EQ(result.output, "train_classifier: --resume: " + reason + "\n");
+  };
+  const fs::path train = folder_ / "data/train/across", val = folder_ / "data/val/along";
+  fs::copy_file(train / "0.png", train / "new.png");
+  refused("'train' had 14 images when the run began, has 15 now");
+  fs::remove(train / "new.png");
+  fs::remove(val / "0.png");
+  // Two sets of these images; the first of their names is told.
+  refused("'again' had 4 images when the run began, has 3 now");
+  fs::copy_file(train / "0.png", val / "other.png");
+  refused("images of 'again' have changed since the run began");
 }
 
 // The first epoch's steps are read together: the bad loss is found behind them, but before a file

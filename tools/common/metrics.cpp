@@ -1,6 +1,9 @@
 #include "tools/common/metrics.h"
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <fstream>
 
 #include "kernels/error.h"
 #include "optim/state.h"
@@ -13,6 +16,12 @@ std::string number(double value) {
   char text[32];
   std::snprintf(text, sizeof text, "%.9g", value);
   return text;
+}
+
+std::string csv_line(const std::vector<double>& row) {
+  std::string line;
+  for (const double value : row) line.append(line.empty() ? "" : ",").append(number(value));
+  return line + '\n';
 }
 
 size_t place_of(const Metrics& metrics, const std::string& column) {
@@ -41,11 +50,15 @@ void Metrics::write_csv(const std::filesystem::path& path) const {
   std::string csv;
   for (size_t i = 0; i < columns_.size(); ++i) csv.append(i > 0 ? "," : "").append(columns_[i]);
   csv += '\n';
-  for (const std::vector<double>& row : rows_) {
-    for (size_t i = 0; i < row.size(); ++i) csv.append(i > 0 ? "," : "").append(number(row[i]));
-    csv += '\n';
-  }
+  for (const std::vector<double>& row : rows_) csv += csv_line(row);
   write_text(path, csv);
+}
+
+void Metrics::append_csv(const std::filesystem::path& path) const {
+  std::ofstream file(path, std::ios::app | std::ios::binary);
+  file << csv_line(rows_.back());
+  file.close();
+  GESTALT_CHECK(file, "cannot write '{}': {}", path.string(), std::strerror(errno));
 }
 
 void Metrics::write_events(EventFile& events) const {

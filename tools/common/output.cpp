@@ -12,6 +12,7 @@
 #include "data/image_source.h"
 #include "kernels/error.h"
 #include "tensor/context.h"
+#include "tensor/counted.h"
 #include "tensor/io/atomic_file.h"
 #include "tools/common/file_hash.h"
 #include "tools/common/utf8.h"
@@ -63,7 +64,11 @@ nlohmann::json hashes_by_path(const std::set<fs::path>& paths) {
   }
   const std::vector<std::string> hashes = sha256_of_files(files);
   nlohmann::json by_path = nlohmann::json::object();
-  for (size_t i = 0; i < files.size(); ++i) by_path[files[i].string()] = hashes[i];
+  for (size_t i = 0; i < files.size(); ++i) {
+    std::error_code ignored;
+    nlohmann::json& entry = by_path[files[i].string()];
+    if (fs::exists(files[i], ignored)) entry = hashes[i];
+  }
   return by_path;
 }
 
@@ -78,18 +83,40 @@ void write_config(const fs::path& folder, const std::string& tool, const nlohman
 
 namespace {
 
+// Null where there is no such file, of a kind of its own where it is damaged.
+nlohmann::json parse_config(const fs::path& folder) {
+  std::ifstream file(folder / "config.json");
+  return file.is_open() ? nlohmann::json::parse(file, nullptr, false) : nlohmann::json();
+}
+
 nlohmann::json read_config(const std::string& flag, const fs::path& folder) {
   const fs::path path = folder / "config.json";
-  std::ifstream file(path);
-  GESTALT_CHECK(file.is_open(), "{}: no run to go on with in '{}'", flag, folder.string());
-  nlohmann::json config = nlohmann::json::parse(file, nullptr, false);
+  nlohmann::json config = parse_config(folder);
+  GESTALT_CHECK(!config.is_null(), "{}: no run to go on with in '{}'", flag, folder.string());
   const bool is_whole =
       config.is_object() && config.contains("settings") && config["settings"].is_object();
   GESTALT_CHECK(is_whole, "'{}' is damaged", path.string());
   return config;
 }
 
+// What both have of settings[key], the same.
+template <class Check>
+void compare_entries(const nlohmann::json& before, const nlohmann::json& now, const char* key,
+                     const Check& check) {
+  if (!before.contains(key) || !now.contains(key)) return;
+  const nlohmann::json entries = as_utf8_json(now[key]);
+  for (const auto& [name, value] : entries.items()) {
+    if (before[key].contains(name)) check(name, before[key][name], value);
+  }
+}
+
 }  // namespace
+
+std::string tool_of_config(const fs::path& folder) {
+  const nlohmann::json config = parse_config(folder);
+  const bool has_tool = config.is_object() && config.contains("tool") && config["tool"].is_string();
+  return has_tool ? config["tool"].get<std::string>() : "";
+}
 
 void check_same_config(const std::string& flag, const fs::path& folder,
                        const nlohmann::json& settings, const nlohmann::json& defaults,
@@ -108,18 +135,27 @@ void check_same_config(const std::string& flag, const fs::path& folder,
 
 void check_can_resume(const fs::path& folder, const nlohmann::json& settings,
                       const nlohmann::json& defaults, std::vector<std::string> free) {
-  free.insert(free.end(), {"device", "threads", "quiet", "output", "files"});
+  free.insert(free.end(), {"device", "threads", "quiet", "output", "files", "images"});
   check_same_config("--resume", folder, settings, defaults, free);
   const nlohmann::json before = read_config("--resume", folder);
   const std::string device = to_string(default_device()), old = before.value("device", device);
   GESTALT_CHECK(old == device, "--resume: the run was on {}, is now on {}", old, device);
-  if (!settings.contains("files")) return;
-  const nlohmann::json files = before["settings"].value("files", nlohmann::json::object());
-  const nlohmann::json now = as_utf8_json(settings["files"]);
-  for (const auto& [path, hash] : now.items()) {
-    GESTALT_CHECK(files.value(path, hash) == hash, "--resume: '{}' has changed since the run began",
-                  path);
-  }
+  using nlohmann::json;
+  compare_entries(before["settings"], settings, "files",
+                  [](const std::string& path, const json& old_hash, const json& hash) {
+                    GESTALT_CHECK(!hash.is_null(), "--resume: '{}' is missing", path);
+                    GESTALT_CHECK(old_hash == hash,
+                                  "--resume: '{}' has changed since the run began", path);
+                  });
+  compare_entries(before["settings"], settings, "images",
+                  [](const std::string& set, const json& old_set, const json& set_now) {
+                    const auto count = [](const json& of) { return of.value("count", int64_t{0}); };
+                    GESTALT_CHECK(count(old_set) == count(set_now),
+                                  "--resume: '{}' had {} when the run began, has {} now", set,
+                                  counted(count(old_set), "image"), count(set_now));
+                    GESTALT_CHECK(old_set == set_now,
+                                  "--resume: images of '{}' have changed since the run began", set);
+                  });
 }
 
 namespace {

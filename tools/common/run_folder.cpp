@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <regex>
 
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
@@ -23,10 +24,28 @@ void RunFolder::check_resume(const nlohmann::json& settings, const nlohmann::jso
   GESTALT_CHECK(fs::exists(checkpoint_path()), "--resume: no checkpoint in '{}'", path_.string());
 }
 
+void RunFolder::remove_earlier_run() const {
+  fs::remove(checkpoint_path());
+  if (tool_of_config(path_) != tool_) return;  // what is here is somebody else's
+  const std::regex own(outputs_ + R"(|events\.out\.tfevents\.[0-9]+\.gestalt\.[0-9]+)");
+  std::vector<fs::path> files;
+  const auto options = fs::directory_options::skip_permission_denied;
+  for (auto each = fs::recursive_directory_iterator(path_, options); each != fs::end(each);
+       ++each) {
+    if (each.depth() == 1) each.disable_recursion_pending();  // runs have no deeper folders
+    const fs::path& file = each->path();
+    if (each->is_regular_file() &&
+        std::regex_match(file.lexically_relative(path_).generic_string(), own)) {
+      files.push_back(file);
+    }
+  }
+  for (const fs::path& file : files) fs::remove(file);
+}
+
 Logger RunFolder::start(const nlohmann::json& settings, const CommonOptions& common,
                         bool resume) const {
   prepare_output_folder(path_);
-  if (!resume) fs::remove(checkpoint_path());
+  if (!resume) remove_earlier_run();
   Logger logger = make_logger(path_, common, resume);
   write_config(path_, tool_, settings);
   return logger;

@@ -18,8 +18,10 @@ bool is_name(const std::string& text);
 
 class RunFolder {
  public:
-  RunFolder(std::filesystem::path path, std::string tool)
-      : path_(std::move(path)), tool_(std::move(tool)) {}
+  // `outputs`: the files that the tool's runs leave there besides, as a regular expression over
+  // their paths within the folder.
+  RunFolder(std::filesystem::path path, std::string tool, std::string outputs)
+      : path_(std::move(path)), tool_(std::move(tool)), outputs_(std::move(outputs)) {}
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
@@ -28,9 +30,9 @@ class RunFolder {
   // result: check_can_resume of output.h; writes nothing. Throws Error.
   void check_resume(const nlohmann::json& settings, const nlohmann::json& defaults,
                     const std::vector<std::string>& free) const;
-  // Makes the folder with its config.json and opens the log. A new run takes the checkpoint of an
-  // earlier one away. Whatever else can fail should come before: a bad start leaves an earlier run
-  // as it is.
+  // Makes the folder with its config.json and opens the log. A new run takes the files of an
+  // earlier one of the same tool away, and no others, so that they are not taken for its own.
+  // Whatever else can fail should come before: a bad start leaves an earlier run as it is.
   Logger start(const nlohmann::json& settings, const CommonOptions& common, bool resume) const;
 
   void save_checkpoint(const StateDict& state) const;  // whole or not at all
@@ -38,9 +40,10 @@ class RunFolder {
 
  private:
   std::filesystem::path checkpoint_path() const { return path_ / "checkpoint.safetensors"; }
+  void remove_earlier_run() const;
 
   std::filesystem::path path_;
-  std::string tool_;
+  std::string tool_, outputs_;
 };
 
 // A checkpoint is put together of parts: names of `from` go into `to` behind `prefix` ("model."),

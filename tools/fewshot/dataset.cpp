@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "data/dataset.h"
 #include "data/loader.h"
 #include "kernels/error.h"
 #include "tensor/ops/shape.h"
@@ -39,9 +38,8 @@ Tensor mirror(const Tensor& images) {
 }  // namespace
 
 FewshotImages::FewshotImages(const std::filesystem::path& path, int64_t size, uint64_t seed)
-    : seed_(seed), order_(1, {}) {
-  const data::ImageSourcePtr source = data::open_images(path);
-  images_ = decode(source, size, unreadable_);
+    : seed_(seed), source_(data::open_images(path)), order_(1, {}) {
+  images_ = decode(source_, size, unreadable_);
   mirrored_ = mirror(images_);
   GESTALT_CHECK(images_.size(0) >= 2,
                 "'{}' has one readable image; FID and KID need two, and a training more",

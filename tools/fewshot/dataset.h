@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "data/dataset.h"
 #include "data/sampler.h"
 #include "tensor/tensor.h"
 
@@ -20,6 +21,8 @@ class FewshotImages {
   // be read.
   FewshotImages(const std::filesystem::path& path, int64_t size, uint64_t seed);
 
+  // All images, those that can't be read among them.
+  const data::ImageSource& source() const { return *source_; }
   int64_t size() const { return images_.size(0); }
   const Tensor& images() const { return images_; }  // u8 [N,3,S,S], in the order of their names
   // Why images were left out, a line each.
@@ -32,6 +35,7 @@ class FewshotImages {
 
  private:
   uint64_t seed_;
+  data::ImageSourcePtr source_;
   Tensor images_, mirrored_;
   std::vector<std::string> unreadable_;
   data::BatchSampler order_;

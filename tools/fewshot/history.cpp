@@ -112,8 +112,12 @@ void GanHistory::write_losses(const std::filesystem::path& folder) const {
   losses_.write_csv(folder / "metrics.csv");
 }
 
-void GanHistory::write(const std::filesystem::path& folder, const std::string& fid) const {
-  write_losses(folder);
+void GanHistory::append_losses(const std::filesystem::path& folder) const {
+  losses_.append_csv(folder / "metrics.csv");
+}
+
+void GanHistory::write_evaluations(const std::filesystem::path& folder,
+                                   const std::string& fid) const {
   evaluations_.write_csv(folder / "evaluations.csv");
   if (losses_.rows().size() > 1 && !evaluations_.rows().empty()) {
     run_gnuplot(folder / "curves.gp", plot_script(standard_, fid));

@@ -39,10 +39,11 @@ class GanHistory {
   void drop_interval() { interval_.clear(); }
   bool has_interval() const { return !interval_.empty(); }
 
-  void write_losses(const std::filesystem::path& folder) const;  // metrics.csv
-  // metrics.csv, evaluations.csv, and from two rows on curves.gp with its picture. `fid`: the
-  // figure's name.
-  void write(const std::filesystem::path& folder, const std::string& fid) const;
+  void write_losses(const std::filesystem::path& folder) const;   // metrics.csv, whole
+  void append_losses(const std::filesystem::path& folder) const;  // its last row
+  // evaluations.csv, and from two rows of losses on curves.gp with its picture. `fid`: the figure's
+  // name.
+  void write_evaluations(const std::filesystem::path& folder, const std::string& fid) const;
 
   StateDict state_dict() const;
   void load_state_dict(const StateDict& state);

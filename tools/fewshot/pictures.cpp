@@ -38,13 +38,15 @@ data::Image tile(const Tensor& given, int64_t columns) {
   return sheet;
 }
 
-data::Image draw_samples(Sampler& sampler, Sampler::Mode mode, int64_t image_size, uint64_t seed) {
+data::Image draw_samples(Sampler& sampler, Sampler::Mode mode, int64_t image_size, uint64_t seed,
+                         SampleSheet sheet) {
   constexpr int64_t rows = 4, batch_size = 8;
   const int64_t columns = image_size < 512 ? 8 : 4;
+  const int64_t count = sheet == SampleSheet::whole ? rows * columns : batch_size;
   Generator random = random_stream(seed, Stream::pictures, 0);
   seed_noise(sampler.network(), seed, -1);
   std::vector<Tensor> batches;
-  for (int64_t begin = 0; begin < rows * columns; begin += batch_size) {
+  for (int64_t begin = 0; begin < count; begin += batch_size) {
     const Tensor z = random.normal({batch_size, sampler.latent_size()});
     batches.push_back(sampler.images(z, mode));
   }

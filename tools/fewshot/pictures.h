@@ -13,8 +13,10 @@ namespace gestalt::tools {
 data::Image tile(const Tensor& images, int64_t columns);
 
 // Pictures of the averaged generator, from latents that are always the same for a seed, in batches
-// of 8: 8 columns and 4 rows, 4 and 4 from 512 pixels on.
-data::Image draw_samples(Sampler& sampler, Sampler::Mode mode, int64_t image_size, uint64_t seed);
+// of 8: 8 columns and 4 rows, 4 and 4 from 512 pixels on; or the first batch of them.
+enum class SampleSheet { whole, first_batch };
+data::Image draw_samples(Sampler& sampler, Sampler::Mode mode, int64_t image_size, uint64_t seed,
+                         SampleSheet sheet = SampleSheet::whole);
 
 // The first 8 real images (u8 [N,3,S,S]) as the discriminator takes them apart. Rows: the image;
 // its reconstruction from the last features of the big picture, and of the small one; its upper

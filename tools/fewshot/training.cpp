@@ -14,6 +14,7 @@
 #include "optim/state.h"
 #include "tensor/io/safetensors.h"
 #include "tools/common/event_file.h"
+#include "tools/common/image_hash.h"
 #include "tools/common/log.h"
 #include "tools/common/loss_ring.h"
 #include "tools/common/output.h"
@@ -46,7 +47,9 @@ class FewshotTraining {
   FewshotTraining(const FewshotSettings& settings, const CommonOptions& common)
       : settings_(settings),
         common_(common),
-        folder_(fs::path(settings.output) / settings.name, "train_fewshot_gan"),
+        folder_(fs::path(settings.output) / settings.name, "train_fewshot_gan",
+                R"(best\.safetensors|(metrics|evaluations)\.csv|curves\.(gp|png)|)"
+                R"((samples|reconstructions)/[0-9]{7,}\.jpg)"),
         history_(settings.compatibility != "paper") {}
 
   int run() {
@@ -57,7 +60,7 @@ class FewshotTraining {
     for (const std::string& reason : images_->unreadable()) logger_->warn("skipped: {}", reason);
     if (settings_.resume) logger_->info("goes on behind step {}", step_);
     if (step_ == settings_.iterations && history_.last_evaluation() == step_) {
-      write_history();
+      write_evaluations();
       logger_->info("the run in {} is finished", folder_.path().string());
       return exit_done;
     }
@@ -72,6 +75,7 @@ class FewshotTraining {
     while (goes_on && step_ < settings_.iterations) goes_on = run_step();
     progress_->finish();
     if (!goes_on) {
+      draw_last_samples();
       logger_->info("interrupted and saved; the same command with --resume goes on");
       return exit_interrupted;
     }
@@ -84,6 +88,8 @@ class FewshotTraining {
     as_usage([&] { check_settings(settings_); });
     images_.emplace(settings_.path, settings_.image_size, common_.seed);
     config_ = to_json(settings_, common_);
+    const data::ImageSource& source = images_->source();
+    config_["images"][settings_.path] = image_set(source, hash_images(source, settings_.path));
     // Not of --ckpt: what it held is in the run's own checkpoint, and may have been that.
     config_["files"] = hashes_by_path({settings_.vgg16, settings_.lpips, settings_.inception});
     if (settings_.resume) {
@@ -161,14 +167,7 @@ class FewshotTraining {
 
   void start_folder() {
     logger_ = folder_.start(config_, common_, settings_.resume);
-    // What an earlier run left must not be taken for this one's; nor, where one was killed, the
-    // losses of steps that come again.
-    if (!settings_.resume) {
-      for (const char* name : {"best.safetensors", "evaluations.csv", "curves.gp", "curves.png"}) {
-        fs::remove(folder_ / name);
-      }
-    }
-    history_.write_losses(folder_.path());
+    history_.write_losses(folder_.path());  // without those of steps that come again
     for (const char* name : {"samples", "reconstructions"}) {
       fs::create_directories(folder_ / name);
     }
@@ -189,7 +188,7 @@ class FewshotTraining {
     }
     if (interrupted()) {
       save_checkpoint();
-      write_history();
+      write_evaluations();
       return false;
     }
     if (settings_.save_every_steps > 0 && step_ % settings_.save_every_steps == 0) {
@@ -238,7 +237,7 @@ class FewshotTraining {
     progress_->finish();
     logger_->info("step {}/{} {}", step_, settings_.iterations, last_line_);
     history_.close_interval(step_);
-    history_.write_losses(folder_.path());
+    history_.append_losses(folder_.path());
     history_.losses().write_events(*events_);
   }
 
@@ -261,25 +260,35 @@ class FewshotTraining {
     } else if (settings_.patience > 0 && history_.without_best() >= settings_.patience) {
       roll_back();
     }
-    write_history();
+    write_evaluations();
     save_checkpoint();  // last: until it stands, the evaluation is not over
     return true;
   }
 
   void draw_pictures() {
+    draw_samples_now(SampleSheet::whole);
+    data::save_image(folder_ / "reconstructions" / picture_name(),
+                     draw_reconstructions(*model_, images_->images()), picture_quality);
+  }
+  // Of the average as it is now; the training does not see it.
+  void draw_samples_now(SampleSheet sheet) {
     sampler_->follow(*model_);
-    const std::string name = fmt::format("{:07}.jpg", step_);
     // As the figures are made by which the best state is chosen.
     const auto mode =
         settings_.compatibility == "paper" ? Sampler::Mode::training : Sampler::Mode::evaluation;
-    data::save_image(folder_ / "samples" / name,
-                     draw_samples(*sampler_, mode, settings_.image_size, common_.seed),
+    data::save_image(folder_ / "samples" / picture_name(),
+                     draw_samples(*sampler_, mode, settings_.image_size, common_.seed, sheet),
                      picture_quality);
-    data::save_image(folder_ / "reconstructions" / name,
-                     draw_reconstructions(*model_, images_->images()), picture_quality);
   }
+  // Where an interrupted run stands, behind its checkpoint; in about a second: on a CPU a whole
+  // sheet of large images takes several.
+  void draw_last_samples() {
+    const bool is_quick = default_device().is_cuda() || settings_.image_size <= 128;
+    draw_samples_now(is_quick ? SampleSheet::whole : SampleSheet::first_batch);
+  }
+  std::string picture_name() const { return fmt::format("{:07}.jpg", step_); }
 
-  void write_history() const { history_.write(folder_.path(), metric_name("FID")); }
+  void write_evaluations() const { history_.write_evaluations(folder_.path(), metric_name("FID")); }
 
   // ---- states ----
 

@@ -36,16 +36,6 @@ std::optional<eval::GaussianFactor> read_statistics(const fs::path& path, const 
 
 }  // namespace
 
-std::string hash_images(const data::ImageSource& source, const fs::path& path) {
-  std::error_code ignored;
-  if (!fs::is_directory(path, ignored)) return sha256_of_file(path);
-  std::vector<fs::path> files;
-  for (const std::string& name : source.index().names) files.push_back(path / name);
-  std::string all;
-  for (const std::string& digest : sha256_of_files(files)) all += digest;
-  return all.empty() ? all : sha256_of_text(all);
-}
-
 fs::path default_cache_folder() {
   const char* cache = std::getenv("XDG_CACHE_HOME");
   if (cache != nullptr && *cache != '\0') return fs::path(cache) / "gestalt/features";
@@ -83,9 +73,9 @@ void FeatureCache::keep(const std::string& images_hash, const Features& features
 }
 
 eval::GaussianFactor FeatureCache::statistics(const Features& features) const {
-  const bool smaller = features.values.size(0) > features.values.size(1);
+  const bool is_work = features.values.size(0) > features.values.size(1);
   fs::path path;
-  if (smaller && !folder_.empty() && !features.content_hash.empty()) {
+  if (is_work && !folder_.empty() && !features.content_hash.empty()) {
     const std::string key = format("statistics 1\n{}\n", features.content_hash);
     path = folder_ / (sha256_of_text(key).substr(0, name_digits) + ".safetensors");
     if (auto found = read_statistics(path, features.values.shape())) return *found;

@@ -9,15 +9,10 @@
 #include <optional>
 #include <string>
 
-#include "data/image_source.h"
 #include "eval/frechet.h"
 #include "tools/fid/feature_file.h"
 
 namespace gestalt::tools {
-
-// SHA-256 of the encoded files (of a packed file, as a whole), hexadecimal; empty where the build
-// has no OpenSSL. `path`: what the source was opened from.
-std::string hash_images(const data::ImageSource& source, const std::filesystem::path& path);
 
 // $XDG_CACHE_HOME/gestalt/features, or ~/.cache/gestalt/features; empty where neither is set.
 std::filesystem::path default_cache_folder();
@@ -39,8 +34,9 @@ class FeatureCache {
     return path_of(images_hash, origin, width).stem().string();
   }
 
-  // What a Frechet distance needs of the features: found, or made, and kept where it is less than
-  // the features (more rows than columns) and they have a hash.
+  // What a Frechet distance needs of the features: found, or made. It is kept where making it is
+  // work, because they have more rows than columns, and where they have a hash; the f64 factor of
+  // N rows of D f32 features has 2 D / N of their bytes.
   eval::GaussianFactor statistics(const Features& features) const;
 
  private:

@@ -7,6 +7,7 @@
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
 #include "tools/common/file_hash.h"
+#include "tools/common/image_hash.h"
 #include "tools/fid/extraction.h"
 
 namespace gestalt::tools {

@@ -15,6 +15,7 @@
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
+#include "tools/common/image_hash.h"
 #include "tools/common/loss_ring.h"
 #include "tools/common/metrics.h"
 #include "tools/common/output.h"
@@ -115,7 +116,9 @@ class StylizerTraining {
   StylizerTraining(const TrainStylizerSettings& settings, const CommonOptions& common)
       : settings_(settings),
         common_(common),
-        folder_(fs::path(settings.output) / settings.name, "train_stylizer"),
+        folder_(
+            fs::path(settings.output) / settings.name, "train_stylizer",
+            R"(decoder\.safetensors|metrics\.csv|curves\.(gp|png)|samples/step_[0-9]{6,}\.jpg)"),
         metrics_({"step", "learning_rate", "loss", "content_loss", "style_loss"}) {}
 
   int run() {
@@ -125,6 +128,10 @@ class StylizerTraining {
     nlohmann::json config = to_json(settings_, common_);
     // Not of --decoder: what it held is in the run's own checkpoint, and may be the run's.
     config["files"] = hashes_by_path({settings_.encoder});
+    for (const Pictures* each : {&*contents_, &*styles_}) {
+      const data::ImageSource& source = each->source();
+      config["images"][source.location()] = image_set(source, hash_listing(source));
+    }
     if (settings_.resume) {
       folder_.check_resume(config, to_json(TrainStylizerSettings{}, CommonOptions{}),
                            {"workers", "save_every_steps", "sample_every_steps"});
@@ -145,6 +152,7 @@ class StylizerTraining {
     } else {
       save();  // a good state to keep, whatever happens
     }
+    metrics_.write_csv(folder_ / "metrics.csv");  // without rows of steps that come again
     return train();
   }
 
@@ -243,7 +251,7 @@ class StylizerTraining {
     metrics_.add({static_cast<double>(position_.step), optimizer_->learning_rate(),
                   position_.loss / count, position_.content_loss / count,
                   position_.style_loss / count});
-    metrics_.write_csv(folder_ / "metrics.csv");
+    metrics_.append_csv(folder_ / "metrics.csv");
     metrics_.write_events(events);
     logger_->info("step {}: loss {:.4f}, content {:.4f}, style {:.4f}", position_.step,
                   position_.loss / count, position_.content_loss / count,

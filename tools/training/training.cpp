@@ -15,6 +15,7 @@
 #include "optim/state.h"
 #include "tensor/io/checkpoint.h"
 #include "tools/common/event_file.h"
+#include "tools/common/image_hash.h"
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
 #include "tools/common/run_folder.h"
@@ -45,13 +46,20 @@ class Training {
   Training(const TrainSettings& settings, const CommonOptions& common)
       : settings_(settings),
         common_(common),
-        folder_(fs::path(settings.output) / settings.name, "train_classifier") {}
+        folder_(fs::path(settings.output) / settings.name, "train_classifier",
+                R"((last|best_[^/]+)\.safetensors|metrics\.csv|curves\.(gp|png)|)"
+                R"((all_train_loss|eval|eval_[^/]+)\.npy)") {}
 
   int run() {
     as_usage([&] { check_settings(settings_); });
     sets_ = open_sets(settings_);
     nlohmann::json config = to_json(settings_, common_);
     config["files"] = hashes_by_path({settings_.pretrained});
+    config["images"]["train"] = image_set(*sets_.train, hash_listing(*sets_.train));
+    for (size_t i = 0; i < sets_.names.size(); ++i) {
+      const data::ImageSource& set = *sets_.evaluation[i];
+      config["images"][sets_.names[i]] = image_set(set, hash_listing(set));
+    }
     check_pretrained();
     if (settings_.resume) {
       folder_.check_resume(config, to_json(TrainSettings{}, CommonOptions{}),
