@@ -28,10 +28,11 @@ class InitLayer : public nn::Module {
  public:
   InitLayer(int64_t latent_size, int64_t channels, Generator& generator) {
     auto init = std::make_shared<nn::Sequential>();
-    init->add("0", std::make_shared<nn::SpectralConvTranspose2d>(
-                       nn::SpectralConvTranspose2dOptions{.in_channels = latent_size,
-                                                          .out_channels = 2 * channels},
-                       generator));
+    init->add("0",
+              std::make_shared<nn::SpectralConvTranspose2d>(
+                  nn::SpectralConvTranspose2dOptions{
+                      .in_channels = latent_size, .out_channels = 2 * channels, .kernel = {4, 4}},
+                  generator));
     init->add("1", fastgan::batch_norm(2 * channels, generator));
     init->add("2", std::make_shared<nn::GLU>());
     init_ = register_module("init", init);

@@ -36,12 +36,15 @@ class SpectralWeight : public Module {
 };
 
 // Convolutions without bias whose weight is normalized; weights are drawn from N(0, deviation).
-struct SpectralConv2dOptions {
+template <class Desc>
+struct SpectralConvOptions {
   int64_t in_channels = 0, out_channels = 0;
   Pair kernel{3, 3};
-  Conv2dDesc desc{};
+  Desc desc{};
   double deviation = 0.02;
 };
+using SpectralConv2dOptions = SpectralConvOptions<Conv2dDesc>;
+using SpectralConvTranspose2dOptions = SpectralConvOptions<ConvTranspose2dDesc>;
 
 class SpectralConv2d : public SpectralWeight {
  public:
@@ -50,13 +53,6 @@ class SpectralConv2d : public SpectralWeight {
 
  private:
   Conv2dDesc desc_;
-};
-
-struct SpectralConvTranspose2dOptions {
-  int64_t in_channels = 0, out_channels = 0;
-  Pair kernel{4, 4};
-  ConvTranspose2dDesc desc{};
-  double deviation = 0.02;
 };
 
 class SpectralConvTranspose2d : public SpectralWeight {

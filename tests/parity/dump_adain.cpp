@@ -2,27 +2,19 @@
 // (f64) on a batch, for tests/parity/adain.py.
 // Usage: dump_adain ENCODER DECODER IMAGES.safetensors OUT.safetensors ALPHA
 
-#include <cstdio>
 #include <cstdlib>
 
-#include "kernels/error.h"
 #include "models/adain.h"
 #include "models/adain_loss.h"
 #include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/safetensors.h"
 #include "tensor/ops/arithmetic.h"
+#include "tests/parity/dump_main.h"
 
 using namespace gestalt;
 
 namespace {
-
-Tensor named(const StateDict& state, const std::string& name) {
-  for (const NamedTensor& entry : state) {
-    if (entry.name == name) return entry.tensor;
-  }
-  throw Error(format("no tensor '{}'", name));
-}
 
 // Losses and gradients of one training step; leaves the networks in f64.
 StateDict training_step(nn::Sequential& encoder, nn::Sequential& decoder, const Tensor& content,
@@ -48,7 +40,7 @@ void dump(char** arguments) {
   encoder->load_state_dict(models::adain_encoder_weights(load_weights(arguments[1])));
   decoder->load_state_dict(load_weights(arguments[2]));
   const StateDict images = read_checkpoint(arguments[3]).tensors;
-  const Tensor content = named(images, "content"), style = named(images, "style");
+  const Tensor content = tests::named(images, "content"), style = tests::named(images, "style");
   StateDict out;
   {
     const NoGradGuard no_grad;
@@ -62,8 +54,8 @@ void dump(char** arguments) {
            {"stylized", stylizer.stylize(content, stylizer.style(style), alpha)},
            {"tiled", stylizer.stylize_tiled(content, stylizer.style(style), alpha, 64)}};
   }
-  const StateDict step =
-      training_step(*encoder, *decoder, named(images, "contents"), named(images, "styles"));
+  const StateDict step = training_step(*encoder, *decoder, tests::named(images, "contents"),
+                                       tests::named(images, "styles"));
   out.insert(out.end(), step.begin(), step.end());
   write_safetensors(arguments[4], out);
 }
@@ -71,15 +63,5 @@ void dump(char** arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6) {
-    std::fprintf(stderr, "usage: dump_adain ENCODER DECODER IMAGES OUT ALPHA\n");
-    return 2;
-  }
-  try {
-    dump(argv);
-    return 0;
-  } catch (const Error& error) {
-    std::fprintf(stderr, "dump_adain: %s\n", error.what());
-    return 1;
-  }
+  return tests::dump_main(argc, argv, "dump_adain ENCODER DECODER IMAGES OUT ALPHA", {5}, dump);
 }

@@ -3,16 +3,15 @@
 // SPARSE. INPUT holds `z`, `big` and `small`. OUT holds the outputs, the gradients of a loss of all
 // of them (`g/<parameter>`, `d/<parameter>`) and the buffers after three forward passes.
 
-#include <cstdio>
 #include <cstdlib>
 #include <string>
 
-#include "kernels/error.h"
 #include "models/fastgan.h"
 #include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
+#include "tests/parity/dump_main.h"
 
 using namespace gestalt;
 
@@ -74,15 +73,6 @@ void dump(char** arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 9) {
-    std::fprintf(stderr, "usage: dump_fastgan G D INPUT OUT f32|f64 SIZE BASE SPARSE\n");
-    return 2;
-  }
-  try {
-    dump(argv);
-    return 0;
-  } catch (const Error& error) {
-    std::fprintf(stderr, "dump_fastgan: %s\n", error.what());
-    return 1;
-  }
+  return tests::dump_main(argc, argv, "dump_fastgan G D INPUT OUT f32|f64 SIZE BASE SPARSE", {8},
+                          dump);
 }

@@ -7,12 +7,10 @@
 // vectors and the average behind the last, and DiffAugment with cutout of `real`, with its
 // gradient.
 
-#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <string>
 
-#include "kernels/error.h"
 #include "models/fastgan_losses.h"
 #include "nn/diff_augment.h"
 #include "optim/adam.h"
@@ -22,6 +20,7 @@
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/unary.h"
+#include "tests/parity/dump_main.h"
 
 using namespace gestalt;
 
@@ -146,15 +145,6 @@ void dump(char** arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 10) {
-    std::fprintf(stderr, "usage: dump_fastgan_step G D VGG INPUT OUT f32|f64 SIZE BASE SPARSE\n");
-    return 2;
-  }
-  try {
-    dump(argv);
-    return 0;
-  } catch (const Error& error) {
-    std::fprintf(stderr, "dump_fastgan_step: %s\n", error.what());
-    return 1;
-  }
+  return tests::dump_main(
+      argc, argv, "dump_fastgan_step G D VGG INPUT OUT f32|f64 SIZE BASE SPARSE", {9}, dump);
 }

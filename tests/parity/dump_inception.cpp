@@ -2,13 +2,12 @@
 // Usage: dump_inception WEIGHTS IMAGES.safetensors OUT.safetensors. IMAGES: f32 [N,3,H,W] of whole
 // numbers in [0, 255]; OUT has, for each, NAME/prepared and NAME/64, /192, /768, /2048.
 
-#include <cstdio>
 #include <string>
 
 #include "eval/inception_features.h"
-#include "kernels/error.h"
 #include "models/inception.h"
 #include "tensor/io/checkpoint.h"
+#include "tests/parity/dump_main.h"
 
 using namespace gestalt;
 
@@ -32,15 +31,6 @@ void dump(const std::string& weights, const std::string& images, const std::stri
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 4) {
-    std::fprintf(stderr, "usage: dump_inception WEIGHTS IMAGES OUT\n");
-    return 2;
-  }
-  try {
-    dump(argv[1], argv[2], argv[3]);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "dump_inception: %s\n", error.what());
-    return 1;
-  }
+  return tests::dump_main(argc, argv, "dump_inception WEIGHTS IMAGES OUT", {3},
+                          [](char** a) { dump(a[1], a[2], a[3]); });
 }

@@ -2,16 +2,15 @@
 // Usage: dump_lpips vgg16|alexnet WEIGHTS LINEAR INPUT.safetensors OUT.safetensors f32|f64. INPUT
 // holds `a` and `b`; OUT `distance` [N] and `gradient`.
 
-#include <cstdio>
 #include <memory>
 #include <string>
 
-#include "kernels/error.h"
 #include "models/lpips.h"
 #include "models/registry.h"
 #include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/reduce.h"
+#include "tests/parity/dump_main.h"
 
 using namespace gestalt;
 
@@ -40,15 +39,6 @@ void dump(char** arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 7) {
-    std::fprintf(stderr, "usage: dump_lpips vgg16|alexnet WEIGHTS LINEAR INPUT OUT f32|f64\n");
-    return 2;
-  }
-  try {
-    dump(argv);
-    return 0;
-  } catch (const Error& error) {
-    std::fprintf(stderr, "dump_lpips: %s\n", error.what());
-    return 1;
-  }
+  return tests::dump_main(argc, argv, "dump_lpips vgg16|alexnet WEIGHTS LINEAR INPUT OUT f32|f64",
+                          {6}, dump);
 }

@@ -4,16 +4,15 @@
 // `logits` (in evaluation), `loss` and `gradient/<parameter>`.
 
 #include <algorithm>
-#include <cstdio>
 #include <string>
 
-#include "kernels/error.h"
 #include "models/registry.h"
 #include "nn/autocast.h"
 #include "nn/loss.h"
 #include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/shape.h"
+#include "tests/parity/dump_main.h"
 
 using namespace gestalt;
 
@@ -67,19 +66,11 @@ void dump(const std::string& name, const std::string& weights, const std::string
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 6 && argc != 9) {
-    std::fprintf(stderr,
-                 "usage: dump_model NAME WEIGHTS INPUT OUT exact|fast|f64|bf16 [CLASSES SIZE "
-                 "STRIDE]\n");
-    return 2;
-  }
-  try {
-    models::ModelOptions options;
-    if (argc == 9) options = {std::stoll(argv[6]), std::stoll(argv[7]), std::stoll(argv[8])};
-    dump(argv[1], argv[2], argv[3], argv[4], argv[5], options);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "dump_model: %s\n", error.what());
-    return 1;
-  }
+  return tests::dump_main(
+      argc, argv, "dump_model NAME WEIGHTS INPUT OUT exact|fast|f64|bf16 [CLASSES SIZE STRIDE]",
+      {5, 8}, [](char** a) {
+        models::ModelOptions options;
+        if (a[6] != nullptr) options = {std::stoll(a[6]), std::stoll(a[7]), std::stoll(a[8])};
+        dump(a[1], a[2], a[3], a[4], a[5], options);
+      });
 }

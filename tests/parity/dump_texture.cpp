@@ -6,12 +6,10 @@
 // OUT: `points` [E,3,H,W], the parameters u where the loss was asked for; `losses` [E] and
 // `gradients` [E,3,H,W] to u there.
 
-#include <cstdio>
 #include <cstdlib>
 #include <map>
 #include <string>
 
-#include "kernels/error.h"
 #include "models/synthesis.h"
 #include "models/vgg.h"
 #include "optim/lbfgs.h"
@@ -19,6 +17,7 @@
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/safetensors.h"
 #include "tensor/ops/shape.h"
+#include "tests/parity/dump_main.h"
 
 using namespace gestalt;
 
@@ -72,15 +71,6 @@ void dump(char** arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 7) {
-    std::fprintf(stderr, "usage: dump_texture WEIGHTS IN OUT FRACTION keep|reverse EVALUATIONS\n");
-    return 2;
-  }
-  try {
-    dump(argv);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "dump_texture: %s\n", error.what());
-    return 1;
-  }
+  return tests::dump_main(
+      argc, argv, "dump_texture WEIGHTS IN OUT FRACTION keep|reverse EVALUATIONS", {6}, dump);
 }

@@ -2,15 +2,14 @@
 // image, for tests/parity/layers.py. Usage: dump_vgg WEIGHTS IMAGE.safetensors OUT.safetensors
 // exact|fast
 
-#include <cstdio>
 #include <string>
 
-#include "kernels/error.h"
 #include "models/vgg.h"
 #include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
+#include "tests/parity/dump_main.h"
 
 using namespace gestalt;
 
@@ -42,15 +41,6 @@ void dump(const std::string& weights, const std::string& image_path, const std::
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc != 5) {
-    std::fprintf(stderr, "usage: dump_vgg WEIGHTS IMAGE OUT exact|fast\n");
-    return 2;
-  }
-  try {
-    dump(argv[1], argv[2], argv[3], std::string(argv[4]) == "exact");
-    return 0;
-  } catch (const Error& error) {
-    std::fprintf(stderr, "dump_vgg: %s\n", error.what());
-    return 1;
-  }
+  return tests::dump_main(argc, argv, "dump_vgg WEIGHTS IMAGE OUT exact|fast", {4},
+                          [](char** a) { dump(a[1], a[2], a[3], std::string(a[4]) == "exact"); });
 }

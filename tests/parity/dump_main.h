@@ -1,0 +1,42 @@
+#pragma once
+
+// What the dump_* programs share.
+
+#include <algorithm>
+#include <cstdio>
+#include <exception>
+#include <initializer_list>
+#include <string>
+
+#include "kernels/error.h"
+#include "tensor/state_dict.h"
+
+namespace gestalt::tests {
+
+// main() of a program: dump(argv) where there are so many arguments, else its usage, whose
+// first word is the program's name. The exit code: 0, 1 with the error's line, 2.
+template <class Dump>
+int dump_main(int argc, char** argv, const std::string& usage, std::initializer_list<int> counts,
+              const Dump& dump) {
+  if (std::find(counts.begin(), counts.end(), argc - 1) == counts.end()) {
+    std::fprintf(stderr, "usage: %s\n", usage.c_str());
+    return 2;
+  }
+  try {
+    dump(argv);
+    return 0;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "%s: %s\n", usage.substr(0, usage.find(' ')).c_str(), error.what());
+    return 1;
+  }
+}
+
+// Throws Error where there is none.
+inline Tensor named(const StateDict& state, const std::string& name) {
+  for (const NamedTensor& entry : state) {
+    if (entry.name == name) return entry.tensor;
+  }
+  throw Error(format("no tensor '{}'", name));
+}
+
+}  // namespace gestalt::tests
