@@ -10,13 +10,14 @@
 // train_classifier's. --graph: forward and backward are recorded once and replayed. --busy: the
 // process' CPU time in place of the clock's, for a machine that others use.
 
-#include <algorithm>
 #include <cstdio>
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "bench/clock.h"
+#include "bench/flags.h"
+#include "bench/median.h"
 #include "bench/peak_memory.h"
 #include "kernels/error.h"
 #include "kernels/runtime.h"
@@ -34,8 +35,7 @@ namespace {
 
 struct Settings {
   std::string model, work, device = "cpu", dtype = "f32";
-  int64_t batch = 8, size = 224, percent = 100;
-  int repeats = 10, steps = 0;
+  int64_t batch = 8, size = 224, percent = 100, repeats = 10, steps = 0;
   bool busy = false, graph = false;
   Format format = Format::contiguous;
 };
@@ -48,19 +48,17 @@ double device_megabytes() {
   return static_cast<double>(memory.total - memory.free) / (1 << 20);
 }
 
-// Of one call of `work`: the median of the repeats behind one warm-up.
-double median_seconds(const Settings& s, const std::function<void()>& work) {
-  const int steps = s.steps > 0 ? s.steps : (default_device().is_cuda() ? 10 : 1);
-  std::vector<double> seconds;
-  for (int i = 0; i <= s.repeats; ++i) {
+// Of one call of `work`, by the median of the repeats.
+double seconds_of(const Settings& s, const std::function<void()>& work) {
+  const int64_t steps = s.steps > 0 ? s.steps : (default_device().is_cuda() ? 10 : 1);
+  const auto repeat = [&] {
+    for (int64_t step = 0; step < steps; ++step) work();
+  };
+  const auto clock = [&] {
     synchronize(default_device());
-    const double start = now(s.busy);
-    for (int step = 0; step < steps; ++step) work();
-    synchronize(default_device());
-    if (i > 0) seconds.push_back((now(s.busy) - start) / steps);
-  }
-  std::nth_element(seconds.begin(), seconds.begin() + s.repeats / 2, seconds.end());
-  return seconds[static_cast<size_t>(s.repeats) / 2];
+    return now(s.busy);
+  };
+  return median_seconds(s.repeats, repeat, clock) / static_cast<double>(steps);
 }
 
 // `work` itself, or its replay: a recorded one leaves its gradients where they are.
@@ -87,7 +85,7 @@ void run(const Settings& s) {
   if (s.work == "inference") {
     network->eval();
     const NoGradGuard no_grad;
-    seconds = median_seconds(s, recorded(s, [&] { (*network)(images); }));
+    seconds = seconds_of(s, recorded(s, [&] { (*network)(images); }));
   } else {
     optim::Sgd optimizer(network->parameters(),
                          {.learning_rate = 0.01, .momentum = 0.9, .weight_decay = 5e-4});
@@ -95,7 +93,7 @@ void run(const Settings& s) {
       optimizer.zero_grad();
       nn::cross_entropy((*network)(images), labels).backward();
     });
-    seconds = median_seconds(s, [&] {
+    seconds = seconds_of(s, [&] {
       pass();
       optimizer.step();
       if (!s.graph) optimizer.zero_grad();
@@ -109,61 +107,28 @@ void run(const Settings& s) {
 }  // namespace gestalt::bench
 
 int main(int argc, char** argv) {
-  gestalt::set_num_threads(2);
   gestalt::bench::Settings s;
-  const auto usage = [&] {
-    std::fprintf(stderr,
-                 "usage: %s MODEL train|inference [--batch N] [--size N] [--topk PERCENT] "
-                 "[--repeats N] [--steps N] [--threads N] [--device DEVICE] [--dtype f32|bf16] "
-                 "[--channels_last] [--graph] [--busy]\n",
-                 argv[0]);
-    return 2;
-  };
-  if (argc < 3) return usage();
-  s.model = argv[1];
-  s.work = argv[2];
-  for (int i = 3; i < argc; ++i) {
-    const std::string flag = argv[i];
-    if (flag == "--channels_last") {
-      s.format = gestalt::Format::channels_last;
-      continue;
-    }
-    if (flag == "--busy") {
-      s.busy = true;
-      continue;
-    }
-    if (flag == "--graph") {
-      s.graph = true;
-      continue;
-    }
-    if (i + 1 == argc) return usage();
-    const std::string text = argv[++i];
-    const int value = std::atoi(text.c_str());
-    if (flag == "--batch") {
-      s.batch = value;
-    } else if (flag == "--size") {
-      s.size = value;
-    } else if (flag == "--topk") {
-      s.percent = value;
-    } else if (flag == "--repeats") {
-      s.repeats = value;
-    } else if (flag == "--steps") {
-      s.steps = value;
-    } else if (flag == "--device") {
-      s.device = text;
-    } else if (flag == "--dtype") {
-      s.dtype = text;
-    } else if (flag == "--threads") {
-      gestalt::set_num_threads(value);
-    } else {
-      return usage();
-    }
-  }
-  try {
+  bool channels_last = false;
+  gestalt::bench::Flags flags(
+      "classifier MODEL train|inference [--batch N] [--size N] [--topk PERCENT] [--repeats N] "
+      "[--steps N] [--threads N] [--device DEVICE] [--dtype f32|bf16] [--channels_last] [--graph] "
+      "[--busy]");
+  flags.add("--batch", s.batch);
+  flags.add("--size", s.size);
+  flags.add("--topk", s.percent, 1, 100);
+  flags.add("--repeats", s.repeats);
+  flags.add("--steps", s.steps);
+  flags.add("--device", s.device);
+  flags.add("--dtype", s.dtype);
+  flags.add("--channels_last", channels_last);
+  flags.add("--graph", s.graph);
+  flags.add("--busy", s.busy);
+  return flags.run(argc, argv, 2, [&](const std::vector<std::string>& given) {
+    s.model = given[0];
+    s.work = given[1];
+    GESTALT_CHECK(s.work == "train" || s.work == "inference",
+                  "expected train or inference, got '{}'", s.work);
+    if (channels_last) s.format = gestalt::Format::channels_last;
     gestalt::bench::run(s);
-    return 0;
-  } catch (const gestalt::Error& error) {
-    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
-    return 1;
-  }
+  });
 }

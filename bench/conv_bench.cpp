@@ -65,5 +65,6 @@ void register_all() {
 int main(int argc, char** argv) {
   gestalt::bench::register_all();
   benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
 }

@@ -6,11 +6,11 @@
 // --busy: the process' CPU time in place of the clock's, for a machine that others use.
 
 #include <cstdio>
-#include <cstring>
 #include <string>
 #include <vector>
 
 #include "bench/clock.h"
+#include "bench/flags.h"
 #include "bench/peak_memory.h"
 #include "data/dataset.h"
 #include "data/transforms.h"
@@ -72,37 +72,17 @@ void run(const Settings& s) {
 }  // namespace gestalt::bench
 
 int main(int argc, char** argv) {
-  using namespace gestalt;
-  bench::Settings settings;
-  std::vector<std::string> files;
-  try {
-    for (int i = 1; i < argc; ++i) {
-      const bool flag = std::strncmp(argv[i], "--", 2) == 0;
-      if (std::strcmp(argv[i], "--busy") == 0) {
-        settings.busy = true;
-        continue;
-      }
-      GESTALT_CHECK(!flag || i + 1 < argc, "{} needs a value", argv[i]);
-      if (!flag) {
-        files.emplace_back(argv[i]);
-      } else if (std::strcmp(argv[i], "--samples") == 0) {
-        settings.samples = std::stoll(argv[++i]);
-      } else if (std::strcmp(argv[i], "--size") == 0) {
-        settings.size = std::stoll(argv[++i]);
-      } else if (std::strcmp(argv[i], "--threads") == 0) {
-        set_num_threads(std::stoi(argv[++i]));
-      } else {
-        throw Error(format("no flag {}", argv[i]));
-      }
-    }
-    GESTALT_CHECK(files.size() == 3, "expected INCEPTION GENERATOR REAL_FOLDER");
-    settings.inception = files[0];
-    settings.generator = files[1];
-    settings.real = files[2];
-    bench::run(settings);
-    return 0;
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "fewshot_evaluation: %s\n", error.what());
-    return 1;
-  }
+  gestalt::bench::Settings s;
+  gestalt::bench::Flags flags(
+      "fewshot_evaluation INCEPTION GENERATOR REAL_FOLDER [--samples N] [--size N] [--threads N] "
+      "[--busy]");
+  flags.add("--samples", s.samples, 2);
+  flags.add("--size", s.size);
+  flags.add("--busy", s.busy);
+  return flags.run(argc, argv, 3, [&](const std::vector<std::string>& files) {
+    s.inception = files[0];
+    s.generator = files[1];
+    s.real = files[2];
+    gestalt::bench::run(s);
+  });
 }

@@ -5,12 +5,13 @@
 // A step: DiffAugment, discriminator (hinge, LPIPS by VGG-16) and generator, Adam for both, moving
 // average.
 
-#include <algorithm>
-#include <chrono>
 #include <cstdio>
 #include <string>
 #include <vector>
 
+#include "bench/clock.h"
+#include "bench/flags.h"
+#include "bench/median.h"
 #include "bench/peak_memory.h"
 #include "kernels/error.h"
 #include "models/fastgan_losses.h"
@@ -25,9 +26,8 @@ namespace gestalt::bench {
 namespace {
 
 struct Settings {
-  int64_t batch = 2, size = 256;
+  int64_t batch = 2, size = 256, repeats = 5;
   std::string sparse = "32_5", device = "cpu";
-  int repeats = 5;
 };
 
 models::Lpips make_perceptual(Generator& random) {
@@ -104,51 +104,26 @@ class Training {
 void run(const Settings& s) {
   set_default_device(parse_device(s.device));
   Training training(s);
-  std::vector<double> seconds;
-  for (int i = 0; i <= s.repeats; ++i) {
-    const auto start = std::chrono::steady_clock::now();
+  const auto step = [&] {
     training.step();
     synchronize(default_device());
-    const std::chrono::duration<double> elapsed = std::chrono::steady_clock::now() - start;
-    if (i > 0) seconds.push_back(elapsed.count());
-  }
-  std::nth_element(seconds.begin(), seconds.begin() + s.repeats / 2, seconds.end());
-  std::printf("seconds %.4f  peak_MB %.1f\n", seconds[s.repeats / 2], peak_megabytes());
+  };
+  const double seconds = median_seconds(s.repeats, step, [] { return now(false); });
+  std::printf("seconds %.4f  peak_MB %.1f\n", seconds, peak_megabytes());
 }
 
 }  // namespace
 }  // namespace gestalt::bench
 
 int main(int argc, char** argv) {
-  gestalt::set_num_threads(2);
   gestalt::bench::Settings s;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string flag = argv[i], value = argv[i + 1];
-    if (flag == "--batch") {
-      s.batch = std::stoll(value);
-    } else if (flag == "--size") {
-      s.size = std::stoll(value);
-    } else if (flag == "--sparse") {
-      s.sparse = value;
-    } else if (flag == "--repeats") {
-      s.repeats = std::stoi(value);
-    } else if (flag == "--device") {
-      s.device = value;
-    } else if (flag == "--threads") {
-      gestalt::set_num_threads(std::stoi(value));
-    } else {
-      std::fprintf(stderr,
-                   "usage: %s [--batch N] [--size N] [--sparse LEVELS] [--repeats N] [--threads N] "
-                   "[--device DEVICE]\n",
-                   argv[0]);
-      return 2;
-    }
-  }
-  try {
-    gestalt::bench::run(s);
-    return 0;
-  } catch (const gestalt::Error& error) {
-    std::fprintf(stderr, "%s: %s\n", argv[0], error.what());
-    return 1;
-  }
+  gestalt::bench::Flags flags(
+      "fewshot_gan [--batch N] [--size N] [--sparse LEVELS] [--repeats N] [--threads N] [--device "
+      "DEVICE]");
+  flags.add("--batch", s.batch);
+  flags.add("--size", s.size);
+  flags.add("--sparse", s.sparse);
+  flags.add("--repeats", s.repeats);
+  flags.add("--device", s.device);
+  return flags.run(argc, argv, 0, [&](const auto&) { gestalt::bench::run(s); });
 }

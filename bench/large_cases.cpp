@@ -51,8 +51,10 @@ std::vector<Input> batch_norm_inputs(const Shape& shape, Layout layout) {
 OpCase batch_norm(const Shape& shape, Layout layout, bool training) {
   return large(name_of(training ? "batch_norm_training" : "batch_norm_inference", shape, layout),
                batch_norm_inputs(shape, layout), [training](const std::vector<Tensor>& in) {
-                 return training ? nn::batch_norm_training(in[0], in[1], in[2], in[3], in[4], {})
-                                 : nn::batch_norm_inference(in[0], in[1], in[2], in[3], in[4], {});
+                 const auto of_channels = [&](int i) { return in[i].to(DType::f32); };
+                 const auto op = training ? nn::batch_norm_training : nn::batch_norm_inference;
+                 return op(in[0], of_channels(1), of_channels(2), of_channels(3), of_channels(4),
+                           {});
                });
 }
 

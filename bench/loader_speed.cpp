@@ -8,10 +8,10 @@
 
 #include <chrono>
 #include <cstdio>
-#include <cstdlib>
 #include <ctime>
 #include <string_view>
 
+#include "bench/flags.h"
 #include "data/loader.h"
 
 int main(int argc, char** argv) {
@@ -20,7 +20,6 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "usage: loader_speed FOLDER IMAGES [fast]\n");
     return 2;
   }
-  const long wanted = std::atol(argv[2]);
   LoaderOptions options;
   options.sampler = {.batch_size = 32, .shuffle = true};
   options.epochs = 1 << 20;
@@ -28,12 +27,14 @@ int main(int argc, char** argv) {
   options.fast_jpeg = argc > 3 && std::string_view(argv[3]) == "fast";
   options.device = gestalt::Device{};
   try {
+    const int64_t wanted =
+        gestalt::bench::Flags::whole_number("IMAGES", argv[2], 1, int64_t{1} << 30);
     Loader loader(open_dataset(argv[1]), train_transform(), options);
     loader.next();  // warm
     const auto start = std::chrono::steady_clock::now();
     const std::clock_t processor = std::clock();
-    long images = 0;
-    while (images < wanted) images += static_cast<long>(loader.next()->indices.size());
+    int64_t images = 0;
+    while (images < wanted) images += static_cast<int64_t>(loader.next()->indices.size());
     const double used = static_cast<double>(std::clock() - processor) / CLOCKS_PER_SEC;
     const std::chrono::duration<double> passed = std::chrono::steady_clock::now() - start;
     std::printf("%ld %.6f %.6f\n", images, used, passed.count());

@@ -7,10 +7,12 @@
 // flops, where it has some. Both are of the forward run alone.
 
 #include <benchmark/benchmark.h>
+#include <cstdio>
 #include <cstring>
 #include <sstream>
 
 #include "bench/gpu/stopwatch.h"
+#include "kernels/error.h"
 #include "tensor/autograd.h"
 #include "tensor/context.h"
 #include "tests/cases/op_case.h"
@@ -125,7 +127,12 @@ std::vector<DType> take_dtypes(int& argc, char** argv) {
 }  // namespace gestalt::bench
 
 int main(int argc, char** argv) {
-  gestalt::bench::register_all(gestalt::bench::take_dtypes(argc, argv));
+  try {
+    gestalt::bench::register_all(gestalt::bench::take_dtypes(argc, argv));
+  } catch (const gestalt::Error& error) {
+    std::fprintf(stderr, "%s: --dtypes: %s\n", argv[0], error.what());
+    return 2;
+  }
   benchmark::Initialize(&argc, argv);
   if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();

@@ -6,10 +6,10 @@
 #include <chrono>
 #include <cmath>
 #include <cstdio>
-#include <cstring>
 #include <string>
 #include <vector>
 
+#include "bench/flags.h"
 #include "bench/peak_memory.h"
 #include "bench/vgg_layers.h"
 #include "kernels/table.h"
@@ -64,7 +64,7 @@ std::vector<Tensor> grams(const Network& network, const Tensor& image) {
   return result;
 }
 
-void run(int repeats) {
+void run(int64_t repeats) {
   const Network network;
   std::vector<Tensor> targets;
   {
@@ -74,7 +74,7 @@ void run(int repeats) {
   Tensor image = noise({1, 3, 256, 256}, 50, 101);
   image.set_requires_grad(true);
   double best = INFINITY, loss_value = 0;
-  for (int i = 0; i <= repeats; ++i) {  // the first is the warm-up
+  for (int64_t i = 0; i <= repeats; ++i) {  // the first is the warm-up
     image.set_grad({});
     const auto start = std::chrono::steady_clock::now();
     const std::vector<Tensor> found = grams(network, image);
@@ -95,19 +95,13 @@ void run(int repeats) {
 }  // namespace gestalt::bench
 
 int main(int argc, char** argv) {
-  int repeats = 20;
-  gestalt::set_num_threads(2);
-  for (int i = 1; i < argc; ++i) {
-    if (std::strcmp(argv[i], "--exact") == 0) {
-      gestalt::context({}).set_exact(true);
-    } else if (std::strcmp(argv[i], "--threads") == 0 && i + 1 < argc) {
-      gestalt::set_num_threads(std::atoi(argv[++i]));
-    } else if (std::strcmp(argv[i], "--repeats") == 0 && i + 1 < argc) {
-      repeats = std::atoi(argv[++i]);
-    } else {
-      std::fprintf(stderr, "usage: %s [--threads N] [--repeats N] [--exact]\n", argv[0]);
-      return 2;
-    }
-  }
-  gestalt::bench::run(repeats);
+  int64_t repeats = 20;
+  bool exact = false;
+  gestalt::bench::Flags flags("texture_evaluation [--threads N] [--repeats N] [--exact]");
+  flags.add("--repeats", repeats);
+  flags.add("--exact", exact);
+  return flags.run(argc, argv, 0, [&](const auto&) {
+    gestalt::context({}).set_exact(exact);
+    gestalt::bench::run(repeats);
+  });
 }

@@ -161,6 +161,7 @@ void add_all() {
 int main(int argc, char** argv) {
   gestalt::add_all();
   benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 2;
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }
