@@ -18,6 +18,11 @@ struct TopKRows {
   uint32_t k;
   TopKOutput<T> output;
 
+  // x and y, to 16 bytes.
+  bool is_aligned() const {
+    return (reinterpret_cast<uintptr_t>(input.x) | reinterpret_cast<uintptr_t>(output.y)) % 16 == 0;
+  }
+
   // `rows` of them, from number `first` on.
   TopKRows part(int64_t first, int64_t rows) const {
     TopKRows result = *this;
@@ -30,9 +35,9 @@ struct TopKRows {
   }
 };
 
-inline bool is_aligned_to_16(const void* data) {
-  return reinterpret_cast<uintptr_t>(data) % 16 == 0;
-}
+// Elements that are read or written at once where memory allows it.
+template <class T>
+inline constexpr int topk_wide = static_cast<int>(16 / sizeof(ElementBits<T>));
 
 // f(std::integral_constant<int, n>{}) for the one of the numbers that equals `wanted`.
 template <int... numbers, class F>
@@ -48,8 +53,7 @@ using TopKThreadWords = std::integer_sequence<int, topk_thread_elements[0] / top
 template <class Key, class T>
 void launch_topk_threads(Context& context, const char* name, const TopKRows<T>& rows,
                          const TopKPlan& plan) {
-  const bool aligned = is_aligned_to_16(rows.input.x) && is_aligned_to_16(rows.output.y);
-  const int stride = aligned ? topk_thread_stride(rows.length, topk_per_word<T>) : 0;
+  const int stride = rows.is_aligned() ? topk_thread_stride(rows.length, topk_per_word<T>) : 0;
   const int row_words = std::max(rows.length / topk_per_word<T>, 1);
   with_constant(plan.words, TopKThreadWords<T>{}, [&](auto words) {
     launch(context, name, topk_thread_rows<Key, T, words>,
@@ -196,17 +200,15 @@ bool launch_topk_rows(Context& context, const char* name, TopKRows<T> rows, cons
   return false;
 }
 
-template <class T>
-size_t topk_scratch_bytes(const TopKPlan& plan, int length) {
+inline size_t topk_scratch_bytes(const TopKPlan& plan, int length) {
   return plan.kernel == TopKKernel::long_rows ? TopKLongScratch(length, plan).bytes() : 0;
 }
 
 template <class Key, class T>
 void launch_topk_thread_channels(Context& context, const char* name, const TopKRows<T>& rows,
                                  int channels, const TopKTilePlan& plan) {
-  constexpr int wide = static_cast<int>(16 / sizeof(ElementBits<T>));
-  const bool packs =
-      is_aligned_to_16(rows.input.x) && is_aligned_to_16(rows.output.y) && channels % wide == 0;
+  constexpr int wide = topk_wide<T>;
+  const bool packs = rows.is_aligned() && channels % wide == 0;
   const int64_t tiles = (channels + topk_thread_block - 1) / topk_thread_block;
   with_constant(plan.words, TopKThreadWords<T>{}, [&](auto words) {
     launch(
@@ -235,9 +237,8 @@ auto topk_tile_kernel(const TopKTilePlan& plan) {
 template <class Key, class T>
 void launch_topk_tiles(Context& context, const char* name, const TopKRows<T>& rows, int channels,
                        const TopKTilePlan& plan) {
-  constexpr int wide = static_cast<int>(16 / sizeof(ElementBits<T>));
-  const bool packs =
-      is_aligned_to_16(rows.input.x) && is_aligned_to_16(rows.output.y) && channels % wide == 0;
+  constexpr int wide = topk_wide<T>;
+  const bool packs = rows.is_aligned() && channels % wide == 0;
   const int64_t width = topk_per_word<T> << plan.width_bits;
   const int64_t tiles = (channels + width - 1) / width;
   launch(context, name,
@@ -255,7 +256,7 @@ bool launch_topk_transposed(Context& context, const char* name, const View& x, T
   const size_t copy_bytes =
       (static_cast<size_t>(x.numel()) * sizeof(ElementBits<T>) + 255) / 256 * 256;
   auto* memory =
-      static_cast<char*>(context.workspace(copy_bytes + topk_scratch_bytes<T>(plan, rows.length)));
+      static_cast<char*>(context.workspace(copy_bytes + topk_scratch_bytes(plan, rows.length)));
   const View contiguous{memory, x.dtype, x.device, x.shape,
                         strides_of(x.shape, Format::contiguous)};
   View y = x;
@@ -285,7 +286,7 @@ bool launch_topk(Context& context, const char* name, const View& x, int64_t k,
                          output};
   if (x.is_contiguous()) {
     const TopKPlan plan = topk_rows_plan<Key, T>(context, rows.count, rows.length);
-    const size_t bytes = topk_scratch_bytes<T>(plan, rows.length);
+    const size_t bytes = topk_scratch_bytes(plan, rows.length);
     return launch_topk_rows<Key, T>(context, name, rows, plan,
                                     bytes == 0 ? nullptr : context.workspace(bytes));
   }

@@ -209,13 +209,13 @@ __device__ inline void topk_of_column(const TopKColumn<Key, T, pitch>& column, i
   if (ties) column.last_ties(selection, ends);
   __syncwarp();  // all have read what each overwrites below
   if constexpr (!Key::replaces_by_mean) {
-    if (output.mask == nullptr && !output.reverse && output.tau == 1.0f) {
+    if (output.is_plain()) {
       uint32_t low = 0, high = 0;
 #pragma unroll
       for (int e = 0; e < rows; ++e) {
         const uint32_t threshold = selection[e].threshold;
         low |= threshold << 16 * e;
-        high |= (threshold < Key::most ? threshold + 1 : Key::above_all) << 16 * e;
+        high |= topk_above<Key>(threshold) << 16 * e;
       }
       const auto select = [&](auto numbers) {
         column.replace([&](int i, uint32_t word) {

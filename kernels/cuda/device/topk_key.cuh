@@ -71,6 +71,13 @@ struct TopKSelection {
   uint32_t ties;
 };
 
+// The least key above those of a threshold. Above the largest key there is nothing, though NaNs
+// count raw.
+template <class Key>
+__device__ inline uint32_t topk_above(uint32_t threshold) {
+  return threshold < Key::most ? threshold + 1 : Key::above_all;
+}
+
 // All keys of at least `lowest`, none tied. Zeros are never asked for this way.
 __device__ inline TopKSelection keys_from(uint32_t lowest) {
   return {::max(lowest, 1u) - 1, 0};
@@ -95,6 +102,9 @@ struct TopKOutput {
   uint32_t* mask;     // [rows, ceil(length / 32)], or null: bit i % 32 of word i / 32
   bool reverse;
   float tau;
+
+  // y is each element or 0, and no mask is asked for.
+  __device__ bool is_plain() const { return mask == nullptr && !reverse && tau == 1.0f; }
 };
 
 // What becomes of an element of a row. `mean`: of the kept ones, where the key replaces by it.

@@ -74,6 +74,7 @@ __device__ inline uint32_t topk_count_halves(uint32_t word, uint32_t bounds, uin
   }
   return counts;
 }
+
 template <class T>
 __device__ inline uint32_t topk_negative_halves(uint32_t word) {  // below 0: not -0, no NaN
   uint32_t mask;

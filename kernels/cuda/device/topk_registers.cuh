@@ -18,8 +18,6 @@ class TopKRegisters {
   using Bits = ElementBits<T>;
   static constexpr int per_word = topk_per_word<T>, group = 4;
   static_assert(words % group == 0);
-  static constexpr uint32_t lowest =  // a word of elements that rank last
-      per_word == 2 ? Key::lowest * 0x10001u : Key::lowest;
   static constexpr uint32_t element_bits = per_word == 2 ? 0xffffu : ~0u;  // of one element
 
   // used: how many of the words any thread of the row has.
@@ -247,8 +245,7 @@ __device__ inline void topk_find_turn(TopKRegisters<Key, T, words>& elements, ui
 template <class Key, class T, int words, class Team>
 __device__ inline TopKTurn topk_turn(TopKRegisters<Key, T, words>& elements, Team& team,
                                      TopKSelection selection, int count) {
-  // Above every key there is nothing, though NaNs count raw.
-  const uint32_t above = selection.threshold < Key::most ? selection.threshold + 1 : Key::above_all;
+  const uint32_t above = topk_above<Key>(selection.threshold);
   TopKTurn turn{selection.threshold, above, 0, 0};
   if (!Team::any(selection.ties != 0)) return turn;
   uint32_t wanted = selection.ties;

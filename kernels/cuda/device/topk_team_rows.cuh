@@ -155,7 +155,7 @@ __device__ inline void topk_select_in_registers(TopKRegisters<Key, T, words>& el
       [&](bool value) { return Team::any(value); }, team.max(elements.largest()), k);
   const TopKTurn turn = topk_turn(elements, team, selection, count);
   if constexpr (!Key::replaces_by_mean) {
-    if (output.mask == nullptr && !output.reverse && output.tau == 1.0f) {
+    if (output.is_plain()) {
       topk_for_each_kept(
           elements, turn, sink.full,
           [&](int w, uint32_t word, uint32_t kept) { sink.inner(w, word & kept); },

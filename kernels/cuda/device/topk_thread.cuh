@@ -133,8 +133,8 @@ __device__ inline void topk_in_thread(TopKRegisters<Key, T, words>& elements, in
       topk_bisect<Key>([&](uint32_t key) { return elements.count_from(key); },
                        [](bool value) { return value; }, elements.largest(), k);
   // Ties are kept before the element `turn`.
-  const uint32_t above = selection.threshold < Key::most ? selection.threshold + 1 : Key::above_all;
-  const uint32_t low = topk_repeat<T>(selection.threshold), high = topk_repeat<T>(above);
+  const uint32_t low = topk_repeat<T>(selection.threshold);
+  const uint32_t high = topk_repeat<T>(topk_above<Key>(selection.threshold));
   int turn = 0;
   if (selection.ties != 0) {
     uint32_t ties = 0;
@@ -164,7 +164,7 @@ __device__ inline void topk_in_thread(TopKRegisters<Key, T, words>& elements, in
     });
   };
   if constexpr (!Key::replaces_by_mean) {
-    if (output.mask == nullptr && !output.reverse && output.tau == 1.0f) {
+    if (output.is_plain()) {
       for_each_kept([&](int i, Bits element, bool kept) {
         if (i < length) store(i, kept ? element : Bits{0});
       });
