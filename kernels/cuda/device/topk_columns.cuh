@@ -78,10 +78,7 @@ class TopKColumn {
 #pragma unroll
       for (int e = 0; e < rows; ++e) keys[e] = warp_max(of_rows[e]);
     } else {
-      each([&](uint32_t word) {
-        most = rows == 2 ? topk_larger_halves(most, word & 0x7fff7fffu)
-                         : ::max(most, word & 0x7fffffffu);
-      });
+      each([&](uint32_t word) { most = topk_larger<T>(most, topk_magnitudes<T>(word)); });
 #pragma unroll
       for (int e = 0; e < rows; ++e) keys[e] = warp_max(uint32_t{element(most, e)});
     }

@@ -24,95 +24,73 @@ __device__ inline bool topk_are_numbers(uint32_t bounds) {
   return (bounds & 0xffffu) < nan_key<T> && bounds >> 16 < nan_key<T>;
 }
 
-// 16 bits: two instructions of sm_90, which compares both halves. There alone bf16 has them.
+// 16 bits: instructions of sm_90 for both halves of a word. There alone bf16 has them.
+template <class T>
+struct TopKHalves;
+
 #if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
 inline constexpr bool topk_compares_halves = true;
 
-template <class T>
-__device__ inline uint32_t topk_halves_at_least(uint32_t word, uint32_t bounds) {
-  uint32_t mask;
-  if constexpr (std::is_same_v<T, bfloat16>) {
-    asm("{ .reg .b32 m; abs.bf16x2 m, %1; set.geu.u32.bf16x2 %0, m, %2; }"
-        : "=r"(mask)
-        : "r"(word), "r"(bounds));
-  } else {
-    asm("{ .reg .b32 m; abs.f16x2 m, %1; set.geu.u32.f16x2 %0, m, %2; }"
-        : "=r"(mask)
-        : "r"(word), "r"(bounds));
-  }
-  return mask;
-}
-
-template <class T>
-__device__ inline uint32_t topk_halves_equal(uint32_t word, uint32_t bounds) {
-  uint32_t mask;
-  if constexpr (std::is_same_v<T, bfloat16>) {
-    asm("{ .reg .b32 m; abs.bf16x2 m, %1; set.eq.u32.bf16x2 %0, m, %2; }"
-        : "=r"(mask)
-        : "r"(word), "r"(bounds));
-  } else {
-    asm("{ .reg .b32 m; abs.f16x2 m, %1; set.eq.u32.f16x2 %0, m, %2; }"
-        : "=r"(mask)
-        : "r"(word), "r"(bounds));
-  }
-  return mask;
-}
-
-// counts: of each half, as T; exact up to 256.
-template <class T>
-__device__ inline uint32_t topk_count_halves(uint32_t word, uint32_t bounds, uint32_t counts) {
-  if constexpr (std::is_same_v<T, bfloat16>) {
-    asm("{ .reg .b32 m, one; abs.bf16x2 m, %1; set.geu.bf16x2.bf16x2 one, m, %2; "
-        "add.rn.bf16x2 %0, %0, one; }"
-        : "+r"(counts)
-        : "r"(word), "r"(bounds));
-  } else {
-    asm("{ .reg .b32 m, one; abs.f16x2 m, %1; set.geu.f16x2.f16x2 one, m, %2; "
-        "add.rn.f16x2 %0, %0, one; }"
-        : "+r"(counts)
-        : "r"(word), "r"(bounds));
-  }
-  return counts;
-}
-
-template <class T>
-__device__ inline uint32_t topk_negative_halves(uint32_t word) {  // below 0: not -0, no NaN
-  uint32_t mask;
-  if constexpr (std::is_same_v<T, bfloat16>) {
-    asm("set.lt.u32.bf16x2 %0, %1, %2;" : "=r"(mask) : "r"(word), "r"(0));
-  } else {
-    asm("set.lt.u32.f16x2 %0, %1, %2;" : "=r"(mask) : "r"(word), "r"(0));
-  }
-  return mask;
-}
-__device__ inline uint32_t topk_larger_halves(uint32_t a, uint32_t b) {
-  uint32_t larger;
-  asm("max.u16x2 %0, %1, %2;" : "=r"(larger) : "r"(a), "r"(b));
-  return larger;
-}
+// count: of each half, as T; exact up to 256. negative: below 0, so not -0 and no NaN.
+#define GESTALT_TOPK_HALVES(T, type)                                                    \
+  template <>                                                                           \
+  struct TopKHalves<T> {                                                                \
+    static __device__ uint32_t at_least(uint32_t word, uint32_t bounds) {               \
+      uint32_t mask;                                                                    \
+      asm("{ .reg .b32 m; abs." type " m, %1; set.geu.u32." type " %0, m, %2; }"        \
+          : "=r"(mask)                                                                  \
+          : "r"(word), "r"(bounds));                                                    \
+      return mask;                                                                      \
+    }                                                                                   \
+    static __device__ uint32_t equal(uint32_t word, uint32_t bounds) {                  \
+      uint32_t mask;                                                                    \
+      asm("{ .reg .b32 m; abs." type " m, %1; set.eq.u32." type " %0, m, %2; }"         \
+          : "=r"(mask)                                                                  \
+          : "r"(word), "r"(bounds));                                                    \
+      return mask;                                                                      \
+    }                                                                                   \
+    static __device__ uint32_t count(uint32_t word, uint32_t bounds, uint32_t counts) { \
+      asm("{ .reg .b32 m, one; abs." type                                               \
+          " m, %1; "                                                                    \
+          "set.geu." type "." type " one, m, %2; add.rn." type " %0, %0, one; }"        \
+          : "+r"(counts)                                                                \
+          : "r"(word), "r"(bounds));                                                    \
+      return counts;                                                                    \
+    }                                                                                   \
+    static __device__ uint32_t negative(uint32_t word) {                                \
+      uint32_t mask;                                                                    \
+      asm("set.lt.u32." type " %0, %1, %2;" : "=r"(mask) : "r"(word), "r"(0));          \
+      return mask;                                                                      \
+    }                                                                                   \
+  };
+GESTALT_TOPK_HALVES(bfloat16, "bf16x2")
+GESTALT_TOPK_HALVES(float16, "f16x2")
+#undef GESTALT_TOPK_HALVES
 #else
 inline constexpr bool topk_compares_halves = false;
-
-template <class T>
-__device__ inline uint32_t topk_halves_at_least(uint32_t, uint32_t) {
-  return 0;
-}
-template <class T>
-__device__ inline uint32_t topk_halves_equal(uint32_t, uint32_t) {
-  return 0;
-}
-template <class T>
-__device__ inline uint32_t topk_count_halves(uint32_t, uint32_t, uint32_t) {
-  return 0;
-}
-template <class T>
-__device__ inline uint32_t topk_negative_halves(uint32_t) {
-  return 0;
-}
-__device__ inline uint32_t topk_larger_halves(uint32_t a, uint32_t b) {
-  return ::max(a & 0xffff0000u, b & 0xffff0000u) | ::max(a & 0xffffu, b & 0xffffu);
-}
 #endif
+
+// A word's elements without their signs.
+template <class T>
+__device__ inline uint32_t topk_magnitudes(uint32_t word) {
+  return word & (topk_per_word<T> == 2 ? 0x7fff7fffu : 0x7fffffffu);
+}
+
+// The larger of two words of magnitudes, element by element.
+template <class T>
+__device__ inline uint32_t topk_larger(uint32_t a, uint32_t b) {
+  if constexpr (topk_per_word<T> == 1) {
+    return ::max(a, b);
+  } else {
+#if defined(__CUDA_ARCH__) && __CUDA_ARCH__ >= 900
+    uint32_t larger;
+    asm("max.u16x2 %0, %1, %2;" : "=r"(larger) : "r"(a), "r"(b));
+    return larger;
+#else
+    return ::max(a & 0xffff0000u, b & 0xffff0000u) | ::max(a & 0xffffu, b & 0xffffu);
+#endif
+  }
+}
 
 // Every bit of the elements whose key is at least the bound (its bits once in each element).
 // Two keys with the upper bit set, minus the bound twice: it stays set where a key is at least
@@ -124,7 +102,7 @@ __device__ inline uint32_t topk_at_least(uint32_t word, uint32_t bounds) {
                                  : MagnitudeKey<T>::raw(word) >= bounds;
     return reached ? ~0u : 0u;
   } else if constexpr (numbers && topk_compares_halves) {
-    return topk_halves_at_least<T>(word, bounds);
+    return TopKHalves<T>::at_least(word, bounds);
   } else {
     const uint32_t reached = ((word | 0x80008000u) - bounds) & 0x80008000u;
     return reached | (reached - (reached >> 15));
@@ -140,7 +118,7 @@ __device__ inline uint32_t topk_equal(uint32_t word, uint32_t bounds) {
                               : MagnitudeKey<T>::of(word) == bounds;
     return same ? ~0u : 0u;
   } else if constexpr (numbers && topk_compares_halves) {
-    return topk_halves_equal<T>(word, bounds);
+    return TopKHalves<T>::equal(word, bounds);
   } else {
     uint32_t mask = 0;
 #pragma unroll
@@ -163,7 +141,7 @@ class TopKCount {
     if constexpr (topk_per_word<T> == 1) {
       if (topk_at_least<T, numbers>(word, bounds_) != 0) ++sum_;
     } else if constexpr (as_halves) {
-      sum_ = topk_count_halves<T>(word, bounds_, sum_);
+      sum_ = TopKHalves<T>::count(word, bounds_, sum_);
     } else {
       sum_ += (((word | 0x80008000u) - bounds_) & 0x80008000u) >> 15;
     }

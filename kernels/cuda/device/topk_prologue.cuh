@@ -51,8 +51,11 @@ template <class Key, class T>
 __device__ inline uint32_t topk_rectify_word(const TopKRectify<T>& rectify, uint32_t word, int i,
                                              int count) {
   if (rectify.plain) {
-    if constexpr (topk_per_word<T> == 1) return __uint_as_float(word) < 0 ? 0 : word;
-    if constexpr (topk_compares_halves) return word & ~topk_negative_halves<T>(word);
+    if constexpr (topk_per_word<T> == 1) {
+      return __uint_as_float(word) < 0 ? 0 : word;
+    } else if constexpr (topk_compares_halves) {
+      return word & ~TopKHalves<T>::negative(word);
+    }
   }
   uint32_t result = 0;
 #pragma unroll

@@ -104,10 +104,7 @@ class TopKRegisters {
   __device__ uint32_t largest() const {  // raw
     uint32_t most = 0;
     if constexpr (!Key::replaces_by_mean) {
-      for_each([&](int, uint32_t word) {
-        most = per_word == 2 ? topk_larger_halves(most, word & 0x7fff7fffu)
-                             : ::max(most, word & 0x7fffffffu);
-      });
+      for_each([&](int, uint32_t word) { most = topk_larger<T>(most, topk_magnitudes<T>(word)); });
       return per_word == 2 ? ::max(most >> 16, most & 0xffffu) : most;
     } else {
       for_each([&](int, uint32_t word) {
@@ -127,13 +124,7 @@ class TopKRegisters {
     if constexpr (!Key::replaces_by_mean) {
       return topk_equal<T, numbers>(word, bounds);
     } else {
-      uint32_t mask = 0;
-#pragma unroll
-      for (int e = 0; e < per_word; ++e) {
-        const uint32_t key = Key::of(static_cast<Bits>(word >> 16 * e));
-        if (key == static_cast<Bits>(bounds >> 16 * e)) mask |= element_bits << 16 * e;
-      }
-      return mask;
+      return where(word, bounds, [](uint32_t key, uint32_t bound) { return key == bound; });
     }
   }
   template <bool numbers>
@@ -141,17 +132,23 @@ class TopKRegisters {
     if constexpr (!Key::replaces_by_mean) {
       return topk_at_least<T, numbers>(word, bounds);
     } else {
-      uint32_t mask = 0;
-#pragma unroll
-      for (int e = 0; e < per_word; ++e) {
-        const uint32_t key = Key::of(static_cast<Bits>(word >> 16 * e));
-        if (key >= static_cast<Bits>(bounds >> 16 * e)) mask |= element_bits << 16 * e;
-      }
-      return mask;
+      return where(word, bounds, [](uint32_t key, uint32_t bound) { return key >= bound; });
     }
   }
 
  private:
+  // All bits of the elements with holds(key, bound).
+  template <class Holds>
+  __device__ static uint32_t where(uint32_t word, uint32_t bounds, const Holds& holds) {
+    uint32_t mask = 0;
+#pragma unroll
+    for (int e = 0; e < per_word; ++e) {
+      const uint32_t key = Key::of(static_cast<Bits>(word >> 16 * e));
+      if (holds(key, static_cast<Bits>(bounds >> 16 * e))) mask |= element_bits << 16 * e;
+    }
+    return mask;
+  }
+
   template <bool numbers>
   __device__ uint32_t count_as(uint32_t bounds) const {
     TopKCount<T, numbers> counts(bounds);
