@@ -4,6 +4,7 @@
 
 #include <cuda_runtime.h>
 #include <map>
+#include <set>
 #include <tuple>
 
 #include "kernels/context.h"
@@ -12,37 +13,63 @@
 
 namespace GESTALT_CUDA_NAMESPACE {
 
-inline int device_attribute(const Context& context, cudaDeviceAttr attribute) {
+// Answers about the device and its kernels, which never change. Of a context, which one thread uses
+// at a time, so that no lock is needed.
+struct DeviceLimits {
+  std::map<cudaDeviceAttr, int> attributes;
+  std::set<const void*> much_shared_memory;  // kernels that may have it
+  std::map<const void*, int> cluster_size;
+  std::map<std::tuple<const void*, unsigned, int, size_t>, int> active_clusters;
+};
+
+inline int device_attribute(Context& context, cudaDeviceAttr attribute) {
+  auto& known = context.state<DeviceLimits>().attributes;
+  const auto found = known.find(attribute);
+  if (found != known.end()) return found->second;
   int value = 0;
   check(cudaDeviceGetAttribute(&value, attribute, context.device().index), "device limits");
+  known[attribute] = value;
   return value;
 }
 
 // Bytes of shared memory that one block may have, opted in to: 64 KiB (sm_75) to 227 KiB (sm_90).
-inline size_t max_shared_bytes(const Context& context) {
+inline size_t max_shared_bytes(Context& context) {
   return static_cast<size_t>(device_attribute(context, cudaDevAttrMaxSharedMemoryPerBlockOptin));
 }
 
-inline int multiprocessors(const Context& context) {
+inline int multiprocessors(Context& context) {
   return device_attribute(context, cudaDevAttrMultiProcessorCount);
 }
 
-inline size_t l2_bytes(const Context& context) {
+inline size_t l2_bytes(Context& context) {
   return static_cast<size_t>(device_attribute(context, cudaDevAttrL2CacheSize));
 }
 
-// Answers about kernels, which take microseconds to find and never change.
-struct KernelLimits {
-  std::map<const void*, int> cluster_size;
-  std::map<std::tuple<const void*, unsigned, int, size_t>, int> active_clusters;
-};
+inline constexpr size_t plain_shared_bytes = 48 * 1024;  // that any block may have
+
+// Lets blocks of this kernel have more than plain_shared_bytes. All that the device has, so
+// that no context takes back what another one needs. The context's device is the current one.
+template <class... Parameters>
+void allow_much_shared_memory(Context& context, const char* name, void (*kernel)(Parameters...)) {
+  auto& allowed = context.state<DeviceLimits>().much_shared_memory;
+  const auto* key = reinterpret_cast<const void*>(kernel);
+  if (allowed.contains(key)) return;
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
+                             static_cast<int>(max_shared_bytes(context))),
+        name);
+  // Else the driver may leave room for one block alone.
+  check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
+                             cudaSharedmemCarveoutMaxShared),
+        name);
+  allowed.insert(key);
+}
 
 // The most blocks of a cluster of this kernel: 8 where the device has clusters and the kernel's
 // code was made for such devices (older PTX, compiled for a newer one when loaded, knows none),
 // else 1.
 template <class... Parameters>
 int max_cluster_size(Context& context, void (*kernel)(Parameters...)) {
-  const auto [found, is_new] = context.state<KernelLimits>().cluster_size.try_emplace(
+  const auto [found, is_new] = context.state<DeviceLimits>().cluster_size.try_emplace(
       reinterpret_cast<const void*>(kernel), 1);
   if (!is_new || device_attribute(context, cudaDevAttrClusterLaunch) == 0) return found->second;
   check(cudaSetDevice(context.device().index), "device limits");
@@ -56,14 +83,12 @@ int max_cluster_size(Context& context, void (*kernel)(Parameters...)) {
 template <class... Parameters>
 int max_active_clusters(Context& context, void (*kernel)(Parameters...), unsigned blocks,
                         int threads, size_t shared_bytes) {
-  const auto [found, is_new] = context.state<KernelLimits>().active_clusters.try_emplace(
+  const auto [found, is_new] = context.state<DeviceLimits>().active_clusters.try_emplace(
       {reinterpret_cast<const void*>(kernel), blocks, threads, shared_bytes}, 0);
   if (!is_new) return found->second;
   constexpr const char* what = "device limits";
   check(cudaSetDevice(context.device().index), what);
-  check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                             static_cast<int>(shared_bytes)),
-        what);
+  if (shared_bytes > plain_shared_bytes) allow_much_shared_memory(context, what, kernel);
   cudaLaunchAttribute cluster{};
   cluster.id = cudaLaunchAttributeClusterDimension;
   cluster.val.clusterDim = {blocks, 1, 1};

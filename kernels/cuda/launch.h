@@ -19,6 +19,7 @@
 
 #include "kernels/context.h"
 #include "kernels/cuda/check.h"
+#include "kernels/cuda/device_limits.h"
 #include "kernels/cuda/namespace.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
@@ -44,15 +45,7 @@ void launch(Context& context, const char* name, void (*kernel)(Parameters...),
   if (config.grid.x == 0 || config.grid.y == 0 || config.grid.z == 0) return;
   // A thread's current device need not be the one of the context that it uses now.
   check(cudaSetDevice(context.device().index), name);
-  if (config.shared_bytes > 48 * 1024) {
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributeMaxDynamicSharedMemorySize,
-                               static_cast<int>(config.shared_bytes)),
-          name);
-    // Else the driver may leave room for one block alone.
-    check(cudaFuncSetAttribute(kernel, cudaFuncAttributePreferredSharedMemoryCarveout,
-                               cudaSharedmemCarveoutMaxShared),
-          name);
-  }
+  if (config.shared_bytes > plain_shared_bytes) allow_much_shared_memory(context, name, kernel);
   cudaLaunchConfig_t launch_config{};
   launch_config.gridDim = config.grid;
   launch_config.blockDim = config.block;

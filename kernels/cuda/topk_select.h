@@ -129,7 +129,7 @@ void launch_topk_long(Context& context, const char* name, const TopKRows<T>& all
   }
 }
 
-inline TopKDevice topk_device(const Context& context, int most_blocks) {
+inline TopKDevice topk_device(Context& context, int most_blocks) {
   return {multiprocessors(context), max_shared_bytes(context), most_blocks, l2_bytes(context)};
 }
 
