@@ -196,9 +196,12 @@ using ReduceKernel = void(const View& x,
   /* dmean, ddeviation: stat[N,C], either may be null */                                           \
   X(channel_stats_backward, void(const View* dmean, const View* ddeviation, const View& x,         \
                                  const View& mean, const View& deviation, const View& dx))         \
-  /* y = (x - mean) / deviation * style_deviation + style_mean, all stat[N,C] */                   \
-  X(adain_forward, void(const View& x, const View& mean, const View& deviation,                    \
-                        const View& style_mean, const View& style_deviation, const View& y))       \
+  /* y = (x - mean) / deviation * style_deviation + style_mean; statistics, stat[N,C], as          \
+     channel_stats_forward finds them: x's are outputs; the style's too where style is an array    \
+     [N,C,H',W'] (dense, floating), and inputs where it is null. */                                \
+  X(adain_forward, void(const View& x, const View* style, double epsilon, const View& mean,        \
+                        const View& deviation, const View& style_mean,                             \
+                        const View& style_deviation, const View& y))                               \
   /* Gradients to content (through its own statistics) and to the style's statistics (stat[N,C]);  \
      each may be null. */                                                                          \
   X(adain_backward, void(const View& dy, const View& x, const View& mean, const View& deviation,   \

@@ -77,14 +77,15 @@ class AdainNode : public Node {
   }
 };
 
-ChannelStats compute_stats(const Tensor& dense, double epsilon) {
-  const Shape shape{dense.size(0), dense.size(1)};
-  ChannelStats stats{Tensor::empty(shape, stat_options(dense)),
-                     Tensor::empty(shape, stat_options(dense))};
-  Context& ctx = context(dense.device());
-  ctx.kernels().channel_stats_forward(ctx, dense.view(), epsilon, stats.mean.view(),
-                                      stats.deviation.view());
-  return stats;
+ChannelStats empty_stats(const Tensor& x) {
+  const Shape shape{x.size(0), x.size(1)};
+  return {Tensor::empty(shape, stat_options(x)), Tensor::empty(shape, stat_options(x))};
+}
+
+void attach_stats(const Tensor& x, const Tensor& dense, const ChannelStats& stats) {
+  if (!needs_grad({x})) return;
+  attach(std::make_shared<ChannelStatsNode>(dense, stats.mean, stats.deviation), {x},
+         {stats.mean, stats.deviation});
 }
 
 void check_style(const Tensor& content, const char* what, const Tensor& stat) {
@@ -95,16 +96,36 @@ void check_style(const Tensor& content, const char* what, const Tensor& stat) {
                 expected.dtype, content.size(0), content.size(1), expected.device, stat, content);
 }
 
+// style: the array whose statistics the kernel finds on its way, or undefined where they are given.
+Tensor adain(const Tensor& content, const Tensor& style, const ChannelStats& style_stats,
+             double epsilon) {
+  const Tensor input = content.detach().dense();
+  const Tensor style_mean = style_stats.mean.detach().dense();
+  const Tensor style_deviation = style_stats.deviation.detach().dense();
+  const ChannelStats stats = empty_stats(input);
+  const auto style_view = optional_view(style);
+  Tensor y = Tensor::empty(content.shape(), content.options());
+  Context& ctx = context(content.device());
+  ctx.kernels().adain_forward(ctx, input.view(), pointer(style_view), epsilon, stats.mean.view(),
+                              stats.deviation.view(), style_mean.view(), style_deviation.view(),
+                              y.view());
+  if (needs_grad({content, style_stats.mean, style_stats.deviation})) {
+    attach(std::make_shared<AdainNode>(input, stats, style_deviation),
+           {content, style_stats.mean, style_stats.deviation}, {y});
+  }
+  return y;
+}
+
 }  // namespace
 
 ChannelStats channel_stats(const Tensor& x, double epsilon) {
   check("channel_stats", x);
   const Tensor input = x.detach().dense();
-  ChannelStats stats = compute_stats(input, epsilon);
-  if (needs_grad({x})) {
-    attach(std::make_shared<ChannelStatsNode>(input, stats.mean, stats.deviation), {x},
-           {stats.mean, stats.deviation});
-  }
+  const ChannelStats stats = empty_stats(input);
+  Context& ctx = context(input.device());
+  ctx.kernels().channel_stats_forward(ctx, input.view(), epsilon, stats.mean.view(),
+                                      stats.deviation.view());
+  attach_stats(x, input, stats);
   return stats;
 }
 
@@ -112,23 +133,17 @@ Tensor adain(const Tensor& content, const ChannelStats& style, double epsilon) {
   check("adain", content);
   check_style(content, "mean", style.mean);
   check_style(content, "deviation", style.deviation);
-  const Tensor input = content.detach().dense();
-  const Tensor style_mean = style.mean.detach().dense();
-  const Tensor style_deviation = style.deviation.detach().dense();
-  const ChannelStats stats = compute_stats(input, epsilon);
-  Tensor y = Tensor::empty(content.shape(), content.options());
-  Context& ctx = context(content.device());
-  ctx.kernels().adain_forward(ctx, input.view(), stats.mean.view(), stats.deviation.view(),
-                              style_mean.view(), style_deviation.view(), y.view());
-  if (needs_grad({content, style.mean, style.deviation})) {
-    attach(std::make_shared<AdainNode>(input, stats, style_deviation),
-           {content, style.mean, style.deviation}, {y});
-  }
-  return y;
+  return adain(content, Tensor(), style, epsilon);
 }
 
 Tensor adain(const Tensor& content, const Tensor& style, double epsilon) {
-  return adain(content, channel_stats(style, epsilon), epsilon);
+  check("adain", content);
+  check("adain", style);
+  const ChannelStats stats = empty_stats(style);
+  check_style(content, "mean", stats.mean);
+  const Tensor input = style.detach().dense();
+  attach_stats(style, input, stats);  // whose values come with those of y
+  return adain(content, input, stats, epsilon);
 }
 
 }  // namespace gestalt::nn

@@ -69,8 +69,13 @@ void channel_stats_backward(Context&, const View* dmean, const View* ddeviation,
   });
 }
 
-void adain_forward(Context&, const View& x, const View& mean, const View& deviation,
-                   const View& style_mean, const View& style_deviation, const View& y) {
+void adain_forward(Context& context, const View& x, const View* style, double epsilon,
+                   const View& mean, const View& deviation, const View& style_mean,
+                   const View& style_deviation, const View& y) {
+  if (style != nullptr) {
+    channel_stats_forward(context, *style, epsilon, style_mean, style_deviation);
+  }
+  channel_stats_forward(context, x, epsilon, mean, deviation);
   dispatch<FloatTypes>("adain_forward", x, [&]<class T>(std::type_identity<T>) {
     using Stat = accumulate_t<T>;
     const T* in = x.as<T>();

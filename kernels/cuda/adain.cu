@@ -1,10 +1,23 @@
 // channel_stats and adain, forward and backward.
 
+#include <algorithm>
+
+#include "kernels/cuda/device/adain.cuh"
 #include "kernels/cuda/groups.h"
 #include "kernels/cuda/kernels.h"
 #include "kernels/dispatch.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
+
+namespace {
+
+template <class T>
+ChannelStats<T> channel_stats_of(const Groups& groups, const T* x, double epsilon, const View& mean,
+                                 const View& deviation) {
+  return {{x}, static_cast<double>(groups.count), epsilon, statistic(mean), statistic(deviation)};
+}
+
+}  // namespace
 
 void channel_stats_forward(Context& context, const View& x, double epsilon, const View& mean,
                            const View& deviation) {
@@ -13,12 +26,7 @@ void channel_stats_forward(Context& context, const View& x, double epsilon, cons
     const size_t bytes = fold_bytes(groups);
     fold<T>(context, "channel_stats_forward", groups,
             bytes == 0 ? nullptr : context.workspace(bytes),
-            ChannelStats<T>{{x.as<const T>()},
-                            static_cast<double>(groups.count),
-                            epsilon,
-                            statistic(mean),
-                            statistic(deviation)},
-            x.as<const T>());
+            channel_stats_of(groups, x.as<const T>(), epsilon, mean, deviation), x.as<const T>());
   });
 }
 
@@ -34,12 +42,38 @@ void channel_stats_backward(Context& context, const View* dmean, const View* dde
   });
 }
 
-void adain_forward(Context& context, const View& x, const View& mean, const View& deviation,
-                   const View& style_mean, const View& style_deviation, const View& y) {
-  dispatch<DeviceFloatTypes>("adain_forward", x, [&]<class T>(std::type_identity<T>) {
-    map_affine<T>(
-        context, "adain_forward", Groups(x, false), x, mean,
-        AdainSlope{statistic(deviation), statistic(style_mean), statistic(style_deviation)}, y);
+void adain_forward(Context& context, const View& x, const View* style, double epsilon,
+                   const View& mean, const View& deviation, const View& style_mean,
+                   const View& style_deviation, const View& y) {
+  constexpr const char* name = "adain_forward";
+  const Groups groups(x, false), of_style(style == nullptr ? x : *style, false);
+  dispatch<DeviceFloatTypes>(name, x, [&]<class T>(std::type_identity<T>) {
+    // A style that one block would read for long has its statistics found by more.
+    const bool is_one_launch =
+        holds_groups(groups, adain_threads) &&
+        (style == nullptr || (style->dtype == x.dtype && holds_groups(of_style, adain_threads)));
+    if (!is_one_launch) {
+      if (style != nullptr) {
+        channel_stats_forward(context, *style, epsilon, style_mean, style_deviation);
+      }
+      channel_stats_forward(context, x, epsilon, mean, deviation);
+      return map_affine<T>(
+          context, name, groups, x, mean,
+          AdainSlope{statistic(deviation), statistic(style_mean), statistic(style_deviation)}, y);
+    }
+    const T* array = style == nullptr ? nullptr : style->as<const T>();
+    const AdainStyle<T> of{{of_style.count},
+                           channel_stats_of(of_style, array, epsilon, style_mean, style_deviation),
+                           has_packs<T>(of_style),
+                           all_aligned(array)};
+    with_packs<T>(groups, [&](auto size) {
+      launch(context, name, adain_held<size(), T>,
+             {dim3(static_cast<unsigned>(groups.groups)),
+              held_block(std::max(groups.count, of_style.count)),
+              2 * shared_size<double>(2 * warp_lanes) + shared_size<float>(3)},
+             ImageRows{groups.count}, all_aligned(x.as<const T>(), y.as<T>()),
+             channel_stats_of(groups, x.as<const T>(), epsilon, mean, deviation), of, y.as<T>());
+    });
   });
 }
 

@@ -24,13 +24,18 @@ inline size_t fold_bytes(const Groups& groups) {
                          : 0;
 }
 
-// call(pack size): 16 bytes of T where so many neighbours are of one group (or, where groups are
-// neighbours in memory, of so many), else one element. By the shape alone, as the order of sums is.
+// Whether 16 bytes of T are so many neighbours of one group (or, where groups are neighbours in
+// memory, of so many). By the shape alone, as the order of sums is.
+template <class T>
+bool has_packs(const Groups& groups) {
+  return (groups.columns ? groups.channels : groups.pixels) % (16 / sizeof(T)) == 0;
+}
+
+// call(pack size): 16 bytes of T, else one element.
 template <class T, class Call>
 void with_packs(const Groups& groups, const Call& call) {
-  constexpr int size = 16 / sizeof(T);
-  if ((groups.columns ? groups.channels : groups.pixels) % size == 0) {
-    call(std::integral_constant<int, size>{});
+  if (has_packs<T>(groups)) {
+    call(std::integral_constant<int, 16 / sizeof(T)>{});
   } else {
     call(std::integral_constant<int, 1>{});
   }
@@ -91,19 +96,23 @@ void map_affine(Context& context, const char* name, const Groups& groups, const 
          x.as<const T>());
 }
 
-// Whether a block holds a whole group, as a run of pixels.
-inline bool holds_groups(const Groups& groups) {
-  return !groups.columns && groups.count > 0 && groups.count <= held_threads * row_run;
+// Whether a block of so many threads holds a whole group, as a run of pixels.
+inline bool holds_groups(const Groups& groups, int threads) {
+  return !groups.columns && groups.count > 0 && groups.count <= threads * row_run;
+}
+
+// The block that holds so many elements.
+inline dim3 held_block(int64_t count) {
+  constexpr int64_t of_warp = warp_lanes * row_run;
+  return dim3(static_cast<unsigned>((count + of_warp - 1) / of_warp * warp_lanes));
 }
 
 template <class T, class Fold, class Map, class... Pointers>
 void fold_and_map_held(Context& context, const char* name, const Groups& groups, const Fold& fold,
                        const Map& map, const Pointers*... arrays) {
-  constexpr int64_t of_warp = warp_lanes * row_run;
-  const auto warps = static_cast<unsigned>((groups.count + of_warp - 1) / of_warp);
   with_packs<T>(groups, [&](auto size) {
     launch(context, name, fold_and_map<size(), Fold, Map>,
-           {dim3(static_cast<unsigned>(groups.groups)), dim3(warps * warp_lanes),
+           {dim3(static_cast<unsigned>(groups.groups)), held_block(groups.count),
             shared_size<double>(2 * warp_lanes)},
            groups, all_aligned(map.out, arrays...), fold, map);
   });
@@ -119,7 +128,7 @@ void normalized_backward(Context& context, const char* name, const Groups& group
   NormalizedGradient<T> gradient{
       input, nullptr, statistic(scale), static_cast<double>(groups.count), freedom, nullptr};
   if (dx != nullptr) gradient.out = dx->as<T>();
-  if (dx != nullptr && holds_groups(groups)) {
+  if (dx != nullptr && holds_groups(groups, held_threads)) {
     return fold_and_map_held<T>(context, name, groups, sums, gradient, input.dy, input.y, input.x);
   }
   const size_t sums_bytes =

@@ -99,6 +99,7 @@ void Executor::begin_launch() {
 void Executor::run(const Launch& launch, ThreadBody body, const void* closure) {
   const std::lock_guard lock(mutex_);
   check_limits(launch);
+  ++launches_;
   launch_ = launch;
   body_ = body;
   closure_ = closure;

@@ -70,6 +70,9 @@ void run(const Launch& launch, const Body& body) {
 // The seed of the launches from here on.
 void set_seed(uint64_t seed);
 
+// How many there have been.
+uint64_t launches();
+
 // What device_language.h and shared memory are made of; only to be called inside run().
 
 enum class WarpOperation : uint8_t { sync, shuffle, ballot, match };

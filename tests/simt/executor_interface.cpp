@@ -14,6 +14,10 @@ void set_seed(uint64_t seed) {
   Executor::instance().set_seed(seed);
 }
 
+uint64_t launches() {
+  return Executor::instance().launches();
+}
+
 void set_device(const EmulatedDevice& device) {
   Executor::instance().set_device(device);
 }

@@ -4,6 +4,7 @@
 // of the batch (batch norm) or a channel of one image (channel statistics, AdaIN).
 
 #include <type_traits>
+#include <utility>
 
 #include "kernels/cuda/device/convert.cuh"
 #include "kernels/cuda/device/index.cuh"
@@ -65,6 +66,14 @@ struct Groups {
     const int64_t channel = columns ? offset - outer * inner : outer - image * middle;
     return of_batch ? channel : image * channels + channel;
   }
+};
+
+// Groups of a channel of one image each, one behind the other: what Groups says of them, with less
+// to compute.
+struct ImageRows {
+  int64_t count;
+  __device__ int64_t origin(int64_t group) const { return group * count; }
+  __device__ int64_t offset(int64_t i) const { return i; }
 };
 
 // How the elements of a group are shared out: `count` parts of `length` elements, the last one
@@ -155,40 +164,50 @@ __device__ inline void block_sums(const SharedArray<double>& shared, double& a, 
   }
 }
 
-// Groups that lie in runs of pixels. Grid: groups, parts.
 inline constexpr int row_run = 16;
 
-template <int size, class Op>
-__global__ void __launch_bounds__(group_threads, 3)
-    fold_rows(Groups layout, bool aligned, int64_t length, double* partial, Op op) {
+// Groups that lie in runs of pixels: this thread's share of the elements begin to end of one, for
+// `threads` threads that take row_run elements at a time. of: op.of(group, origin).
+template <int size, class Layout, class Op, class Of>
+__device__ inline void sums_of_row(const Layout& layout, bool aligned, const Op& op, const Of& of,
+                                   int64_t origin, int64_t begin, int64_t end, int threads,
+                                   double& a, double& b) {
   constexpr int packs = row_run / size;
-  const int64_t group = blockIdx.x, origin = layout.origin(group);
-  const int64_t begin = blockIdx.y * length;
-  const int64_t end = layout.count - begin < length ? layout.count : begin + length;
-  const auto of = op.of(group, origin);
-  const int thread = static_cast<int>(threadIdx.x);
-  double a = 0, b = 0;
-  for (int64_t first = begin + thread * size; first < end; first += row_run * group_threads) {
+  const int step = threads * size;
+  for (int64_t first = begin + static_cast<int>(threadIdx.x) * size; first < end;
+       first += packs * step) {
     decltype(op.template load_pack<size>(0, aligned)) loaded[packs] = {};
 #pragma unroll
     for (int p = 0; p < packs; ++p) {
-      const int64_t i = first + p * (group_threads * size);
+      const int64_t i = first + p * step;
       if (i < end) loaded[p] = op.template load_pack<size>(origin + layout.offset(i), aligned);
     }
     Sample samples[row_run];
     int present = 0;
 #pragma unroll
     for (int p = 0; p < packs; ++p) {
-      if (first + p * (group_threads * size) >= end) continue;
+      if (first + p * step >= end) continue;
       present += size;
 #pragma unroll
       for (int e = 0; e < size; ++e) samples[p * size + e] = op.sample(of, loaded[p], e);
     }
     op.add(samples, present, a, b);
   }
+}
+
+// Grid: groups, parts.
+template <int size, class Op>
+__global__ void __launch_bounds__(group_threads, 3)
+    fold_rows(Groups layout, bool aligned, int64_t length, double* partial, Op op) {
+  const int64_t group = blockIdx.x, origin = layout.origin(group);
+  const int64_t begin = blockIdx.y * length;
+  const int64_t end = layout.count - begin < length ? layout.count : begin + length;
+  double a = 0, b = 0;
+  sums_of_row<size>(layout, aligned, op, op.of(group, origin), origin, begin, end, group_threads, a,
+                    b);
   SharedMemory shared;
   block_sums(shared.array<double>(2 * warp_lanes), a, b);
-  if (thread == 0) finish_fold(op, group, origin, a, b, partial);
+  if (threadIdx.x == 0) finish_fold(op, group, origin, a, b, partial);
 }
 
 // Groups that are neighbours in memory: a thread has `size` of them. Grid: blocks of group_columns
@@ -321,55 +340,84 @@ __global__ void __launch_bounds__(group_threads, columns ? 2 : 3)
   }
 }
 
-// A fold, and a map that takes its sums, of groups that a block holds in its registers, row_run
-// elements a thread. map.of(group, a, b) stands for map.of(group). Grid: groups.
+// A group that lies in runs of pixels, held in a block's registers: up to row_run elements a
+// thread.
+template <int size, class Op, class Layout = Groups>
+class HeldGroup {
+ public:
+  __device__ HeldGroup(const Layout& layout, bool aligned, const Op& op, int64_t group)
+      : layout_(layout), aligned_(aligned), origin_(layout.origin(group)) {
+    for_each(
+        [&](int p, int64_t offset) { loaded_[p] = op.template load_pack<size>(offset, aligned); });
+  }
+
+  __device__ int64_t origin() const { return origin_; }
+
+  // This thread's share of the sums. of: op.of(group, origin).
+  template <class Of>
+  __device__ void sums(const Op& op, const Of& of, double& a, double& b) const {
+    Sample samples[row_run];
+    int present = 0;
+    for_each([&](int p, int64_t) {
+      present += size;
+#pragma unroll
+      for (int e = 0; e < size; ++e) samples[p * size + e] = op.sample(of, loaded_[p], e);
+    });
+    if (present > 0) op.add(samples, present, a, b);
+  }
+
+  // out = map.value(of, pack, i)
+  template <class Map, class Of>
+  __device__ void map(const Map& map, const Of& of) const {
+    for_each([&](int p, int64_t offset) {
+      if constexpr (size == 1) {
+        map.out[offset] = map.value(of, loaded_[p], 0);
+      } else {
+        Pack<std::remove_pointer_t<decltype(map.out)>, size> result;
+#pragma unroll
+        for (int e = 0; e < size; ++e) result.value[e] = map.value(of, loaded_[p], e);
+        write_pack(result, map.out + offset, aligned_);
+      }
+    });
+  }
+
+ private:
+  // f(p, offset) for the packs of this thread.
+  template <class F>
+  __device__ void for_each(const F& f) const {
+    const int first = static_cast<int>(threadIdx.x) * size;
+    const int step = static_cast<int>(blockDim.x) * size;
+    const int count = static_cast<int>(layout_.count);
+#pragma unroll
+    for (int p = 0; p < row_run / size; ++p) {
+      const int i = first + p * step;
+      if (i < count) f(p, origin_ + layout_.offset(i));
+    }
+  }
+
+  const Layout& layout_;
+  bool aligned_;
+  int64_t origin_;
+  decltype(std::declval<const Op&>().template load_pack<size>(0,
+                                                              true)) loaded_[row_run / size] = {};
+};
+
+// A fold, and a map that takes its sums, of groups that a block holds. map.of(group, a, b) stands
+// for map.of(group). Grid: groups.
 // Floor: one read of the arrays, one write.
 inline constexpr int held_threads = 512;  // of up to 128 registers, which three arrays may take
 
 template <int size, class Fold, class Map>
 __global__ void __launch_bounds__(held_threads)
     fold_and_map(Groups layout, bool aligned, Fold fold, Map map) {
-  using T = std::remove_pointer_t<decltype(map.out)>;
-  constexpr int packs = row_run / size;
-  const int64_t group = blockIdx.x, origin = layout.origin(group);
-  const int first = static_cast<int>(threadIdx.x) * size;
-  const int step = static_cast<int>(blockDim.x) * size, count = static_cast<int>(layout.count);
-  decltype(fold.template load_pack<size>(0, aligned)) loaded[packs] = {};
-#pragma unroll
-  for (int p = 0; p < packs; ++p) {
-    const int i = first + p * step;
-    if (i < count) loaded[p] = fold.template load_pack<size>(origin + layout.offset(i), aligned);
-  }
-  const auto of_fold = fold.of(group, origin);
-  Sample samples[row_run];
-  int present = 0;
-#pragma unroll
-  for (int p = 0; p < packs; ++p) {
-    if (first + p * step >= count) continue;
-    present += size;
-#pragma unroll
-    for (int e = 0; e < size; ++e) samples[p * size + e] = fold.sample(of_fold, loaded[p], e);
-  }
+  const int64_t group = blockIdx.x;
+  const HeldGroup<size, Fold> held(layout, aligned, fold, group);
   double a = 0, b = 0;
-  if (present > 0) fold.add(samples, present, a, b);
+  held.sums(fold, fold.of(group, held.origin()), a, b);
   SharedMemory shared;
   block_sums(shared.array<double>(2 * warp_lanes), a, b);
-  if (threadIdx.x == 0) fold.finish(group, origin, a, b);
-  const auto of = map.of(group, a, b);
-#pragma unroll
-  for (int p = 0; p < packs; ++p) {
-    const int i = first + p * step;
-    if (i >= count) continue;
-    T* const to = map.out + origin + layout.offset(i);
-    if constexpr (size == 1) {
-      *to = map.value(of, loaded[p], 0);
-    } else {
-      Pack<T, size> result;
-#pragma unroll
-      for (int e = 0; e < size; ++e) result.value[e] = map.value(of, loaded[p], e);
-      write_pack(result, to, aligned);
-    }
-  }
+  if (threadIdx.x == 0) fold.finish(group, held.origin(), a, b);
+  held.map(map, map.of(group, a, b));
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE
