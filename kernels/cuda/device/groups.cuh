@@ -101,10 +101,13 @@ struct GroupParts {
 // whether it is or not, and so is the order of sums.
 template <int size, class T>
 __device__ inline Pack<T, size> read_pack(const T* from, bool aligned) {
-  if (size == 1 || aligned) return *reinterpret_cast<const Pack<T, size>*>(from);
   Pack<T, size> pack;
+  if (size == 1 || aligned) {
+    pack = *reinterpret_cast<const Pack<T, size>*>(from);
+  } else {
 #pragma unroll
-  for (int i = 0; i < size; ++i) pack.value[i] = from[i];
+    for (int i = 0; i < size; ++i) pack.value[i] = from[i];
+  }
   return pack;
 }
 template <int size, class T>
