@@ -128,10 +128,10 @@ using ReduceKernel = void(const View& x,
     void(const View& dy, const View& x, const View& dw, const Conv2dDesc& desc))                   \
   X(conv2d_backward_bias, void(const View& dy, const View& db))                                    \
   /* ---- pooling, padding, resizing: dense, x[N,C,H,W], y[N,C,OH,OW] ---- */                      \
-  /* indices: i64, contiguous in y's format, h*W + w of the first maximum in row order; NaN wins   \
-   */                                                                                              \
+  /* indices: i64, contiguous in y's format, h*W + w of the first maximum in row order; forward:   \
+     may be null; NaN wins */                                                                      \
   X(max_pool2d_forward,                                                                            \
-    void(const View& x, const View& y, const View& indices, const Pool2dDesc& desc))               \
+    void(const View& x, const View& y, const View* indices, const Pool2dDesc& desc))               \
   X(max_pool2d_backward,                                                                           \
     void(const View& dy, const View& indices, const View& dx, const Pool2dDesc& desc))             \
   X(avg_pool2d_forward, void(const View& x, const View& y, const Pool2dDesc& desc))                \

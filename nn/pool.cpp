@@ -90,15 +90,14 @@ Tensor max_pool2d(const Tensor& x, const Pool2dDesc& desc) {
   Tensor y = Tensor::empty(shape, x.options());
   const bool differentiable = needs_grad({x});
   Tensor indices;
-  View places = y.view();
-  places.dtype = DType::i64;
-  places.data = nullptr;  // not wanted
+  View indices_view;
   if (differentiable) {
     indices = Tensor::empty(shape, {DType::i64, x.device(), x.format()});
-    places = indices.view();
+    indices_view = indices.view();
   }
   Context& ctx = context(x.device());
-  ctx.kernels().max_pool2d_forward(ctx, x.detach().dense().view(), y.view(), places, desc);
+  ctx.kernels().max_pool2d_forward(ctx, x.detach().dense().view(), y.view(),
+                                   differentiable ? &indices_view : nullptr, desc);
   if (differentiable) attach(std::make_shared<MaxPool2dNode>(x, indices, desc), {x}, {y});
   return y;
 }

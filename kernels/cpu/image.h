@@ -11,10 +11,11 @@ namespace gestalt::cpu {
 
 template <class T>
 struct Image {
-  T* data;
-  int64_t n, c, h, w;
-  int64_t stride_n, stride_c, stride_h, stride_w;
+  T* data = nullptr;
+  int64_t n = 0, c = 0, h = 0, w = 0;
+  int64_t stride_n = 0, stride_c = 0, stride_h = 0, stride_w = 0;
 
+  Image() = default;  // none
   explicit Image(const View& view)
       : data(view.as<T>()),
         n(view.shape[0]),

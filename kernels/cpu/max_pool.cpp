@@ -1,4 +1,4 @@
-// max_pool2d. The index of the first of equal maxima is kept, unless indices have no data; NaN is
+// max_pool2d. The index of the first of equal maxima is kept, where somebody wants it; NaN is
 // above all.
 
 #include <cmath>
@@ -66,15 +66,17 @@ struct MaxPool {
 
 }  // namespace
 
-void max_pool2d_forward(Context&, const View& x, const View& y, const View& indices,
+void max_pool2d_forward(Context&, const View& x, const View& y, const View* indices,
                         const Pool2dDesc& desc) {
   GESTALT_CHECK(x.shape[2] * x.shape[3] <= INT32_MAX, "[max_pool2d] a plane of {} is too large", x);
   dispatch<FloatTypes>("max_pool2d_forward", x, [&]<class T>(std::type_identity<T>) {
     const auto run = [&](auto with_indices) {
-      const MaxPool<T, with_indices> pool{Image<T>(x), Image<T>(y), Image<int64_t>(indices), desc};
+      Image<int64_t> places;
+      if constexpr (with_indices) places = Image<int64_t>(*indices);
+      const MaxPool<T, with_indices> pool{Image<T>(x), Image<T>(y), places, desc};
       for_each_window(pool.x, pool.y, desc, pool);
     };
-    if (indices.data != nullptr) {
+    if (indices != nullptr) {
       run(std::true_type{});
     } else {
       run(std::false_type{});

@@ -15,12 +15,13 @@ PoolAxis pool_axis(const View& x, const View& y, const Pool2dDesc& desc, int axi
 
 }  // namespace
 
-void max_pool2d_forward(Context& context, const View& x, const View& y, const View& indices,
+void max_pool2d_forward(Context& context, const View& x, const View& y, const View* indices,
                         const Pool2dDesc& desc) {
   dispatch<DeviceFloatTypes>("max_pool2d_forward", x, [&]<class T>(std::type_identity<T>) {
-    image_op<T>(context, "max_pool2d_forward", y,
-                MaxPool<T>{Image<T>(x), Image<int64_t>(indices), pool_axis(x, y, desc, 0),
-                           pool_axis(x, y, desc, 1)});
+    image_op<T>(
+        context, "max_pool2d_forward", y,
+        MaxPool<T>{Image<T>(x), indices == nullptr ? Image<int64_t>() : Image<int64_t>(*indices),
+                   pool_axis(x, y, desc, 0), pool_axis(x, y, desc, 1)});
   });
 }
 

@@ -36,7 +36,7 @@ class Guards {
   explicit Guards(bool aligned) : aligned_(aligned) {}
 
   View copy(const View& view) {
-    if (view.numel() == 0 || view.data == nullptr) return view;
+    if (view.numel() == 0) return view;
     for (Buffer& buffer : buffers_) {  // in place: the same memory twice
       if (buffer.original.data == view.data && buffer.original.dtype == view.dtype) {
         buffer.views.push_back(view);
@@ -123,7 +123,9 @@ struct Arguments {
     return value;
   }
   const View& operator()(const View& view) {
-    return view.data == nullptr ? view : views.emplace_back(guards.copy(view));
+    GESTALT_CHECK(view.numel() == 0 || view.data != nullptr,
+                  "a view without data: what is optional is passed as a pointer");
+    return views.emplace_back(guards.copy(view));
   }
   const View* operator()(const View* view) { return view == nullptr ? nullptr : &(*this)(*view); }
   std::span<const SgdParameter> operator()(std::span<const SgdParameter> parameters) {

@@ -32,7 +32,10 @@ Extent extent_of(const View& view) {
 class Arguments {
  public:
   void add(const View& view) {
-    if (view.numel() > 0 && view.data != nullptr) extents_.push_back(extent_of(view));
+    if (view.numel() == 0) return;
+    GESTALT_CHECK(view.data != nullptr,
+                  "a view without data: what is optional is passed as a pointer");
+    extents_.push_back(extent_of(view));
   }
   void add(const View* view) {
     if (view != nullptr) add(*view);

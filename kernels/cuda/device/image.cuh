@@ -15,10 +15,11 @@ namespace GESTALT_CUDA_NAMESPACE {
 // An [N, C, H, W] array and its strides.
 template <class T>
 struct Image {
-  T* data;
-  int32_t n, c, h, w;
-  int64_t stride_n, stride_c, stride_h, stride_w;
+  T* data = nullptr;
+  int32_t n = 0, c = 0, h = 0, w = 0;
+  int64_t stride_n = 0, stride_c = 0, stride_h = 0, stride_w = 0;
 
+  Image() = default;  // none
   explicit Image(const View& view)
       : data(view.as<T>()),
         n(static_cast<int32_t>(view.shape[0])),
@@ -30,6 +31,7 @@ struct Image {
         stride_h(view.strides[2]),
         stride_w(view.strides[3]) {}
 
+  __device__ bool present() const { return data != nullptr; }
   // Where the plane (n, c) begins.
   __device__ T* plane(int in, int ic) const { return data + in * stride_n + ic * stride_c; }
   __device__ int64_t offset(int ih, int iw) const { return ih * stride_h + iw * stride_w; }

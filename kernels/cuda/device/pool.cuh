@@ -48,7 +48,7 @@ struct PoolAxis {
 template <class T>
 struct MaxPool {
   Image<T> x;
-  Image<int64_t> indices;  // without data where they are not wanted
+  Image<int64_t> indices;  // may be none
   PoolAxis rows, columns;
 
   __device__ float operator()(int n, int c, int oh, int ow) const {
@@ -65,7 +65,7 @@ struct MaxPool {
         }
       }
     }
-    if (indices.data != nullptr) indices.plane(n, c)[indices.offset(oh, ow)] = best;
+    if (indices.present()) indices.plane(n, c)[indices.offset(oh, ow)] = best;
     return most;
   }
 };
