@@ -127,10 +127,13 @@ TEST(ClassifierStep, ChannelsLastIsTheSameNetwork) {
   for (const Format format : {Format::contiguous, Format::channels_last}) {
     Training training({.batch_size = 4, .format = format}, "sgd");
     losses.push_back(training.step->run(given.images, given.labels).loss.item());
+    int found = 0;
     for (const nn::Module::Named& entry : training.network->named_parameters()) {
       if (entry.name != "0.weight") continue;
+      ++found;
       EXPECT_EQ(entry.tensor->format(), format);
     }
+    EXPECT_EQ(found, 1);
   }
   EXPECT_NEAR(losses[0], losses[1], 1e-4 * losses[0]);
 }

@@ -159,6 +159,10 @@ TEST_F(Output, a_new_run_takes_away_what_an_earlier_one_of_its_tool_left_and_not
   EXPECT_EQ(std::count_if(own.begin(), own.end(), is_there(run)), 3);
   start(run, true);
   EXPECT_TRUE(std::all_of(own.begin(), own.end(), is_there(run)));
+  EXPECT_THROW(run.check_keeps("--weights", run / "best.bin"), UsageError);
+  EXPECT_THROW(run.check_keeps("--weights", run / "samples/../best.bin"), UsageError);
+  EXPECT_NO_THROW(run.check_keeps("--weights", run / "notes.txt"));
+  EXPECT_NO_THROW(RunFolder(folder_ / "none", "some_tool", "a").check_keeps("--weights", "b"));
   start(run, false);
   EXPECT_TRUE(std::none_of(own.begin(), own.end(), is_there(run)));
   EXPECT_TRUE(std::all_of(others.begin(), others.end(), is_there(run)));
@@ -297,7 +301,7 @@ std::pair<int, std::string> run_with(std::vector<std::string> arguments) {
   add_list(tool.app(), "--names", names, "of things");
   add_list(tool.app(), "--numbers", numbers, "of others", at_least_0());
   tool.app().add_option("--other", other);
-  arguments.insert(arguments.begin(), "some_tool");
+  arguments.insert(arguments.begin(), {"some_tool", "--device", "cpu"});
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   std::string text;

@@ -24,11 +24,10 @@ void RunFolder::check_resume(const nlohmann::json& settings, const nlohmann::jso
   GESTALT_CHECK(fs::exists(checkpoint_path()), "--resume: no checkpoint in '{}'", path_.string());
 }
 
-void RunFolder::remove_earlier_run() const {
-  fs::remove(checkpoint_path());
-  if (tool_of_config(path_) != tool_) return;  // what is here is somebody else's
+std::vector<fs::path> RunFolder::files_of_earlier_run() const {
+  std::vector<fs::path> files = {checkpoint_path()};
+  if (tool_of_config(path_) != tool_) return files;  // what else is here is somebody else's
   const std::regex own(outputs_ + R"(|events\.out\.tfevents\.[0-9]+\.gestalt\.[0-9]+)");
-  std::vector<fs::path> files;
   const auto options = fs::directory_options::skip_permission_denied;
   for (auto each = fs::recursive_directory_iterator(path_, options); each != fs::end(each);
        ++each) {
@@ -39,13 +38,25 @@ void RunFolder::remove_earlier_run() const {
       files.push_back(file);
     }
   }
-  for (const fs::path& file : files) fs::remove(file);
+  return files;
+}
+
+void RunFolder::check_keeps(const std::string& flag, const fs::path& input) const {
+  std::error_code ignored;
+  for (const fs::path& file : files_of_earlier_run()) {
+    if (!fs::equivalent(file, input, ignored)) continue;
+    throw UsageError(format(
+        "{} '{}' is of the earlier run in '{}', which this one replaces: give another --name", flag,
+        input.string(), path_.string()));
+  }
 }
 
 Logger RunFolder::start(const nlohmann::json& settings, const CommonOptions& common,
                         bool resume) const {
   prepare_output_folder(path_);
-  if (!resume) remove_earlier_run();
+  if (!resume) {
+    for (const fs::path& file : files_of_earlier_run()) fs::remove(file);
+  }
   Logger logger = make_logger(path_, common, resume);
   write_config(path_, tool_, settings);
   return logger;

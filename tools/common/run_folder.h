@@ -30,6 +30,10 @@ class RunFolder {
   // result: check_can_resume of output.h; writes nothing. Throws Error.
   void check_resume(const nlohmann::json& settings, const nlohmann::json& defaults,
                     const std::vector<std::string>& free) const;
+  // Throws UsageError where a new run takes this file, which `flag` names, away with those of the
+  // earlier run.
+  void check_keeps(const std::string& flag, const std::filesystem::path& input) const;
+
   // Makes the folder with its config.json and opens the log. A new run takes the files of an
   // earlier one of the same tool away, and no others, so that they are not taken for its own.
   // Whatever else can fail should come before: a bad start leaves an earlier run as it is.
@@ -40,7 +44,7 @@ class RunFolder {
 
  private:
   std::filesystem::path checkpoint_path() const { return path_ / "checkpoint.safetensors"; }
-  void remove_earlier_run() const;
+  std::vector<std::filesystem::path> files_of_earlier_run() const;
 
   std::filesystem::path path_;
   std::string tool_, outputs_;

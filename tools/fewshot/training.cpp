@@ -273,7 +273,7 @@ class FewshotTraining {
   // Of the average as it is now; the training does not see it.
   void draw_samples_now(SampleSheet sheet) {
     sampler_->follow(*model_);
-    // As the figures are made by which the best state is chosen.
+    // As the figures are made (in batches of --batch_size) by which the best state is chosen.
     const auto mode =
         settings_.compatibility == "paper" ? Sampler::Mode::training : Sampler::Mode::evaluation;
     data::save_image(folder_ / "samples" / picture_name(),

@@ -54,10 +54,17 @@ class Experiment {
     nlohmann::json config = to_json(settings_, common_);
     // Weights take about as long to hash as to load: both at once.
     std::future<nlohmann::json> hashes =
-        std::async(std::launch::async, [&] { return hashes_by_path(inputs); });
+        std::async(std::launch::async, [&inputs, threads = num_threads()] {
+          set_num_threads(threads);  // each thread's own
+          return hashes_by_path(inputs);
+        });
     const auto take_hashes = [&] {
       config["files"] = hashes.get();
-      for (Job& job : jobs_) job.set_source_hash(config["files"][job.source_file().string()]);
+      for (Job& job : jobs_) {
+        const nlohmann::json& hash = config["files"][job.source_file().string()];
+        // None where the file is gone: it is skipped when it is read.
+        job.set_source_hash(hash.is_string() ? hash.get<std::string>() : "");
+      }
     };
     if (settings_.resume) {
       take_hashes();
@@ -95,7 +102,7 @@ class Experiment {
     write_losses(settings_, jobs_);
     if (interrupted()) {
       const auto has_begun = [](const Job& job) { return !job.losses().empty(); };
-      logger_->info(std::any_of(jobs_.begin(), jobs_.end(), has_begun)
+      logger_->info(settings_.resume || std::any_of(jobs_.begin(), jobs_.end(), has_begun)
                         ? "interrupted and saved; the same command with --resume goes on"
                         : "interrupted before the first evaluation: nothing to save");
       return exit_interrupted;

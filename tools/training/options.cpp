@@ -71,7 +71,7 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->group(training);
   app.add_option("--channels_last", s.channels_last,
-                 "images and convolutions' weights lie channel by channel; auto: on CUDA")
+                 "a pixel's channels lie side by side, in images and weights; auto: on CUDA")
       ->check(CLI::IsMember({"auto", "on", "off"}))
       ->group(training);
   app.add_option("--capture", s.capture,
@@ -114,32 +114,33 @@ void check_settings(const TrainSettings& s) {
 }
 
 nlohmann::json to_json(const TrainSettings& s, const CommonOptions& common) {
-  nlohmann::json settings = {{"data_folder_path", s.data_folder},
-                             {"val_fraction", s.val_fraction},
-                             {"split_seed", s.split_seed},
-                             {"use_sin_val_folder", s.sin_folder},
-                             {"eval_folder", s.eval_folders},
-                             {"name", s.name},
-                             {"model", s.model},
-                             {"stem_stride", s.stem_stride},
-                             {"image_size", s.image_size},
-                             {"pretrained", s.pretrained},
-                             {"topk", s.topk},
-                             {"topk_mode", s.topk_mode},
-                             {"optimizer", s.optimizer},
-                             {"lr", s.learning_rate},
-                             {"momentum", s.momentum},
-                             {"weight_decay", s.weight_decay},
-                             {"label_smoothing", s.label_smoothing},
-                             {"total_epochs", s.total_epochs},
-                             {"batch_size", s.batch_size},
-                             {"dtype", s.dtype},
-                             {"channels_last", s.channels_last},
-                             {"capture", s.capture},
-                             {"fast_jpeg", s.fast_jpeg},
-                             {"workers", s.workers},
-                             {"save_every_steps", s.save_every_steps},
-                             {"output", s.output}};
+  nlohmann::json settings = {
+      {"data_folder_path", s.data_folder},
+      {"val_fraction", s.val_fraction},
+      {"split_seed", s.split_seed},
+      {"use_sin_val_folder", s.sin_folder},
+      {"eval_folder", s.eval_folders},
+      {"name", s.name},
+      {"model", s.model},
+      {"stem_stride", s.stem_stride},
+      {"image_size", s.image_size},
+      {"pretrained", s.pretrained},
+      {"topk", s.topk},
+      {"topk_mode", s.topk_mode},
+      {"optimizer", s.optimizer},
+      {"lr", s.learning_rate},
+      {"momentum", s.momentum},
+      {"weight_decay", s.weight_decay},
+      {"label_smoothing", s.label_smoothing},
+      {"total_epochs", s.total_epochs},
+      {"batch_size", s.batch_size},
+      {"dtype", s.dtype},
+      {"channels_last", image_format(s) == Format::channels_last ? "on" : "off"},
+      {"capture", s.capture},
+      {"fast_jpeg", s.fast_jpeg},
+      {"workers", s.workers},
+      {"save_every_steps", s.save_every_steps},
+      {"output", s.output}};
   add_common(settings, common);
   return settings;
 }

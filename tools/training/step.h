@@ -30,6 +30,8 @@ class ClassifierStep {
   // network and optimizer outlive the step; the network is in training mode when it runs.
   ClassifierStep(nn::Module& network, optim::Optimizer& optimizer,
                  const ClassifierStepOptions& options);
+  ClassifierStep(const ClassifierStep&) = delete;  // the recording knows its address
+  ClassifierStep& operator=(const ClassifierStep&) = delete;
 
   struct Result {
     Tensor loss;    // [], the caller's own

@@ -62,7 +62,9 @@ class Training {
     }
     check_pretrained();
     if (settings_.resume) {
-      folder_.check_resume(config, to_json(TrainSettings{}, CommonOptions{}),
+      TrainSettings before;  // of runs that were begun before there were these flags
+      before.channels_last = "off";
+      folder_.check_resume(config, to_json(before, CommonOptions{}),
                            {"workers", "save_every_steps", "capture"});
     }
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
@@ -110,6 +112,7 @@ class Training {
     for (const std::string& name : sets_.names) {
       check_not_input(folder_ / format("best_{}.safetensors", name), settings_.pretrained);
     }
+    if (!settings_.resume) folder_.check_keeps("--pretrained", settings_.pretrained);
   }
 
   // False where it was interrupted, and saved.
