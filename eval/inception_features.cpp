@@ -1,7 +1,6 @@
 #include "eval/inception_features.h"
 
 #include <algorithm>
-#include <optional>
 
 #include "kernels/error.h"
 #include "models/inception.h"
@@ -53,8 +52,7 @@ Tensor levels(const Tensor& images, PixelRange range) {
 
 FeatureNetwork load_inception(const std::string& path, int64_t tap, Device device) {
   models::check_inception_tap(tap);
-  std::optional<nn::SkipInitGuard> skip_init;
-  if (!path.empty()) skip_init.emplace();
+  const nn::SkipInitGuard skip_init(!path.empty());
   Generator generator(0);
   const auto network = std::make_shared<models::Inception>(generator);
   FeatureNetwork result;

@@ -29,7 +29,7 @@ void init_normal(Tensor& tensor, double mean, double deviation, Generator& gener
   generator.fill_normal(tensor, mean, deviation);
 }
 
-SkipInitGuard::SkipInitGuard() : before_(std::exchange(skips, true)) {}
+SkipInitGuard::SkipInitGuard(bool skip) : before_(std::exchange(skips, skips || skip)) {}
 
 SkipInitGuard::~SkipInitGuard() {
   skips = before_;

@@ -19,7 +19,7 @@ void init_normal(Tensor& tensor, double mean, double deviation, Generator& gener
 // them. Only a strict load_state_dict makes sure that nothing undefined is left.
 class SkipInitGuard {
  public:
-  SkipInitGuard();
+  explicit SkipInitGuard(bool skip = true);  // false: leaves things as they are
   ~SkipInitGuard();
   SkipInitGuard(const SkipInitGuard&) = delete;
   SkipInitGuard& operator=(const SkipInitGuard&) = delete;

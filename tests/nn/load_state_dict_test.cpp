@@ -72,6 +72,7 @@ TEST(SkipInit, ends_with_the_outermost_guard) {
   {
     const SkipInitGuard outer;
     { const SkipInitGuard inner; }
+    const SkipInitGuard changes_nothing(false);
     init_normal(x, 0, 1, generator);
     init_uniform(x, 1, 2, generator);
     EXPECT_EQ(x.to_vector<float>(), std::vector<float>(100, 0));

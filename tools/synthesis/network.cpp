@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
 
 #include "models/vgg.h"
 #include "nn/init.h"
@@ -60,8 +59,7 @@ std::shared_ptr<nn::Sequential> make_network(const SynthesisSettings& settings,
       settings.pooling == "max" ? models::Pooling::max : models::Pooling::average;
   // The network does not change with --seed: pictures of different seeds belong together.
   Generator generator(0);
-  std::optional<nn::SkipInitGuard> skip_init;
-  if (!settings.weights.empty()) skip_init.emplace();
+  const nn::SkipInitGuard skip_init(!settings.weights.empty());
   std::shared_ptr<nn::Sequential> network = models::make_texture_vgg19(pooling, generator);
   check_layers(*network, settings.layers);
   check_fits(*network, settings);
