@@ -31,10 +31,13 @@ void channel_stats_forward(Context&, const View& x, double epsilon, const View& 
           in[contiguous ? r * length : r / channels * channels * length + r % channels]);
     }
     const double* shift = first.data();
-    const auto sums = sum_channels<2>(x, [=](int64_t n, int64_t c, int64_t offset) {
-      const double shifted = static_cast<double>(in[offset]) - shift[n * channels + c];
-      return std::array<double, 2>{shifted, shifted * shifted};
-    });
+    const auto sums = sum_channels<T, 2>(
+        x, [=]<int lanes>(LaneCount<lanes>, int64_t n, auto channel, int64_t offset) {
+          const Lanes<double, lanes> shifted =
+              convert_lanes<double, lanes>(load_lanes<lanes>(in + offset)) -
+              channel.values(shift + n * channels);
+          return std::array{shifted, shifted * shifted};
+        });
     for (int64_t r = 0; r < rows; ++r) {
       const auto [sum, squares] = sums[r];
       const double shifted_mean = sum / length;
@@ -104,12 +107,15 @@ void adain_backward(Context&, const View& dy, const View& x, const View& mean,
     const Stat* spread = deviation.as<Stat>();
     const Stat* new_spread = style_deviation.as<Stat>();
     const int64_t channels = x.shape[1], length = row_length(x);
-    const auto normalized = [=](int64_t r, int64_t offset) {
-      return (static_cast<Stat>(in[offset]) - center[r]) / spread[r];
+    const auto normalized = [=]<int lanes>(LaneCount<lanes>, int64_t n, auto channel,
+                                           int64_t offset) {
+      return (load_lanes<lanes>(in + offset) - channel.values(center + n * channels)) /
+             channel.values(spread + n * channels);
     };
-    const auto sums = sum_channels<2>(x, [=](int64_t n, int64_t c, int64_t offset) {
-      const double g = static_cast<double>(grad[offset]);
-      return std::array<double, 2>{g, g * normalized(n * channels + c, offset)};
+    const auto sums = sum_channels<T, 2>(x, [=]<int lanes>(LaneCount<lanes> count, int64_t n,
+                                                           auto channel, int64_t offset) {
+      const auto g = convert_lanes<double, lanes>(load_lanes<lanes>(grad + offset));
+      return std::array{g, g * convert_lanes<double, lanes>(normalized(count, n, channel, offset))};
     });
     const int64_t rows = static_cast<int64_t>(sums.size());
     for (int64_t r = 0; r < rows; ++r) {
@@ -130,7 +136,9 @@ void adain_backward(Context&, const View& dy, const View& x, const View& mean,
     for_channels(x, [&, grad, out](int64_t n, int64_t c, int64_t offset) {
       const int64_t r = n * channels + c;
       const Stat g = static_cast<Stat>(grad[offset]);
-      out[offset] = T((g - grad_mean[r] - normalized(r, offset) * slope[r]) * scale[r]);
+      out[offset] =
+          T((g - grad_mean[r] - normalized(LaneCount<1>{}, n, OneChannel{c}, offset) * slope[r]) *
+            scale[r]);
     });
   });
 }

@@ -30,9 +30,9 @@ View as_image(View view) {
 }
 
 // The sums of all images: [C].
-template <int count, class F>
+template <class T, int count, class F>
 std::vector<std::array<double, count>> sum_batch(const View& like, const F& f) {
-  const auto rows = sum_channels<count>(like, f);
+  const auto rows = sum_channels<T, count>(like, f);
   const int64_t channels = like.shape[1];
   std::vector<std::array<double, count>> sums(static_cast<size_t>(channels));
   for (int64_t r = 0; r < static_cast<int64_t>(rows.size()); ++r) {
@@ -112,9 +112,10 @@ struct PassedGradient {
   const T* dy;
   const T* y;
 
-  Sum operator()(int64_t offset) const {
-    const Sum gradient = widened(dy[offset]);  // loaded in any case: that vectorizes
-    return widened(y[offset]) > 0 ? gradient : Sum{0};
+  template <int count>
+  Lanes<Sum, count> lanes(int64_t offset) const {
+    const auto gradient = load_lanes<count>(dy + offset);  // in any case: that vectorizes
+    return load_lanes<count>(y + offset) > Sum{0} ? gradient : Lanes<Sum, count>{};
   }
 };
 template <class T>
@@ -122,10 +123,13 @@ struct WholeGradient {
   using Sum = accumulate_t<T>;
   const T* dy;
 
-  Sum operator()(int64_t offset) const { return widened(dy[offset]); }
+  template <int count>
+  Lanes<Sum, count> lanes(int64_t offset) const {
+    return load_lanes<count>(dy + offset);
+  }
 };
 
-// dy(offset): the gradient of an element.
+// dy.lanes<count>(offset): the gradients of elements side by side.
 template <class T, class Gradient>
 void backward(const Gradient& dy, const View& x, const View& weight, const View& saved_mean,
               const View& saved_inverse_std, const View* dx, const View* dweight,
@@ -140,13 +144,15 @@ void backward(const Gradient& dy, const View& x, const View& weight, const View&
     inverse_std[c] = at<Stat>(saved_inverse_std, c);
     scale[c] = at<Stat>(weight, c) * inverse_std[c];
   }
-  const auto normalized = [in, center = mean.data(), inverse = inverse_std.data()](int64_t c,
-                                                                                   int64_t offset) {
-    return (widened(in[offset]) - center[c]) * inverse[c];
+  const auto normalized = [in, center = mean.data(), inverse = inverse_std.data()]<int lanes>(
+                              LaneCount<lanes>, auto channel, int64_t offset) {
+    return (load_lanes<lanes>(in + offset) - channel.values(center)) * channel.values(inverse);
   };
-  const auto sums = sum_batch<2>(x, [&](int64_t, int64_t c, int64_t offset) {
-    const double gradient = dy(offset);
-    return std::array<double, 2>{gradient, gradient * normalized(c, offset)};
+  const auto sums = sum_batch<T, 2>(x, [&]<int lanes>(LaneCount<lanes> count_of, int64_t,
+                                                      auto channel, int64_t offset) {
+    const auto gradient = convert_lanes<double, lanes>(dy.template lanes<lanes>(offset));
+    return std::array{
+        gradient, gradient * convert_lanes<double, lanes>(normalized(count_of, channel, offset))};
   });
   std::vector<Stat> average(channels), slope(channels);
   for (int64_t c = 0; c < channels; ++c) {
@@ -159,7 +165,8 @@ void backward(const Gradient& dy, const View& x, const View& weight, const View&
   if (dx == nullptr) return;
   T* out = dx->as<T>();
   for_channels(x, [&, out](int64_t, int64_t c, int64_t offset) {
-    const Stat centred = dy(offset) - average[c] - normalized(c, offset) * slope[c];
+    const Stat centred = dy.template lanes<1>(offset) - average[c] -
+                         normalized(LaneCount<1>{}, OneChannel{c}, offset) * slope[c];
     out[offset] = narrowed<T>(centred * scale[c]);
   });
 }
@@ -179,10 +186,13 @@ void batch_norm_training(Context&, const View& x_view, const View& weight, const
     const auto count = static_cast<double>(x.numel() / channels);
     std::vector<double> first(channels);
     for (int64_t c = 0; c < channels; ++c) first[c] = static_cast<double>(in[c * x.strides[1]]);
-    const auto sums = sum_batch<2>(x, [in, shift = first.data()](int64_t, int64_t c, int64_t at) {
-      const double shifted = static_cast<double>(widened(in[at])) - shift[c];
-      return std::array<double, 2>{shifted, shifted * shifted};
-    });
+    const auto sums =
+        sum_batch<T, 2>(x, [in, shift = first.data()]<int lanes>(LaneCount<lanes>, int64_t,
+                                                                 auto channel, int64_t offset) {
+          const Lanes<double, lanes> shifted =
+              convert_lanes<double, lanes>(load_lanes<lanes>(in + offset)) - channel.values(shift);
+          return std::array{shifted, shifted * shifted};
+        });
     Affine<T> affine(channels);
     for (int64_t c = 0; c < channels; ++c) {
       const auto [sum, sum_of_squares] = sums[c];

@@ -6,44 +6,72 @@
 #include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
+#include <type_traits>
 #include <vector>
 
+#include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/types.h"
 
 namespace gestalt::cpu {
 
-// sums[n * C + c] = sum over the row of f(n, c, offset), an array of `count` doubles. The order of
-// the sum depends on the shape and format alone.
-template <int count, class F>
+// What belongs to the channels of lanes side by side, of values [C]: one channel along a row, as
+// many as there are lanes along a pixel.
+struct OneChannel {
+  int64_t channel;
+  template <class E>
+  E values(const E* all) const {
+    return all[channel];
+  }
+};
+template <int lanes>
+struct ManyChannels {
+  int64_t first;
+  template <class E>
+  Lanes<E, lanes> values(const E* all) const {
+    return load_lanes<lanes>(all + first);
+  }
+};
+
+// sums[n * C + c] = sum over the row of f(LaneCount<lanes>, n, channels, offset), an array of
+// `count` Lanes<double, lanes>: the terms of the elements at offset, offset + 1 and so on. The
+// order of the sum depends on the shape and format alone.
+template <class T, int count, class F>
 std::vector<std::array<double, count>> sum_channels(const View& like, const F& f) {
   const int64_t channels = like.shape[1];
   const int64_t length = like.shape[2] * like.shape[3];
   const int64_t rows = like.shape[0] * channels;
   std::vector<std::array<double, count>> sums(rows, std::array<double, count>{});
-  constexpr int lanes = 8;
+  using One = LaneCount<1>;
   if (like.is_contiguous()) {
+    constexpr int lanes = 4, vectors = 2;
     parallel_for(rows, 1 + 16384 / std::max<int64_t>(length, 1), [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        std::array<std::array<double, lanes>, count> lane{};
-        const int64_t n = r / channels, c = r % channels, base = r * length;
+        Lanes<double, lanes> sum[count][vectors]{};
+        const int64_t n = r / channels, base = r * length;
+        const OneChannel channel{r % channels};
         int64_t i = 0;
-        for (; i + lanes <= length; i += lanes) {
-          for (int j = 0; j < lanes; ++j) {
-            const std::array<double, count> term = f(n, c, base + i + j);
-            for (int s = 0; s < count; ++s) lane[s][j] += term[s];
+        for (; i + lanes * vectors <= length; i += lanes * vectors) {
+          for (int v = 0; v < vectors; ++v) {
+            const auto terms = f(LaneCount<lanes>{}, n, channel, base + i + v * lanes);
+            for (int s = 0; s < count; ++s) sum[s][v] += terms[s];
           }
         }
+        double each[count][lanes * vectors];
+        std::memcpy(each, sum, sizeof(each));
         for (; i < length; ++i) {
-          const std::array<double, count> term = f(n, c, base + i);
-          for (int s = 0; s < count; ++s) lane[s][0] += term[s];
+          const auto term = f(One{}, n, channel, base + i);
+          for (int s = 0; s < count; ++s) each[s][0] += term[s];
         }
         for (int s = 0; s < count; ++s) {
-          for (double value : lane[s]) sums[r][s] += value;
+          for (const double value : each[s]) sums[r][s] += value;
         }
       }
     });
   } else {
+    // Here the compiler makes vectors itself, but for the conversions of f16.
+    constexpr int lanes = std::is_same_v<T, float16> ? 4 : 1;
     constexpr int64_t tile = 64;
     const int64_t tiles = (channels + tile - 1) / tile;
     parallel_for(like.shape[0] * tiles, 1, [&](int64_t begin, int64_t end) {
@@ -51,16 +79,24 @@ std::vector<std::array<double, count>> sum_channels(const View& like, const F& f
         const int64_t image = t / tiles;
         const int64_t first = t % tiles * tile;
         const int64_t width = std::min(tile, channels - first);
-        std::array<std::array<double, tile>, count> lane{};
+        std::array<std::array<double, tile>, count> sum{};
         for (int64_t p = 0; p < length; ++p) {
           const int64_t base = (image * length + p) * channels + first;
-          for (int64_t c = 0; c < width; ++c) {
-            const std::array<double, count> term = f(image, first + c, base + c);
-            for (int s = 0; s < count; ++s) lane[s][c] += term[s];
+          int64_t c = 0;
+          for (; c + lanes <= width; c += lanes) {
+            const auto terms =
+                f(LaneCount<lanes>{}, image, ManyChannels<lanes>{first + c}, base + c);
+            for (int s = 0; s < count; ++s) {
+              store_lanes<lanes>(load_lanes<lanes>(&sum[s][c]) + terms[s], &sum[s][c]);
+            }
+          }
+          for (; c < width; ++c) {
+            const auto term = f(One{}, image, OneChannel{first + c}, base + c);
+            for (int s = 0; s < count; ++s) sum[s][c] += term[s];
           }
         }
         for (int64_t c = 0; c < width; ++c) {
-          for (int s = 0; s < count; ++s) sums[image * channels + first + c][s] = lane[s][c];
+          for (int s = 0; s < count; ++s) sums[image * channels + first + c][s] = sum[s][c];
         }
       }
     });

@@ -42,6 +42,12 @@ Lanes<accumulate_t<T>, count> load_lanes(const T* from) {
     std::memcpy(&sums, from, sizeof(sums));
     return sums;
   } else if constexpr (std::is_same_v<T, bfloat16>) {
+#if defined(__AVX2__)
+    if constexpr (count == 4) {  // GCC takes vectors of 8 bytes apart
+      const __m128i halves = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
+      return std::bit_cast<Sums>(_mm_slli_epi32(_mm_cvtepu16_epi32(halves), 16));
+    }
+#endif
     Lanes<uint16_t, count> halves;
     std::memcpy(&halves, from, sizeof(halves));
     return std::bit_cast<Sums>(__builtin_convertvector(halves, Lanes<uint32_t, count>) << 16);
@@ -100,6 +106,16 @@ Lanes<Stored<T>, count> narrow_lanes(const Lanes<accumulate_t<T>, count>& sums) 
 template <int count, class T>
 void store_lanes(const Lanes<Stored<T>, count>& values, T* to) {
   std::memcpy(static_cast<void*>(to), &values, sizeof(values));
+}
+
+// Of another type of element.
+template <class E, int count, class From>
+Lanes<E, count> convert_lanes(const From& values) {
+  if constexpr (count == 1) {
+    return static_cast<E>(values);
+  } else {
+    return __builtin_convertvector(values, Lanes<E, count>);
+  }
 }
 
 // from[0], from[apart] and so on, apart 1 or 2; nothing behind the last of them is read.
