@@ -7,8 +7,7 @@
 #include <algorithm>
 #include <bit>
 
-#include "kernels/cuda/device/topk_block.cuh"
-#include "kernels/cuda/device/topk_cluster.cuh"
+#include "kernels/cuda/device/shared.cuh"
 #include "kernels/cuda/device/topk_columns.cuh"
 #include "kernels/cuda/device/topk_long.cuh"
 #include "kernels/cuda/device/topk_team_rows.cuh"
@@ -24,25 +23,17 @@ struct TopKDevice {
   size_t l2_bytes;
 };
 
-// The threads, warps, blocks or clusters that have a row in their registers; blocks or clusters
-// that have it in shared memory; many blocks and several kernels.
-enum class TopKKernel : uint8_t {
-  thread,
-  warp,
-  block,
-  cluster,
-  shared_block,
-  shared_cluster,
-  long_rows
-};
+// The threads, warps, blocks or clusters that have a row in their registers (and, blocks and
+// clusters, the rest in shared memory); many blocks and several kernels.
+enum class TopKKernel : uint8_t { thread, warp, block, cluster, long_rows };
 
 struct TopKPlan {
   TopKKernel kernel;
   int words = 0;        // of a thread's registers (thread, warp, block, cluster)
+  int overflow = 0;     // groups of words beside them in shared memory (block, cluster)
   int lanes = 32;       // of a row (warp)
   int threads = 0;      // of a block
   unsigned blocks = 1;  // that share a row (all but long_rows)
-  int stages = 1;       // parts of a row in a block's shared memory (shared_...)
   size_t shared_bytes = 0;
   unsigned grid = 0;         // blocks in all (but for long_rows)
   int chunk = 0;             // elements of a row that a block has (long_rows)
@@ -52,6 +43,8 @@ struct TopKPlan {
 // Words of registers that a thread has at most. With them and what else they need threads have 64
 // registers, so that 1024 of them fit on a multiprocessor.
 inline constexpr int topk_most_words = 28;
+// Those of threads that have words in shared memory, too: what reaches them takes registers.
+inline constexpr int topk_overflow_words = 24;
 
 // The lanes of a warp that have a row, and their words, rounded up to what kernels are made for: a
 // step of the bisection costs two or three instructions a word.
@@ -84,26 +77,59 @@ inline int topk_resident(const TopKDevice& device, size_t bytes, int threads) {
                   topk_resident_threads / threads);
 }
 
-// 12 to 32 elements a thread: enough to hide shared memory's latency behind each other, and
-// barriers among few warps.
-inline int topk_block_threads(int part, int resident) {
-  const int wanted = part <= 4096 ? 256 : part <= 16384 ? 512 : 1024;
-  return std::min(
-      wanted,
-      static_cast<int>(std::bit_floor(static_cast<unsigned>(topk_resident_threads / resident))));
+// Rows of that many blocks on a multiprocessor at once keep memory busy while some select.
+inline constexpr int topk_wanted_resident = 4;
+
+// The parts of rows, in words of a lane, that lanes share out.
+constexpr int topk_quotient(int words, int parts) {
+  return (words + parts - 1) / parts;
 }
 
-// Rows that stay in registers: a warp each where they fit, which needs no barrier; else as few
-// warps as hold them, since each step ends in a barrier among them. A cluster's barrier costs
-// more than a block's: the fewest blocks.
+// A block a row in registers alone, with as few warps as hold it, since each step ends in a barrier
+// among them.
+inline void topk_plan_registers(int64_t rows, int row_words, int warps, TopKPlan& plan) {
+  plan = {TopKKernel::block};
+  plan.words = topk_quotient(row_words, warps) <= 16 ? 16 : topk_most_words;
+  plan.threads = warps * warp_lanes;
+  plan.shared_bytes = TopKBlockTeam::bytes;
+  plan.grid = static_cast<unsigned>(rows);
+}
+
+// Up to 64 words a thread, of which shared memory has what registers don't: that keeps twice as
+// much on the chip as registers alone, and a step costs half as many instructions beside the
+// counting. As few warps a block as a row can have, and as many as fill the multiprocessor.
+inline bool topk_plan_overflow(int64_t rows, int row_words, int blocks, const TopKDevice& device,
+                               TopKPlan& plan) {
+  constexpr int all_warps = topk_resident_threads / warp_lanes;
+  const int fewest = topk_quotient(row_words, blocks * topk_most_thread_words);
+  for (int resident = all_warps / fewest; resident > 0; --resident) {
+    const int warps = all_warps / resident, words = topk_quotient(row_words, blocks * warps);
+    if (blocks == 1 && words <= topk_most_words) return false;
+    plan = {blocks == 1 ? TopKKernel::block : TopKKernel::cluster};
+    plan.blocks = static_cast<unsigned>(blocks);
+    plan.words = topk_overflow_words;
+    plan.overflow = topk_overflow_groups(words, plan.words);
+    plan.threads = warps * warp_lanes;
+    plan.shared_bytes = (blocks == 1 ? TopKBlockTeam::bytes : TopKClusterTeam::bytes) +
+                        shared_size<TopKGroup>(static_cast<size_t>(plan.overflow * plan.threads));
+    plan.grid = static_cast<unsigned>(rows * blocks);
+    if (topk_resident(device, plan.shared_bytes, plan.threads) >= resident) return true;
+  }
+  return false;
+}
+
+// Rows that stay on the chip: a warp each where its registers hold them, which needs no barrier;
+// else a block, in registers alone as long as four rows are on a multiprocessor, or where its
+// shared memory is small. A cluster's barrier costs several times what a block's does: only where a
+// block has no room, and the fewest blocks.
 template <class Bits>
-bool topk_plan_in_registers(int64_t rows, int length, const TopKDevice& device, TopKPlan& plan) {
+bool topk_plan_on_chip(int64_t rows, int length, const TopKDevice& device, TopKPlan& plan) {
   constexpr int per_word = static_cast<int>(sizeof(uint32_t) / sizeof(Bits));
-  const auto quotient = [](int a, int b) { return (a + b - 1) / b; };
-  const int row_words = quotient(length, warp_lanes * per_word);  // of a lane, were it one warp's
+  const int row_words =
+      topk_quotient(length, warp_lanes * per_word);  // of a lane, were it one warp's
   if (row_words <= topk_most_words) {
     const auto [lanes, words] = topk_warp_plan<Bits>(length);
-    plan.kernel = TopKKernel::warp;
+    plan = {TopKKernel::warp};
     plan.words = words;
     plan.lanes = lanes;
     plan.threads = TopKWarpTeam<32>::most_threads;
@@ -111,69 +137,16 @@ bool topk_plan_in_registers(int64_t rows, int length, const TopKDevice& device, 
     plan.grid = static_cast<unsigned>((rows + rows_of_block - 1) / rows_of_block);
     return true;
   }
-  for (int blocks = 1; blocks <= device.most_blocks; blocks *= 2) {
-    const int warps = quotient(row_words, blocks * topk_most_words);
-    if (warps > (blocks == 1 ? TopKBlockTeam::most_warps : TopKClusterTeam::most_block_warps))
-      continue;
-    plan.kernel = blocks == 1 ? TopKKernel::block : TopKKernel::cluster;
-    plan.blocks = static_cast<unsigned>(blocks);
-    plan.words = blocks == 1 && quotient(row_words, warps) <= 16 ? 16 : topk_most_words;
-    plan.threads = warps * warp_lanes;
-    plan.shared_bytes = blocks == 1 ? TopKBlockTeam::bytes : TopKClusterTeam::bytes;
-    plan.grid = static_cast<unsigned>(rows * blocks);
-    return true;
+  const int warps = topk_quotient(row_words, topk_most_words);
+  if (warps * topk_wanted_resident > topk_resident_threads / warp_lanes) {
+    if (topk_plan_overflow(rows, row_words, 1, device, plan)) return true;
+    for (int blocks = 2; warps > TopKBlockTeam::most_warps; blocks *= 2) {
+      if (blocks > device.most_blocks) return false;
+      if (topk_plan_overflow(rows, row_words, blocks, device, plan)) return true;
+    }
   }
-  return false;
-}
-
-// Rows that stay in shared memory, from the layout that keeps memory busiest to the last that fits.
-template <class Bits>
-bool topk_plan_in_shared(int64_t rows, int length, const TopKDevice& device, TopKPlan& plan) {
-  struct Layout {
-    unsigned blocks;
-    int stages, resident;
-  };
-  constexpr Layout layouts[] = {
-      // Two rows on the chip, so that one is always on its way, and another block that computes
-      // while this one waits at a barrier.
-      {1, 2, 2},
-      // Three blocks take turns to load, to select and to store. Cheaper than a cluster's barriers.
-      {1, 1, 3},
-      // The same as the first with a part of the row each; the fewest blocks have the fewest
-      // barriers and the least to exchange.
-      {2, 2, 2},
-      {4, 2, 2},
-      {8, 2, 2},
-      // Without clusters: two blocks take turns, which hides half of the selection.
-      {1, 1, 2},
-      // One block at a time: loads overlap with the selection, or nothing does. Still one read and
-      // one write, where the last resort reads five times.
-      {8, 2, 1},
-      {8, 1, 1},
-      {1, 2, 1},
-      {1, 1, 1},
-  };
-  for (const Layout& layout : layouts) {
-    if (static_cast<int>(layout.blocks) > device.most_blocks) continue;
-    plan.kernel = layout.blocks == 1 ? TopKKernel::shared_block : TopKKernel::shared_cluster;
-    plan.blocks = layout.blocks;
-    plan.stages = layout.stages;
-    plan.threads = topk_block_threads(topk_part(length, layout.blocks), layout.resident);
-    plan.shared_bytes =
-        layout.blocks == 1
-            ? topk_block_bytes<Bits, TopKAlone>(length, layout.blocks, layout.stages)
-            : topk_block_bytes<Bits, TopKCluster>(length, layout.blocks, layout.stages);
-    const int resident = topk_resident(device, plan.shared_bytes, plan.threads);
-    if (resident < layout.resident || plan.shared_bytes > device.shared_bytes) continue;
-    // Blocks that walk over rows: as many as are there at once. More rows than that are left to a
-    // second stage, or, with one stage, to the next block.
-    const int64_t at_once =
-        std::max<int64_t>(1, int64_t{device.multiprocessors} * resident / layout.blocks);
-    plan.grid = static_cast<unsigned>((layout.stages == 1 ? rows : std::min(rows, at_once)) *
-                                      layout.blocks);
-    return true;
-  }
-  return false;
+  topk_plan_registers(rows, row_words, warps, plan);
+  return true;
 }
 
 // Many blocks a row: at least four a multiprocessor where the rows have that many elements, to even
@@ -207,9 +180,7 @@ TopKPlan topk_plan(int64_t rows, int length, const TopKDevice& device) {
     return plan;
   }
   TopKPlan plan;
-  if (topk_plan_in_registers<Bits>(rows, length, device, plan)) return plan;
-  plan = {};
-  if (topk_plan_in_shared<Bits>(rows, length, device, plan)) return plan;
+  if (topk_plan_on_chip<Bits>(rows, length, device, plan)) return plan;
   return topk_plan_long<Bits>(rows, length, device);
 }
 

@@ -42,7 +42,9 @@ inline constexpr int topk_wide = static_cast<int>(16 / sizeof(ElementBits<T>));
 // f(std::integral_constant<int, n>{}) for the one of the numbers that equals `wanted`.
 template <int... numbers, class F>
 void with_constant(int wanted, std::integer_sequence<int, numbers...>, const F& f) {
-  ((wanted == numbers ? f(std::integral_constant<int, numbers>{}) : void()), ...);
+  const bool found =
+      ((wanted == numbers && (f(std::integral_constant<int, numbers>{}), true)) || ...);
+  GESTALT_CHECK(found, "no kernel has {} words", wanted);
 }
 
 template <class T>
@@ -63,24 +65,15 @@ void launch_topk_threads(Context& context, const char* name, const TopKRows<T>& 
   });
 }
 
-template <class Key, class T, class Team, int... sizes>
+template <class Key, class T, class Team, bool overflows, int... sizes>
 void launch_topk_team(Context& context, const char* name, const TopKRows<T>& rows,
                       const TopKPlan& plan) {
   with_constant(plan.words, std::integer_sequence<int, sizes...>{}, [&](auto words) {
-    launch(context, name, topk_team_rows<Key, T, words, Team>,
+    launch(context, name, topk_team_rows<Key, T, words, Team, overflows>,
            {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes,
             plan.blocks},
            rows.input, rows.count, rows.length, rows.k, rows.output);
   });
-}
-
-template <class Key, class T, class Team>
-void launch_topk_blocks(Context& context, const char* name, const TopKRows<T>& rows,
-                        const TopKPlan& plan) {
-  launch(
-      context, name, topk_block_rows<Key, T, Team>,
-      {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes, plan.blocks},
-      rows.input, rows.count, rows.length, plan.stages, rows.k, rows.output);
 }
 
 // What the kernels of long rows leave to each other.
@@ -133,35 +126,21 @@ inline TopKDevice topk_device(Context& context, int most_blocks) {
   return {multiprocessors(context), max_shared_bytes(context), most_blocks, l2_bytes(context)};
 }
 
-// How many clusters of the plan run at once; 0 where the device has no room for one.
-template <class Key, class T>
-int topk_active_clusters(Context& context, const TopKPlan& plan) {
-  if (plan.kernel == TopKKernel::shared_cluster) {
-    return max_active_clusters(context, topk_block_rows<Key, T, TopKCluster>, plan.blocks,
-                               plan.threads, plan.shared_bytes);
-  }
-  return max_active_clusters(context, topk_team_rows<Key, T, topk_most_words, TopKClusterTeam>,
-                             plan.blocks, plan.threads, plan.shared_bytes);
-}
-
 // Without clusters where the device has them but no room for one of the size that the rows ask for
 // (a slice of a GPU, or a share).
 template <class Key, class T>
 TopKPlan topk_rows_plan(Context& context, int64_t rows, int length) {
   TopKDevice device = topk_device(context, 1);
-  TopKPlan plan = topk_plan<ElementBits<T>>(rows, length, device);
-  if (plan.kernel <= TopKKernel::block) return plan;
-  device.most_blocks = max_cluster_size(context, topk_block_rows<Key, T, TopKCluster>);
-  if (device.most_blocks == 1) return plan;
-  const TopKPlan clusters = topk_plan<ElementBits<T>>(rows, length, device);
-  if (clusters.blocks == 1) return clusters;
-  const int active = topk_active_clusters<Key, T>(context, clusters);
-  if (active == 0) return plan;
-  plan = clusters;
-  // Not more than run at once: one that waited for the first to walk all of its rows would double
-  // the time.
-  if (plan.stages > 1) plan.grid = std::min(plan.grid, static_cast<unsigned>(active) * plan.blocks);
-  return plan;
+  const TopKPlan alone = topk_plan<ElementBits<T>>(rows, length, device);
+  if (alone.kernel != TopKKernel::long_rows) return alone;
+  constexpr auto of_clusters = topk_team_rows<Key, T, topk_overflow_words, TopKClusterTeam, true>;
+  device.most_blocks = max_cluster_size(context, of_clusters);
+  if (device.most_blocks == 1) return alone;
+  const TopKPlan plan = topk_plan<ElementBits<T>>(rows, length, device);
+  if (plan.kernel == TopKKernel::long_rows) return plan;
+  const int active =
+      max_active_clusters(context, of_clusters, plan.blocks, plan.threads, plan.shared_bytes);
+  return active == 0 ? alone : plan;
 }
 
 // As launch_topk. scratch: for long rows.
@@ -174,23 +153,24 @@ bool launch_topk_rows(Context& context, const char* name, TopKRows<T> rows, cons
       return true;
     case TopKKernel::warp:
       if (plan.lanes == 16) {
-        launch_topk_team<Key, T, TopKWarpTeam<16>, 8>(context, name, rows, plan);
+        launch_topk_team<Key, T, TopKWarpTeam<16>, false, 8>(context, name, rows, plan);
       } else {
-        launch_topk_team<Key, T, TopKWarpTeam<32>, 8, 16, topk_most_words>(context, name, rows,
-                                                                           plan);
+        launch_topk_team<Key, T, TopKWarpTeam<32>, false, 8, 16, topk_most_words>(context, name,
+                                                                                  rows, plan);
       }
       return true;
     case TopKKernel::block:
-      launch_topk_team<Key, T, TopKBlockTeam, 16, topk_most_words>(context, name, rows, plan);
+      if (plan.overflow > 0) {
+        launch_topk_team<Key, T, TopKBlockTeam, true, topk_overflow_words>(context, name, rows,
+                                                                           plan);
+      } else {
+        launch_topk_team<Key, T, TopKBlockTeam, false, 16, topk_most_words>(context, name, rows,
+                                                                            plan);
+      }
       return true;
     case TopKKernel::cluster:
-      launch_topk_team<Key, T, TopKClusterTeam, topk_most_words>(context, name, rows, plan);
-      return true;
-    case TopKKernel::shared_block:
-      launch_topk_blocks<Key, T, TopKAlone>(context, name, rows, plan);
-      return true;
-    case TopKKernel::shared_cluster:
-      launch_topk_blocks<Key, T, TopKCluster>(context, name, rows, plan);
+      launch_topk_team<Key, T, TopKClusterTeam, true, topk_overflow_words>(context, name, rows,
+                                                                           plan);
       return true;
     case TopKKernel::long_rows:
       if (Key::replaces_by_mean) rows.output.y = nullptr;

@@ -40,17 +40,11 @@ void expect_launchable(int64_t rows, int length, const TopKDevice& device) {
       EXPECT_EQ(teams, rows);
       EXPECT_LE(plan.threads, plan.kernel == TopKKernel::block ? TopKBlockTeam::most_threads
                                                                : TopKClusterTeam::most_threads);
-      EXPECT_LE(length, int64_t{plan.words} * per_word * 32 * warps);
-      EXPECT_EQ(plan.shared_bytes,
-                plan.kernel == TopKKernel::block ? TopKBlockTeam::bytes : TopKClusterTeam::bytes);
-      break;
-    case TopKKernel::shared_block:
-    case TopKKernel::shared_cluster:
-      EXPECT_EQ(plan.grid % plan.blocks, 0u);
-      EXPECT_GE(teams, 1);
-      EXPECT_LE(teams, rows);
-      EXPECT_GE(topk_part(length, plan.blocks) * static_cast<int>(plan.blocks), length);
-      EXPECT_LT(topk_part(length, plan.blocks) * (static_cast<int>(plan.blocks) - 1), length);
+      EXPECT_LE(length, int64_t{plan.words + plan.overflow * topk_group} * per_word * 32 * warps);
+      EXPECT_GE(plan.shared_bytes,
+                (plan.kernel == TopKKernel::block ? TopKBlockTeam::bytes : TopKClusterTeam::bytes) +
+                    sizeof(TopKGroup) * static_cast<size_t>(plan.overflow * plan.threads));
+      EXPECT_LE(plan.words + plan.overflow * topk_group, topk_most_thread_words);
       break;
     case TopKKernel::long_rows:
       EXPECT_EQ(plan.chunk % 32, 0);
@@ -90,26 +84,39 @@ TEST(TopKPlan, ShortRowsAreAThreadsOrAWarps) {
   EXPECT_EQ(plan_of<uint16_t>(1793).kernel, TopKKernel::block);
 }
 
-// The lengths of 56x56 and 112x112 are a block's, those of 224x224 and 256x256 a cluster's, where
-// there are clusters; beyond what registers hold comes shared memory.
+// The lengths of 56x56 to 256x256 are a block's, of which some words lie in shared memory as soon
+// as registers alone would leave a multiprocessor with fewer than four rows. Longer ones are a
+// cluster's, where there are clusters.
 TEST(TopKPlan, LongerRowsAreABlocksOrAClusters) {
   EXPECT_EQ(plan_of<uint32_t>(3136).threads, 128);
   EXPECT_EQ(plan_of<uint16_t>(3136).threads, 64);
-  EXPECT_EQ(plan_of<uint32_t>(12544).kernel, TopKKernel::block);
-  EXPECT_EQ(plan_of<uint32_t>(12544, t4).kernel, TopKKernel::block);
-  EXPECT_EQ(plan_of<uint32_t>(50176).kernel, TopKKernel::cluster);
-  EXPECT_EQ(plan_of<uint32_t>(50176).blocks, 4u);
-  EXPECT_EQ(plan_of<uint16_t>(50176).kernel, TopKKernel::block);
-  EXPECT_EQ(plan_of<uint16_t>(65536).blocks, 4u);
-  EXPECT_EQ(plan_of<uint32_t>(65536).blocks, 8u);
-  EXPECT_EQ(plan_of<uint32_t>(262144).kernel, TopKKernel::shared_cluster);
-  EXPECT_EQ(plan_of<uint32_t>(28672, a100).kernel, TopKKernel::block);
-  EXPECT_EQ(plan_of<uint32_t>(28673, a100).kernel, TopKKernel::shared_block);
+  EXPECT_EQ(plan_of<uint32_t>(7168).overflow, 0);
+  EXPECT_GT(plan_of<uint32_t>(7169).overflow, 0);
+  EXPECT_EQ(plan_of<uint16_t>(12544).overflow, 0);
+  const struct {
+    TopKPlan plan;
+    int resident;
+  } blocks[] = {{plan_of<uint32_t>(12544), 4},
+                {plan_of<uint32_t>(50176), 1},
+                {plan_of<uint32_t>(65536), 1},
+                {plan_of<uint16_t>(50176), 2},
+                {plan_of<uint16_t>(131072), 1}};
+  for (const auto& [plan, resident] : blocks) {
+    EXPECT_EQ(plan.kernel, TopKKernel::block);
+    EXPECT_EQ(topk_resident(h200, plan.shared_bytes, plan.threads), resident);
+    EXPECT_EQ(plan.threads * resident, 1024);
+  }
+  EXPECT_EQ(plan_of<uint32_t>(65537).blocks, 2u);
+  EXPECT_EQ(plan_of<uint32_t>(262144).blocks, 4u);
+  EXPECT_EQ(plan_of<uint32_t>(524288).kernel, TopKKernel::cluster);
+  EXPECT_EQ(plan_of<uint32_t>(65536, a100).kernel, TopKKernel::block);
+  EXPECT_EQ(plan_of<uint32_t>(36864, t4).kernel, TopKKernel::block);
 }
 
 TEST(TopKPlan, TheRestIsSharedByManyBlocks) {
-  EXPECT_EQ(plan_of<uint32_t>(50176, a100).kernel, TopKKernel::long_rows);
-  EXPECT_EQ(plan_of<uint32_t>(40000, t4).kernel, TopKKernel::long_rows);
+  EXPECT_EQ(plan_of<uint32_t>(524289).kernel, TopKKernel::long_rows);
+  EXPECT_EQ(plan_of<uint32_t>(65537, a100).kernel, TopKKernel::long_rows);
+  EXPECT_EQ(plan_of<uint32_t>(36865, t4).kernel, TopKKernel::long_rows);
   EXPECT_EQ(plan_of<uint32_t>(1000000).kernel, TopKKernel::long_rows);
   // One row of a million elements: enough blocks for the whole device.
   const TopKPlan plan = topk_plan<uint32_t>(1, 1000000, h200);

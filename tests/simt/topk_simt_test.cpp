@@ -265,6 +265,9 @@ TYPED_TEST(TopK, EveryKindOfValues) {
       this->check_all(make_problem<TypeParam>(1, channels, length, kind), {length / 5});
     }
     this->check_all(make_problem<TypeParam>(1, 1, 333, kind), {1, 332});
+    // Partly in registers, partly in shared memory.
+    const auto long_row = make_problem<TypeParam>(1, 1, 30001 / sizeof(TypeParam), kind);
+    this->check(long_row, long_row.length / 5, TopKMode::keep, Format::contiguous, 3);
   }
 }
 
@@ -281,6 +284,16 @@ TYPED_TEST(TopK, TiesAcrossEveryBorder) {
     }
   }
   this->check_all(make_problem<TypeParam>(1, 2, 1100, Kind::equal), {137});
+  // The words of a thread that lie in shared memory, and a cluster's blocks.
+  const int64_t of_block = 9000 * 4 / sizeof(TypeParam), of_cluster = 66000 * 4 / sizeof(TypeParam);
+  const auto block = make_problem<TypeParam>(1, 1, of_block, Kind::equal);
+  for (const int64_t k : {int64_t{1}, of_block / 3, of_block / 2 + 1, of_block - 1}) {
+    this->check(block, k, TopKMode::keep, Format::contiguous, 2);
+  }
+  const auto cluster = make_problem<TypeParam>(1, 1, of_cluster, Kind::equal);
+  for (const int64_t k : {of_cluster / 2 - 1, of_cluster / 2 + 33, of_cluster - 5}) {
+    this->check(cluster, k, TopKMode::keep, Format::contiguous, 1);
+  }
 }
 
 // As many non-zero elements, infinities and NaN as are asked for, one fewer, one more.
@@ -363,7 +376,7 @@ TYPED_TEST(TopK, OtherDevices) {
 // they take the workspace learn the same.
 TYPED_TEST(TopK, WithoutRoomForClusters) {
   using T = TypeParam;
-  const int64_t of_a_block = 160000 / sizeof(T), of_many = 240000 / sizeof(T);
+  constexpr int64_t of_a_block = 64000 * 4 / sizeof(T), of_many = 66000 * 4 / sizeof(T);
   for (const int64_t length : {of_a_block, of_many}) {
     const auto p = make_problem<T>(1, 1, length, Kind::few_values);
     const View view = view_of(p, Format::contiguous, p.x.data());

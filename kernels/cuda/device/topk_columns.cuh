@@ -66,22 +66,33 @@ class TopKColumn {
     split(warp_sum(sum), counts);
   }
 
-  // The largest key of each row, raw.
-  __device__ void largest(uint32_t (&keys)[rows]) const {
-    uint32_t most = 0;
+  // What the search in each row begins with.
+  __device__ void survey(TopKSurvey (&found)[rows]) const {
+    uint32_t largest[rows] = {}, counts[rows] = {};
     if constexpr (Key::replaces_by_mean) {
-      uint32_t of_rows[rows] = {};
       each([&](uint32_t word) {
 #pragma unroll
-        for (int e = 0; e < rows; ++e) of_rows[e] = ::max(of_rows[e], Key::raw(element(word, e)));
+        for (int e = 0; e < rows; ++e) {
+          const uint32_t key = Key::raw(element(word, e));
+          largest[e] = ::max(largest[e], key);
+          if (key >= 1) ++counts[e];
+        }
+      });
+    } else {
+      uint32_t most = 0;
+      TopKCount<T, true> non_zero(topk_repeat<T>(1));
+      each([&](uint32_t word) {
+        most = topk_larger<T>(most, topk_magnitudes<T>(word));
+        non_zero.add(word);
       });
 #pragma unroll
-      for (int e = 0; e < rows; ++e) keys[e] = warp_max(of_rows[e]);
-    } else {
-      each([&](uint32_t word) { most = topk_larger<T>(most, topk_magnitudes<T>(word)); });
-#pragma unroll
-      for (int e = 0; e < rows; ++e) keys[e] = warp_max(uint32_t{element(most, e)});
+      for (int e = 0; e < rows; ++e) {
+        largest[e] = rows == 2 ? uint32_t{element(most, e)} : most;
+        counts[e] = non_zero.of(e);
+      }
     }
+#pragma unroll
+    for (int e = 0; e < rows; ++e) found[e] = {warp_max(largest[e]), warp_sum(counts[e])};
   }
 
   // The pixel before which the ties lie that are kept, in each row.
@@ -166,17 +177,17 @@ template <class Key, class T, int pitch>
 __device__ inline void topk_select_in_column(const TopKColumn<Key, T, pitch>& column, uint32_t k,
                                              TopKSelection (&selection)[topk_per_word<T>]) {
   constexpr int rows = topk_per_word<T>;
-  uint32_t counts[rows], largest[rows];
-  column.count(topk_repeat<T>(1), counts);
-  column.largest(largest);
-  TopKBisection<Key> first(k, counts[0], largest[0]);
+  uint32_t counts[rows];
+  TopKSurvey surveys[rows];
+  column.survey(surveys);
+  TopKBisection<Key> first(k, surveys[0]);
   if constexpr (rows == 1) {
     while (!first.done()) {
       column.count(first.next(), counts);
       first.found(counts[0]);
     }
   } else {
-    TopKBisection<Key> second(k, counts[1], largest[1]);
+    TopKBisection<Key> second(k, surveys[1]);
     while (!(first.done() && second.done())) {
       const uint32_t low = first.done() ? 1u : first.next();
       const uint32_t high = second.done() ? 1u : second.next();

@@ -1,6 +1,6 @@
 #pragma once
 
-// Top-K of contiguous rows that no shared memory holds: many blocks a row, several kernels, each of
+// Top-K of contiguous rows that no cluster holds: many blocks a row, several kernels, each of
 // which reads the row again.
 //
 // Floor: one read and one write of x. This reads up to five times (f32; 16 bits: four), from L2
@@ -130,12 +130,6 @@ __global__ void __launch_bounds__(topk_long_threads)
   rows.ties[blockIdx.x] = sum;
 }
 
-// A team (topk_radix.cuh) whose other blocks have counted their ties before.
-struct TopKCounted {
-  uint32_t ties_before;
-  __device__ uint32_t before(uint32_t) const { return ties_before; }
-};
-
 // A block a part. Writes y where it is not null, and the mask.
 template <class Key, class T>
 __global__ void __launch_bounds__(topk_long_threads)
@@ -156,13 +150,13 @@ __global__ void __launch_bounds__(topk_long_threads)
   const TopKLongElements<T> elements(input, part.row, offset);
   const TopKChunk chunk = TopKChunk::of_warp(part.count);
   const TopKChunkSelection of_chunk = topk_share_ties<Key>(
-      shared, TopKCounted{before},
+      shared,
       [&](const auto& f) {
         for (int i = chunk.begin + lane; i < chunk.end; i += warp_lanes) f(elements(i));
       },
-      selection);
+      selection, before);
   topk_write_chunk<Key, T>(
-      chunk, elements, of_chunk, Bits{0}, output,
+      chunk, elements, of_chunk, output,
       output.mask == nullptr ? nullptr
                              : output.mask + part.row * ((rows.length + 31) / 32) + part.first / 32,
       [&](int i, Bits y) {

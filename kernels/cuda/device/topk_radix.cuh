@@ -1,10 +1,11 @@
 #pragma once
 
-// Top-K's selection by digits, for a block that sees its row several times: a histogram of the
-// keys' upper 11 bits, one of the next 11 among the keys that share the first digit with the k-th
-// largest, one of the rest (f32: 11, 11, 9 bits; 16 bits: 11, 4). The first leaves a few percent of
-// Gaussian or rectified rows; 8 bits, the exponent alone, would leave a quarter and make the lanes
-// of a warp meet in few bins. Zeros, often most of a row behind a ReLU, are not counted at all.
+// Top-K's selection by digits, for blocks that see their rows several times (topk_long.cuh): a
+// histogram of the keys' upper 11 bits, one of the next 11 among the keys that share the first
+// digit with the k-th largest, one of the rest (f32: 11, 11, 9 bits; 16 bits: 11, 4). The first
+// leaves a few percent of Gaussian or rectified rows; 8 bits, the exponent alone, would leave a
+// quarter and make the lanes of a warp meet in few bins. Zeros, often most of a row behind a ReLU,
+// are not counted at all.
 
 #include "kernels/cuda/device/shared.cuh"
 #include "kernels/cuda/device/topk_key.cuh"
@@ -15,28 +16,19 @@ namespace GESTALT_CUDA_NAMESPACE {
 inline constexpr int topk_digit_bits = 11;
 inline constexpr int topk_bins = 1 << topk_digit_bits;
 inline constexpr int topk_most_warps = 32;
-inline constexpr int topk_list = 1024;  // candidates that the third digit finds without the row
 
 struct TopKBlockMemory {
   SharedArray<uint32_t> histogram;  // [topk_bins]
   SharedArray<uint32_t> warp;       // [topk_most_warps]
   SharedArray<uint32_t> found;      // [3]
-  SharedArray<uint32_t> list;       // [topk_list]
-  SharedArray<uint32_t> listed;     // [1]
-  SharedArray<double> sums;         // [topk_most_warps]
 
   static constexpr size_t bytes = shared_size<uint32_t>(topk_bins) +
-                                  shared_size<uint32_t>(topk_most_warps) +
-                                  shared_size<uint32_t>(3) + shared_size<uint32_t>(topk_list) +
-                                  shared_size<uint32_t>(1) + shared_size<double>(topk_most_warps);
+                                  shared_size<uint32_t>(topk_most_warps) + shared_size<uint32_t>(3);
 
   __device__ explicit TopKBlockMemory(SharedMemory& memory)
       : histogram(memory.array<uint32_t>(topk_bins)),
         warp(memory.array<uint32_t>(topk_most_warps)),
-        found(memory.array<uint32_t>(3)),
-        list(memory.array<uint32_t>(topk_list)),
-        listed(memory.array<uint32_t>(1)),
-        sums(memory.array<double>(topk_most_warps)) {}
+        found(memory.array<uint32_t>(3)) {}
 };
 
 // The digit that lies below the bits from `from` up.
@@ -135,79 +127,7 @@ __device__ inline void topk_clear(const TopKBlockMemory& shared) {
   for (int bin = static_cast<int>(threadIdx.x); bin < topk_bins; bin += blockDim.x) {
     shared.histogram[bin] = 0;
   }
-  if (threadIdx.x == 0) shared.listed[0] = 0;
   __syncthreads();
-}
-
-// What blocks that share a row tell each other. All their threads call each function; alone, a
-// block has all there is to know.
-struct TopKAlone {
-  static constexpr size_t bytes = 0;  // of shared memory
-
-  __device__ explicit TopKAlone(SharedMemory&) {}
-  __device__ unsigned size() const { return 1; }
-  __device__ unsigned rank() const { return 0; }
-  __device__ void leave() const {}  // nobody needs this block's memory any more
-  // Each block's histogram becomes the sum of all.
-  __device__ void merge(SharedArray<uint32_t>) const {}
-  // The sum over the blocks before this one.
-  __device__ uint32_t before(uint32_t) const { return 0; }
-  __device__ double sum(double value) const { return value; }
-};
-
-// visit(f) calls f(element) for this thread's share of the row. between(): called once by all
-// threads, when the row has been read for the first time.
-template <class Key, class Team, class Visit, class Between>
-__device__ inline TopKSelection topk_select_in_block(const TopKBlockMemory& shared,
-                                                     const Team& team, const Visit& visit,
-                                                     uint32_t k, const Between& between) {
-  constexpr TopKDigit first = TopKDigit::below(Key::bits), second = TopKDigit::below(first.shift),
-                      third = TopKDigit::below(second.shift);
-  TopKSearch search{0, k, 0, false, {}};
-  const auto narrow = [&](TopKDigit digit) {
-    team.merge(shared.histogram);
-    search = topk_narrow<Key>(search, digit, topk_find_bin(shared, search.wanted), k);
-  };
-
-  topk_clear(shared);
-  visit([&](auto element) {
-    const uint32_t key = Key::raw(element);
-    if (key != 0) atomicAdd(shared.histogram + (key >> first.shift), 1u);
-  });
-  __syncthreads();
-  between();
-  narrow(first);
-  if (search.done) return search.selection;
-
-  const bool listing = third.from > 0 && search.candidates <= topk_list;
-  topk_clear(shared);
-  visit([&](auto element) {
-    const uint32_t key = Key::raw(element);
-    if (key >> second.from != search.prefix || key == 0) return;
-    atomicAdd(shared.histogram + second.of(key), 1u);
-    if (listing) shared.list[atomicAdd(shared.listed + 0, 1u)] = key;
-  });
-  __syncthreads();
-  const uint32_t listed = shared.listed[0];
-  narrow(second);
-  if (search.done) return search.selection;
-
-  if constexpr (third.from > 0) {
-    topk_clear(shared);
-    const auto count = [&](uint32_t key) {
-      if (key >> third.from == search.prefix && key != 0) {
-        atomicAdd(shared.histogram + third.of(key), 1u);
-      }
-    };
-    if (listing) {
-      for (uint32_t i = threadIdx.x; i < listed; i += blockDim.x) count(shared.list[i]);
-    } else {
-      visit([&](auto element) { count(Key::raw(element)); });
-    }
-    __syncthreads();
-    narrow(third);
-  }
-  return search.selection;
 }
 
 // ---- writing ----
@@ -241,11 +161,12 @@ __device__ inline TopKChunkSelection topk_of_chunk(TopKSelection selection, uint
   return {selection.threshold + 1, selection.ties - before};
 }
 
-// visit_chunk(f): f(element) for this lane's share of the warp's chunk.
-template <class Key, class Team, class Visit>
+// visit_chunk(f): f(element) for this lane's share of the warp's chunk. before: ties of the row
+// before the block's part.
+template <class Key, class Visit>
 __device__ inline TopKChunkSelection topk_share_ties(const TopKBlockMemory& shared,
-                                                     const Team& team, const Visit& visit_chunk,
-                                                     TopKSelection selection) {
+                                                     const Visit& visit_chunk,
+                                                     TopKSelection selection, uint32_t before) {
   if (selection.ties == 0) return {selection.threshold + 1, 0};
   const int warp = static_cast<int>(threadIdx.x / warp_lanes);
   uint32_t own = 0;
@@ -253,13 +174,8 @@ __device__ inline TopKChunkSelection topk_share_ties(const TopKBlockMemory& shar
   own = warp_sum(own);
   if (threadIdx.x % warp_lanes == 0) shared.warp[warp] = own;
   __syncthreads();
-  uint32_t before = 0, all = 0;
-  for (int other = 0; other < static_cast<int>(blockDim.x / warp_lanes); ++other) {
-    const uint32_t ties = shared.warp[other];
-    all += ties;
-    if (other < warp) before += ties;
-  }
-  return topk_of_chunk(selection, team.before(all) + before, own);
+  for (int other = 0; other < warp; ++other) before += shared.warp[other];
+  return topk_of_chunk(selection, before, own);
 }
 
 // f(i, element, kept) for the elements i of the chunk, 32 neighbours at a time, with all lanes
@@ -289,42 +205,16 @@ __device__ inline void topk_walk_chunk(TopKChunk chunk, const Element& element,
   }
 }
 
-// The sum over the block, in every thread; always added in the same order.
-__device__ inline double topk_block_sum(const TopKBlockMemory& shared, double value) {
-  value = warp_sum(value);
-  if (threadIdx.x % warp_lanes == 0) shared.sums[threadIdx.x / warp_lanes] = value;
-  __syncthreads();
-  double total = 0;
-  for (int warp = 0; warp < static_cast<int>(blockDim.x / warp_lanes); ++warp) {
-    total += shared.sums[warp];
-  }
-  return total;
-}
-
-// The mean of what is kept, where the key replaces by it.
-template <class Key, class T, class Team, class Element>
-__device__ inline ElementBits<T> topk_mean_of_kept(const TopKBlockMemory& shared, const Team& team,
-                                                   TopKChunk chunk, const Element& element,
-                                                   TopKChunkSelection selection, uint32_t k) {
-  if constexpr (!Key::replaces_by_mean) return ElementBits<T>{0};
-  double sum = 0;
-  topk_walk_chunk<Key>(chunk, element, selection, [&](int, ElementBits<T> value, bool kept) {
-    if (kept) sum += load(std::bit_cast<T>(value));
-  });
-  return topk_mean<T>(team.sum(topk_block_sum(shared, sum)), k);
-}
-
 // store(i, y) for every element of the warp's chunk; words: the mask's for the block's part of the
 // row, or null.
 template <class Key, class T, class Element, class Store>
 __device__ inline void topk_write_chunk(TopKChunk chunk, const Element& element,
-                                        TopKChunkSelection selection, ElementBits<T> mean,
-                                        const TopKOutput<T>& output, uint32_t* words,
-                                        const Store& store) {
+                                        TopKChunkSelection selection, const TopKOutput<T>& output,
+                                        uint32_t* words, const Store& store) {
   topk_walk_chunk<Key>(chunk, element, selection, [&](int i, ElementBits<T> value, bool kept) {
     const bool inside = i < chunk.end;
     const bool passed = inside && kept != output.reverse;
-    if (inside) store(i, topk_result<Key, T>(value, passed, mean, output));
+    if (inside) store(i, topk_result<Key, T>(value, passed, ElementBits<T>{0}, output));
     if (words != nullptr) {
       const uint32_t word = __ballot_sync(full_warp, passed);
       if (threadIdx.x % warp_lanes == 0) words[i / 32] = word;

@@ -1,7 +1,8 @@
 #pragma once
 
 // A row's elements in the registers of the threads that share it, as words of one (f32) or two
-// (16 bits) elements, and Top-K's selection from them by counting.
+// (16 bits) elements, and Top-K's selection from them by counting. What registers have no room for
+// lies in shared memory, where each thread reaches its own words alone: no barriers.
 
 #include "kernels/cuda/device/topk_bisect.cuh"
 #include "kernels/cuda/device/topk_packed.cuh"
@@ -9,19 +10,36 @@
 
 namespace GESTALT_CUDA_NAMESPACE {
 
+// Words of a group: loops visit one at a time, and shared memory has its words side by side.
+inline constexpr int topk_group = 4;
+using TopKGroup = Pack<uint32_t, topk_group>;
+
+// Words that a thread has at most, of which the first are registers'. Their ties are flags in two
+// registers (f32) or four.
+inline constexpr int topk_most_thread_words = 64;
+
+// Groups of a thread's words that shared memory has.
+__host__ __device__ constexpr int topk_overflow_groups(int thread_words, int registers) {
+  return thread_words <= registers ? 0 : (thread_words - registers + topk_group - 1) / topk_group;
+}
+
 // Loops leave early, a group of words at a time, which is uniform for the row, so that short rows
 // pay for what they have; the branches also keep the compiler from taking registers for all of a
 // loop at once.
-template <class Key, class T, int words>
+template <class Key, class T, int words, bool overflows = false>
 class TopKRegisters {
  public:
   using Bits = ElementBits<T>;
-  static constexpr int per_word = topk_per_word<T>, group = 4;
+  static constexpr int per_word = topk_per_word<T>, group = topk_group;
+  static constexpr int most_words = overflows ? topk_most_thread_words : words;
   static_assert(words % group == 0);
   static constexpr uint32_t element_bits = per_word == 2 ? 0xffffu : ~0u;  // of one element
 
   // used: how many of the words any thread of the row has.
-  __device__ explicit TopKRegisters(int used) : used_(used) {}
+  __device__ explicit TopKRegisters(int used) : used_(used) { static_assert(!overflows); }
+  // overflow: topk_overflow_groups() of each thread of the block.
+  __device__ TopKRegisters(int used, SharedArray<TopKGroup> overflow)
+      : used_(used), overflow_(overflow + threadIdx.x) {}
 
   template <class Word>
   __device__ void fill(const Word& word) {  // word(w), which may lie past those used
@@ -30,6 +48,30 @@ class TopKRegisters {
   // inner(w) in groups of words before number `full`, word(w) elsewhere.
   template <class Inner, class Word>
   __device__ void fill(int full, const Inner& inner, const Word& word) {
+    const auto load = [&](int begin, auto& to) {
+      if (begin + group <= full) {
+#pragma unroll
+        for (int i = 0; i < group; ++i) to[i] = inner(begin + i);
+      } else {
+#pragma unroll
+        for (int i = 0; i < group; ++i) to[i] = word(begin + i);
+      }
+    };
+    if constexpr (overflows) {
+      // Several groups are on the way at once, in the registers that are not yet filled.
+      constexpr int batch = 7;
+      for (int begin = words; begin < used_; begin += batch * group) {
+        TopKGroup groups[batch];
+#pragma unroll
+        for (int b = 0; b < batch; ++b) {
+          if (begin + b * group < used_) load(begin + b * group, groups[b].value);
+        }
+#pragma unroll
+        for (int b = 0; b < batch; ++b) {
+          if (begin + b * group < used_) overflow_[place(begin + b * group)] = groups[b];
+        }
+      }
+    }
     for_each_group([&](auto begin) {
       if (begin + group <= full) {
 #pragma unroll
@@ -47,6 +89,11 @@ class TopKRegisters {
 #pragma unroll
       for (int w = begin; w < begin + group; ++w) word_[w] = f(w, word_[w]);
     });
+    for_each_overflow([&](int begin, TopKGroup words_here) {
+#pragma unroll
+      for (int i = 0; i < group; ++i) words_here.value[i] = f(begin + i, words_here.value[i]);
+      overflow_[place(begin)] = words_here;
+    });
   }
 
   template <class F>
@@ -63,6 +110,15 @@ class TopKRegisters {
       } else {
 #pragma unroll
         for (int w = begin; w < begin + group; ++w) f(w, word_[w]);
+      }
+    });
+    for_each_overflow([&](int begin, const TopKGroup& words_here) {
+      if (begin + group <= full) {
+#pragma unroll
+        for (int i = 0; i < group; ++i) inner(begin + i, words_here.value[i]);
+      } else {
+#pragma unroll
+        for (int i = 0; i < group; ++i) f(begin + i, words_here.value[i]);
       }
     });
   }
@@ -101,20 +157,28 @@ class TopKRegisters {
     }
   }
 
-  __device__ uint32_t largest() const {  // raw
-    uint32_t most = 0;
+  // Of this thread's elements, all that a search begins with.
+  __device__ TopKSurvey survey() const {
+    TopKSurvey found{0, 0};
     if constexpr (!Key::replaces_by_mean) {
-      for_each([&](int, uint32_t word) { most = topk_larger<T>(most, topk_magnitudes<T>(word)); });
-      return per_word == 2 ? ::max(most >> 16, most & 0xffffu) : most;
+      TopKCount<T, true> counts(topk_repeat<T>(1));
+      for_each([&](int, uint32_t word) {
+        found.largest = topk_larger<T>(found.largest, topk_magnitudes<T>(word));
+        counts.add(word);
+      });
+      if (per_word == 2) found.largest = ::max(found.largest >> 16, found.largest & 0xffffu);
+      found.non_zero = sum_of(counts);
     } else {
       for_each([&](int, uint32_t word) {
 #pragma unroll
         for (int e = 0; e < per_word; ++e) {
-          most = ::max(most, Key::raw(static_cast<Bits>(word >> 16 * e)));
+          const uint32_t key = Key::raw(static_cast<Bits>(word >> 16 * e));
+          found.largest = ::max(found.largest, key);
+          if (key >= 1) ++found.non_zero;
         }
       });
-      return most;
     }
+    return found;
   }
 
   // All bits of the elements of a word whose key is the bound, or at least the bound, which is
@@ -153,6 +217,10 @@ class TopKRegisters {
   __device__ uint32_t count_as(uint32_t bounds) const {
     TopKCount<T, numbers> counts(bounds);
     for_each([&](int, uint32_t word) { counts.add(word); });
+    return sum_of(counts);
+  }
+  template <bool numbers>
+  __device__ static uint32_t sum_of(const TopKCount<T, numbers>& counts) {
     return per_word == 2 ? counts.of(0) + counts.of(1) : counts.of(0);
   }
 
@@ -165,8 +233,22 @@ class TopKRegisters {
     ((g * group < used_ ? f(std::integral_constant<int, g * group>{}) : void()), ...);
   }
 
+  template <class F>
+  __device__ void for_each_overflow(const F& f) const {  // f(number of the first word, group)
+    if constexpr (overflows) {
+      for (int begin = words; begin < used_; begin += group) {
+        const TopKGroup words_here = overflow_[place(begin)];
+        f(begin, words_here);
+      }
+    }
+  }
+  __device__ static int place(int begin) {
+    return (begin - words) / group * static_cast<int>(blockDim.x);
+  }
+
   uint32_t word_[words];
   int used_;
+  SharedArray<TopKGroup> overflow_{};
 };
 
 // Which words of a warp keep what: up to the word `turn` every key from `low` up, from there on
@@ -179,18 +261,22 @@ struct TopKTurn {
 
 // Where the lanes' part of a row turns from keeping ties to dropping them: the first `wanted` of
 // its ties are kept, of no fewer. In order: words, in a word lanes, in a lane elements.
-template <class Team, class Key, class T, int words>
-__device__ inline void topk_find_turn(TopKRegisters<Key, T, words>& elements, uint32_t wanted,
-                                      TopKTurn& turn) {
+template <class Team, class Key, class T, int words, bool overflows>
+__device__ inline void topk_find_turn(TopKRegisters<Key, T, words, overflows>& elements,
+                                      uint32_t wanted, TopKTurn& turn) {
   elements.forget();
   constexpr int per_word = topk_per_word<T>;
+  constexpr int most_words = TopKRegisters<Key, T, words, overflows>::most_words;
   constexpr int flagged = 32 / per_word;  // words in one register of flags
-  static_assert(words <= 2 * flagged);
+  constexpr int registers = (most_words + flagged - 1) / flagged;
   constexpr uint32_t first = per_word == 2 ? 0x10001u : 1u;
   const uint32_t bounds = topk_repeat<T>(turn.low);
-  uint32_t flags = 0, more_flags = 0;
+  uint32_t flags[registers] = {};
   const auto flag = [&](int w, uint32_t ties) {
-    (w < flagged ? flags : more_flags) |= ties & (first << (w % flagged));
+#pragma unroll
+    for (int r = 0; r < registers; ++r) {  // no index that the compiler does not know
+      if (w / flagged == r) flags[r] |= ties & (first << (w % flagged));
+    }
   };
   if (!Key::replaces_by_mean && topk_are_numbers<T>(bounds)) {
     elements.for_each(
@@ -200,27 +286,33 @@ __device__ inline void topk_find_turn(TopKRegisters<Key, T, words>& elements, ui
         [&](int w, uint32_t word) { flag(w, elements.template equal<false>(word, bounds)); });
   }
   const auto up_to = [=](int end) {  // 0 to `flagged` words
-    return end >= flagged ? ~0u : ((1u << end) - 1) * first;
+    return end >= flagged ? ~0u : end <= 0 ? 0 : ((1u << end) - 1) * first;
   };
   // The last word before which there are fewer than wanted.
   int found = 0;
   uint32_t before = 0;
 #pragma unroll
-  for (int step = 16; step > 0; step /= 2) {
-    if (step >= words) continue;
+  for (int step = topk_most_thread_words / 2; step > 0; step /= 2) {
+    if (step >= most_words) continue;
     const int end = found + step;
-    uint32_t count = static_cast<uint32_t>(__popc(flags & up_to(end)));
-    if (words > flagged && end > flagged) {
-      count += static_cast<uint32_t>(__popc(more_flags & up_to(end - flagged)));
+    uint32_t count = 0;
+#pragma unroll
+    for (int r = 0; r < registers; ++r) {
+      count += static_cast<uint32_t>(__popc(flags[r] & up_to(end - r * flagged)));
     }
     count = Team::lanes_sum(count);
-    if (count < wanted && end < words) {
+    if (count < wanted && end < most_words) {
       found = end;
       before = count;
     }
   }
   wanted -= before;
-  const uint32_t own = (found < flagged ? flags : more_flags) >> (found % flagged);
+  uint32_t own = flags[0];
+#pragma unroll
+  for (int r = 1; r < registers; ++r) {
+    if (found / flagged == r) own = flags[r];
+  }
+  own >>= found % flagged;
   const uint32_t earlier = (1u << Team::lane()) - 1;
   uint32_t rank = 0;
 #pragma unroll
@@ -239,8 +331,8 @@ __device__ inline void topk_find_turn(TopKRegisters<Key, T, words>& elements, ui
 }
 
 // count: elements of the lanes' part.
-template <class Key, class T, int words, class Team>
-__device__ inline TopKTurn topk_turn(TopKRegisters<Key, T, words>& elements, Team& team,
+template <class Key, class T, int words, bool overflows, class Team>
+__device__ inline TopKTurn topk_turn(TopKRegisters<Key, T, words, overflows>& elements, Team& team,
                                      TopKSelection selection, int count) {
   const uint32_t above = topk_above<Key>(selection.threshold);
   TopKTurn turn{selection.threshold, above, 0, 0};
@@ -254,7 +346,7 @@ __device__ inline TopKTurn topk_turn(TopKRegisters<Key, T, words>& elements, Tea
     }
     wanted -= ::min(team.before(own), wanted);
     if (wanted >= own) {
-      turn.turn = words;  // behind the last
+      turn.turn = elements.most_words;  // behind the last
       return turn;
     }
     if (wanted == 0) return turn;
@@ -265,8 +357,8 @@ __device__ inline TopKTurn topk_turn(TopKRegisters<Key, T, words>& elements, Tea
 
 // f(w, word, kept) for every word: all bits of its kept elements; inner(w, word, kept) in groups of
 // words before number `full`.
-template <class Key, class T, int words, class Inner, class F>
-__device__ inline void topk_for_each_kept(TopKRegisters<Key, T, words>& elements,
+template <class Key, class T, int words, bool overflows, class Inner, class F>
+__device__ inline void topk_for_each_kept(TopKRegisters<Key, T, words, overflows>& elements,
                                           const TopKTurn& turn, int full, const Inner& inner,
                                           const F& f) {
   elements.forget();
@@ -297,8 +389,8 @@ __device__ inline void topk_for_each_kept(TopKRegisters<Key, T, words>& elements
   visit_all(std::false_type{});
 }
 
-template <class Key, class T, int words, class F>
-__device__ inline void topk_for_each_kept(TopKRegisters<Key, T, words>& elements,
+template <class Key, class T, int words, bool overflows, class F>
+__device__ inline void topk_for_each_kept(TopKRegisters<Key, T, words, overflows>& elements,
                                           const TopKTurn& turn, const F& f) {
   topk_for_each_kept(elements, turn, 0, f, f);
 }

@@ -6,6 +6,7 @@
 
 #include "kernels/cuda/device/cluster.cuh"
 #include "kernels/cuda/device/shared.cuh"
+#include "kernels/cuda/device/topk_bisect.cuh"
 #include "kernels/cuda/device/warp.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
@@ -70,7 +71,9 @@ class TopKWarpTeam : public TopKLanes<lanes_> {
 
   __device__ void wait() const {}
   __device__ uint32_t sum(uint32_t value) { return this->lanes_sum(value); }
-  __device__ uint32_t max(uint32_t value) { return this->lanes_max(value); }
+  __device__ TopKSurvey whole(TopKSurvey own) {
+    return {this->lanes_max(own.largest), this->lanes_sum(own.non_zero)};
+  }
   // The sum over the warps before this one, of values that are the same in all lanes of a warp.
   __device__ uint32_t before(uint32_t) const { return 0; }
   __device__ double sum(double value) { return this->lanes_sum(value); }
@@ -82,18 +85,28 @@ class TopKBlockTeam : public TopKLanes<32> {
  public:
   static constexpr int most_warps = 32, most_threads = most_warps * warp_lanes;
   static constexpr int resident = 1;
-  static constexpr size_t bytes =
-      shared_size<uint32_t>(2 * most_warps) + shared_size<double>(most_warps);
+  static constexpr size_t bytes = shared_size<uint32_t>(2 * most_warps) +
+                                  shared_size<TopKSurvey>(most_warps) +
+                                  shared_size<double>(most_warps);
 
   __device__ explicit TopKBlockTeam(SharedMemory& memory)
-      : values_(memory.array<uint32_t>(2 * most_warps)), sums_(memory.array<double>(most_warps)) {}
+      : values_(memory.array<uint32_t>(2 * most_warps)),
+        surveys_(memory.array<TopKSurvey>(most_warps)),
+        sums_(memory.array<double>(most_warps)) {}
   __device__ int64_t row() const { return blockIdx.x; }
   __device__ int warps() const { return static_cast<int>(blockDim.x / warp_lanes); }
   __device__ int warp() const { return static_cast<int>(threadIdx.x / warp_lanes); }
 
   __device__ void wait() const {}
   __device__ uint32_t sum(uint32_t value) { return warp_sum(of_warp(warp_sum(value))); }
-  __device__ uint32_t max(uint32_t value) { return warp_max(of_warp(warp_max(value))); }
+  __device__ TopKSurvey whole(TopKSurvey own) {  // once
+    const TopKSurvey of_warp{warp_max(own.largest), warp_sum(own.non_zero)};
+    if (lane() == 0) surveys_[warp()] = of_warp;
+    __syncthreads();
+    TopKSurvey theirs{0, 0};
+    if (lane() < warps()) theirs = surveys_[lane()];
+    return {warp_max(theirs.largest), warp_sum(theirs.non_zero)};
+  }
   __device__ uint32_t before(uint32_t value) {
     const uint32_t theirs = of_warp(value);
     return warp_sum(lane() < warp() ? theirs : 0);
@@ -118,6 +131,7 @@ class TopKBlockTeam : public TopKLanes<32> {
   }
 
   SharedArray<uint32_t> values_;
+  SharedArray<TopKSurvey> surveys_;
   SharedArray<double> sums_;
   int place_ = 0;
 };
@@ -127,14 +141,17 @@ class TopKBlockTeam : public TopKLanes<32> {
 class TopKClusterTeam : public TopKLanes<32> {
  public:
   static constexpr int most_blocks = 8;
-  static constexpr int most_block_warps = 16, most_threads = most_block_warps * warp_lanes;
+  static constexpr int most_block_warps = 32, most_threads = most_block_warps * warp_lanes;
   static constexpr int most_warps = most_blocks * most_block_warps;
-  static constexpr int resident = 2;
-  static constexpr size_t bytes =
-      shared_size<uint32_t>(2 * most_warps) + shared_size<double>(most_warps);
+  static constexpr int resident = 1;
+  static constexpr size_t bytes = shared_size<uint32_t>(2 * most_warps) +
+                                  shared_size<TopKSurvey>(most_warps) +
+                                  shared_size<double>(most_warps);
 
   __device__ explicit TopKClusterTeam(SharedMemory& memory)
-      : values_(memory.array<uint32_t>(2 * most_warps)), sums_(memory.array<double>(most_warps)) {
+      : values_(memory.array<uint32_t>(2 * most_warps)),
+        surveys_(memory.array<TopKSurvey>(most_warps)),
+        sums_(memory.array<double>(most_warps)) {
     cluster_arrive();
   }
   __device__ int64_t row() const { return blockIdx.x / cluster_size(); }
@@ -153,13 +170,19 @@ class TopKClusterTeam : public TopKLanes<32> {
     for (int other = lane(); other < warps(); other += warp_lanes) total += values[other];
     return warp_sum(total);
   }
-  __device__ uint32_t max(uint32_t value) {
-    const SharedArray<uint32_t> values = of_warps(warp_max(value));
-    uint32_t most = 0;
-    for (int other = lane(); other < warps(); other += warp_lanes) {
-      most = ::max(most, static_cast<uint32_t>(values[other]));
+  __device__ TopKSurvey whole(TopKSurvey own) {  // once
+    const TopKSurvey of_warp{warp_max(own.largest), warp_sum(own.non_zero)};
+    if (lane() < static_cast<int>(cluster_size())) {
+      map_shared(surveys_, static_cast<unsigned>(lane()))[warp()] = of_warp;
     }
-    return warp_max(most);
+    cluster_sync();
+    TopKSurvey total{0, 0};
+    for (int other = lane(); other < warps(); other += warp_lanes) {
+      const TopKSurvey theirs = surveys_[other];
+      total.largest = ::max(total.largest, theirs.largest);
+      total.non_zero += theirs.non_zero;
+    }
+    return {warp_max(total.largest), warp_sum(total.non_zero)};
   }
   __device__ uint32_t before(uint32_t value) {
     const SharedArray<uint32_t> values = of_warps(value);
@@ -189,6 +212,7 @@ class TopKClusterTeam : public TopKLanes<32> {
   }
 
   SharedArray<uint32_t> values_;
+  SharedArray<TopKSurvey> surveys_;
   SharedArray<double> sums_;
   int place_ = 0;
 };

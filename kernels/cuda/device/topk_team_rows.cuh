@@ -1,7 +1,7 @@
 #pragma once
 
-// Top-K of contiguous rows that fit into the registers of a warp, a block or a cluster, by
-// counting.
+// Top-K of contiguous rows that fit into the registers of a warp, a block or a cluster, and into
+// the shared memory of the latter two, by counting.
 //
 // Floor: x is read once and y written once; the mask adds 1/32 (f32) or 1/16 of a write.
 // Neighbouring lanes have neighbouring words, whole lines of 128 bytes whatever the row's
@@ -83,28 +83,38 @@ __device__ inline uint32_t topk_spread(uint32_t bits) {
   return (bits | bits << 1) & 0x55555555u;
 }
 
-// Collects the mask's words of a row's lanes.
+// Collects the mask's words of a row's lanes: lane w % 32 has what the lanes tell about their words
+// w and w + 32, of which there may be 64.
 template <class T, class Team>
 struct TopKMaskWords {
-  uint32_t even = 0, odd = 0;  // of 16 bits: of the words' first and second elements
+  struct Ballots {
+    uint32_t even = 0, odd = 0;  // of 16 bits: of the words' first and second elements
+  };
+  Ballots first, second;  // of the words before and from number 32 on
 
   __device__ void add(int w, uint32_t passed) {
     const uint32_t low = Team::ballot((passed & 1u) != 0);
-    if constexpr (topk_per_word<T> == 2) {
+    if constexpr (Team::lanes == 32) {
+      const uint32_t high = topk_per_word<T> == 2 ? Team::ballot((passed >> 16 & 1u) != 0) : 0;
+      if (Team::lane() == w % 32) (w < 32 ? first : second) = {low, high};
+    } else if constexpr (topk_per_word<T> == 2) {
       const uint32_t high = Team::ballot((passed >> 16 & 1u) != 0);
-      if (Team::lane() == w) {
-        even = low;
-        odd = high;
-      }
-    } else if constexpr (Team::lanes == 32) {
-      if (Team::lane() == w) even = low;
+      if (Team::lane() == w) first = {low, high};
     } else {
-      if (Team::lane() == w / 2) even |= low << w % 2 * 16;
+      if (Team::lane() == w / 2) first.even |= low << w % 2 * 16;
     }
   }
   // to: of the lanes' first element; count: their elements.
   __device__ void store(uint32_t* to, int count) const {
-    const int words = (count + 31) / 32, lane = Team::lane();
+    const int words = (count + 31) / 32;
+    store(first, to, words);
+    if (Team::lanes == 32) store(second, to + 32 * topk_per_word<T>, words - 32 * topk_per_word<T>);
+  }
+
+ private:
+  __device__ static void store(const Ballots& ballots, uint32_t* to, int words) {
+    const int lane = Team::lane();
+    const auto [even, odd] = ballots;
     if constexpr (topk_per_word<T> == 1) {
       if (lane < words) to[lane] = even;
     } else if constexpr (Team::lanes == 32) {
@@ -146,13 +156,14 @@ __device__ inline uint32_t topk_result_word(uint32_t word, uint32_t kept, uint32
 // Selects from a row that lies in a team's registers and hands over what becomes of it:
 // sink.inner(w, y) in groups of words before number sink.full, sink.edge(w, y) elsewhere. length:
 // of the row; count: elements of the lanes' share; mask: its words, or null.
-template <class Key, class T, int words, class Team, class Sink>
-__device__ inline void topk_select_in_registers(TopKRegisters<Key, T, words>& elements, Team& team,
-                                                int count, uint32_t k, const TopKOutput<T>& output,
-                                                uint32_t* mask, const Sink& sink) {
+template <class Key, class T, int words, bool overflows, class Team, class Sink>
+__device__ inline void topk_select_in_registers(TopKRegisters<Key, T, words, overflows>& elements,
+                                                Team& team, int count, uint32_t k,
+                                                const TopKOutput<T>& output, uint32_t* mask,
+                                                const Sink& sink) {
   const TopKSelection selection = topk_bisect<Key>(
       [&](uint32_t key) { return team.sum(elements.count_from(key)); },
-      [&](bool value) { return Team::any(value); }, team.max(elements.largest()), k);
+      [&](bool value) { return Team::any(value); }, team.whole(elements.survey()), k);
   const TopKTurn turn = topk_turn(elements, team, selection, count);
   if constexpr (!Key::replaces_by_mean) {
     if (output.is_plain()) {
@@ -205,7 +216,8 @@ struct TopKRowSink {
   }
 };
 
-template <class Key, class T, int words, class Team>
+// overflows: words that registers have no room for are in shared memory (topk_overflow_groups()).
+template <class Key, class T, int words, class Team, bool overflows>
 __global__ void __launch_bounds__(Team::most_threads, Team::resident)
     topk_team_rows(TopKInput<T> input, int64_t rows, int length, uint32_t k, TopKOutput<T> output) {
   using Bits = ElementBits<T>;
@@ -219,7 +231,16 @@ __global__ void __launch_bounds__(Team::most_threads, Team::resident)
     share.clear();
   }
   const Bits* from = input.x + row * length + share.begin;
-  TopKRegisters<Key, T, words> elements(share.words);
+  TopKRegisters<Key, T, words, overflows> elements = [&] {
+    if constexpr (overflows) {
+      return TopKRegisters<Key, T, words, true>(
+          share.words,
+          memory.array<TopKGroup>(static_cast<size_t>(topk_overflow_groups(share.words, words) *
+                                                      static_cast<int>(blockDim.x))));
+    } else {
+      return TopKRegisters<Key, T, words>(share.words);
+    }
+  }();
   const bool aligned = topk_has_words(from);
   elements.fill(
       aligned ? share.full : 0,

@@ -131,7 +131,7 @@ __device__ inline void topk_in_thread(TopKRegisters<Key, T, words>& elements, in
   }
   const TopKSelection selection =
       topk_bisect<Key>([&](uint32_t key) { return elements.count_from(key); },
-                       [](bool value) { return value; }, elements.largest(), k);
+                       [](bool value) { return value; }, elements.survey(), k);
   // Ties are kept before the element `turn`.
   const uint32_t low = topk_repeat<T>(selection.threshold);
   const uint32_t high = topk_repeat<T>(topk_above<Key>(selection.threshold));
