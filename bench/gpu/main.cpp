@@ -48,7 +48,7 @@ std::string today() {
 
 std::vector<Case> all_cases(const Options& options) {
   std::vector<Case> cases = limit_cases(options.device);  // always: shares are of these
-  for (const auto& make : {topk_cases, statistics_cases, network_cases}) {
+  for (const auto& make : {topk_cases, statistics_cases, network_cases, layer_cases}) {
     for (Case& c : make(options.device)) {
       if (c.name().find(options.filter) != std::string::npos) cases.push_back(std::move(c));
     }
@@ -60,9 +60,10 @@ void print_list(const std::vector<Case>& cases) {
   for (const Case& c : cases) {
     std::string sizes;
     for (const int64_t size : c.shape) sizes += format("{}{}", sizes.empty() ? "" : ",", size);
-    std::printf("%s\t%s\t%s\t%s\t%s\t%g\n", c.name().c_str(), c.operation.c_str(),
-                to_string(c.dtype).c_str(), c.format == Format::contiguous ? "NCHW" : "NHWC",
-                sizes.c_str(), c.fraction);
+    std::printf("%s\n", format("{}\t{}\t{}\t{}\t{}\t{}\t{},{},{}", c.name(), c.operation, c.dtype,
+                               c.format == Format::contiguous ? "NCHW" : "NHWC", sizes, c.fraction,
+                               c.window.outputs, c.window.kernel, c.window.stride)
+                            .c_str());
   }
 }
 

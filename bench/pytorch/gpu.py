@@ -85,12 +85,13 @@ def adain(content, style):
 
 class Case:
     def __init__(self, line, device):
-        self.name, self.operation, dtype, layout, shape, fraction = line.rstrip("\n").split("\t")
+        self.name, self.operation, dtype, layout, shape, fraction, window = line.rstrip("\n").split("\t")
+        self.outputs, self.kernel, self.stride = (int(n) for n in window.split(","))
         self.device, self.dtype, self.layout = device, DTYPES[dtype], layout
         self.shape, self.fraction = [int(n) for n in shape.split(",")], float(fraction)
 
-    def random(self):
-        x = torch.randn(self.shape, device=self.device, dtype=self.dtype)
+    def random(self, shape=None):
+        x = torch.randn(shape or self.shape, device=self.device, dtype=self.dtype)
         return x.contiguous(memory_format=torch.channels_last) if self.layout == "NHWC" else x
 
     def variants(self):
@@ -198,6 +199,54 @@ class Case:
         yield "eager", step
 
     make_resnet18_step_graph = make_resnet18_step
+
+    def convolution(self):
+        """x, weight, y."""
+        n, inputs, side, _ = self.shape
+        after = (side - 1) // self.stride + 1
+        return (self.random(), self.random([self.outputs, inputs, self.kernel, self.kernel]),
+                self.random([n, self.outputs, after, after]))
+
+    def make_conv2d(self):
+        x, w, _ = self.convolution()
+        yield "eager", lambda: F.conv2d(x, w, stride=self.stride, padding=self.kernel // 2)
+
+    def convolution_gradient(self, wanted):
+        x, w, dy = self.convolution()
+        stride, padding = [self.stride] * 2, [self.kernel // 2] * 2
+        yield "eager", lambda: torch.ops.aten.convolution_backward(
+            dy, x, w, None, stride, padding, [1, 1], False, [0, 0], 1, wanted)
+
+    def make_conv2d_backward_data(self):
+        return self.convolution_gradient([True, False, False])
+
+    def make_conv2d_backward_weights(self):
+        return self.convolution_gradient([False, True, False])
+
+    def layer(self, apply, backward):
+        x = self.random().requires_grad_(backward)
+        if not backward:
+            yield "eager", lambda: apply(x)
+            return
+        y = apply(x)
+        dy = torch.randn_like(y)
+        yield "eager", lambda: torch.autograd.grad(y, x, dy, retain_graph=True)
+
+    def batch_norm_relu(self):
+        weight, bias = (torch.full((self.shape[1],), value, device=self.device) for value in (1.0, 0.0))
+        return lambda x: F.relu(F.batch_norm(x, None, None, weight, bias, training=True))
+
+    def make_batch_norm_relu(self):
+        return self.layer(self.batch_norm_relu(), False)
+
+    def make_batch_norm_relu_backward(self):
+        return self.layer(self.batch_norm_relu(), True)
+
+    def make_max_pool(self):
+        return self.layer(lambda x: F.max_pool2d(x, 3, 2, 1), False)
+
+    def make_max_pool_backward(self):
+        return self.layer(lambda x: F.max_pool2d(x, 3, 2, 1), True)
 
 
 def versions(device):
