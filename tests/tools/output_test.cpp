@@ -171,6 +171,31 @@ TEST_F(Output, a_new_run_takes_away_what_an_earlier_one_of_its_tool_left_and_not
   EXPECT_TRUE(fs::exists(other / "best.bin"));
 }
 
+TEST_F(Output, names_of_an_earlier_runs_files_may_hang_on_its_settings) {
+  const RunFolder run(folder_ / "run", "some_tool", [](const json& settings) {
+    return settings.value("set", std::string("none")) + "\\.bin";
+  });
+  CommonOptions common;
+  common.quiet = true;
+  run.start({{"set", "first"}}, common, false);
+  const auto write = [&] {
+    for (const char* name : {"first.bin", "second.bin"}) std::ofstream(run / name) << "content";
+  };
+  write();
+  run.start({{"set", "second"}}, common, false);
+  EXPECT_FALSE(fs::exists(run / "first.bin"));
+  EXPECT_TRUE(fs::exists(run / "second.bin"));
+  write();
+  write_config(run.path(), "some_tool", {{"set", 1}});
+  try {
+    run.start(json::object(), common, false);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("config.json' is damaged: "), std::string::npos);
+  }
+  EXPECT_TRUE(fs::exists(run / "first.bin"));
+}
+
 TEST_F(Output, a_row_is_appended_to_a_table) {
   Metrics metrics({"step", "loss"});
   const fs::path path = folder_ / "metrics.csv";

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <fstream>
 #include <random>
 
 #include "tensor/io/checkpoint.h"
@@ -151,6 +152,34 @@ TEST_F(TrainClassifier, ResumingWithOtherImagesIsRefused) {
   refused("'again' had 4 images when the run began, has 3 now");
   fs::copy_file(train / "0.png", val / "other.png");
   refused("images of 'again' have changed since the run began");
+}
+
+// The files of an earlier run are those of the sets that it had.
+TEST_F(TrainClassifier, ANewRunTakesAwayTheFilesOfAnEarlierOneAlone) {
+  const std::vector<std::string> short_run = with(arguments("again"), {"--total_epochs", "1"});
+  ASSERT_EQ(run_tool("train_classifier", short_run).exit_code, 0);
+  const fs::path folder = folder_ / "runs/again";
+  const std::vector<std::string> users = {"best_of_monday.safetensors", "best_sin.safetensors",
+                                          "eval_sin.npy", "best_again.safetensors.old"};
+  for (const std::string& name : users) std::ofstream(folder / name) << "mine";
+  const std::string set = "other=" + (folder_ / "data/val").string();
+  const ToolResult result =
+      run_tool("train_classifier", with(short_run, {"--eval_folder", set, "--pretrained",
+                                                    folder / "best_of_monday.safetensors"}));
+  EXPECT_NE(result.output.find("best_of_monday.safetensors"), std::string::npos) << result.output;
+  ASSERT_TRUE(fs::exists(folder / "best_again.safetensors"));  // stopped before it began
+  const ToolResult kept = run_tool(
+      "train_classifier",
+      with(short_run, {"--eval_folder", set, "--pretrained", folder / "best_again.safetensors"}));
+  EXPECT_EQ(kept.exit_code, 2);
+  EXPECT_NE(kept.output.find("is of the earlier run"), std::string::npos) << kept.output;
+  ASSERT_EQ(run_tool("train_classifier", with(short_run, {"--eval_folder", set})).exit_code, 0);
+  for (const std::string& name : users) EXPECT_EQ(read_text(folder / name), "mine") << name;
+  for (const char* name : {"best_again.safetensors", "eval_again.npy"}) {
+    EXPECT_FALSE(fs::exists(folder / name)) << name;
+  }
+  EXPECT_TRUE(fs::exists(folder / "best_other.safetensors"));
+  EXPECT_TRUE(fs::exists(folder / "eval_other.npy"));
 }
 
 // The first epoch's steps are read together: the bad loss is found behind them, but before a file

@@ -89,13 +89,15 @@ nlohmann::json parse_config(const fs::path& folder) {
   return file.is_open() ? nlohmann::json::parse(file, nullptr, false) : nlohmann::json();
 }
 
+bool has_settings(const nlohmann::json& config) {
+  return config.is_object() && config.contains("settings") && config["settings"].is_object();
+}
+
 nlohmann::json read_config(const std::string& flag, const fs::path& folder) {
   const fs::path path = folder / "config.json";
   nlohmann::json config = parse_config(folder);
   GESTALT_CHECK(!config.is_null(), "{}: no run to go on with in '{}'", flag, folder.string());
-  const bool is_whole =
-      config.is_object() && config.contains("settings") && config["settings"].is_object();
-  GESTALT_CHECK(is_whole, "'{}' is damaged", path.string());
+  GESTALT_CHECK(has_settings(config), "'{}' is damaged", path.string());
   return config;
 }
 
@@ -112,10 +114,10 @@ void compare_entries(const nlohmann::json& before, const nlohmann::json& now, co
 
 }  // namespace
 
-std::string tool_of_config(const fs::path& folder) {
+nlohmann::json settings_of_config(const fs::path& folder, const std::string& tool) {
   const nlohmann::json config = parse_config(folder);
-  const bool has_tool = config.is_object() && config.contains("tool") && config["tool"].is_string();
-  return has_tool ? config["tool"].get<std::string>() : "";
+  if (!has_settings(config) || config.value("tool", nlohmann::json()) != tool) return {};
+  return config["settings"];
 }
 
 void check_same_config(const std::string& flag, const fs::path& folder,

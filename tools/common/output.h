@@ -41,8 +41,9 @@ nlohmann::json hashes_by_path(const std::set<std::filesystem::path>& paths);
 void write_config(const std::filesystem::path& folder, const std::string& tool,
                   const nlohmann::json& settings);
 
-// The tool that wrote FOLDER/config.json; empty where there is none, or a damaged one.
-std::string tool_of_config(const std::filesystem::path& folder);
+// The settings in FOLDER/config.json where `tool` wrote it; null where there is none of it, or a
+// damaged one.
+nlohmann::json settings_of_config(const std::filesystem::path& folder, const std::string& tool);
 
 // Whether a job that goes on with an earlier one's files, as `flag` asks, has the settings that
 // FOLDER/config.json tells, but for `free`, which change no result. What it does not tell, because

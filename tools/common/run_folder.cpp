@@ -26,8 +26,15 @@ void RunFolder::check_resume(const nlohmann::json& settings, const nlohmann::jso
 
 std::vector<fs::path> RunFolder::files_of_earlier_run() const {
   std::vector<fs::path> files = {checkpoint_path()};
-  if (tool_of_config(path_) != tool_) return files;  // what else is here is somebody else's
-  const std::regex own(outputs_ + R"(|events\.out\.tfevents\.[0-9]+\.gestalt\.[0-9]+)");
+  const nlohmann::json settings = settings_of_config(path_, tool_);
+  if (settings.is_null()) return files;  // what else is here is somebody else's
+  std::string outputs;
+  try {
+    outputs = outputs_(settings);
+  } catch (const std::exception& error) {
+    throw Error(format("'{}' is damaged: {}", (path_ / "config.json").string(), error.what()));
+  }
+  const std::regex own(outputs + R"(|events\.out\.tfevents\.[0-9]+\.gestalt\.[0-9]+)");
   const auto options = fs::directory_options::skip_permission_denied;
   for (auto each = fs::recursive_directory_iterator(path_, options); each != fs::end(each);
        ++each) {

@@ -4,6 +4,7 @@
 // checkpoint.safetensors, the state from which every later bit follows.
 
 #include <filesystem>
+#include <functional>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
@@ -18,10 +19,15 @@ bool is_name(const std::string& text);
 
 class RunFolder {
  public:
-  // `outputs`: the files that the tool's runs leave there besides, as a regular expression over
-  // their paths within the folder.
-  RunFolder(std::filesystem::path path, std::string tool, std::string outputs)
+  // The files that a run of these settings leaves there besides, as a regular expression over their
+  // paths within the folder. It should match no name that a user might give a file of his own.
+  using Outputs = std::function<std::string(const nlohmann::json& settings)>;
+  RunFolder(std::filesystem::path path, std::string tool, Outputs outputs)
       : path_(std::move(path)), tool_(std::move(tool)), outputs_(std::move(outputs)) {}
+  // Of a tool whose files have the same names whatever the settings.
+  RunFolder(std::filesystem::path path, std::string tool, const std::string& outputs)
+      : RunFolder(std::move(path), std::move(tool),
+                  Outputs([outputs](const nlohmann::json&) { return outputs; })) {}
 
   const std::filesystem::path& path() const { return path_; }
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
@@ -35,8 +41,9 @@ class RunFolder {
   void check_keeps(const std::string& flag, const std::filesystem::path& input) const;
 
   // Makes the folder with its config.json and opens the log. A new run takes the files of an
-  // earlier one of the same tool away, and no others, so that they are not taken for its own.
-  // Whatever else can fail should come before: a bad start leaves an earlier run as it is.
+  // earlier one of the same tool away, as that one's settings name them, and no others, so that
+  // they are not taken for its own. Whatever else can fail should come before: a bad start leaves
+  // an earlier run as it is.
   Logger start(const nlohmann::json& settings, const CommonOptions& common, bool resume) const;
 
   void save_checkpoint(const StateDict& state) const;  // whole or not at all
@@ -47,7 +54,8 @@ class RunFolder {
   std::vector<std::filesystem::path> files_of_earlier_run() const;
 
   std::filesystem::path path_;
-  std::string tool_, outputs_;
+  std::string tool_;
+  Outputs outputs_;
 };
 
 // A checkpoint is put together of parts: names of `from` go into `to` behind `prefix` ("model."),

@@ -41,14 +41,25 @@ struct Position {
 // Steps whose results may wait on the device: so late is a bad loss seen.
 constexpr size_t most_waiting = 100;
 
+// For RunFolder: the files of an earlier run, whose sets its settings tell.
+std::string outputs_of(const nlohmann::json& settings) {
+  TrainSettings run;
+  run.sin_folder = settings.value("use_sin_val_folder", "");
+  run.eval_folders = settings.value("eval_folder", run.eval_folders);
+  std::string outputs = R"(metrics\.csv|curves\.(gp|png)|all_train_loss\.npy|last\.safetensors|)"
+                        R"(best_val\.safetensors|eval\.npy)";
+  for (const NamedFolder& set : evaluation_folders(run)) {
+    outputs += format(R"(|best_{}\.safetensors|eval_{}\.npy)", set.name, set.name);
+  }
+  return outputs;
+}
+
 class Training {
  public:
   Training(const TrainSettings& settings, const CommonOptions& common)
       : settings_(settings),
         common_(common),
-        folder_(fs::path(settings.output) / settings.name, "train_classifier",
-                R"((last|best_[^/]+)\.safetensors|metrics\.csv|curves\.(gp|png)|)"
-                R"((all_train_loss|eval|eval_[^/]+)\.npy)") {}
+        folder_(fs::path(settings.output) / settings.name, "train_classifier", outputs_of) {}
 
   int run() {
     as_usage([&] { check_settings(settings_); });
