@@ -9,13 +9,11 @@
 #include <nlohmann/json.hpp>
 
 #include "data/dataset.h"
-#include "kernels/cpu/parallel.h"
 #include "tensor/counted.h"
 #include "tensor/io/known_files.h"
 #include "tests/tools/run_tool.h"
 #include "tools/common/file_hash.h"
 #include "tools/common/image_hash.h"
-#include "tools/common/list_flag.h"
 #include "tools/common/metrics.h"
 #include "tools/common/run_folder.h"
 #include "tools/common/tool.h"
@@ -302,73 +300,6 @@ TEST_F(Output, gnuplot_is_not_missing_where_the_folder_is) {
   const std::string failure = testing::internal::GetCapturedStderr();
   EXPECT_NE(failure.find("cannot run in '" + (folder_ / "nowhere").string()), std::string::npos)
       << failure;
-}
-
-TEST(Flags, help_says_that_values_are_comma_separated) {
-  Tool tool("some_tool", "Does something.", CommonFlags::none);
-  std::vector<std::string> names = {"a", "b"}, none;
-  add_list(tool.app(), "--names", names, "of things");
-  add_list(tool.app(), "--none", none, "of others");
-  const std::string help = tool.app().help();
-  EXPECT_NE(help.find("--names A,B"), std::string::npos) << help;
-  EXPECT_NE(help.find("of things; comma-separated"), std::string::npos) << help;
-  EXPECT_EQ(help.find("[]"), std::string::npos) << help;
-  tool.app().parse("--names c,d");
-  EXPECT_EQ(names, (std::vector<std::string>{"c", "d"}));
-}
-
-// How a tool with these flags ends, and what it says.
-std::pair<int, std::string> run_with(std::vector<std::string> arguments) {
-  Tool tool("some_tool", "Does something.");
-  std::vector<std::string> names = {"a", "b"};
-  std::vector<double> numbers;
-  std::string other;
-  add_list(tool.app(), "--names", names, "of things");
-  add_list(tool.app(), "--numbers", numbers, "of others", at_least_0());
-  tool.app().add_option("--other", other);
-  arguments.insert(arguments.begin(), {"some_tool", "--device", "cpu"});
-  std::vector<char*> argv;
-  for (std::string& argument : arguments) argv.push_back(argument.data());
-  std::string text;
-  const int threads = num_threads();
-  testing::internal::CaptureStderr();
-  const int code = tool.run(static_cast<int>(argv.size()), argv.data(), [&] {
-    for (const std::string& name : names) text += "<" + name + ">";
-    for (const double value : numbers) text += " " + std::to_string(static_cast<int>(value));
-    text += other;
-    return exit_done;
-  });
-  set_num_threads(threads);
-  return {code, text + testing::internal::GetCapturedStderr()};
-}
-
-TEST(Flags, of_several_values_take_no_empty_ones_and_not_the_next_flag) {
-  const auto fails = [](const std::vector<std::string>& arguments, const std::string& reason) {
-    const auto [code, text] = run_with(arguments);
-    EXPECT_EQ(code, exit_usage);
-    EXPECT_EQ(text, "some_tool: " + reason + " (--help lists the flags)\n");
-  };
-  fails({"--names", ",", "--other", "x"}, "--names: an empty value in ','");
-  fails({"--names", "c,,d"}, "--names: an empty value in 'c,,d'");
-  fails({"--names=c,"}, "--names: an empty value in 'c,'");
-  fails({"--numbers", "1,-2"}, "--numbers: must be 0 or more, got -2");
-  fails({"--numbers", "1,x"}, "--numbers: must be 0 or more, got x");
-  const auto good = [](const std::vector<std::string>& arguments) {
-    const auto [code, text] = run_with(arguments);
-    EXPECT_EQ(code, exit_done) << text;
-    return text;
-  };
-  // One thread: more would start this process again.
-  EXPECT_EQ(good({"--threads", "1"}), "<a><b>");
-  EXPECT_EQ(good({"--threads", "1", "--names", "c,d", "--names", "e", "--numbers=2,3"}),
-            "<c><d><e> 2 3");
-  EXPECT_EQ(good({"--threads", "1", "--names", ""}), "<>");
-}
-
-TEST(Flags, no_machine_has_so_many_threads) {
-  const auto [code, text] = run_with({"--threads", "100000"});
-  EXPECT_EQ(code, exit_usage);
-  EXPECT_EQ(text, "some_tool: --threads: must be 0 to 1024, got 100000 (--help lists the flags)\n");
 }
 
 TEST(Counted, one_is_singular) {

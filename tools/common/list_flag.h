@@ -7,6 +7,9 @@
 #include <string>
 #include <vector>
 
+#include "kernels/error.h"
+#include "tools/common/numbers.h"
+
 namespace gestalt::tools {
 
 // The values of the arguments that a flag was given, as text. Throws CLI::ValidationError, naming
@@ -15,13 +18,17 @@ std::vector<std::string> list_values(const std::string& flag,
                                      const std::vector<std::string>& arguments,
                                      const CLI::Validator& check);
 
-// Whether `text` is a T; what it is then is in `value`.
-template <class T>
-bool read_value(const std::string& text, T& value) {
-  return CLI::detail::lexical_cast(text, value);
+inline void read_value(const std::string&, const std::string& text, std::string& value) {
+  value = text;
+}
+inline void read_value(const std::string& flag, const std::string& text, double& value) {
+  if (!read_number(text, value)) {
+    throw CLI::ValidationError(flag, "must be a number, got " + text);
+  }
 }
 
-// `values` has the default, which --help shows behind `description`; `check` is of each value.
+// `values`, strings or doubles, has the default, which --help shows behind `description`; `check`
+// is of each value.
 template <class T>
 CLI::Option* add_list(CLI::App& app, const std::string& flags, std::vector<T>& values,
                       const std::string& description, const CLI::Validator& check = {}) {
@@ -29,14 +36,16 @@ CLI::Option* add_list(CLI::App& app, const std::string& flags, std::vector<T>& v
                         const std::vector<std::string>& arguments) {
     values.clear();
     for (const std::string& text : list_values(flag, arguments, check)) {
-      if (!read_value(text, values.emplace_back())) throw CLI::ConversionError(text, flag);
+      read_value(flag, text, values.emplace_back());
     }
   };
+  std::string defaults;
+  for (const T& value : values) defaults += format("{}{}", defaults.empty() ? "" : ",", value);
   return app
       .add_option_function<std::vector<std::string>>(flags, take, description + "; comma-separated")
       ->allow_extra_args(false)
       ->type_name("A,B")
-      ->default_str(CLI::detail::join(values, ","));
+      ->default_str(defaults);
 }
 
 }  // namespace gestalt::tools

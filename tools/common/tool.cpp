@@ -1,11 +1,11 @@
 #include "tools/common/tool.h"
 
-#include <charconv>
 #include <csignal>
 #include <cstdio>
 
 #include "kernels/runtime.h"
 #include "tensor/context.h"
+#include "tools/common/numbers.h"
 #include "tools/common/spinning.h"
 #include "tools/common/version.h"
 
@@ -34,15 +34,6 @@ std::string quoted(const std::string& argument) {
   return text + "'";
 }
 
-// Too large a number would silently become the largest.
-std::string check_seed(const std::string& text) {
-  uint64_t seed = 0;
-  const char* end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, seed);
-  if (error == std::errc() && stopped == end) return {};
-  return "must be a whole number from 0 to 18446744073709551615, got " + text;
-}
-
 // "auto" or what parse_device knows; whether there is one is found out later.
 std::string check_device(const std::string& name) {
   try {
@@ -58,7 +49,7 @@ std::string check_device(const std::string& name) {
 CLI::Validator number(const std::string& words, bool (*holds)(double)) {
   const auto check = [words, holds](const std::string& text) -> std::string {
     double value = 0;
-    if (CLI::detail::lexical_cast(text, value) && holds(value)) return {};
+    if (read_number(text, value) && holds(value)) return {};
     return "must be " + words + ", got " + text;
   };
   return CLI::Validator(check, words);
@@ -82,7 +73,7 @@ Tool::Tool(std::string name, const std::string& description, CommonFlags flags)
   app_.option_defaults()->always_capture_default();
   app_.get_formatter()->column_width(36);
   app_.failure_message([this](const CLI::App*, const CLI::Error& error) {
-    return name_ + ": " + error.what() + " (--help lists the flags)\n";
+    return name_ + ": " + parse_error_text(app_, error) + " (--help lists the flags)\n";
   });
   if (flags == CommonFlags::all) add_common_flags(app_);
 }
@@ -91,9 +82,7 @@ void Tool::add_common_flags(CLI::App& app) {
   app.add_option("--device", common_.device, "auto, cpu, cuda or cuda:N")
       ->check(CLI::Validator(check_device, ""))
       ->group("Common");
-  app.add_option("--seed", common_.seed, "seed of every random number")
-      ->check(CLI::Validator(check_seed, ""))
-      ->group("Common");
+  app.add_option("--seed", common_.seed, "seed of every random number")->group("Common");
   app.add_option("--threads", common_.threads, "CPU threads; 0: all cores")
       ->check(thread_count())
       ->group("Common");
@@ -111,6 +100,7 @@ void Tool::apply_common() const {
 int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   command_line_ = name_;
   for (int i = 1; i < argc; ++i) command_line_ += format(" {}", quoted(argv[i]));
+  check_numbers(app_);
   try {
     app_.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

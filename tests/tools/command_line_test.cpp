@@ -1,0 +1,121 @@
+// Command lines: what every tool says of flags that it can't take.
+
+#include <gtest/gtest.h>
+
+#include "kernels/cpu/parallel.h"
+#include "tools/common/list_flag.h"
+#include "tools/common/tool.h"
+
+namespace gestalt::tools {
+namespace {
+
+TEST(Flags, help_says_that_values_are_comma_separated) {
+  Tool tool("some_tool", "Does something.", CommonFlags::none);
+  std::vector<std::string> names = {"a", "b"}, none;
+  add_list(tool.app(), "--names", names, "of things");
+  add_list(tool.app(), "--none", none, "of others");
+  const std::string help = tool.app().help();
+  EXPECT_NE(help.find("--names A,B"), std::string::npos) << help;
+  EXPECT_NE(help.find("of things; comma-separated"), std::string::npos) << help;
+  EXPECT_EQ(help.find("[]"), std::string::npos) << help;
+  tool.app().parse("--names c,d");
+  EXPECT_EQ(names, (std::vector<std::string>{"c", "d"}));
+}
+
+// How a tool with these flags ends, and what it says.
+std::pair<int, std::string> run_with(std::vector<std::string> arguments) {
+  Tool tool("some_tool", "Does something.");
+  std::vector<std::string> names = {"a", "b"};
+  std::vector<double> numbers;
+  std::string other;
+  int64_t count = 0;
+  int threads_of_its_own = 0;
+  uint64_t index = 0;
+  double rate = 0;
+  std::vector<double> sides;
+  add_list(tool.app(), "--names", names, "of things");
+  add_list(tool.app(), "--numbers", numbers, "of others", at_least_0());
+  add_list(tool.app(), "--any", numbers, "of any");
+  CLI::App& app = tool.app();
+  app.add_option("--other", other);
+  app.add_option("-n,--count", count)->check(at_least_1());
+  app.add_option("--workers", threads_of_its_own);
+  app.add_option("--index", index);
+  app.add_option("--rate", rate);
+  app.add_option("--sides", sides)->expected(2);
+  app.add_subcommand("part")->add_option("--size", count);
+  arguments.insert(arguments.begin(), {"some_tool", "--device", "cpu"});
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  std::string text;
+  const int threads = num_threads();
+  testing::internal::CaptureStderr();
+  const int code = tool.run(static_cast<int>(argv.size()), argv.data(), [&] {
+    for (const std::string& name : names) text += "<" + name + ">";
+    for (const double value : numbers) text += " " + std::to_string(static_cast<int>(value));
+    text += other;
+    return exit_done;
+  });
+  set_num_threads(threads);
+  return {code, text + testing::internal::GetCapturedStderr()};
+}
+
+void fails(const std::vector<std::string>& arguments, const std::string& reason) {
+  const auto [code, text] = run_with(arguments);
+  EXPECT_EQ(code, exit_usage);
+  EXPECT_EQ(text, "some_tool: " + reason + " (--help lists the flags)\n");
+}
+
+// One thread: more would start this process again.
+std::string good(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), {"--threads", "1"});
+  const auto [code, text] = run_with(arguments);
+  EXPECT_EQ(code, exit_done) << text;
+  return text;
+}
+
+TEST(Flags, of_several_values_take_no_empty_ones_and_not_the_next_flag) {
+  fails({"--names", ",", "--other", "x"}, "--names: an empty value in ','");
+  fails({"--names", "c,,d"}, "--names: an empty value in 'c,,d'");
+  fails({"--names=c,"}, "--names: an empty value in 'c,'");
+  fails({"--numbers", "1,-2"}, "--numbers: must be 0 or more, got -2");
+  fails({"--numbers", "1,x"}, "--numbers: must be 0 or more, got x");
+  EXPECT_EQ(good({}), "<a><b>");
+  EXPECT_EQ(good({"--names", "c,d", "--names", "e", "--numbers=2,3"}), "<c><d><e> 2 3");
+  EXPECT_EQ(good({"--names", ""}), "<>");
+}
+
+TEST(Flags, say_what_is_wrong_with_a_number) {
+  fails({"-n", "1.5"}, "--count: must be a whole number, got 1.5");
+  fails({"-n", "0"}, "--count: must be 1 or more, got 0");
+  fails({"-n", "x"}, "--count: must be 1 or more, got x");
+  fails({"-n", "99999999999999999999"},
+        "--count: must be a whole number, got 99999999999999999999");
+  fails({"--workers", "1e3"}, "--workers: must be a whole number, got 1e3");
+  fails({"--workers", "0x10"}, "--workers: must be a whole number, got 0x10");
+  fails({"--index", "-1"},
+        "--index: must be a whole number from 0 to 18446744073709551615, got -1");
+  fails({"--rate", "1,5"}, "--rate: must be a number, got 1,5");
+  fails({"--any", "1,2 m"}, "--any: must be a number, got 2 m");
+  fails({"part", "--size", "1.5"}, "--size: must be a whole number, got 1.5");
+  for (const char* number : {"1.", ".5", "1e-3", "+2", "-3"}) good({"--rate", number});
+  EXPECT_EQ(good({"--any", "1.,+2"}), "<a><b> 1 2");
+}
+
+TEST(Flags, that_come_too_often_tell_their_values) {
+  fails({"--rate", "0.1", "--rate", "0.2"}, "--rate: takes one value, got 0.1, 0.2");
+  fails({"-n", "2", "--count", "3"}, "--count: takes one value, got 2, 3");
+  fails({"--other", "a", "--other=b", "--other", "c"}, "--other: takes one value, got a, b, c");
+  fails({"--sides", "1", "2", "--sides", "3", "4"}, "--sides: takes 2 values, got 1, 2, 3, 4");
+  fails({"part", "--size", "1", "--size", "2"}, "--size: takes one value, got 1, 2");
+  good({"--sides", "1", "2"});
+}
+
+TEST(Flags, no_machine_has_so_many_threads) {
+  const auto [code, text] = run_with({"--threads", "100000"});
+  EXPECT_EQ(code, exit_usage);
+  EXPECT_EQ(text, "some_tool: --threads: must be 0 to 1024, got 100000 (--help lists the flags)\n");
+}
+
+}  // namespace
+}  // namespace gestalt::tools

@@ -1,0 +1,65 @@
+#include "tools/common/numbers.h"
+
+#include <algorithm>
+#include <cstdint>
+
+#include "kernels/error.h"
+
+namespace gestalt::tools {
+namespace {
+
+// `words` say what T's values are.
+template <class T>
+CLI::Validator number_check(const std::string& words) {
+  const auto check = [words](const std::string& text) -> std::string {
+    T value{};
+    if (read_number(text, value)) return {};
+    return "must be a " + words + ", got " + text;
+  };
+  return CLI::Validator(check, "");  // --help has the type already
+}
+
+// What came too often; empty where no flag did.
+std::string repeated_flag(const CLI::App& app) {
+  for (const CLI::Option* option : app.get_options()) {
+    const auto most = static_cast<size_t>(std::max(option->get_items_expected_max(), 1));
+    const bool limited = option->get_multi_option_policy() == CLI::MultiOptionPolicy::Throw;
+    if (!limited || option->results().size() <= most) continue;
+    std::string values;
+    for (const std::string& value : option->results()) {
+      values += (values.empty() ? "" : ", ") + value;
+    }
+    return format("{}: takes {}, got {}", option->get_name(),
+                  most == 1 ? "one value" : format("{} values", most), values);
+  }
+  for (const CLI::App* subcommand : app.get_subcommands({})) {
+    if (const std::string text = repeated_flag(*subcommand); !text.empty()) return text;
+  }
+  return {};
+}
+
+}  // namespace
+
+void check_numbers(CLI::App& app) {
+  for (CLI::Option* option : app.get_options()) {
+    const std::string type = option->get_type_name();  // with the texts of its checks behind
+    if (type.starts_with("INT")) {
+      option->check(number_check<int64_t>("whole number"));
+    } else if (type.starts_with("UINT")) {
+      // Too large a number would silently become the largest.
+      option->check(number_check<uint64_t>("whole number from 0 to 18446744073709551615"));
+    } else if (type.starts_with("FLOAT")) {
+      option->check(number_check<double>("number"));
+    }
+  }
+  for (CLI::App* subcommand : app.get_subcommands({})) check_numbers(*subcommand);
+}
+
+std::string parse_error_text(const CLI::App& app, const CLI::Error& error) {
+  if (dynamic_cast<const CLI::ArgumentMismatch*>(&error) != nullptr) {
+    if (const std::string text = repeated_flag(app); !text.empty()) return text;
+  }
+  return error.what();
+}
+
+}  // namespace gestalt::tools
