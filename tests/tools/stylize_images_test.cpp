@@ -89,6 +89,30 @@ TEST_F(StylizeImages, mirrors_the_tree_and_skips_what_is_done) {
   EXPECT_NE(data::decode_image(out_ / expected[3]), image);
 }
 
+TEST_F(StylizeImages, names_keep_the_extensions_that_alone_tell_pictures_apart) {
+  save_picture(folder_ / "content/cat/a.jpg", 20, 20, 5);
+  ASSERT_EQ(stylize({}).exit_code, 0);
+  EXPECT_EQ(pictures(), (std::vector<std::string>{
+                            "cat/a_jpg_stylized_one.png", "cat/a_jpg_stylized_two.png",
+                            "cat/a_png_stylized_one.png", "cat/a_png_stylized_two.png",
+                            "dog/deep/b_stylized_one.png", "dog/deep/b_stylized_two.png"}));
+  EXPECT_EQ(data::decode_image(out_ / "cat/a_jpg_stylized_one.png").width, 20);
+  EXPECT_EQ(data::decode_image(out_ / "cat/a_png_stylized_one.png").width, 40);
+  ToolResult result = stylize({});
+  EXPECT_TRUE(has(result.output, "0 made, 6 done before")) << result.output;
+
+  fs::remove(folder_ / "content/cat/a.jpg");
+  fs::remove_all(out_);
+  save_picture(folder_ / "style/two.jpg", 20, 20, 5);
+  ASSERT_EQ(stylize({}).exit_code, 0);
+  EXPECT_EQ(pictures(), (std::vector<std::string>{
+                            "cat/a_stylized_one.png", "cat/a_stylized_two_jpg.png",
+                            "cat/a_stylized_two_png.png", "dog/deep/b_stylized_one.png",
+                            "dog/deep/b_stylized_two_jpg.png", "dog/deep/b_stylized_two_png.png"}));
+  result = stylize({});
+  EXPECT_TRUE(has(result.output, "0 made, 6 done before")) << result.output;
+}
+
 TEST_F(StylizeImages, tiles_random_styles_and_mixtures) {
   ASSERT_EQ(stylize({"--styles", "mix", "--style_weights", "3,1", "--preserve_color"}).exit_code,
             0);
@@ -148,10 +172,6 @@ TEST_F(StylizeImages, bad_input_is_named) {
   EXPECT_TRUE(has(result.output, "bad.jpg: not an image")) << result.output;
   EXPECT_TRUE(has(result.output, "2 made, 0 done before, 2 left out")) << result.output;
 
-  save_picture(folder_ / "content/cat/a.jpg", 20, 20, 1);
-  result = stylize({});
-  EXPECT_EQ(result.exit_code, 1);
-  EXPECT_TRUE(has(result.output, "cat/a_stylized_one.png would be made twice")) << result.output;
   EXPECT_EQ(stylize({"--alpha", "2"}).exit_code, 2);
   EXPECT_EQ(stylize({"--tile", "7"}).exit_code, 2);
   EXPECT_EQ(stylize({"--style_weights", "1,2"}).exit_code, 2);
@@ -182,11 +202,13 @@ TEST_F(StylizeImages, errors_come_before_anything_is_written) {
 
   ASSERT_EQ(stylize({"--styles", "mix", "--style_weights", "0,1"}).exit_code, 0);
   const std::string config = read_text(out_ / "config.json");
-  save_picture(folder_ / "content/cat/a.jpg", 20, 20, 1);
-  EXPECT_TRUE(has(failure({"--alpha", "0.5"}), "would be made twice"));
+  save_picture(folder_ / "style/deep/one.png", 20, 20, 1);  // both are deep_one in names
+  save_picture(folder_ / "style/deep_one.png", 20, 20, 2);
+  const std::string twice = "cat/a_stylized_deep_one_png.png would be made twice";
+  EXPECT_TRUE(has(failure({"--alpha", "0.5"}), twice));
   EXPECT_EQ(read_text(out_ / "config.json"), config);
   fs::remove_all(out_);
-  EXPECT_TRUE(has(failure({}), "would be made twice"));
+  EXPECT_TRUE(has(failure({}), twice));
   EXPECT_FALSE(fs::exists(out_));
 }
 

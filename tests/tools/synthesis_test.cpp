@@ -161,9 +161,30 @@ TEST_F(Synthesis, a_link_to_nothing_is_skipped) {
   EXPECT_NE(read_text(folder_ / "out" / "log.txt").find("1 skipped"), std::string::npos);
 }
 
-TEST_F(Synthesis, two_images_of_one_name_are_refused) {
+// a.jpg and a.png; b.png keeps its name, and all are found again.
+TEST_F(Synthesis, images_that_differ_in_their_extension_alone_keep_it) {
   data::save_image(folder_ / "in" / "a.jpg", make_picture(1));
-  const ToolResult run = run_tool("synthesize_texture", shallow("out", {"-n", "1"}));
+  for (const std::string tool : {"synthesize_texture", "visualize_topk"}) {
+    std::vector<std::string> arguments = shallow(tool, {"-n", "2", "--iter", "1", "--sheet"});
+    ASSERT_EQ(run_tool(tool, arguments).exit_code, 0);
+    std::map<std::string, std::string> pictures;
+    for (const char* name : {"seed_0_a_jpg.jpg", "seed_0_a_png.jpg", "seed_0_b.jpg"}) {
+      pictures[name] = read_text(folder_ / tool / name);
+      EXPECT_FALSE(pictures[name].empty()) << tool << ' ' << name;
+      fs::last_write_time(folder_ / tool / name, fs::file_time_type());
+    }
+    EXPECT_NE(pictures["seed_0_a_jpg.jpg"], pictures["seed_0_a_png.jpg"]);
+    EXPECT_FALSE(fs::exists(folder_ / tool / "seed_0_a.jpg"));
+    EXPECT_EQ(losses(tool).count("seed_0_a_jpg"), 1u);
+    arguments.push_back("--resume");
+    ASSERT_EQ(run_tool(tool, arguments).exit_code, 0);
+    for (const auto& [name, content] : pictures) {
+      EXPECT_EQ(read_text(folder_ / tool / name), content) << name;
+      EXPECT_EQ(fs::last_write_time(folder_ / tool / name), fs::file_time_type()) << name;
+    }
+  }
+  data::save_image(folder_ / "in" / "a_jpg.png", make_picture(1));
+  const ToolResult run = run_tool("synthesize_texture", shallow("none", {"-n", "1"}));
   EXPECT_EQ(run.exit_code, 1);
   EXPECT_NE(run.output.find("would write the same picture"), std::string::npos) << run.output;
 }

@@ -46,6 +46,11 @@ void check_not_input(const fs::path& output, const data::ImageSource& images) {
   }
 }
 
+std::string stem_with_extension(const fs::path& path) {
+  const std::string extension = path.extension().string();
+  return path.stem().string() + (extension.empty() ? "" : "_" + extension.substr(1));
+}
+
 void write_text(const fs::path& path, const std::string& text) {
   write_file_atomically(path, text.data(), text.size());
 }

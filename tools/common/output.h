@@ -27,6 +27,9 @@ void check_not_input(const std::filesystem::path& output, const std::filesystem:
 // Likewise where it is the packed file or one of the images of the folder.
 void check_not_input(const std::filesystem::path& output, const data::ImageSource& images);
 
+// "a_jpg" of "a.jpg", where another picture of the folder is "a" without its extension.
+std::string stem_with_extension(const std::filesystem::path& path);
+
 // Whole or not at all: written beside, synced, renamed.
 void write_text(const std::filesystem::path& path, const std::string& text);
 

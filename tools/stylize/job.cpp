@@ -59,9 +59,16 @@ std::string short_text(double value) {
   return text;
 }
 
+// Of an input in the name of a picture made of it.
+enum class Extension { left_out, kept };
+
+std::string stem(const fs::path& name, Extension extension) {
+  return extension == Extension::kept ? stem_with_extension(name) : name.stem().string();
+}
+
 // "painter/2.jpg" to "painter_2".
-std::string flat_stem(const fs::path& name) {
-  std::string text = (name.parent_path() / name.stem()).string();
+std::string flat_stem(const fs::path& name, Extension extension) {
+  std::string text = (name.parent_path() / stem(name, extension)).string();
   std::replace(text.begin(), text.end(), '/', '_');
   return text;
 }
@@ -175,8 +182,37 @@ class Job {
                     settings_.weights.empty() ? std::vector<double>(count, 1) : settings_.weights));
       }
     }
+    tell_apart(pictures);
     check_outputs(pictures);
     return pictures;
+  }
+
+  // Extensions come into the names of those that have none of their own without: of a.jpg and
+  // a.png.
+  void tell_apart(std::vector<Picture>& pictures) const {
+    std::map<std::string, std::vector<Picture*>> by_output;
+    for (Picture& picture : pictures) by_output[picture.output].push_back(&picture);
+    for (const auto& [output, same] : by_output) {
+      const auto if_differing = [&same = same](auto Picture::*ingredient) {
+        const bool differ = std::any_of(same.begin(), same.end(), [&](const Picture* picture) {
+          return picture->*ingredient != same[0]->*ingredient;
+        });
+        return differ ? Extension::kept : Extension::left_out;
+      };
+      const Extension of_content = if_differing(&Picture::content);
+      const Extension of_style = if_differing(&Picture::styles);
+      for (Picture* picture : same) picture->output = output_of(*picture, of_content, of_style);
+    }
+  }
+
+  std::string output_of(const Picture& picture, Extension of_content, Extension of_style) const {
+    const fs::path name = contents_->name(picture.content);
+    const std::string suffix = settings_.styles == "mix"
+                                   ? "interpolation"
+                                   : flat_stem(styles_.source().name(picture.styles[0]), of_style);
+    return (name.parent_path() /
+            (stem(name, of_content) + "_stylized_" + suffix + settings_.extension))
+        .string();
   }
 
   static void check_outputs(const std::vector<Picture>& pictures) {
@@ -196,13 +232,11 @@ class Job {
       style_text += (i > 0 ? "+" : "") + styles_.source().name(styles[i]);
       if (mixed) style_text += "*" + short_text(weights[i]);
     }
-    const std::string suffix =
-        mixed ? "interpolation" : flat_stem(styles_.source().name(styles[0]));
-    const fs::path output =
-        name.parent_path() / (name.stem().string() + "_stylized_" + suffix + settings_.extension);
     ManifestEntry entry{name.string(), style_text, short_text(settings_.alpha), common_.seed,
                         options_text()};
-    return {content, std::move(styles), std::move(weights), output.string(), entry};
+    Picture result{content, std::move(styles), std::move(weights), "", entry};
+    result.output = output_of(result, Extension::left_out, Extension::left_out);
+    return result;
   }
 
   std::string options_text() const {

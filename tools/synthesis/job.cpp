@@ -6,15 +6,16 @@
 
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
+#include "tools/common/output.h"
 
 namespace gestalt::tools {
 
 namespace fs = std::filesystem;
 
-Job::Job(size_t index, data::ImageSourcePtr images, int64_t image, uint64_t seed,
-         const SynthesisSettings& settings)
+Job::Job(size_t index, data::ImageSourcePtr images, int64_t image, const std::string& image_name,
+         uint64_t seed, const SynthesisSettings& settings)
     : index_(index), images_(std::move(images)), image_(image), seed_(seed), settings_(settings) {
-  name_ = format("seed_{}_{}", seed, fs::path(images_->name(image)).stem().string());
+  name_ = format("seed_{}_{}", seed, image_name);
   picture_path_ = fs::path(settings.output) / (name_ + ".jpg");
 }
 
@@ -175,26 +176,48 @@ void check_overwrites_nothing(const std::vector<Job>& jobs, const SynthesisSetti
 // ".safetensors.tmp.PID".
 constexpr size_t longest_name = 255 - 28;
 
+struct Input {
+  data::ImageSourcePtr images;
+  int64_t number = 0;
+  fs::path path;
+  std::string name;  // in those of the pictures made of it
+};
+
+// Names are without extension, but where two images are told apart by that alone. Throws Error.
+std::vector<Input> list_inputs(const std::vector<std::string>& locations) {
+  std::vector<Input> inputs;
+  std::set<fs::path> given;
+  std::map<std::string, int> of_stem;
+  for (const std::string& location : locations) {
+    const data::ImageSourcePtr images = data::open_images(location);
+    for (int64_t number = 0; number < images->size(); ++number) {
+      const fs::path path = fs::path(images->location()) / images->name(number);
+      GESTALT_CHECK(given.insert(path).second, "'{}' is given twice", path.string());
+      inputs.push_back({images, number, path, path.stem().string()});
+      ++of_stem[inputs.back().name];
+    }
+  }
+  std::map<std::string, fs::path> names;
+  for (Input& input : inputs) {
+    if (of_stem[input.name] > 1) input.name = stem_with_extension(input.path);
+    const auto [other, is_new] = names.try_emplace(input.name, input.path);
+    GESTALT_CHECK(is_new, "'{}' and '{}' would write the same picture: rename one",
+                  other->second.string(), input.path.string());
+  }
+  return inputs;
+}
+
 }  // namespace
 
 std::vector<Job> make_jobs(const SynthesisSettings& settings, uint64_t first_seed) {
   std::vector<Job> jobs;
-  std::map<std::string, fs::path> stems;
-  for (const std::string& input : settings.inputs) {
-    const data::ImageSourcePtr images = data::open_images(input);
-    for (int64_t number = 0; number < images->size(); ++number) {
-      const fs::path image = fs::path(images->location()) / images->name(number);
-      const auto [other, is_new] = stems.try_emplace(image.stem().string(), image);
-      GESTALT_CHECK(is_new || other->second != image, "'{}' is given twice", image.string());
-      GESTALT_CHECK(is_new, "'{}' and '{}' would write the same picture: rename one",
-                    other->second.string(), image.string());
-      for (int64_t i = 0; i < settings.textures_per_image; ++i) {
-        jobs.emplace_back(jobs.size(), images, number, first_seed + static_cast<uint64_t>(i),
-                          settings);
-        GESTALT_CHECK(jobs.back().name().size() <= longest_name,
-                      "'{}' has too long a name for the files that are made of it: rename it",
-                      image.string());
-      }
+  for (const Input& input : list_inputs(settings.inputs)) {
+    for (int64_t i = 0; i < settings.textures_per_image; ++i) {
+      jobs.emplace_back(jobs.size(), input.images, input.number, input.name,
+                        first_seed + static_cast<uint64_t>(i), settings);
+      GESTALT_CHECK(jobs.back().name().size() <= longest_name,
+                    "'{}' has too long a name for the files that are made of it: rename it",
+                    input.path.string());
     }
   }
   check_overwrites_nothing(jobs, settings);

@@ -18,10 +18,10 @@ namespace gestalt::tools {
 
 class Job {
  public:
-  // The index'th of the run, of image `image` of `images`. Its name is seed_{seed}_{image name}.
+  // The index'th of the run, of image `image` of `images`. Its name is seed_{seed}_{image_name}.
   // Nothing is loaded yet.
-  Job(size_t index, data::ImageSourcePtr images, int64_t image, uint64_t seed,
-      const SynthesisSettings& settings);
+  Job(size_t index, data::ImageSourcePtr images, int64_t image, const std::string& image_name,
+      uint64_t seed, const SynthesisSettings& settings);
 
   size_t index() const { return index_; }
   const std::string& name() const { return name_; }
