@@ -12,6 +12,7 @@
 #include "models/registry.h"
 #include "models/vgg.h"
 #include "tensor/io/checkpoint.h"
+#include "tests/tools/hashes.h"
 #include "tests/tools/synthesis_fixture.h"
 
 namespace gestalt::tests {
@@ -199,6 +200,7 @@ TEST_F(Synthesis, resuming_with_other_settings_is_refused_by_name) {
 
 // Under the same name there is another picture.
 TEST_F(Synthesis, resuming_with_a_changed_picture_is_refused_by_name) {
+  GESTALT_NEEDS_HASHES();
   ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1", "--iter", "1"})).exit_code,
             0);
   const std::vector<std::string> on = shallow("out", {"-n", "1", "--iter", "1", "--resume"});
@@ -213,6 +215,7 @@ TEST_F(Synthesis, resuming_with_a_changed_picture_is_refused_by_name) {
 
 // Checkpoints are named as pictures are, without what tells a.png from a.jpg.
 TEST_F(Synthesis, a_checkpoint_is_not_taken_for_another_picture_of_its_name) {
+  GESTALT_NEEDS_HASHES();
   const std::vector<std::string> begin = shallow("out", {"-n", "500", "--save_every", "1"});
   const ToolResult stopped =
       run_tool("synthesize_texture", begin, [&] { return progress_pictures("out") > 0; });
@@ -232,6 +235,7 @@ TEST_F(Synthesis, a_name_that_is_not_utf8_is_resumed) {
   const std::vector<std::string> on = shallow("out", {"-n", "1", "--iter", "1", "--resume"});
   const ToolResult resumed = run_tool("synthesize_texture", on);
   EXPECT_EQ(resumed.exit_code, 0) << resumed.output;
+  GESTALT_NEEDS_HASHES();
   data::save_image(folder_ / "in" / "caf\xe9.png", make_picture(1));
   const ToolResult refused = run_tool("synthesize_texture", on);
   EXPECT_EQ(refused.exit_code, 1);
