@@ -1,6 +1,8 @@
 // A step of a classifier's training: as it is against recorded, contiguous against channels-last.
 
 #include <gtest/gtest.h>
+#include <string>
+#include <tuple>
 
 #include "kernels/error.h"
 #include "models/registry.h"
@@ -9,7 +11,9 @@
 #include "nn/weight_format.h"
 #include "optim/adam.h"
 #include "optim/sgd.h"
+#include "tensor/context.h"
 #include "tensor/random.h"
+#include "tests/cuda_device.h"
 #include "tools/training/step.h"
 
 namespace gestalt::tools {
@@ -37,8 +41,9 @@ std::shared_ptr<nn::Module> small_network() {
 }
 
 struct Training {
-  Training(const ClassifierStepOptions& options, const std::string& optimizer)
+  Training(Device device, const ClassifierStepOptions& options, const std::string& optimizer)
       : network(small_network()) {
+    network->to(device);
     nn::set_weight_format(*network, options.format);
     network->train();
     if (optimizer == "sgd") {
@@ -67,11 +72,13 @@ struct Training {
 struct Batch {
   Tensor images, labels;
 };
-Batch batch(uint64_t seed, int64_t count) {
+Batch batch(Device device, uint64_t seed, int64_t count) {
   Generator random(seed);
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < count; ++i) labels.push_back(static_cast<int64_t>(random.integer(3)));
-  return {random.normal({count, 3, side, side}), Tensor::from_vector<int64_t>(labels, {count})};
+  const TensorOptions options{.device = device};
+  return {random.normal({count, 3, side, side}, 0, 1, options),
+          Tensor::from_vector<int64_t>(labels, {count}, options)};
 }
 
 struct Mode {
@@ -81,21 +88,29 @@ struct Mode {
   Format format;
 };
 
-class ClassifierStepIn : public testing::TestWithParam<Mode> {};
+class ClassifierStepIn : public testing::TestWithParam<std::tuple<DeviceType, Mode>> {
+ protected:
+  void SetUp() override {
+    device_.type = std::get<DeviceType>(GetParam());
+    GESTALT_NEEDS_DEVICE(device_);
+  }
+
+  Device device_;
+};
 
 TEST_P(ClassifierStepIn, RecordedIsTheSameToTheBit) {
-  const Mode& mode = GetParam();
+  const Mode& mode = std::get<Mode>(GetParam());
   ClassifierStepOptions options{
       .batch_size = 3, .label_smoothing = 0.1, .dtype = mode.dtype, .format = mode.format};
-  Training eager(options, mode.optimizer);
+  Training eager(device_, options, mode.optimizer);
   options.capture = true;
-  Training recorded(options, mode.optimizer);
+  Training recorded(device_, options, mode.optimizer);
   // Batches of another size come first, between and after those that are replayed.
   const std::vector<int64_t> sizes = {2, 3, 3, 1, 3, 3, 2};
   std::vector<Tensor> losses;
   std::vector<std::vector<float>> expected;
   for (size_t i = 0; i < sizes.size(); ++i) {
-    const Batch given = batch(i, sizes[i]);
+    const Batch given = batch(device_, i, sizes[i]);
     const auto before = recorded.state();
     const auto a = eager.step->run(given.images, given.labels);
     const auto b = recorded.step->run(given.images, given.labels);
@@ -116,16 +131,36 @@ TEST_P(ClassifierStepIn, RecordedIsTheSameToTheBit) {
 
 INSTANTIATE_TEST_SUITE_P(
     Modes, ClassifierStepIn,
-    testing::Values(Mode{"sgd", "sgd", DType::f32, Format::contiguous},
-                    Mode{"adam_channels_last", "adam", DType::f32, Format::channels_last},
-                    Mode{"bf16_channels_last", "sgd", DType::bf16, Format::channels_last}),
-    [](const auto& info) { return std::string(info.param.name); });
+    testing::Combine(
+        testing::Values(DeviceType::cpu, DeviceType::cuda),
+        testing::Values(Mode{"sgd", "sgd", DType::f32, Format::contiguous},
+                        Mode{"adam_channels_last", "adam", DType::f32, Format::channels_last},
+                        Mode{"bf16", "sgd", DType::bf16, Format::contiguous},
+                        Mode{"bf16_channels_last", "sgd", DType::bf16, Format::channels_last})),
+    [](const auto& info) {
+      return to_string(std::get<DeviceType>(info.param)) + "_" + std::get<Mode>(info.param).name;
+    });
 
-TEST(ClassifierStep, ChannelsLastIsTheSameNetwork) {
-  const Batch given = batch(1, 4);
+// The context in exact mode: TF32, CUDA's default, rounds otherwise in each layout.
+class ClassifierStepOn : public testing::TestWithParam<DeviceType> {
+ protected:
+  void SetUp() override {
+    device_.type = GetParam();
+    GESTALT_NEEDS_DEVICE(device_);
+    context(device_).set_exact(true);
+  }
+  void TearDown() override {
+    if (is_available(device_)) context(device_).set_exact(false);
+  }
+
+  Device device_;
+};
+
+TEST_P(ClassifierStepOn, ChannelsLastIsTheSameNetwork) {
+  const Batch given = batch(device_, 1, 4);
   std::vector<double> losses;
   for (const Format format : {Format::contiguous, Format::channels_last}) {
-    Training training({.batch_size = 4, .format = format}, "sgd");
+    Training training(device_, {.batch_size = 4, .format = format}, "sgd");
     losses.push_back(training.step->run(given.images, given.labels).loss.item());
     int found = 0;
     for (const nn::Module::Named& entry : training.network->named_parameters()) {
@@ -137,6 +172,10 @@ TEST(ClassifierStep, ChannelsLastIsTheSameNetwork) {
   }
   EXPECT_NEAR(losses[0], losses[1], 1e-4 * losses[0]);
 }
+
+INSTANTIATE_TEST_SUITE_P(Devices, ClassifierStepOn,
+                         testing::Values(DeviceType::cpu, DeviceType::cuda),
+                         [](const auto& info) { return to_string(info.param); });
 
 TEST(ClassifierStep, DropoutIsNotRecorded) {
   const auto network = models::make_model("alexnet", {.classes = 3, .image_size = 64});
