@@ -297,7 +297,8 @@ __global__ void __launch_bounds__(topk_column_most_threads, 2)
   SharedMemory memory;
   const Tile tile{memory.array<uint32_t>(static_cast<size_t>(length) * Tile::pitch), length,
                   channels, ::min(width, channels - first), image * length * channels + first};
-  tile.template load<Bits, pack>(input.x);
+  // A multiprocessor has one such block or two: 64 KB on the way, to keep memory busy.
+  tile.template load<Bits, pack, 8>(input.x);
   __syncthreads();
   for (int c = static_cast<int>(threadIdx.x / warp_lanes); c * rows < tile.here;
        c += static_cast<int>(blockDim.x / warp_lanes)) {

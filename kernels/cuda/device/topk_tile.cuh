@@ -47,11 +47,10 @@ struct TopKTile {
     return (length << width_bits) * static_cast<int>(sizeof(uint32_t) / sizeof(Bits)) / pack;
   }
 
-  // pack: divides `here`.
-  template <class Bits, int pack>
+  // pack: divides `here`; batch: packs of a thread that are on the way at once.
+  template <class Bits, int pack, int batch>
   __device__ void load(const Bits* x) const {
     using Run = Pack<Bits, pack>;
-    constexpr int batch = 4;  // on the way at once
     const auto threads = static_cast<int>(blockDim.x);
     const int all = packs<Bits, pack>();
     for (int p = static_cast<int>(threadIdx.x); p < all; p += batch * threads) {

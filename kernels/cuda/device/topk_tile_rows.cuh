@@ -68,7 +68,7 @@ __global__ void __launch_bounds__(topk_tile_threads, 4)
   Team team(memory);
   const Tile tile{memory.array<uint32_t>(static_cast<size_t>(length) * Tile::pitch), length,
                   channels, ::min(width, channels - first), image * length * channels + first};
-  tile.template load<Bits, pack>(input.x);
+  tile.template load<Bits, pack, 4>(input.x);
   __syncthreads();
   for (int c = static_cast<int>(threadIdx.x) / lanes; Team::any(c < tile.here);
        c += topk_tile_threads / lanes) {
