@@ -5,12 +5,13 @@
 #   docs/experiments/topk_training.sh BIN PHOTOS OUT [NAME=FOLDER ...]
 #
 # BIN: folder of train_classifier. PHOTOS/CLASS/*: a fifth of each class is held out. NAME=FOLDER: other sets.
-# Environment: EPOCHS (10), SIZE (56, pixels), SEEDS ("0 1 2"), JOBS (2: runs at once, of one thread each).
+# Environment: EPOCHS (10), SIZE (56, pixels), MODEL ("resnet18-cifar --stem_stride 2"), SEEDS ("0 1 2"),
+# JOBS (2: runs at once, of one thread each).
 # Writes OUT/accuracy.csv, OUT/table.md and OUT/curves.png beside the runs. The same command goes on where it
 # was interrupted; runs that are finished are only evaluated.
 set -euo pipefail
-[ $# -ge 3 ] || { sed -n '2,11s/^# \?//p' "$0"; exit 2; }
-export BIN=$1 PHOTOS=$2 OUT=$3 EPOCHS=${EPOCHS:-10} SIZE=${SIZE:-56}
+[ $# -ge 3 ] || { sed -n '2,12s/^# \?//p' "$0"; exit 2; }
+export BIN=$1 PHOTOS=$2 OUT=$3 EPOCHS=${EPOCHS:-10} SIZE=${SIZE:-56} MODEL=${MODEL:-resnet18-cifar --stem_stride 2}
 shift 3
 export SETS="$*"
 SETTINGS=("plain none keep" "topk_2_20 2_20 keep" "mean_2_20 2_20 mean_replace" "topk_1_20 1_20 keep")
@@ -19,7 +20,7 @@ mkdir -p "$OUT"
 
 one() {
   local setting=$1 topk=$2 mode=$3 seed=$4 name=$1_$4 run=$OUT/$1_$4 flags=() eval_folders=() set
-  flags=(--data_folder_path "$PHOTOS" --val_fraction 0.2 --image_size "$SIZE" --stem_stride 2 --topk "$topk"
+  flags=(--data_folder_path "$PHOTOS" --val_fraction 0.2 --image_size "$SIZE" --model $MODEL --topk "$topk"
          --topk_mode "$mode" --seed "$seed" --threads 1 --workers 1 --output "$OUT" --name "$name" --quiet)
   if [ ! -f "$run/finished" ]; then
     local resume=()

@@ -49,8 +49,19 @@ TEST(Registry, TheLinearLayerOfTheCifarFormFollowsFromTheImageSize) {
   EXPECT_EQ(inputs(224, 2), 512 * 3 * 3);
   EXPECT_EQ(inputs(64, 1), 512 * 2 * 2);
   EXPECT_EQ(inputs(33, 1), 512);
-  EXPECT_THROW(inputs(24, 1), Error);
+  EXPECT_EQ(inputs(25, 1), 512);
+  EXPECT_EQ(inputs(49, 2), 512);
   EXPECT_THROW(inputs(64, 3), Error);
+  const auto refusal = [&](int64_t image_size, int64_t stem_stride) -> std::string {
+    try {
+      inputs(image_size, stem_stride);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_NE(refusal(24, 1).find("stem stride 1: it takes 25"), std::string::npos);
+  EXPECT_NE(refusal(48, 2).find("stem stride 2: it takes 49"), std::string::npos);
 }
 
 TEST(Registry, TopKStandsAtThePlacesWithoutChangingNames) {
