@@ -58,12 +58,13 @@ void prepare_convolution(Case& c, Device device) {
   };
 }
 
-// apply(x): the layer. Backward reads dy and x once, and writes dx.
-template <class Apply>
-void prepare_layer(Case& c, Device device, bool backward, const Apply& apply) {
+// make_layer(): a function of x. Backward reads dy and x once, and writes dx.
+template <class MakeLayer>
+void prepare_layer(Case& c, Device device, bool backward, const MakeLayer& make_layer) {
   const double y_bytes = bytes_of(c, output_shape(c));
   c.bytes = bytes_of(c, c.shape) * (backward ? 2 : 1) + y_bytes;
-  c.prepare = [c, device, backward, apply]() -> std::function<void()> {
+  c.prepare = [c, device, backward, make_layer]() -> std::function<void()> {
+    const auto apply = make_layer();
     Tensor x = random_input(c, device);
     if (!backward) {
       return [x, apply] {
@@ -82,19 +83,21 @@ void prepare_layer(Case& c, Device device, bool backward, const Apply& apply) {
 }
 
 void prepare_batch_norm(Case& c, Device device, bool backward) {
-  const TensorOptions statistics{.device = device};
-  prepare_layer(c, device, backward, [channels = c.shape[1], statistics](const Tensor& x) {
-    const Tensor ones = Tensor::ones({channels}, statistics);
-    const Tensor zeros = Tensor::zeros({channels}, statistics);
+  prepare_layer(c, device, backward, [channels = c.shape[1], device] {
+    const TensorOptions statistics{.device = device};
     BatchNormDesc desc;
     desc.activation = Activation::relu;
-    return nn::batch_norm_training(x, ones, zeros, {}, {}, desc);
+    return
+        [ones = Tensor::ones({channels}, statistics), zeros = Tensor::zeros({channels}, statistics),
+         desc](const Tensor& x) { return nn::batch_norm_training(x, ones, zeros, {}, {}, desc); };
   });
 }
 
 void prepare_max_pool(Case& c, Device device, bool backward) {
-  prepare_layer(c, device, backward, [](const Tensor& x) {
-    return nn::max_pool2d(x, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
+  prepare_layer(c, device, backward, [] {
+    return [](const Tensor& x) {
+      return nn::max_pool2d(x, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
+    };
   });
 }
 

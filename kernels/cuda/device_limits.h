@@ -19,7 +19,7 @@ struct DeviceLimits {
   std::map<cudaDeviceAttr, int> attributes;
   std::set<const void*> much_shared_memory;  // kernels that may have it
   std::map<const void*, int> cluster_size;
-  std::map<std::tuple<const void*, unsigned, int, size_t>, int> active_clusters;
+  std::map<std::tuple<const void*, unsigned, int, size_t>, bool> has_room;  // for a cluster
 };
 
 inline int device_attribute(Context& context, cudaDeviceAttr attribute) {
@@ -78,13 +78,13 @@ int max_cluster_size(Context& context, void (*kernel)(Parameters...)) {
   return found->second = attributes.ptxVersion >= 90 ? 8 : 1;
 }
 
-// How many clusters of `blocks` blocks of this kernel run at the same time: fewer than the
-// multiprocessors would hold, since a cluster stays in one of their groups.
+// Whether a cluster of `blocks` blocks of this kernel can run: all of them in one of the groups of
+// multiprocessors that the device, or the slice of it, has.
 template <class... Parameters>
-int max_active_clusters(Context& context, void (*kernel)(Parameters...), unsigned blocks,
-                        int threads, size_t shared_bytes) {
-  const auto [found, is_new] = context.state<DeviceLimits>().active_clusters.try_emplace(
-      {reinterpret_cast<const void*>(kernel), blocks, threads, shared_bytes}, 0);
+bool has_room_for_cluster(Context& context, void (*kernel)(Parameters...), unsigned blocks,
+                          int threads, size_t shared_bytes) {
+  const auto [found, is_new] = context.state<DeviceLimits>().has_room.try_emplace(
+      {reinterpret_cast<const void*>(kernel), blocks, threads, shared_bytes}, false);
   if (!is_new) return found->second;
   constexpr const char* what = "device limits";
   check(cudaSetDevice(context.device().index), what);
@@ -98,8 +98,9 @@ int max_active_clusters(Context& context, void (*kernel)(Parameters...), unsigne
   config.dynamicSmemBytes = shared_bytes;
   config.attrs = &cluster;
   config.numAttrs = 1;
-  check(cudaOccupancyMaxActiveClusters(&found->second, kernel, &config), what);
-  return found->second;
+  int active = 0;
+  check(cudaOccupancyMaxActiveClusters(&active, kernel, &config), what);
+  return found->second = active > 0;
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

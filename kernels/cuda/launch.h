@@ -29,6 +29,9 @@ struct LaunchConfig {
   dim3 block;
   size_t shared_bytes = 0;  // dynamic, as summed by shared_size() of device/shared.cuh
   unsigned cluster = 1;     // blocks along x: device/cluster.cuh; grid.x is a multiple of it
+  // Several blocks are to be on a multiprocessor at once, for which it should have as much shared
+  // memory as it can.
+  bool shares_memory = false;
 };
 
 inline bool synchronous_launches() {
@@ -45,7 +48,9 @@ void launch(Context& context, const char* name, void (*kernel)(Parameters...),
   if (config.grid.x == 0 || config.grid.y == 0 || config.grid.z == 0) return;
   // A thread's current device need not be the one of the context that it uses now.
   check(cudaSetDevice(context.device().index), name);
-  if (config.shared_bytes > plain_shared_bytes) allow_much_shared_memory(context, name, kernel);
+  if (config.shared_bytes > plain_shared_bytes || config.shares_memory) {
+    allow_much_shared_memory(context, name, kernel);
+  }
   cudaLaunchConfig_t launch_config{};
   launch_config.gridDim = config.grid;
   launch_config.blockDim = config.block;

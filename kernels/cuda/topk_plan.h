@@ -77,7 +77,7 @@ inline int topk_resident(const TopKDevice& device, size_t bytes, int threads) {
                   topk_resident_threads / threads);
 }
 
-// Rows of that many blocks on a multiprocessor at once keep memory busy while some select.
+// So many rows on a multiprocessor at once keep memory busy while some select.
 inline constexpr int topk_wanted_resident = 4;
 
 // The parts of rows, in words of a lane, that lanes share out.

@@ -71,7 +71,7 @@ void launch_topk_team(Context& context, const char* name, const TopKRows<T>& row
   with_constant(plan.words, std::integer_sequence<int, sizes...>{}, [&](auto words) {
     launch(context, name, topk_team_rows<Key, T, words, Team, overflows>,
            {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes,
-            plan.blocks},
+            plan.blocks, overflows},
            rows.input, rows.count, rows.length, rows.k, rows.output);
   });
 }
@@ -138,9 +138,9 @@ TopKPlan topk_rows_plan(Context& context, int64_t rows, int length) {
   if (device.most_blocks == 1) return alone;
   const TopKPlan plan = topk_plan<ElementBits<T>>(rows, length, device);
   if (plan.kernel == TopKKernel::long_rows) return plan;
-  const int active =
-      max_active_clusters(context, of_clusters, plan.blocks, plan.threads, plan.shared_bytes);
-  return active == 0 ? alone : plan;
+  const bool fits =
+      has_room_for_cluster(context, of_clusters, plan.blocks, plan.threads, plan.shared_bytes);
+  return fits ? plan : alone;
 }
 
 // As launch_topk. scratch: for long rows.

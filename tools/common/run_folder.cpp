@@ -28,13 +28,12 @@ std::vector<fs::path> RunFolder::files_of_earlier_run() const {
   std::vector<fs::path> files = {checkpoint_path()};
   const nlohmann::json settings = settings_of_config(path_, tool_);
   if (settings.is_null()) return files;  // what else is here is somebody else's
-  std::string outputs;
+  std::regex own;
   try {
-    outputs = outputs_(settings);
+    own = std::regex(outputs_(settings) + R"(|events\.out\.tfevents\.[0-9]+\.gestalt\.[0-9]+)");
   } catch (const std::exception& error) {
     throw Error(format("'{}' is damaged: {}", (path_ / "config.json").string(), error.what()));
   }
-  const std::regex own(outputs + R"(|events\.out\.tfevents\.[0-9]+\.gestalt\.[0-9]+)");
   const auto options = fs::directory_options::skip_permission_denied;
   for (auto each = fs::recursive_directory_iterator(path_, options); each != fs::end(each);
        ++each) {

@@ -6,7 +6,7 @@
 // and selects by counting: without a barrier, since a column is nobody else's.
 //
 // Floor: x is read once and y written once. A word is read from shared memory for each step of the
-// bisection (7 to 10) and four times more, with two to four instructions each time.
+// bisection (4 to 7) and three times more, with two to four instructions each time.
 
 #include "kernels/cuda/device/topk_bisect.cuh"
 #include "kernels/cuda/device/topk_prologue.cuh"

@@ -56,7 +56,7 @@ __global__ void __launch_bounds__(topk_long_threads) topk_long_begin(TopKLongRow
   for (int bin = static_cast<int>(threadIdx.x); bin < topk_bins; bin += topk_long_threads) {
     rows.histogram[row * topk_bins + bin] = 0;
   }
-  if (threadIdx.x == 0) rows.search[row] = {0, rows.k, 0, false, {0, 0}};
+  if (threadIdx.x == 0) rows.search[row] = {0, rows.k, false, {0, 0}};
 }
 
 // Adds the part's keys that still may be the k-th largest to the row's histogram. A block a part.

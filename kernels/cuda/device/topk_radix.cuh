@@ -47,7 +47,6 @@ struct TopKDigit {
 // the keys that share them are kept.
 struct TopKSearch {
   uint32_t prefix, wanted;
-  uint32_t candidates;  // keys with that prefix
   bool done;
   TopKSelection selection;  // where done
 };
@@ -110,7 +109,6 @@ __device__ inline TopKSearch topk_narrow(const TopKSearch& search, TopKDigit dig
     return next;
   }
   next.prefix = search.prefix * static_cast<uint32_t>(digit.mask + 1) + bin.bin;
-  next.candidates = bin.count;
   if (bin.count == next.wanted) {
     next.selection = keys_from(next.prefix << digit.shift);
   } else if (digit.shift == 0) {
@@ -178,48 +176,34 @@ __device__ inline TopKChunkSelection topk_share_ties(const TopKBlockMemory& shar
   return topk_of_chunk(selection, before, own);
 }
 
-// f(i, element, kept) for the elements i of the chunk, 32 neighbours at a time, with all lanes
-// together; past the end too, with kept = false.
-template <class Key, class Element, class F>
-__device__ inline void topk_walk_chunk(TopKChunk chunk, const Element& element,
-                                       TopKChunkSelection selection, const F& f) {
-  const int lane = static_cast<int>(threadIdx.x % warp_lanes);
-  if (selection.ties == 0) {
-    for (int i = chunk.begin + lane; i - lane < chunk.end; i += warp_lanes) {
-      const bool inside = i < chunk.end;
-      const auto value = inside ? element(i) : Key::lowest;
-      f(i, value, inside && Key::of(value) >= selection.lowest);
-    }
-    return;
-  }
-  uint32_t before = 0;
-  for (int i = chunk.begin + lane; i - lane < chunk.end; i += warp_lanes) {
-    const bool inside = i < chunk.end;
-    const auto value = inside ? element(i) : Key::lowest;
-    const uint32_t key = Key::of(value);
-    const bool tie = inside && key + 1 == selection.lowest;
-    const uint32_t ties = __ballot_sync(full_warp, tie);
-    const uint32_t rank = before + __popc(ties & ((1u << lane) - 1));
-    before += __popc(ties);
-    f(i, value, inside && (key >= selection.lowest || (tie && rank < selection.ties)));
-  }
-}
-
 // store(i, y) for every element of the warp's chunk; words: the mask's for the block's part of the
 // row, or null.
 template <class Key, class T, class Element, class Store>
 __device__ inline void topk_write_chunk(TopKChunk chunk, const Element& element,
                                         TopKChunkSelection selection, const TopKOutput<T>& output,
                                         uint32_t* words, const Store& store) {
-  topk_walk_chunk<Key>(chunk, element, selection, [&](int i, ElementBits<T> value, bool kept) {
+  const int lane = static_cast<int>(threadIdx.x % warp_lanes);
+  const bool ranks = selection.ties != 0;
+  uint32_t before = 0;  // ties
+  for (int i = chunk.begin + lane; i - lane < chunk.end; i += warp_lanes) {
     const bool inside = i < chunk.end;
+    const auto value = inside ? element(i) : Key::lowest;
+    const uint32_t key = Key::of(value);
+    bool kept = key >= selection.lowest;
+    if (ranks) {
+      const bool tie = inside && key + 1 == selection.lowest;
+      const uint32_t ties = __ballot_sync(full_warp, tie);
+      const uint32_t rank = before + __popc(ties & ((1u << lane) - 1));
+      before += __popc(ties);
+      kept = kept || (tie && rank < selection.ties);
+    }
     const bool passed = inside && kept != output.reverse;
     if (inside) store(i, topk_result<Key, T>(value, passed, ElementBits<T>{0}, output));
     if (words != nullptr) {
       const uint32_t word = __ballot_sync(full_warp, passed);
-      if (threadIdx.x % warp_lanes == 0) words[i / 32] = word;
+      if (lane == 0) words[i / 32] = word;
     }
-  });
+  }
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

@@ -1,8 +1,8 @@
 #pragma once
 
-// The warps that share a row whose elements lie in their registers, in equal parts one after the
-// other: one warp, a block, or a cluster of blocks. All threads of a team call each function
-// together; what it returns is the same in all of them but for before().
+// The warps that share a row whose elements lie in their registers and shared memory, in equal
+// parts one after the other: one warp, a block, or a cluster of blocks. All threads of a team call
+// each function together; what it returns is the same in all of them but for before().
 
 #include "kernels/cuda/device/cluster.cuh"
 #include "kernels/cuda/device/shared.cuh"

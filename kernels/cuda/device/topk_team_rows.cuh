@@ -7,7 +7,7 @@
 // Neighbouring lanes have neighbouring words, whole lines of 128 bytes whatever the row's
 // alignment; all loads of a row are on the way at once. 16 bytes a lane would save little of about
 // 30 instructions an element, and cost as many where mask words are put together. A word takes two
-// instructions a step of the bisection, 5 to 9 steps, and about ten to come and go.
+// instructions a step of the bisection, 4 to 7 steps, and about ten to come and go.
 
 #include "kernels/cuda/device/topk_prologue.cuh"
 #include "kernels/cuda/device/topk_registers.cuh"

@@ -7,7 +7,7 @@
 //
 // Floor: x is read once and y written once; the mask adds a word a row. Instructions an element:
 // two where bulk copies bring the rows and take them, about 12 where threads do, and two (f32) or
-// one a step of the bisection, 7 to 9 steps for the slowest row of a warp.
+// one a step of the bisection, about 8 steps for the slowest row of a warp.
 
 #include "kernels/cuda/device/bulk_copy.cuh"
 #include "kernels/cuda/device/index.cuh"

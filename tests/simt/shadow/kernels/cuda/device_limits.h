@@ -2,7 +2,6 @@
 
 // kernels/cuda/device_limits.h under the SIMT executor: those of the emulated device.
 
-#include <algorithm>
 #include <cstddef>
 
 #include "kernels/context.h"
@@ -30,10 +29,8 @@ int max_cluster_size(Context&, void (*)(Parameters...)) {
 }
 
 template <class... Parameters>
-int max_active_clusters(Context&, void (*)(Parameters...), unsigned blocks, int, size_t) {
-  const simt::EmulatedDevice& device = simt::device();
-  if (!device.has_room_for_clusters) return 0;
-  return std::max(1, device.multiprocessors / static_cast<int>(blocks));
+bool has_room_for_cluster(Context&, void (*)(Parameters...), unsigned, int, size_t) {
+  return simt::device().has_room_for_clusters;
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

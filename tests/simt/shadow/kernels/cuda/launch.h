@@ -18,6 +18,7 @@ struct LaunchConfig {
   dim3 block;
   size_t shared_bytes = 0;
   unsigned cluster = 1;
+  bool shares_memory = false;
 };
 
 template <class... Parameters, class... Args>
