@@ -151,10 +151,10 @@ CifarResNet18::CifarResNet18(const ModelOptions& options, Generator& generator)
   GESTALT_CHECK(options.stem_stride == 1 || options.stem_stride == 2,
                 "the stem's stride must be 1 or 2, got {}", options.stem_stride);
   const int64_t pooled = last_size(options.image_size, options.stem_stride) / 4;
-  GESTALT_CHECK(
-      pooled > 0,
-      "images of {} pixels are too small for resnet18-cifar with stem stride {}: it takes {}",
-      options.image_size, options.stem_stride, 24 * options.stem_stride + 1);
+  GESTALT_CHECK(pooled > 0,
+                "images of {} pixels are too small for resnet18-cifar with stem stride {}: it "
+                "takes at least {}",
+                options.image_size, options.stem_stride, 24 * options.stem_stride + 1);
   conv1_ = register_module("conv1", convolution(3, 64, 3, options.stem_stride, generator));
   bn1_ = register_module("bn1", std::make_shared<nn::BatchNorm2d>(64));
   layers_ = make_stages<BasicBlock>({2, 2, 2, 2}, "shortcut", generator);

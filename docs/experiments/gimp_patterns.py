@@ -29,7 +29,10 @@ def read_pattern(path):
 def main(folder, out, least="96"):
     out = pathlib.Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    images = {path.stem: read_pattern(path) for path in sorted(pathlib.Path(folder).rglob("*.pat"))}
+    folder = pathlib.Path(folder)
+    # Named by the whole path, since folders may have patterns of one name.
+    images = {"_".join(path.relative_to(folder).with_suffix("").parts): read_pattern(path)
+              for path in sorted(folder.rglob("*.pat"))}
     kept = {name: image for name, image in images.items() if min(image.size) >= int(least)}
     for name, image in kept.items():
         image.save(out / f"{name}.png")

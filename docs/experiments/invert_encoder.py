@@ -77,6 +77,8 @@ def main(vgg, out, steps, *folders):
     optimizer = torch.optim.Adam(decoder.parameters(), lr=5e-4)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: min(1, (step + 1) / 50))
     sets = [read_folder(folder) for folder in folders]
+    if BATCH % len(sets) != 0:
+        sys.exit(f"{len(sets)} folders do not share a batch of {BATCH} evenly")
     total = 0.0
     for step in range(1, int(steps) + 1):
         pictures = torch.cat([draw(images, BATCH // len(sets)) for images in sets])
