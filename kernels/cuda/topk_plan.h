@@ -5,7 +5,6 @@
 // reason; docs/topk_kernels.md has the arithmetic behind them.
 
 #include <algorithm>
-#include <bit>
 
 #include "kernels/cuda/device/shared.cuh"
 #include "kernels/cuda/device/topk_columns.cuh"
@@ -80,7 +79,7 @@ inline int topk_resident(const TopKDevice& device, size_t bytes, int threads) {
 // So many rows on a multiprocessor at once keep memory busy while some select.
 inline constexpr int topk_wanted_resident = 4;
 
-// The parts of rows, in words of a lane, that lanes share out.
+// Of words that are shared out in equal parts, how many the largest part has.
 constexpr int topk_quotient(int words, int parts) {
   return (words + parts - 1) / parts;
 }
