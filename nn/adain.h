@@ -16,8 +16,7 @@ struct ChannelStats {
 ChannelStats channel_stats(const Tensor& x, double epsilon = 1e-5);
 
 // (content - mean) / deviation * style.deviation + style.mean, in content's dtype and format.
-// Of an array as of its channel_stats, on the CPU to the bit; on CUDA up to the order of sums,
-// which is another where one launch finds the statistics and applies them.
+// Of an array as of its channel_stats, to the bit.
 Tensor adain(const Tensor& content, const ChannelStats& style, double epsilon = 1e-5);
 Tensor adain(const Tensor& content, const Tensor& style, double epsilon = 1e-5);
 

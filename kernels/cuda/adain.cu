@@ -21,12 +21,21 @@ ChannelStats<T> channel_stats_of(const Groups& groups, const T* x, double epsilo
 
 void channel_stats_forward(Context& context, const View& x, double epsilon, const View& mean,
                            const View& deviation) {
+  constexpr const char* name = "channel_stats_forward";
   const Groups groups(x, false);
-  dispatch<DeviceFloatTypes>("channel_stats_forward", x, [&]<class T>(std::type_identity<T>) {
+  dispatch<DeviceFloatTypes>(name, x, [&]<class T>(std::type_identity<T>) {
+    const T* array = x.as<const T>();
+    const ChannelStats<T> stats = channel_stats_of(groups, array, epsilon, mean, deviation);
+    if (holds_groups(groups, adain_threads)) {
+      return with_packs<T>(groups, [&](auto size) {
+        launch(context, name, channel_stats_held<size(), T>,
+               {dim3(static_cast<unsigned>(groups.groups)), held_block(groups.count),
+                shared_size<double>(2 * warp_lanes)},
+               ImageRows{groups.count}, all_aligned(array), stats);
+      });
+    }
     const size_t bytes = fold_bytes(groups);
-    fold<T>(context, "channel_stats_forward", groups,
-            bytes == 0 ? nullptr : context.workspace(bytes),
-            channel_stats_of(groups, x.as<const T>(), epsilon, mean, deviation), x.as<const T>());
+    fold<T>(context, name, groups, bytes == 0 ? nullptr : context.workspace(bytes), stats, array);
   });
 }
 

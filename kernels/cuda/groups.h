@@ -103,8 +103,7 @@ inline bool holds_groups(const Groups& groups, int threads) {
 
 // The block that holds so many elements.
 inline dim3 held_block(int64_t count) {
-  constexpr int64_t of_warp = warp_lanes * row_run;
-  return dim3(static_cast<unsigned>((count + of_warp - 1) / of_warp * warp_lanes));
+  return dim3(static_cast<unsigned>(threads_to_hold(count)));
 }
 
 template <class T, class Fold, class Map, class... Pointers>

@@ -103,6 +103,56 @@ TYPED_TEST(Adain, InSeveral) {
   }
 }
 
+// A style's statistics have the same bits whichever kernel finds them.
+template <class T, class S>
+void expect_same_by_statistics(const AdainCase& of) {
+  Both both;
+  const Shape stat{of.content[0], of.content[1]};
+  const Elements<T> x(of.content, of.format, 3, 1);
+  const Elements<S> style(of.style.shape, of.style.format, 1, 2);
+  for (Context* context : {both.cpu.get(), both.cuda.get()}) {
+    const KernelTable& kernels = context->kernels();
+    const auto adain = [&](bool of_array) {
+      Elements<T> y(of.content, of.format);
+      Elements<float> mean(stat), deviation(stat), style_mean(stat), style_deviation(stat);
+      if (!of_array) {
+        kernels.channel_stats_forward(*context, style.view, 1e-5, style_mean.view,
+                                      style_deviation.view);
+      }
+      kernels.adain_forward(*context, x.view, of_array ? &style.view : nullptr, 1e-5, mean.view,
+                            deviation.view, style_mean.view, style_deviation.view, y.view);
+      return Results{{"y", 0, y.floats()},
+                     {"mean", 0, mean.floats()},
+                     {"deviation", 0, deviation.floats()},
+                     {"style mean", 0, style_mean.floats()},
+                     {"style deviation", 0, style_deviation.floats()}};
+    };
+    expect_same(adain(true), adain(false), "of an array and of its statistics");
+  }
+}
+
+TYPED_TEST(Adain, OfAnArrayIsThatOfItsStatistics) {
+  for (const AdainCase& of : {
+           AdainCase{{2, 3, 4, 12}, flat, {{2, 3, 4, 4}}, 1},
+           AdainCase{{2, 2, 28, 28}, flat, {{2, 2, 28, 28}}, 1},
+           AdainCase{{1, 2, 4, 4}, flat, {{1, 2, 48, 56}}, 1},    // the style has more threads
+           AdainCase{{1, 2, 64, 72}, flat, {{1, 2, 12, 11}}, 1},  // the content has
+           AdainCase{{1, 1, 128, 128}, flat, {{1, 1, 64, 64}}, 1},
+           AdainCase{{1, 1, 7, 9}, flat, {{1, 1, 128, 128}}, 1},
+           AdainCase{{1, 1, 4, 4}, flat, {{1, 1, 129, 128}}, 4},  // in several launches
+           AdainCase{{1, 1, 129, 128}, flat, {{1, 1, 24, 24}}, 4},
+           AdainCase{{1, 3, 24, 24}, flat, {{1, 3, 25, 25}, last}, 3},
+           AdainCase{{2, 35, 5, 7}, last, {{2, 35, 40, 40}}, 3}  //
+       }) {
+    SCOPED_TRACE(to_string(of.content) + " " + to_string(of.style.shape));
+    expect_same_by_statistics<TypeParam, TypeParam>(of);
+  }
+}
+
+TEST(AdainStyle, OfAnotherTypeIsThatOfItsStatistics) {
+  expect_same_by_statistics<float, bfloat16>({{2, 3, 40, 48}, flat, {{2, 3, 30, 30}}, 3});
+}
+
 TEST(AdainStyle, OfAnotherType) {
   const AdainCase of{{2, 3, 4, 12}, flat, {{2, 3, 4, 4}}, 3};
   check_operation([&](Context& context) { return adain<float, bfloat16>(context, of); });

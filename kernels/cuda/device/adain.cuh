@@ -1,6 +1,7 @@
 #pragma once
 
-// AdaIN in one launch, where a block holds a group of the content in its registers.
+// AdaIN in one launch, where a block holds a group of the content in its registers, and channel
+// statistics of groups of that size.
 
 #include "kernels/cuda/device/normalize.cuh"
 
@@ -8,6 +9,31 @@ namespace GESTALT_CUDA_NAMESPACE {
 
 // 16 elements a thread, and 64 registers.
 inline constexpr int adain_threads = 1024;
+
+// This thread's share of a row's sums. By as many threads as hold the row, whatever the block has,
+// so that the statistics of an array have the same bits in each of the kernels below.
+template <int size, class T>
+__device__ inline void sums_of_image_row(const ImageRows& rows, bool aligned,
+                                         const ChannelStats<T>& stats, int64_t group, double& a,
+                                         double& b) {
+  const int threads = threads_to_hold(rows.count);
+  if (static_cast<int>(threadIdx.x) >= threads) return;
+  const int64_t origin = rows.origin(group);
+  sums_of_row<size>(rows, aligned, stats, stats.of(group, origin), origin, 0, rows.count, threads,
+                    a, b);
+}
+
+// Grid: groups. Floor: one read.
+template <int size, class T>
+__global__ void __launch_bounds__(adain_threads)
+    channel_stats_held(ImageRows rows, bool aligned, ChannelStats<T> stats) {
+  const int64_t group = blockIdx.x;
+  double a = 0, b = 0;
+  sums_of_image_row<size>(rows, aligned, stats, group, a, b);
+  SharedMemory shared;
+  block_sums(shared.array<double>(2 * warp_lanes), a, b);
+  if (threadIdx.x == 0) stats.finish(group, rows.origin(group), a, b);
+}
 
 // The style: an array, whose statistics are found, or those alone.
 template <class T>
@@ -30,20 +56,14 @@ __global__ void __launch_bounds__(adain_threads)
   const SharedArray<double> style_sums = shared.array<double>(2 * warp_lanes);
   const SharedArray<float> of_group = shared.array<float>(3);
   if (style.stats.x != nullptr) {
-    const int64_t origin = style.rows.origin(group);
-    const auto of = style.stats.of(group, origin);
     double a = 0, b = 0;
-    const auto add = [&](auto packs) {
-      sums_of_row<packs()>(style.rows, style.aligned, style.stats, of, origin, 0, style.rows.count,
-                           static_cast<int>(blockDim.x), a, b);
-    };
     if (style.packs) {
-      add(std::integral_constant<int, 16 / sizeof(T)>{});
+      sums_of_image_row<16 / sizeof(T)>(style.rows, style.aligned, style.stats, group, a, b);
     } else {
-      add(std::integral_constant<int, 1>{});
+      sums_of_image_row<1>(style.rows, style.aligned, style.stats, group, a, b);
     }
     block_sums(style_sums, a, b);
-    if (threadIdx.x == 0) style.stats.finish(group, origin, a, b);
+    if (threadIdx.x == 0) style.stats.finish(group, style.rows.origin(group), a, b);
   }
   const HeldGroup<size, ChannelStats<T>, ImageRows> held(rows, aligned, content, group);
   double a = 0, b = 0;

@@ -169,6 +169,12 @@ __device__ inline void block_sums(const SharedArray<double>& shared, double& a, 
 
 inline constexpr int row_run = 16;
 
+// Threads that hold a row of so many elements, in whole warps.
+__host__ __device__ constexpr int threads_to_hold(int64_t count) {
+  constexpr unsigned of_warp = warp_lanes * row_run;
+  return static_cast<int>((static_cast<unsigned>(count) + of_warp - 1) / of_warp * warp_lanes);
+}
+
 // Groups that lie in runs of pixels: this thread's share of the elements begin to end of one, for
 // `threads` threads that take row_run elements at a time. of: op.of(group, origin).
 template <int size, class Layout, class Op, class Of>
@@ -343,8 +349,8 @@ __global__ void __launch_bounds__(group_threads, columns ? 2 : 3)
   }
 }
 
-// A group that lies in runs of pixels, held in a block's registers: up to row_run elements a
-// thread.
+// A group that lies in runs of pixels, held in the registers of a block's first threads_to_hold:
+// up to row_run elements a thread.
 template <int size, class Op, class Layout = Groups>
 class HeldGroup {
  public:
@@ -388,9 +394,10 @@ class HeldGroup {
   // f(p, offset) for the packs of this thread.
   template <class F>
   __device__ void for_each(const F& f) const {
-    const int first = static_cast<int>(threadIdx.x) * size;
-    const int step = static_cast<int>(blockDim.x) * size;
     const int count = static_cast<int>(layout_.count);
+    const int threads = threads_to_hold(count), thread = static_cast<int>(threadIdx.x);
+    const int first = thread < threads ? thread * size : count;
+    const int step = threads * size;
 #pragma unroll
     for (int p = 0; p < row_run / size; ++p) {
       const int i = first + p * step;
