@@ -224,6 +224,25 @@ TEST_F(TrainFewshotGan, AnInterruptedRunSavesAndGoesOn) {
       << other.output;
 }
 
+TEST_F(TrainFewshotGan, AFinishedRunGoesOnWithMoreSteps) {
+  Flags whole = flags("whole"), longer = flags("longer");
+  for (Flags* each : {&whole, &longer}) set(*each, "--eval_every", "2");
+  ASSERT_EQ(run_tool("train_fewshot_gan", whole).exit_code, 0);
+  set(longer, "--iter", "4");
+  ASSERT_EQ(run_tool("train_fewshot_gan", longer).exit_code, 0);
+  longer.push_back("--resume");
+  set(longer, "--iter", "6");
+  const ToolResult result = run_tool("train_fewshot_gan", longer);
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  expect_same_run(run("whole"), run("longer"));
+  set(longer, "--iter", "5");
+  const ToolResult shorter = run_tool("train_fewshot_gan", longer);
+  EXPECT_EQ(shorter.exit_code, 1);
+  EXPECT_EQ(shorter.output,
+            "train_fewshot_gan: --resume: the run has 6 steps already; give no smaller --iter than "
+            "that\n");
+}
+
 TEST_F(TrainFewshotGan, ResumingWithOtherPicturesIsRefused) {
   Flags all = flags("pictures");
   set(all, "--iter", "1");

@@ -144,7 +144,7 @@ TEST_F(TrainStylizer, AnInterruptedRunSavesAndGoesOnWithTheSameSettingsAlone) {
       run_tool("train_stylizer", flags, [&] { return read_text(csv).size() > before.size(); });
   EXPECT_EQ(second.exit_code, 130) << second.output;
   EXPECT_TRUE(read_text(csv).starts_with(before));
-  EXPECT_FALSE(has(second.output, "goes on at step 1\n")) << second.output;
+  EXPECT_FALSE(has(second.output, "goes on behind step 0\n")) << second.output;
   const std::vector<std::string> same = flags;
   *std::find(flags.begin(), flags.end(), "1e-3") = "2e-3";
   const ToolResult third = run_tool("train_stylizer", flags);
@@ -155,6 +155,24 @@ TEST_F(TrainStylizer, AnInterruptedRunSavesAndGoesOnWithTheSameSettingsAlone) {
   EXPECT_EQ(fourth.exit_code, 1);
   EXPECT_TRUE(has(fourth.output, "style' had 1 image when the run began, has 2 now"))
       << fourth.output;
+}
+
+TEST_F(TrainStylizer, AFinishedRunGoesOnWithMoreSteps) {
+  ASSERT_EQ(run_tool("train_stylizer", arguments("whole", {"--max_iter", "6"})).exit_code, 0);
+  ASSERT_EQ(run_tool("train_stylizer", arguments("longer", {"--max_iter", "4"})).exit_code, 0);
+  const auto longer = [&](const char* steps) {
+    return run_tool("train_stylizer", arguments("longer", {"--max_iter", steps, "--resume"}));
+  };
+  const ToolResult result = longer("6");
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(has(result.output, "goes on behind step 4\n")) << result.output;
+  expect_same_files(run_folder("whole"), run_folder("longer"),
+                    {"checkpoint.safetensors", "decoder.safetensors", "metrics.csv"});
+  const ToolResult shorter = longer("5");
+  EXPECT_EQ(shorter.exit_code, 1);
+  EXPECT_EQ(shorter.output,
+            "train_stylizer: --resume: the run has 6 steps already; give no smaller --max_iter "
+            "than that\n");
 }
 
 TEST_F(TrainStylizer, ALossThatIsNotFiniteStopsIt) {

@@ -94,7 +94,7 @@ class FewshotTraining {
     config_["files"] = hashes_by_path({settings_.vgg16, settings_.lpips, settings_.inception});
     if (settings_.resume) {
       folder_.check_resume(config_, to_json(FewshotSettings{}, CommonOptions{}),
-                           {"save_every_steps", "capture"});
+                           {"iter", "save_every_steps", "capture"});
     }
     models::FastGanOptions options = network_options(settings_);
     const bool cuda = default_device().type == DeviceType::cuda;
@@ -102,6 +102,9 @@ class FewshotTraining {
     model_.emplace(options, common_.seed, settings_.learning_rate);
     if (settings_.resume) {
       load_checkpoint();
+      GESTALT_CHECK(step_ <= settings_.iterations,
+                    "--resume: the run has {} steps already; give no smaller --iter than that",
+                    step_);
     } else if (!settings_.checkpoint.empty()) {
       const auto checkpoint = models::read_fastgan_checkpoint(settings_.checkpoint);
       model_->load(checkpoint);

@@ -134,10 +134,16 @@ class StylizerTraining {
     }
     if (settings_.resume) {
       folder_.check_resume(config, to_json(TrainStylizerSettings{}, CommonOptions{}),
-                           {"workers", "save_every_steps", "sample_every_steps"});
+                           {"max_iter", "workers", "save_every_steps", "sample_every_steps"});
     }
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
     make_networks();
+    if (settings_.resume) {
+      load_checkpoint();
+      GESTALT_CHECK(position_.step <= settings_.steps,
+                    "--resume: the run has {} steps already; give no smaller --max_iter than that",
+                    position_.step);
+    }
     samples_.emplace(contents_->source(), styles_->source(), static_cast<int>(settings_.image_size),
                      static_cast<int>(settings_.crop_size));
     logger_ = folder_.start(config, common_, settings_.resume);
@@ -147,8 +153,7 @@ class StylizerTraining {
                   styles_->source().size(), settings_.steps, settings_.batch_size,
                   to_string(default_device()));
     if (settings_.resume) {
-      load_checkpoint();
-      logger_->info("goes on at step {}", position_.step + 1);
+      logger_->info("goes on behind step {}", position_.step);
     } else {
       save();  // a good state to keep, whatever happens
     }
