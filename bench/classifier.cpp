@@ -1,6 +1,8 @@
 // Training steps or inference of a classifier on random images: the same work as
-// bench/pytorch/classifier.py, which runs both and prints the ratios.
-//   classifier MODEL train|inference [--batch 8] [--size 224] [--topk PERCENT] [--repeats 10]
+// bench/pytorch/classifier.py, which runs both and prints the ratios. `topk`: training steps with
+// Top-K at the model's places and without, in turns in one process, since what it adds is less than
+// two processes differ.
+//   classifier MODEL train|inference|topk [--batch 8] [--size 224] [--topk PERCENT] [--repeats 10]
 //              [--steps N] [--threads 2] [--device cpu] [--dtype f32|bf16] [--channels_last]
 //              [--graph] [--busy]
 // Peak memory: the process' on a CPU; on CUDA, what of the device is taken at the end beyond what
@@ -10,9 +12,12 @@
 // train_classifier's. --graph: forward and backward are recorded once and replayed. --busy: the
 // process' CPU time in place of the clock's, for a machine that others use.
 
+#include <algorithm>
 #include <cstdio>
 #include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bench/clock.h"
@@ -48,17 +53,19 @@ double device_megabytes() {
   return static_cast<double>(memory.total - memory.free) / (1 << 20);
 }
 
-// Of one call of `work`, by the median of the repeats.
-double seconds_of(const Settings& s, const std::function<void()>& work) {
-  const int64_t steps = s.steps > 0 ? s.steps : (default_device().is_cuda() ? 10 : 1);
-  const auto repeat = [&] {
+int64_t steps_of(const Settings& s) {
+  return s.steps > 0 ? s.steps : (default_device().is_cuda() ? 10 : 1);
+}
+
+std::function<void()> repeat_of(const Settings& s, std::function<void()> work) {
+  return [steps = steps_of(s), work = std::move(work)] {
     for (int64_t step = 0; step < steps; ++step) work();
   };
-  const auto clock = [&] {
-    synchronize(default_device());
-    return now(s.busy);
-  };
-  return median_seconds(s.repeats, repeat, clock) / static_cast<double>(steps);
+}
+
+double clock_of(const Settings& s) {
+  synchronize(default_device());
+  return now(s.busy);
 }
 
 // `work` itself, or its replay: a recorded one leaves its gradients where they are.
@@ -68,37 +75,75 @@ std::function<void()> recorded(const Settings& s, std::function<void()> work) {
   return [graph] { graph->replay(); };
 }
 
+// One step, or one inference, of a network of its own.
+std::function<void()> make_work(const Settings& s, int64_t percent, const Tensor& images) {
+  const std::shared_ptr<nn::Module> network = models::make_model(s.model, {.image_size = s.size});
+  if (percent < 100) {
+    models::insert_topk(*network, models::find_model(s.model).topk_places,
+                        static_cast<double>(percent) / 100);
+  }
+  nn::set_weight_format(*network, s.format);
+  if (s.work == "inference") {
+    network->eval();
+    return recorded(s, [network, images] {
+      const NoGradGuard no_grad;
+      (*network)(images);
+    });
+  }
+  const Tensor labels = Tensor::zeros({s.batch}, {.dtype = DType::i64});
+  const auto optimizer = std::make_shared<optim::Sgd>(
+      network->parameters(),
+      optim::SgdOptions{.learning_rate = 0.01, .momentum = 0.9, .weight_decay = 5e-4});
+  const std::function<void()> pass = recorded(s, [network, optimizer, images, labels] {
+    optimizer->zero_grad();
+    nn::cross_entropy((*network)(images), labels).backward();
+  });
+  return [pass, optimizer, keeps_gradients = s.graph] {
+    pass();
+    optimizer->step();
+    if (!keeps_gradients) optimizer->zero_grad();
+  };
+}
+
+// Which of the two goes first alternates.
+void compare_topk(const Settings& s, const Tensor& images) {
+  const auto plain = repeat_of(s, make_work(s, 100, images));
+  const auto topk = repeat_of(s, make_work(s, s.percent, images));
+  const auto seconds_of = [&](const std::function<void()>& repeat) {
+    const double start = clock_of(s);
+    repeat();
+    return (clock_of(s) - start) / static_cast<double>(steps_of(s));
+  };
+  std::vector<double> plain_seconds, topk_seconds, ratios;
+  for (int64_t i = 0; i <= s.repeats; ++i) {
+    const bool plain_first = i % 2 == 0;
+    const double first = seconds_of(plain_first ? plain : topk);
+    const double second = seconds_of(plain_first ? topk : plain);
+    if (i == 0) continue;  // warms up
+    plain_seconds.push_back(plain_first ? first : second);
+    topk_seconds.push_back(plain_first ? second : first);
+    ratios.push_back(topk_seconds.back() / plain_seconds.back());
+  }
+  std::sort(ratios.begin(), ratios.end());
+  const auto quantile = [&](double part) {
+    return ratios[static_cast<size_t>(part * static_cast<double>(ratios.size() - 1))];
+  };
+  std::printf("plain %.5f topk %.5f ratio %.4f quartiles %.4f %.4f\n",
+              *std::min_element(plain_seconds.begin(), plain_seconds.end()),
+              *std::min_element(topk_seconds.begin(), topk_seconds.end()), quantile(0.5),
+              quantile(0.25), quantile(0.75));
+}
+
 void run(const Settings& s) {
   set_default_device(parse_device(s.device));
   const double taken = device_megabytes();
   const nn::AutocastGuard autocast(parse_dtype(s.dtype));
-  const auto network = models::make_model(s.model, {.image_size = s.size});
-  if (s.percent < 100) {
-    models::insert_topk(*network, models::find_model(s.model).topk_places,
-                        static_cast<double>(s.percent) / 100);
-  }
-  nn::set_weight_format(*network, s.format);
   Generator generator(1);
   const Tensor images = generator.normal({s.batch, 3, s.size, s.size}, 0, 1, {.format = s.format});
-  const Tensor labels = Tensor::zeros({s.batch}, {.dtype = DType::i64});
-  double seconds = 0;
-  if (s.work == "inference") {
-    network->eval();
-    const NoGradGuard no_grad;
-    seconds = seconds_of(s, recorded(s, [&] { (*network)(images); }));
-  } else {
-    optim::Sgd optimizer(network->parameters(),
-                         {.learning_rate = 0.01, .momentum = 0.9, .weight_decay = 5e-4});
-    const std::function<void()> pass = recorded(s, [&] {
-      optimizer.zero_grad();
-      nn::cross_entropy((*network)(images), labels).backward();
-    });
-    seconds = seconds_of(s, [&] {
-      pass();
-      optimizer.step();
-      if (!s.graph) optimizer.zero_grad();
-    });
-  }
+  if (s.work == "topk") return compare_topk(s, images);
+  const auto repeat = repeat_of(s, make_work(s, s.percent, images));
+  const double seconds = median_seconds(s.repeats, repeat, [&] { return clock_of(s); }) /
+                         static_cast<double>(steps_of(s));
   const double memory = default_device().is_cpu() ? peak_megabytes() : device_megabytes() - taken;
   std::printf("seconds %.5f  peak_MB %.1f\n", seconds, memory);
 }
@@ -110,7 +155,7 @@ int main(int argc, char** argv) {
   gestalt::bench::Settings s;
   bool channels_last = false;
   gestalt::bench::Flags flags(
-      "classifier MODEL train|inference [--batch N] [--size N] [--topk PERCENT] [--repeats N] "
+      "classifier MODEL train|inference|topk [--batch N] [--size N] [--topk PERCENT] [--repeats N] "
       "[--steps N] [--threads N] [--device DEVICE] [--dtype f32|bf16] [--channels_last] [--graph] "
       "[--busy]");
   flags.add("--batch", s.batch);
@@ -126,8 +171,9 @@ int main(int argc, char** argv) {
   return flags.run(argc, argv, 2, [&](const std::vector<std::string>& given) {
     s.model = given[0];
     s.work = given[1];
-    GESTALT_CHECK(s.work == "train" || s.work == "inference",
-                  "expected train or inference, got '{}'", s.work);
+    GESTALT_CHECK(s.work == "train" || s.work == "inference" || s.work == "topk",
+                  "expected train, inference or topk, got '{}'", s.work);
+    GESTALT_CHECK(s.work != "topk" || s.percent < 100, "topk wants --topk below 100");
     if (channels_last) s.format = gestalt::Format::channels_last;
     gestalt::bench::run(s);
   });

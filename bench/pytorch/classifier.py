@@ -5,7 +5,7 @@
     python3 bench/pytorch/classifier.py --device cuda --dtype bf16 --channels_last --graph train
 
 Cases: train (resnet18, 224x224: forward, cross-entropy, backward, SGD; 8 images, 128 on CUDA, or --batch), alexnet and
-vgg16 (inference, 64 a batch), topk (what Top-K of 20 % behind the four stages adds to a training step, here alone). Each
+vgg16 (inference, 64 a batch), topk (what Top-K of 20 % behind the four stages adds to a training step: here alone, in one process, in turns). Each
 round runs both programs once with the same --device, --dtype (bf16: mixed precision), --channels_last and --graph (the
 step as a CUDA graph); the best of all rounds counts. A repeat is one step, or ten on CUDA and one wait behind them.
 Peak memory is that of the whole process, or what is taken on the CUDA device at the end. --busy: CPU time of one thread
@@ -99,8 +99,12 @@ def in_pytorch(model, work, batch, repeats, options):
     print(f"seconds {seconds[len(seconds) // 2]:.5f}  peak_MB {memory:.1f}")
 
 
+def run(command, limit):
+    return subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=limit).stdout.split()
+
+
 def measure(command, limit):
-    words = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True, timeout=limit).stdout.split()
+    words = run(command, limit)
     return float(words[1]), float(words[3])
 
 
@@ -110,12 +114,13 @@ def best(results):
 
 def compare(case, options, flags):
     if case == "topk":
-        here = [str(options.binary), "resnet18", "train", *flags]
+        here = [str(options.binary), "resnet18", "topk", "--topk", "20", "--repeats", "20", *flags]
         if options.batch:
             here += ["--batch", str(options.batch)]
-        pairs = [(measure(here, options.limit), measure(here + ["--topk", "20"], options.limit)) for _ in range(options.rounds)]
-        plain, sparse = best([a for a, _ in pairs])[0], best([b for _, b in pairs])[0]
-        print(f"topk: training step {plain:.5f} s, with Top-K behind four stages {sparse:.5f} s: {100 * (sparse / plain - 1):.1f} % more")
+        words = run(here, options.limit)
+        ratio, low, high = (100 * (float(word) - 1) for word in (words[5], words[7], words[8]))
+        print(f"topk: training step {words[1]} s, with Top-K behind four stages {words[3]} s (the least of 20); of the steps taken "
+              f"in turns half are {low:.1f} to {high:.1f} % longer, in the middle {ratio:.1f} %", flush=True)
         return
     model, work, batch, repeats = CASES[case]
     batch = options.batch or batch or (8 if options.device == "cpu" else 128)
