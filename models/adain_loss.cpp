@@ -7,13 +7,20 @@
 #include "nn/loss.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
+#include "tensor/ops/shape.h"
 
 namespace gestalt::models {
+namespace {
+
+bool are_images(const Tensor& x) {
+  return x.rank() == 4 && x.size(1) == 3 && std::min(x.size(2), x.size(3)) >= adain_least_side;
+}
+
+}  // namespace
 
 StylizationLoss stylization_loss(nn::Sequential& encoder, nn::Sequential& decoder,
                                  const Tensor& content, const Tensor& style) {
-  GESTALT_CHECK(content.rank() == 4 && content.shape() == style.shape() && content.size(1) == 3 &&
-                    std::min(content.size(2), content.size(3)) >= adain_least_side,
+  GESTALT_CHECK(are_images(content) && content.shape() == style.shape(),
                 "[stylization_loss] expected content and style of one shape [N,3,H,W], H and W at "
                 "least {}, got {} and {}",
                 adain_least_side, content, style);
@@ -36,6 +43,19 @@ StylizationLoss stylization_loss(nn::Sequential& encoder, nn::Sequential& decode
     loss.style = i == 0 ? term : loss.style + term;
   }
   return loss;
+}
+
+Tensor reconstruction_loss(nn::Sequential& encoder, nn::Sequential& decoder, const Tensor& images) {
+  GESTALT_CHECK(are_images(images),
+                "[reconstruction_loss] expected images [N,3,H,W], H and W at least {}, got {}",
+                adain_least_side, images);
+  Tensor features;
+  {
+    const NoGradGuard no_grad;
+    features = encoder(images);
+  }
+  const Tensor made = decoder(features);  // sides are rounded up to a multiple of 8
+  return nn::mse_loss(narrow(narrow(made, 2, 0, images.size(2)), 3, 0, images.size(3)), images);
 }
 
 }  // namespace gestalt::models

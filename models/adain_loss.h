@@ -20,4 +20,9 @@ struct StylizationLoss {
 StylizationLoss stylization_loss(nn::Sequential& encoder, nn::Sequential& decoder,
                                  const Tensor& content, const Tensor& style);
 
+// MSE of decoder(encoder(images)) from the images, in the units of their pixels: how far the
+// decoder is from an inverse of the encoder (Li et al. 2017, "Universal style transfer via feature
+// transforms", train theirs for that). `images` and gradients as above. Rank 0.
+Tensor reconstruction_loss(nn::Sequential& encoder, nn::Sequential& decoder, const Tensor& images);
+
 }  // namespace gestalt::models

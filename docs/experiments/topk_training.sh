@@ -5,13 +5,13 @@
 #   docs/experiments/topk_training.sh BIN PHOTOS OUT [NAME=FOLDER ...]
 #
 # BIN: folder of train_classifier. PHOTOS/CLASS/*: a fifth of each class is held out. NAME=FOLDER: other sets.
-# Environment: EPOCHS (10), SIZE (56, pixels), MODEL ("resnet18-cifar --stem_stride 2"), SEEDS ("0 1 2"),
-# JOBS (2: runs at once, of one thread each).
+# Environment: EPOCHS (10), SIZE (56, pixels), MODEL ("resnet18-cifar --stem_stride 2"), LR (0.05), SEEDS ("0 1 2"),
+# JOBS (2: runs at once, of one thread each). MODEL may hold more flags: "alexnet --pretrained FILE".
 # Writes OUT/accuracy.csv, OUT/table.md and OUT/curves.png beside the runs. The same command goes on where it
 # was interrupted; runs that are finished are only evaluated.
 set -euo pipefail
 [ $# -ge 3 ] || { sed -n '2,12s/^# \?//p' "$0"; exit 2; }
-export BIN=$1 PHOTOS=$2 OUT=$3 EPOCHS=${EPOCHS:-10} SIZE=${SIZE:-56} MODEL=${MODEL:-resnet18-cifar --stem_stride 2}
+export BIN=$1 PHOTOS=$2 OUT=$3 EPOCHS=${EPOCHS:-10} SIZE=${SIZE:-56} MODEL=${MODEL:-resnet18-cifar --stem_stride 2} LR=${LR:-0.05}
 shift 3
 export SETS="$*"
 SETTINGS=("plain none keep" "topk_2_20 2_20 keep" "mean_2_20 2_20 mean_replace" "topk_1_20 1_20 keep")
@@ -25,7 +25,7 @@ one() {
   if [ ! -f "$run/finished" ]; then
     local resume=()
     [ -f "$run/checkpoint.safetensors" ] && resume=(--resume)
-    "$BIN/train_classifier" "${flags[@]}" --lr 0.05 --total_epochs "$EPOCHS" "${resume[@]}"
+    "$BIN/train_classifier" "${flags[@]}" --lr "$LR" --total_epochs "$EPOCHS" "${resume[@]}"
     touch "$run/finished"
   fi
   for set in $SETS; do eval_folders+=(--eval_folder "$set"); done

@@ -47,17 +47,22 @@ class ArraysOnly(pickle.Unpickler):
         return super().find_class(module, name)
 
 
-def read_convolutions(path):
-    """{'conv1_1': (weight [out, in, 3, 3], bias [out]), ...}"""
+def read_layers(path, network):
+    """[(weight [out, in, height, width], bias [out]), ...] in the network's order"""
     with open(path, "rb") as file:
-        layers = ArraysOnly(file).load()["VGG16_0"]
-    names = [f"conv{block + 1}_{i + 1}" for block, size in enumerate(BLOCKS_16) for i in range(size)]
-    result = {}
-    for index, name in enumerate(names):
+        layers = ArraysOnly(file).load()[network]
+    result = []
+    for index in range(len(layers)):
         layer = layers[f"Conv_{index}"]
         kernel = np.ascontiguousarray(layer["kernel"].transpose(3, 2, 0, 1))  # Flax: height, width, in, out
-        result[name] = (torch.from_numpy(kernel).float(), torch.from_numpy(np.array(layer["bias"])).float())
+        result.append((torch.from_numpy(kernel).float(), torch.from_numpy(np.array(layer["bias"])).float()))
     return result
+
+
+def read_convolutions(path):
+    """{'conv1_1': (weight, bias), ...}"""
+    names = [f"conv{block + 1}_{i + 1}" for block, size in enumerate(BLOCKS_16) for i in range(size)]
+    return dict(zip(names, read_layers(path, "VGG16_0"), strict=True))
 
 
 def in_vgg19_form(convolutions):

@@ -120,6 +120,24 @@ TEST_F(AdainTest, LossesLookAtContentAndStyleAlone) {
   EXPECT_THROW(stylization_loss(*encoder, constant, content, image(24, 16, 9)), Error);
 }
 
+TEST_F(AdainTest, ReconstructionLossIsThePixelsSquaredError) {
+  // 19 and 21 are rounded up to 24, and what is beyond the image counts for nothing.
+  const Tensor images = image(19, 21, 8), made = image(24, 24, 9);
+  nn::Sequential constant;
+  constant.add("0", std::make_shared<Constant>(made));
+  const std::vector<float> a = images.to_vector<float>(), b = made.to_vector<float>();
+  double sum = 0;
+  for (int64_t c = 0; c < 3; ++c) {
+    for (int64_t y = 0; y < 19; ++y) {
+      for (int64_t x = 0; x < 21; ++x) {
+        sum += std::pow(a[(c * 19 + y) * 21 + x] - b[(c * 24 + y) * 24 + x], 2);
+      }
+    }
+  }
+  EXPECT_NEAR(reconstruction_loss(*encoder, constant, images).item(), sum / (3 * 19 * 21), 1e-6);
+  EXPECT_THROW(reconstruction_loss(*encoder, constant, image(24, 8, 9)), Error);
+}
+
 TEST_F(AdainTest, TilesMakeTheWholeImage) {
   const Stylizer stylizer(encoder, decoder);
   const nn::ChannelStats style = stylizer.style(image(24, 33, 2));

@@ -175,6 +175,27 @@ TEST_F(TrainStylizer, AFinishedRunGoesOnWithMoreSteps) {
             "than that\n");
 }
 
+TEST_F(TrainStylizer, LearnsToInvertTheEncoder) {
+  const ToolResult result = run_tool(
+      "train_stylizer",
+      arguments("inverse", {"--content_weight", "0", "--style_weight", "0",
+                            "--reconstruction_weight", "10", "--image_size", "24", "--max_iter",
+                            "40", "--save_every_steps", "0", "--log_every_steps", "10"}));
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  std::istringstream csv(read_text(run_folder("inverse") / "metrics.csv"));
+  std::string line;
+  std::getline(csv, line);
+  EXPECT_EQ(line, "step,learning_rate,loss,reconstruction_loss");
+  std::vector<double> errors;
+  while (std::getline(csv, line)) {
+    const size_t last = line.rfind(','), before = line.rfind(',', last - 1);
+    errors.push_back(std::stod(line.substr(last + 1)));
+    EXPECT_NEAR(std::stod(line.substr(before + 1)), 10 * errors.back(), 1e-4);
+  }
+  ASSERT_EQ(errors.size(), 4u);
+  EXPECT_LT(errors.back(), 0.7 * errors.front());
+}
+
 TEST_F(TrainStylizer, ALossThatIsNotFiniteStopsIt) {
   Generator generator(1);
   StateDict weights = models::make_adain_decoder(generator)->state_dict();
@@ -212,7 +233,7 @@ TEST_F(TrainStylizer, BadInputIsOneLine) {
   fails({"--crop_size", "40"}, "--crop_size must be between 9 and --image_size (32), got 40", 2);
   fails({"--crop_size", "8"}, "--crop_size", 2);
   fails({"--name", "a/b"}, "--name wants letters", 2);
-  fails({"--style_weight", "0", "--content_weight", "0"}, "must not both be 0", 2);
+  fails({"--style_weight", "0", "--content_weight", "0"}, "must not all be 0", 2);
   fails({"--resume"}, "no run to go on with");
 }
 

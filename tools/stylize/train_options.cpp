@@ -58,6 +58,10 @@ void add_train_stylizer_flags(Tool& tool, TrainStylizerSettings& s) {
   app.add_option("--style_weight", s.style_weight, "of the style loss")
       ->check(weight)
       ->group(training);
+  app.add_option("--reconstruction_weight", s.reconstruction_weight,
+                 "of the pixels' squared error where contents and styles are decoded as they are")
+      ->check(weight)
+      ->group(training);
 
   const char* run = "Run";
   app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")->group(run);
@@ -80,8 +84,8 @@ void check_settings(const TrainStylizerSettings& s) {
                 "--crop_size must be between {} and --image_size ({}), got {}",
                 models::adain_least_side, s.image_size, s.crop_size);
   GESTALT_CHECK(s.image_size <= 4096, "--image_size must be at most 4096, got {}", s.image_size);
-  GESTALT_CHECK(s.content_weight + s.style_weight > 0,
-                "--content_weight and --style_weight must not both be 0");
+  GESTALT_CHECK(s.content_weight + s.style_weight + s.reconstruction_weight > 0,
+                "--content_weight, --style_weight and --reconstruction_weight must not all be 0");
 }
 
 nlohmann::json to_json(const TrainStylizerSettings& s, const CommonOptions& common) {
@@ -98,6 +102,7 @@ nlohmann::json to_json(const TrainStylizerSettings& s, const CommonOptions& comm
                              {"lr_decay", s.learning_rate_decay},
                              {"content_weight", s.content_weight},
                              {"style_weight", s.style_weight},
+                             {"reconstruction_weight", s.reconstruction_weight},
                              {"name", s.name},
                              {"save_every_steps", s.save_every},
                              {"log_every_steps", s.log_every},

@@ -20,7 +20,7 @@ struct TrainStylizerSettings {
   int64_t batch_size = 8;
   int64_t steps = 160'000;
   double learning_rate = 1e-4, learning_rate_decay = 5e-5;  // rate / (1 + decay * step)
-  double content_weight = 1, style_weight = 10;
+  double content_weight = 1, style_weight = 10, reconstruction_weight = 0;  // 0: left out
   int workers = 0;
   int64_t save_every = 1000, log_every = 100, sample_every = 1000;  // steps
   bool resume = false;

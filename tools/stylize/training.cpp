@@ -105,10 +105,33 @@ class Pictures {
   std::set<std::string> told_;
 };
 
-// Where the training stands, and the sums of the steps since the last row of metrics.csv.
+// A part of the loss.
+struct Part {
+  std::string name;
+  double weight;
+};
+
+// Those that the settings do not leave out.
+std::vector<Part> loss_parts(const TrainStylizerSettings& s) {
+  std::vector<Part> parts;
+  for (const Part& part : {Part{"content", s.content_weight}, Part{"style", s.style_weight},
+                           Part{"reconstruction", s.reconstruction_weight}}) {
+    if (part.weight > 0) parts.push_back(part);
+  }
+  return parts;
+}
+
+std::vector<std::string> metric_columns(const std::vector<Part>& parts) {
+  std::vector<std::string> columns = {"step", "learning_rate", "loss"};
+  for (const Part& part : parts) columns.push_back(part.name + "_loss");
+  return columns;
+}
+
+// Where the training stands, and the sums of the steps since the last row of metrics.csv: of the
+// loss and of its parts, which are not weighted.
 struct Position {
   int64_t step = 0, summed = 0;
-  double loss = 0, content_loss = 0, style_loss = 0;
+  std::vector<double> losses;
 };
 
 class StylizerTraining {
@@ -119,7 +142,11 @@ class StylizerTraining {
         folder_(
             fs::path(settings.output) / settings.name, "train_stylizer",
             R"(decoder\.safetensors|metrics\.csv|curves\.(gp|png)|samples/step_[0-9]{6,}\.jpg)"),
-        metrics_({"step", "learning_rate", "loss", "content_loss", "style_loss"}) {}
+        parts_(loss_parts(settings)),
+        metrics_(metric_columns(parts_)),
+        losses_(most_waiting, static_cast<int64_t>(parts_.size()) + 1) {
+    forget_losses();
+  }
 
   int run() {
     as_usage([&] { check_settings(settings_); });
@@ -219,18 +246,40 @@ class StylizerTraining {
     Tensor content = contents_->next(), style = styles_->next();
     // Fewer of one where a picture can't be read.
     const int64_t count = std::min(content.size(0), style.size(0));
-    const models::StylizationLoss loss = models::stylization_loss(
-        *encoder_, *decoder_, narrow(content, 0, 0, count), narrow(style, 0, 0, count));
-    const Tensor total =
-        loss.content * settings_.content_weight + loss.style * settings_.style_weight;
+    content = narrow(content, 0, 0, count);
+    style = narrow(style, 0, 0, count);
+    const std::vector<Tensor> losses = part_losses(content, style);
+    Tensor total = losses[0] * parts_[0].weight;
+    for (size_t i = 1; i < losses.size(); ++i) total = total + losses[i] * parts_[i].weight;
     total.backward();
     optimizer_->step();
     optimizer_->zero_grad();
     schedule_->step();
     ++position_.step;
     if (losses_.full()) collect_losses();
-    const auto value = [](const Tensor& scalar) { return reshape(scalar.detach(), {1}); };
-    losses_.note(position_.step, cat({value(total), value(loss.content), value(loss.style)}, 0));
+    std::vector<Tensor> values = {reshape(total.detach(), {1})};
+    for (const Tensor& loss : losses) values.push_back(reshape(loss.detach(), {1}));
+    losses_.note(position_.step, cat(values, 0));
+  }
+
+  // One a part.
+  std::vector<Tensor> part_losses(const Tensor& content, const Tensor& style) {
+    models::StylizationLoss stylization;
+    if (settings_.content_weight > 0 || settings_.style_weight > 0) {
+      stylization = models::stylization_loss(*encoder_, *decoder_, content, style);
+    }
+    std::vector<Tensor> losses;
+    if (settings_.content_weight > 0) losses.push_back(stylization.content);
+    if (settings_.style_weight > 0) losses.push_back(stylization.style);
+    if (settings_.reconstruction_weight > 0) {
+      losses.push_back(models::reconstruction_loss(*encoder_, *decoder_, cat({content, style}, 0)));
+    }
+    return losses;
+  }
+
+  void forget_losses() {
+    position_.summed = 0;
+    position_.losses.assign(parts_.size() + 1, 0.0);
   }
 
   // Waits for the device. Throws Error for a loss that is not finite; weights of that kind are in
@@ -243,25 +292,28 @@ class StylizerTraining {
           each.losses[0], each.step);
       last_loss_ = each.losses[0];
       ++position_.summed;
-      position_.loss += each.losses[0];
-      position_.content_loss += each.losses[1];
-      position_.style_loss += each.losses[2];
+      for (size_t i = 0; i < position_.losses.size(); ++i) {
+        position_.losses[i] += each.losses[i];
+      }
     }
   }
 
   // The mean of the steps since the row before.
   void add_row(EventFile& events) {
     collect_losses();
-    const auto count = static_cast<double>(position_.summed);
-    metrics_.add({static_cast<double>(position_.step), optimizer_->learning_rate(),
-                  position_.loss / count, position_.content_loss / count,
-                  position_.style_loss / count});
+    std::vector<double> row = {static_cast<double>(position_.step), optimizer_->learning_rate()};
+    for (const double sum : position_.losses) {
+      row.push_back(sum / static_cast<double>(position_.summed));
+    }
+    metrics_.add(row);
     metrics_.append_csv(folder_ / "metrics.csv");
     metrics_.write_events(events);
-    logger_->info("step {}: loss {:.4f}, content {:.4f}, style {:.4f}", position_.step,
-                  position_.loss / count, position_.content_loss / count,
-                  position_.style_loss / count);
-    position_ = {.step = position_.step};
+    std::string text = fmt::format("loss {:.4f}", row[2]);
+    for (size_t i = 0; i < parts_.size(); ++i) {
+      text += fmt::format(", {} {:.4f}", parts_[i].name, row[i + 3]);
+    }
+    logger_->info("step {}: {}", position_.step, text);
+    forget_losses();
     for (Pictures* each : {&*contents_, &*styles_}) {
       for (const std::string& reason : each->newly_unreadable()) {
         logger_->warn("skipped: {}", reason);
@@ -273,9 +325,17 @@ class StylizerTraining {
     collect_losses();
     samples_->save(folder_ / "samples" / fmt::format("step_{:06}.jpg", position_.step),
                    fmt::format("step {}", position_.step), encoder_, decoder_);
-    draw_curves(folder_.path(), metrics_,
-                {{"loss (weighted)", {{"loss", "loss"}}, "set logscale y"},
-                 {"losses", {{"content_loss", "content"}, {"style_loss", "style"}}, ""}});
+    // Pixels' errors are much smaller numbers than features'.
+    CurvePanel features{"losses", {}, ""}, pixels{"reconstruction", {}, "set logscale y"};
+    for (const Part& part : parts_) {
+      CurvePanel& panel = part.name == "reconstruction" ? pixels : features;
+      panel.curves.push_back({part.name + "_loss", part.name});
+    }
+    std::vector<CurvePanel> panels = {{"loss (weighted)", {{"loss", "loss"}}, "set logscale y"}};
+    for (const CurvePanel& panel : {features, pixels}) {
+      if (!panel.curves.empty()) panels.push_back(panel);
+    }
+    draw_curves(folder_.path(), metrics_, panels);
   }
 
   void save() {
@@ -288,11 +348,12 @@ class StylizerTraining {
     add_part(state, "contents.", contents_->state_dict());
     add_part(state, "styles.", styles_->state_dict());
     add_part(state, "metrics.", metrics_.state_dict());
-    add_part(state, "position.",
-             {optim::number("step", position_.step), optim::number("summed", position_.summed),
-              optim::number("loss", position_.loss),
-              optim::number("content_loss", position_.content_loss),
-              optim::number("style_loss", position_.style_loss)});
+    StateDict position = {optim::number("step", position_.step),
+                          optim::number("summed", position_.summed)};
+    for (size_t i = 0; i < position_.losses.size(); ++i) {
+      position.push_back(optim::number(metrics_.columns()[i + 2], position_.losses[i]));
+    }
+    add_part(state, "position.", position);
     folder_.save_checkpoint(state);
   }
 
@@ -305,14 +366,12 @@ class StylizerTraining {
     styles_->load_state_dict(part_of(state, "styles."));
     metrics_.load_state_dict(part_of(state, "metrics."));
     const StateDict position = part_of(state, "position.");
-    const auto number = [&](const char* name) {
-      return optim::require_number("checkpoint", position, name);
-    };
-    position_ = {.step = optim::require_integer("checkpoint", position, "step"),
-                 .summed = optim::require_integer("checkpoint", position, "summed"),
-                 .loss = number("loss"),
-                 .content_loss = number("content_loss"),
-                 .style_loss = number("style_loss")};
+    position_.step = optim::require_integer("checkpoint", position, "step");
+    position_.summed = optim::require_integer("checkpoint", position, "summed");
+    for (size_t i = 0; i < position_.losses.size(); ++i) {
+      position_.losses[i] =
+          optim::require_number("checkpoint", position, metrics_.columns()[i + 2]);
+    }
   }
 
   const TrainStylizerSettings& settings_;
@@ -325,9 +384,10 @@ class StylizerTraining {
   std::optional<optim::Adam> optimizer_;
   std::optional<optim::LambdaSchedule> schedule_;
   std::optional<Samples> samples_;
+  std::vector<Part> parts_;
   Metrics metrics_;
   Position position_;
-  LossRing losses_{most_waiting, 3};  // the whole loss, of the contents, of the styles
+  LossRing losses_;  // the whole loss, then that of each part
   double last_loss_ = 0;
 };
 
