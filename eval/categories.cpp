@@ -106,6 +106,11 @@ Categories read_categories(const std::filesystem::path& path) {
     GESTALT_CHECK(json.is_object(), "expected {\"category\": [class, ...], ...}");
     std::vector<Category> categories;
     for (const auto& [name, classes] : json.items()) {
+      const bool fits = classes.is_array() &&
+                        std::all_of(classes.begin(), classes.end(), [](const nlohmann::json& each) {
+                          return each.is_number_integer();
+                        });
+      GESTALT_CHECK(fits, "'{}' wants a list of class numbers, got {}", name, classes.dump());
       categories.push_back({name, classes.get<std::vector<int64_t>>()});
     }
     return Categories(std::move(categories));

@@ -163,7 +163,11 @@ FigureStyle read_figure_style(const std::filesystem::path& path) {
     FigureStyle style = default_figure_style();
     const json changes = json::parse(map_file(path.string()).text());
     for (const auto& [key, value] : changes.items()) {
-      apply(key, value, style);
+      try {
+        apply(key, value, style);
+      } catch (const json::type_error&) {
+        throw Error(format("'{}' has a value of another type: {}", key, value.dump()));
+      }
     }
     for (const auto* colors : {&style.colors, &style.sequence}) {
       for (const std::string& color : *colors) check_color(color);

@@ -25,8 +25,9 @@ std::string terminal(const std::string& extension, double width, double height,
                   0.8 * scale, 0.75 * scale);
   }
   GESTALT_CHECK(extension == ".pdf", "a figure is .svg, .png or .pdf, not '{}'", extension);
-  return format("pdfcairo size {}in,{}in font \"{},{}\" linewidth 1 pointscale 0.45", width, height,
-                style.font, style.font_size);
+  // Its default is half of every size.
+  return format("pdfcairo size {}in,{}in font \"{},{}\" fontscale 1 linewidth 1 pointscale 0.45",
+                width, height, style.font, style.font_size);
 }
 
 }  // namespace

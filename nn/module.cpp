@@ -19,6 +19,38 @@ std::string stripped(const std::string& name) {
   return name.starts_with(wrapper) ? name.substr(wrapper.size()) : name;
 }
 
+// "3 missing (a, b, c)": the count tells how far off it is, a few names of what kind.
+std::string some_of(const std::vector<std::string>& names, const char* what) {
+  constexpr size_t most = 3;
+  std::string text;
+  for (size_t i = 0; i < std::min(names.size(), most); ++i) {
+    text += (i > 0 ? ", " : "") + names[i];
+  }
+  if (names.size() > most) text += ", ...";
+  return std::to_string(names.size()) + " " + what + " (" + text + ")";
+}
+
+std::string in_one_line(const StateDictReport& report) {
+  std::vector<std::string> shapes;
+  for (const StateDictReport::Mismatch& each : report.mismatched) {
+    shapes.push_back(each.name + ": expected " + each.expected + ", found " + each.found);
+  }
+  std::string line;
+  const auto add = [&](const std::vector<std::string>& names, const char* what) {
+    if (!names.empty()) line += (line.empty() ? "" : "; ") + some_of(names, what);
+  };
+  add(report.missing, "missing");
+  add(report.unexpected, "unexpected");
+  add(shapes, "of another shape");
+  return line;
+}
+
+std::string names_of(const std::vector<Module::Child>& children) {
+  std::string names;
+  for (const Module::Child& child : children) names += (names.empty() ? "" : ", ") + child.name;
+  return names.empty() ? "no modules" : names;
+}
+
 }  // namespace
 
 Tensor Module::forward(const Tensor&) {
@@ -95,7 +127,9 @@ Module& Module::find(const std::string& name) {
     const std::string part = name.substr(begin, end - begin);
     const auto found = std::find_if(module->children_.begin(), module->children_.end(),
                                     [&](const Child& child) { return child.name == part; });
-    GESTALT_CHECK(found != module->children_.end(), "no module '{}'", name);
+    GESTALT_CHECK(found != module->children_.end(), "no module '{}'; {} has {}", name,
+                  begin == 0 ? "the network" : "'" + name.substr(0, begin - 1) + "'",
+                  names_of(module->children_));
     module = found->module.get();
     begin = end + 1;
   }
@@ -130,8 +164,8 @@ StateDictReport Module::load_state_dict(const StateDict& state, bool strict) {
   std::vector<Named> own;
   collect("", true, true, own);
   const StateDictReport report = check_state_dict(state);
-  GESTALT_CHECK(!strict || report.ok(), "the state dict does not fit the network:{}",
-                to_string(report));
+  GESTALT_CHECK(!strict || report.ok(), "the state dict does not fit the network: {}",
+                in_one_line(report));
 
   const NoGradGuard no_grad;
   for (const Named& entry : own) {

@@ -9,6 +9,7 @@
 #include "kernels/error.h"
 #include "models/registry.h"
 #include "tensor/io/safetensors.h"
+#include "tests/tools/hashes.h"
 #include "tests/tools/run_tool.h"
 
 namespace gestalt::tests {
@@ -149,6 +150,14 @@ TEST_F(Evaluate, an_unreadable_image_does_not_lose_what_was_decided) {
   ASSERT_EQ(second.exit_code, 0) << second.output;
   EXPECT_TRUE(contains(second.output, "skipped 1 unreadable images")) << second.output;
   EXPECT_EQ(read_text(out() / file), read_text(out("whole") / file));
+
+  add("cat", "cat0-dog1", 224, 224);
+  const ToolResult repaired = run_tool("shape_bias", arguments);
+  ASSERT_EQ(repaired.exit_code, 0) << repaired.output;
+  EXPECT_TRUE(contains(read_text(out() / file), ",1,1,NaN,")) << read_text(out() / file);
+  EXPECT_TRUE(contains(read_text(out() / file), ",cat0-dog1.png\r\n"));
+  ASSERT_EQ(evaluate(flags, "new").exit_code, 0);
+  EXPECT_EQ(read_text(out() / file), read_text(out("new") / file));
 }
 
 TEST_F(Evaluate, weights_load_under_torchvisions_names) {
@@ -163,7 +172,13 @@ TEST_F(Evaluate, weights_load_under_torchvisions_names) {
       {"--model", "alexnet", "--weights", (folder_ / "weights.safetensors").string()}, "x");
   EXPECT_EQ(wrong.exit_code, 1);
   EXPECT_TRUE(contains(wrong.output, "weights.safetensors' for alexnet")) << wrong.output;
-  EXPECT_TRUE(contains(wrong.output, "features.0.weight")) << wrong.output;
+  EXPECT_TRUE(contains(wrong.output, "16 missing (features.0.weight, ")) << wrong.output;
+
+  GESTALT_NEEDS_HASHES();
+  fs::rename(folder_ / "weights.safetensors", folder_ / "renamed.safetensors");
+  const ToolResult renamed = evaluate(
+      {"--model", "resnet18", "--weights", folder_ / "renamed.safetensors", "--topk", "0.3,1"});
+  EXPECT_EQ(renamed.exit_code, 0) << renamed.output;
 }
 
 TEST_F(Evaluate, bad_input_is_named_and_nothing_is_written) {
@@ -174,9 +189,13 @@ TEST_F(Evaluate, bad_input_is_named_and_nothing_is_written) {
     return failure(more, exit_code);
   };
   EXPECT_TRUE(contains(failure_with({"--topk", "0"}, 2), "--topk must be above 0"));
-  EXPECT_TRUE(contains(failure_with({"--layers", "features.99"}, 2), "features.99"));
+  EXPECT_TRUE(contains(failure_with({"--layers", "layer2.9"}, 2),
+                       "no module 'layer2.9'; 'layer2' has 0, 1"));
   EXPECT_TRUE(contains(failure_with({"--name", "a/b"}, 2), "--name becomes a part of file names"));
   EXPECT_TRUE(contains(failure_with({"--categories", (folder_ / "c.json").string()}), "c.json"));
+  std::ofstream(folder_ / "c.json") << R"({"cat": [1], "dog": [2.5]})";
+  EXPECT_TRUE(contains(failure_with({"--categories", (folder_ / "c.json").string()}),
+                       "c.json': 'dog' wants a list of class numbers, got [2.5]"));
 
   add("cat", "dog4-cat1", 224, 224);
   EXPECT_TRUE(contains(failure_with({}), "cat/dog4-cat1.png': the shape is 'dog', the folder"));

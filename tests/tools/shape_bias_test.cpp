@@ -78,6 +78,23 @@ TEST(ShapeBiasTool, bad_input_is_one_line_and_nothing_is_written) {
   EXPECT_EQ(run_tool("shape_bias", {}).exit_code, 2);
 }
 
+TEST(ShapeBiasTool, no_command_writes_over_what_it_reads) {
+  const TemporaryFolder folder;
+  const fs::path copy = folder / "copy.csv";
+  fs::copy_file(fixture_files[0], copy);
+  fs::permissions(copy, fs::perms::owner_read | fs::perms::owner_write);
+  const std::string before = read_text(copy);
+  for (const std::string command : {"summarize", "plot", "report"}) {
+    const std::string flag = command == "summarize" ? "--json" : "--out";
+    for (const fs::path& input : {copy, fs::path(folder / ".")}) {
+      const ToolResult result = shape_bias(command, {input}, {flag, copy});
+      EXPECT_EQ(result.exit_code, 2) << command;
+      EXPECT_TRUE(contains(result.output, "would overwrite its own input")) << result.output;
+    }
+  }
+  EXPECT_EQ(read_text(copy), before);
+}
+
 class Pictures : public testing::Test {
  protected:
   void SetUp() override {

@@ -7,6 +7,7 @@
 #include "data/encode.h"
 #include "models/adain.h"
 #include "tensor/io/safetensors.h"
+#include "tests/tools/hashes.h"
 #include "tests/tools/run_tool.h"
 #include "tools/stylize/tiles.h"
 
@@ -84,6 +85,12 @@ TEST_F(StylizeImages, mirrors_the_tree_and_skips_what_is_done) {
   fs::remove(out_ / expected[1]);
   result = stylize({});
   EXPECT_TRUE(has(result.output, "1 made, 3 done before")) << result.output;
+  result = stylize({"--alpha", "0.5"});
+  EXPECT_TRUE(has(result.output, "4 made, 0 done before")) << result.output;
+
+  GESTALT_NEEDS_HASHES();  // other weights under the same name
+  Generator generator(7);
+  write_safetensors(decoder_, models::make_adain_decoder(generator)->state_dict());
   result = stylize({"--alpha", "0.5"});
   EXPECT_TRUE(has(result.output, "4 made, 0 done before")) << result.output;
   EXPECT_NE(data::decode_image(out_ / expected[3]), image);

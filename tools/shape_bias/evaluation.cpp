@@ -19,8 +19,8 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds save_interval{30};
 
-fs::path unfinished_folder(const std::string& folder) {
-  return fs::path(folder) / ".unfinished";
+fs::path unfinished_folder(const fs::path& folder) {
+  return folder / ".unfinished";
 }
 
 }  // namespace
@@ -29,13 +29,8 @@ Evaluation::Evaluation(const EvaluationSettings& settings, const Stimuli& stimul
                        const eval::Categories& categories)
     : settings_(settings), stimuli_(stimuli), categories_(categories) {}
 
-bool Evaluation::is_finished(const Sparsity& sparsity) const {
-  return fs::exists(fs::path(settings_.folder) / decisions_file(sparsity.subject));
-}
-
 // Files hold the images' order, without those that could not be read; one of other stimuli is none.
-Evaluation::Decisions Evaluation::unfinished(const Sparsity& sparsity) const {
-  const fs::path path = unfinished_folder(settings_.folder) / decisions_file(sparsity.subject);
+Evaluation::Decisions Evaluation::read(const fs::path& path) const {
   if (!fs::exists(path)) return {};
   Decisions decisions;
   size_t image = 0;
@@ -46,6 +41,14 @@ Evaluation::Decisions Evaluation::unfinished(const Sparsity& sparsity) const {
     decisions.emplace(image++, std::move(decision));
   }
   return decisions;
+}
+
+// A finished file lacks what could not be read then.
+Evaluation::Decisions Evaluation::made_before(const Sparsity& sparsity) const {
+  const fs::path file = decisions_file(sparsity.subject);
+  Decisions finished = read(settings_.folder / file);
+  Decisions unfinished = read(unfinished_folder(settings_.folder) / file);
+  return unfinished.size() > finished.size() ? unfinished : finished;
 }
 
 void Evaluation::decide(const std::vector<Tensor>& logits, const std::vector<int64_t>& images,
@@ -66,7 +69,7 @@ void Evaluation::decide(const std::vector<Tensor>& logits, const std::vector<int
 
 void Evaluation::save(const Pass& pass, const std::vector<Decisions>& decisions, bool finished) {
   const fs::path unfinished = unfinished_folder(settings_.folder);
-  const fs::path folder = finished ? fs::path(settings_.folder) : unfinished;
+  const fs::path folder = finished ? settings_.folder : unfinished;
   fs::create_directories(folder);
   for (size_t i = 0; i < decisions.size(); ++i) {
     const fs::path file = decisions_file(pass.sparsities[i].subject);
@@ -84,17 +87,19 @@ void Evaluation::save(const Pass& pass, const std::vector<Decisions>& decisions,
 
 bool Evaluation::run(eval::TopKSweep& network, Pass pass) {
   for (const Sparsity& sparsity : pass.sparsities) {
-    files_.push_back(fs::path(settings_.folder) / decisions_file(sparsity.subject));
+    files_.push_back(settings_.folder / decisions_file(sparsity.subject));
   }
-  std::erase_if(pass.sparsities, [&](const Sparsity& each) { return is_finished(each); });
-  if (pass.sparsities.empty()) return true;
-
   std::vector<Decisions> decisions;
   std::vector<double> fractions;
-  for (const Sparsity& sparsity : pass.sparsities) {
-    decisions.push_back(unfinished(sparsity));
+  std::erase_if(pass.sparsities, [&](const Sparsity& sparsity) {
+    Decisions before = made_before(sparsity);
+    if (before.size() == stimuli_.names.size()) return true;
+    decisions.push_back(std::move(before));
     fractions.push_back(sparsity.fraction);
-  }
+    return false;
+  });
+  if (pass.sparsities.empty()) return true;
+
   network.activate(pass.places);
   network.set_fractions(fractions);
 

@@ -26,7 +26,7 @@ struct Pass {
 };
 
 struct EvaluationSettings {
-  std::string folder;
+  std::filesystem::path folder;
   int64_t batch_size = 16;
   bool quiet = false;
 };
@@ -36,8 +36,9 @@ class Evaluation {
   Evaluation(const EvaluationSettings& settings, const Stimuli& stimuli,
              const eval::Categories& categories);
 
-  // Writes the files that are missing. What was decided before an interruption is kept in
-  // FOLDER/.unfinished and taken up again. False where it was interrupted.
+  // Writes the files that are missing, or that lack images which can be read by now. What was
+  // decided before an interruption is kept in FOLDER/.unfinished and taken up again. False where it
+  // was interrupted.
   bool run(eval::TopKSweep& network, Pass pass);
 
   const std::vector<std::filesystem::path>& files() const { return files_; }
@@ -45,8 +46,8 @@ class Evaluation {
 
  private:
   using Decisions = std::map<size_t, eval::Decision>;  // by the image's place among the stimuli
-  bool is_finished(const Sparsity& sparsity) const;
-  Decisions unfinished(const Sparsity& sparsity) const;
+  Decisions read(const std::filesystem::path& path) const;
+  Decisions made_before(const Sparsity& sparsity) const;
   void decide(const std::vector<Tensor>& logits, const std::vector<int64_t>& images,
               const Pass& pass, std::vector<Decisions>& decisions) const;
   void save(const Pass& pass, const std::vector<Decisions>& decisions, bool finished);

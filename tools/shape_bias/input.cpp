@@ -1,8 +1,13 @@
 #include "tools/shape_bias/input.h"
 
 #include <cstdio>
+#include <filesystem>
+
+#include "tools/common/output.h"
 
 namespace gestalt::tools {
+
+namespace fs = std::filesystem;
 
 void add_input_flags(CLI::App& app, InputSettings& settings) {
   app.add_option("--csv", settings.csv,
@@ -15,6 +20,20 @@ void add_input_flags(CLI::App& app, InputSettings& settings) {
                  "all: observers that lack some are left out; common: count on those that every "
                  "observer saw")
       ->check(CLI::IsMember({"all", "common"}));
+}
+
+void check_not_input(const std::string& output, const InputSettings& settings) {
+  if (output.empty() || !fs::exists(output)) return;
+  if (!settings.categories.empty()) check_not_input(output, fs::path(settings.categories));
+  for (const fs::path path : settings.csv) {
+    if (!fs::is_directory(path)) {
+      check_not_input(output, path);
+      continue;
+    }
+    for (const fs::directory_entry& file : fs::directory_iterator(path)) {
+      if (file.path().extension() == ".csv") check_not_input(output, file.path());
+    }
+  }
 }
 
 eval::Categories load_categories(const std::string& path) {

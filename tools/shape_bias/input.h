@@ -18,6 +18,9 @@ struct InputSettings {
 
 void add_input_flags(CLI::App& app, InputSettings& settings);
 
+// Usage error where writing `output` would replace one of the files that are read.
+void check_not_input(const std::string& output, const InputSettings& settings);
+
 eval::Categories load_categories(const std::string& path);
 
 // Files that were left out, and warnings about what the numbers mean, go to stderr.

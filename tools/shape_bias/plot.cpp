@@ -12,7 +12,7 @@ namespace {
 struct Settings {
   InputSettings input;
   std::string out, style;
-  eval::FigureKind kind = eval::FigureKind::categories;
+  std::string kind = "figure";
 };
 
 const std::map<std::string, eval::FigureKind> kinds = {{"figure", eval::FigureKind::categories},
@@ -20,9 +20,10 @@ const std::map<std::string, eval::FigureKind> kinds = {{"figure", eval::FigureKi
                                                        {"ablation", eval::FigureKind::ablation}};
 
 int run(const Settings& settings) {
+  check_not_input(settings.out, settings.input);
   const eval::FigureStyle style = load_figure_style(settings.style);
   const Input input = read_input(settings.input);
-  draw_figure(settings.kind, input.summary, style, settings.out);
+  draw_figure(kinds.at(settings.kind), input.summary, style, settings.out);
   std::printf("wrote %s\n", settings.out.c_str());
   return exit_done;
 }
@@ -40,8 +41,7 @@ Command add_plot(Tool& tool) {
   app->add_option("--kind", settings->kind,
                   "figure: a row a category; box: quartiles over the categories; ablation: the "
                   "sparsities of each network")
-      ->transform(CLI::CheckedTransformer(kinds))
-      ->default_str("figure");
+      ->check(CLI::IsMember({"figure", "box", "ablation"}));
   app->add_option("--style", settings->style, "JSON file of labels, colours, markers, fonts")
       ->type_name("FILE");
   return {app, [settings] { return run(*settings); }};

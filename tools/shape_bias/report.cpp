@@ -128,6 +128,7 @@ std::vector<std::pair<std::string, std::string>> made_by(const std::string& comm
 }
 
 int run(const Settings& settings, const std::string& command) {
+  check_not_input(settings.out, settings.input);
   const eval::FigureStyle style = load_figure_style(settings.style);
   const Input input = read_input(settings.input);
   eval::Report report;

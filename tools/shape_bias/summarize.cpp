@@ -14,6 +14,7 @@ struct Settings {
 };
 
 int run(const Settings& settings) {
+  check_not_input(settings.json, settings.input);
   const Input input = read_input(settings.input);
   std::fputs(eval::to_table(input.summary).c_str(), stdout);
   if (!settings.json.empty())

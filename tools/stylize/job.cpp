@@ -17,6 +17,7 @@
 #include "kernels/error.h"
 #include "models/adain.h"
 #include "tensor/autograd.h"
+#include "tools/common/file_hash.h"
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
@@ -123,7 +124,8 @@ class Job {
         stylizer_(load_adain_encoder(settings.encoder, encoder_text_),
                   load_adain_decoder(settings.decoder)),
         contents_(open_contents(settings)),
-        styles_(settings, stylizer_) {
+        styles_(settings, stylizer_),
+        options_(options_text()) {
     if (settings.styles == "mix" && !settings.weights.empty()) {
       GESTALT_CHECK(static_cast<int64_t>(settings.weights.size()) == styles_.source().size(),
                     "--style_weights has {} values for {} styles", settings.weights.size(),
@@ -233,7 +235,7 @@ class Job {
       if (mixed) style_text += "*" + short_text(weights[i]);
     }
     ManifestEntry entry{name.string(), style_text, short_text(settings_.alpha), common_.seed,
-                        options_text()};
+                        options_};
     Picture result{content, std::move(styles), std::move(weights), "", entry};
     result.output = output_of(result, Extension::left_out, Extension::left_out);
     return result;
@@ -243,7 +245,14 @@ class Job {
     return format("content_size={} style_size={} crop={} preserve_color={} encoder={} decoder={}",
                   settings_.content_size, settings_.style_size, settings_.crop,
                   settings_.preserve_color,
-                  settings_.encoder.empty() ? "untrained" : settings_.encoder, settings_.decoder);
+                  settings_.encoder.empty() ? "untrained" : content_name(settings_.encoder),
+                  content_name(settings_.decoder));
+  }
+
+  // Weights are what they hold, not where they lie.
+  static std::string content_name(const std::string& path) {
+    const std::string hash = sha256_of_file(path);
+    return hash.empty() ? path : hash.substr(0, 16);
   }
 
   void make_or_leave_out(const Picture& picture) {
@@ -304,6 +313,7 @@ class Job {
   models::Stylizer stylizer_;
   data::ImageSourcePtr contents_;
   Styles styles_;
+  std::string options_;  // in the manifest
   std::optional<Manifest> manifest_;
   int64_t made_ = 0, skipped_ = 0, left_out_ = 0;
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();

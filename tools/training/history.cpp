@@ -59,6 +59,7 @@ void History::write(const std::filesystem::path& folder) const {
   }
   CurvePanel loss = panel_of(sets_, "loss"), accuracy = panel_of(sets_, "accuracy");
   loss.label = "cross-entropy";
+  loss.settings = "set logscale y";  // a first epoch's may be hundreds of times the others'
   accuracy.label = "accuracy (top-1)";
   accuracy.settings = "set yrange [0:1]";
   draw_curves(folder, epochs_, {loss, accuracy});
