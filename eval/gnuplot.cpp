@@ -26,7 +26,7 @@ std::string terminal(const std::string& extension, double width, double height,
   }
   GESTALT_CHECK(extension == ".pdf", "a figure is .svg, .png or .pdf, not '{}'", extension);
   // Its default is half of every size.
-  return format("pdfcairo size {}in,{}in font \"{},{}\" fontscale 1 linewidth 1 pointscale 0.45",
+  return format("pdfcairo size {}in,{}in font \"{},{}\" fontscale 1 linewidth 1 pointscale 0.75",
                 width, height, style.font, style.font_size);
 }
 
