@@ -109,7 +109,8 @@ void check_fits(const FastGanCheckpoint& checkpoint, const FastGanOptions& optio
             own.noise ? "give --noise" : "leave --noise out");
   }
   if (own.base_channels != options.base_channels) {
-    differs("a width of", own.base_channels, options.base_channels, "it is another network");
+    differs("--base_channels", own.base_channels, options.base_channels,
+            format("give --base_channels {}", own.base_channels));
   }
   if (!checkpoint.sparsity_known) return;
   const std::string there = to_text(own.sparse), here = to_text(options.sparse);

@@ -23,7 +23,9 @@ int main(int argc, char** argv) {
   app.add_option("--sparse_hw_info", s.sparse,
                  "where only the strongest activations are kept, RESOLUTIONS_PERCENTS (32_5), or "
                  "none; needed for the published code's checkpoints, which do not tell");
-  app.add_option("--sp_hw_policy_name", s.sparse_policy, "what becomes of the others")
+  app.add_option(
+         "--sp_hw_policy_name", s.sparse_policy,
+         "what becomes of the others; the checkpoint's without, with --sparse_hw_info TopKMaskHW")
       ->check(CLI::IsMember({"TopKMaskHW", "TopKMaskHWMeanReplace", "IdentityBase"}));
   app.add_option("--im_size", s.image_size, "side, pixels; 0: the checkpoint's")
       ->check(at_least_0());

@@ -9,8 +9,10 @@
 #include <random>
 
 #include "data/encode.h"
+#include "kernels/error.h"
 #include "models/fastgan_checkpoint.h"
 #include "tensor/io/checkpoint.h"
+#include "tensor/io/safetensors.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/killed_run.h"
 #include "tests/tools/run_tool.h"
@@ -384,8 +386,15 @@ TEST_F(TrainFewshotGan, ValuesThatAreNotFiniteStopItOrSendItBack) {
     for (const float value : entry.tensor.to_vector<float>()) ASSERT_TRUE(std::isfinite(value));
   }
 
-  set(bad, "--name", "back");
   set(bad, "--on_nan", "rollback");
+  Flags on = bad;
+  on.push_back("--resume");
+  const ToolResult resumed = run_tool("train_fewshot_gan", on);
+  EXPECT_NE(resumed.output.find("(roll-back 3)"), std::string::npos) << resumed.output;
+
+  // An evaluation between two roll-backs is no step forward.
+  set(bad, "--name", "back");
+  set(bad, "--eval_every", "2");
   const ToolResult back = run_tool("train_fewshot_gan", bad);
   EXPECT_EQ(back.exit_code, 1);
   EXPECT_NE(back.output.find("(roll-back 3)"), std::string::npos) << back.output;
@@ -421,6 +430,14 @@ TEST_F(TrainFewshotGan, BadInputIsOneLine) {
   fails({"--name", "a/b"}, "--name wants letters", 2);
   fails({"--vgg16", folder_ / "nowhere"}, "nowhere");
   fails({"--inception", folder_ / "data/0.png"}, "0.png");
+  StateDict of_alexnet;
+  const int64_t channels[] = {64, 192, 384, 256, 256};
+  for (int64_t i = 0; i < 5; ++i) {
+    of_alexnet.push_back({format("lin{}.model.1.weight", i), Tensor::ones({1, channels[i], 1, 1})});
+  }
+  write_safetensors((folder_ / "alex.safetensors").string(), of_alexnet);
+  fails({"--lpips", folder_ / "alex.safetensors"},
+        "for VGG-16 it is f32[1,128,1,1]: these are of another network");
   fails({"--ckpt", folder_ / "nowhere"}, "nowhere");
 
   Flags good = flags("good");
@@ -431,6 +448,7 @@ TEST_F(TrainFewshotGan, BadInputIsOneLine) {
   fails({"--ckpt", checkpoint, "--sparse_hw_info", "16_50"}, "give --sparse_hw_info 16_25");
   fails({"--ckpt", checkpoint, "--sparse_hw_info", "none"}, "give --sparse_hw_info 16_25");
   fails({"--ckpt", checkpoint, "--nz", "8"}, "give --nz 16");
+  fails({"--ckpt", checkpoint, "--base_channels", "16"}, "give --base_channels 8");
   fails({"--ckpt", checkpoint, "--iter", "1"}, "larger --iter than 1");
 }
 

@@ -178,6 +178,7 @@ TEST_F(SampleFewshotGan, BadInputIsOneClearLineAndWritesNothing) {
       {{"--sparse_hw_info", "16_10", "--sp_hw_policy_name", "TopKMaskHWMeanReplace"},
        1,
        "give --sp_hw_policy_name TopKMaskHW"},
+      {{"--sp_hw_policy_name", "IdentityBase"}, 1, "give --sparse_hw_info 16_10"},
       {{"--sparse_hw_info", "8-16_5-6-7"}, 2, "2 levels and 3 percentages"},
       {{"--sparse_hw_info", "16_0"}, 2, "above 0"},
       {{"--ckpt", published("named.pth"), "--sparse_hw_info", "48_5"},

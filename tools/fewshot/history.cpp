@@ -76,6 +76,7 @@ void GanHistory::close_interval(int64_t step) {
   for (size_t i = 0; i < interval_.size(); ++i) means[i % gan_losses] += interval_[i];
   for (double& value : means) value *= gan_losses / static_cast<double>(interval_.size());
   interval_.clear();
+  rollbacks_in_a_row_ = 0;
   std::vector<double> row = {static_cast<double>(step)};
   row.insert(row.end(), means.begin(), means.end());
   losses_.add(std::move(row));
@@ -90,7 +91,6 @@ bool GanHistory::add_evaluation(int64_t step, const FewshotEvaluation& evaluatio
   row.insert(row.end(), {evaluation.paper.fid.lowest, evaluation.paper.kid.lowest});
   evaluations_.add(std::move(row));
   last_evaluation_ = step;
-  rollbacks_since_evaluation_ = 0;
   const double fid =
       evaluation.standard ? evaluation.standard->fid.mean : evaluation.paper.fid.lowest;
   const bool better = fid < best_;
@@ -104,7 +104,7 @@ bool GanHistory::add_evaluation(int64_t step, const FewshotEvaluation& evaluatio
 
 void GanHistory::add_rollback() {
   ++rollbacks_;
-  ++rollbacks_since_evaluation_;
+  ++rollbacks_in_a_row_;
   without_best_ = 0;
 }
 
@@ -131,7 +131,7 @@ StateDict GanHistory::state_dict() const {
                      optim::number("last_evaluation", last_evaluation_),
                      optim::number("without_best", without_best_),
                      optim::number("rollbacks", rollbacks_),
-                     optim::number("rollbacks_since_evaluation", rollbacks_since_evaluation_)};
+                     optim::number("rollbacks_in_a_row", rollbacks_in_a_row_)};
   add_part(state, "losses.", losses_.state_dict());
   add_part(state, "evaluations.", evaluations_.state_dict());
   return state;
@@ -149,7 +149,7 @@ void GanHistory::load_state_dict(const StateDict& state) {
   last_evaluation_ = integer("last_evaluation");
   without_best_ = integer("without_best");
   rollbacks_ = integer("rollbacks");
-  rollbacks_since_evaluation_ = integer("rollbacks_since_evaluation");
+  rollbacks_in_a_row_ = integer("rollbacks_in_a_row");
 }
 
 }  // namespace gestalt::tools

@@ -49,8 +49,16 @@ models::Lpips make_perceptual_loss(const std::string& vgg16, const std::string& 
   features->to(default_device());
   StateDict weights = equal_weights();
   if (!linear.empty()) {
+    const StateDict expected = weights;
     weights = load_weights(linear);
-    for (NamedTensor& entry : weights) entry.tensor = entry.tensor.to(default_device());
+    for (NamedTensor& entry : weights) {
+      for (const NamedTensor& each : expected) {
+        GESTALT_CHECK(each.name != entry.name || each.tensor.shape() == entry.tensor.shape(),
+                      "--lpips '{}': '{}' is {}, for VGG-16 it is {}: these are of another network",
+                      linear, entry.name, entry.tensor, each.tensor);
+      }
+      entry.tensor = entry.tensor.to(default_device());
+    }
   }
   description =
       format("{}, {}",

@@ -94,7 +94,7 @@ class FewshotTraining {
     config_["files"] = hashes_by_path({settings_.vgg16, settings_.lpips, settings_.inception});
     if (settings_.resume) {
       folder_.check_resume(config_, to_json(FewshotSettings{}, CommonOptions{}),
-                           {"iter", "save_every_steps", "capture"});
+                           {"iter", "save_every_steps", "capture", "on_nan"});
     }
     models::FastGanOptions options = network_options(settings_);
     const bool cuda = default_device().type == DeviceType::cuda;
@@ -221,11 +221,12 @@ class FewshotTraining {
   void not_finite(const std::string& what) {
     progress_->finish();
     GESTALT_CHECK(settings_.on_nan == "rollback",
-                  "{}; the last checkpoint stays (--on_nan rollback goes on from the best state, a "
-                  "smaller --lr may help)",
+                  "{}; the last checkpoint stays (--resume --on_nan rollback goes on from the best "
+                  "state; a run of another --name may begin with --ckpt and a smaller --lr)",
                   what);
-    GESTALT_CHECK(history_.rollbacks_since_evaluation() < most_rollbacks,
-                  "{}, after {} roll-backs since the last evaluation; the last checkpoint stays",
+    GESTALT_CHECK(history_.rollbacks_in_a_row() < most_rollbacks,
+                  "{}, after {} roll-backs without losses that could be logged between them; the "
+                  "last checkpoint stays",
                   what, most_rollbacks);
     logger_->warn(what);
     ring_->take();

@@ -33,6 +33,13 @@ using models::FastGanCheckpoint;
 using models::FastGanGenerator;
 using models::FastGanOptions;
 
+void set_given_sparsity(FastGanOptions& options, const SamplingSettings& settings) {
+  if (settings.sparse.empty() && settings.sparse_policy.empty()) return;
+  models::set_sparse(options,
+                     settings.sparse.empty() ? models::to_text(options.sparse) : settings.sparse,
+                     settings.sparse_policy.empty() ? "TopKMaskHW" : settings.sparse_policy);
+}
+
 // What is not given is the checkpoint's; what is given must be.
 FastGanOptions network_options(const SamplingSettings& settings,
                                const FastGanCheckpoint& checkpoint) {
@@ -40,9 +47,7 @@ FastGanOptions network_options(const SamplingSettings& settings,
   if (settings.image_size > 0) options.image_size = settings.image_size;
   if (settings.latent_size > 0) options.latent_size = settings.latent_size;
   if (settings.noise) options.noise = true;
-  if (!settings.sparse.empty()) {
-    models::set_sparse(options, settings.sparse, settings.sparse_policy);
-  }
+  set_given_sparsity(options, settings);
   models::check_fits(checkpoint, options);
   return options;
 }
@@ -248,9 +253,7 @@ int sample(const SamplingSettings& settings, const CommonOptions& common) {
     GESTALT_CHECK(settings.interpolate == 0 || settings.samples >= 2,
                   "--interpolate needs two latents or more: --n_sample is {}", settings.samples);
     FastGanOptions options;
-    if (!settings.sparse.empty()) {
-      models::set_sparse(options, settings.sparse, settings.sparse_policy);
-    }
+    set_given_sparsity(options, settings);
   });
   const NoGradGuard no_grad;
   catch_interrupts();

@@ -14,7 +14,7 @@ struct SamplingSettings {
   int64_t samples = 64, batch_size = 8;
   // Those of the checkpoint where not given (0, empty).
   int64_t image_size = 0, latent_size = 0;
-  std::string sparse, sparse_policy = "TopKMaskHW";
+  std::string sparse, sparse_policy;  // empty: the checkpoint's
   bool noise = false;
   std::string weights = "ema";         // ema, last
   std::string statistics = "running";  // running, batch
