@@ -1,8 +1,9 @@
 // topk_forward, topk_backward, relu_topk_forward and what batch norm ends with: all that selects by
-// magnitude, so that its kernels are made once.
+// magnitude, with the kernels of topk_magnitude_*.cu.
 
 #include "kernels/cuda/device/topk_mask.cuh"
 #include "kernels/cuda/kernels.h"
+#include "kernels/cuda/launch.h"
 #include "kernels/cuda/topk_fused.h"
 #include "kernels/cuda/topk_select.h"
 #include "kernels/dispatch.h"
@@ -46,17 +47,9 @@ void relu_topk_forward(Context& context, const View& x, const View* bias, const 
 }
 
 bool topk_needs_workspace(Context& context, const View& x) {
-  const int64_t rows = x.shape[0] * x.shape[1];
-  const auto length = static_cast<int>(x.shape[2] * x.shape[3]);
   bool needs = false;
   dispatch<DeviceFloatTypes>("topk", x, [&]<class T>(std::type_identity<T>) {
-    if (x.is_contiguous()) {
-      needs =
-          topk_rows_plan<MagnitudeKey<T>, T>(context, rows, length).kernel == TopKKernel::long_rows;
-    } else {
-      needs = topk_tile_plan<ElementBits<T>>(length, topk_device(context, 1)).kernel ==
-              TopKTileKernel::transposed;
-    }
+    needs = topk_takes_workspace<MagnitudeKey<T>, T>(context, x);
   });
   return needs;
 }

@@ -1,8 +1,9 @@
-// topk_mean_replace_forward, topk_mean_replace_backward: selection into a mask, then the mean of
-// what the mask keeps.
+// topk_mean_replace_forward, topk_mean_replace_backward: selection into a mask (topk_signed_*.cu),
+// then the mean of what the mask keeps.
 
 #include "kernels/cuda/device/topk_mask.cuh"
 #include "kernels/cuda/kernels.h"
+#include "kernels/cuda/launch.h"
 #include "kernels/cuda/topk_select.h"
 #include "kernels/dispatch.h"
 

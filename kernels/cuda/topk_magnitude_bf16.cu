@@ -1,0 +1,7 @@
+#include "kernels/cuda/topk_launch.h"
+
+namespace GESTALT_CUDA_NAMESPACE {
+
+GESTALT_TOPK_SELECT(MagnitudeKey, bfloat16)
+
+}  // namespace GESTALT_CUDA_NAMESPACE
