@@ -6,6 +6,7 @@ endif()
 
 option(GESTALT_BUILD_TESTS "Build the tests" ON)
 option(GESTALT_BUILD_BENCHMARKS "Build the benchmarks" ON)
+option(GESTALT_TEST_RESOURCES "Build test_resources, which compiles each CUDA kernel twice more" ON)
 option(GESTALT_SANITIZE "Address and undefined-behaviour sanitizers" OFF)
 option(GESTALT_FUZZ "Build the libFuzzer targets of tests/fuzz; needs clang" OFF)
 option(GESTALT_WERROR "Treat warnings as errors" OFF)
@@ -18,6 +19,9 @@ set(CMAKE_CXX_STANDARD_REQUIRED ON)
 set(CMAKE_CXX_EXTENSIONS OFF)
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)
 set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/bin)
+# Makefiles would wait for all of kernels/, whose longest file takes minutes, before they compile
+# what links it.
+set(CMAKE_OPTIMIZE_DEPENDENCIES ON)
 
 find_program(CCACHE ccache)
 if(CCACHE)

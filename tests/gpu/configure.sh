@@ -17,7 +17,7 @@ gtest=${GTEST_SOURCE:-}
 [ -n "$gtest" ] || { [ -d .gpu/googletest ] && gtest=$PWD/.gpu/googletest; }
 
 configure=(cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DGESTALT_CUDA=ON
-           "-DGESTALT_CUDA_ARCHITECTURES=$architectures")
+           "-DGESTALT_CUDA_ARCHITECTURES=$architectures" -DGESTALT_TEST_RESOURCES=OFF)
 [ -n "$gtest" ] && configure+=("-DGESTALT_GTEST_SOURCE=$gtest")
 [ -n "${BENCHMARK_SOURCE:-}" ] && configure+=("-DGESTALT_BENCHMARK_SOURCE=$BENCHMARK_SOURCE")
 # shellcheck disable=SC2206  # a list of words
