@@ -106,6 +106,7 @@ if(NOT GESTALT_CUDA STREQUAL "OFF")
     endif()
     find_package(CUDAToolkit REQUIRED)
     find_package(cublas REQUIRED MODULE)
+    find_package(nvrtc QUIET MODULE)
     set(GESTALT_WITH_CUDA ON)
   elseif(GESTALT_CUDA STREQUAL "ON")
     message(FATAL_ERROR "GESTALT_CUDA=ON needs nvcc (found: ${CMAKE_CUDA_COMPILER}) "

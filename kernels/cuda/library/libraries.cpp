@@ -1,5 +1,6 @@
 #include "kernels/cuda/library/libraries.h"
 
+#include <cuda_runtime_api.h>
 #include <dlfcn.h>
 #include <string>
 
@@ -32,7 +33,23 @@ class Library {
 #define GESTALT_TEXT(name) #name
 #define GESTALT_FIND(name) library.find(GESTALT_TEXT(name), functions.name);
 
+// cuDNN opens these by name when it needs them, and looks only in folders relative to its own, as
+// NVRTC does for its built-in headers: where neither those nor the system's paths have them, but
+// the build found them elsewhere, they are found because they are open. A missing one is cuDNN's
+// to report, once it has use for it.
+void open_what_cudnn_opens() {
+  dlopen(format("libcublasLt.so.{}", CUBLAS_VER_MAJOR).c_str(), RTLD_LAZY | RTLD_LOCAL);
+  void* nvrtc =
+      dlopen(format("libnvrtc.so.{}", CUDART_VERSION / 1000).c_str(), RTLD_LAZY | RTLD_LOCAL);
+  if (nvrtc == nullptr) return;
+  const auto version = reinterpret_cast<int (*)(int*, int*)>(dlsym(nvrtc, "nvrtcVersion"));
+  int major = 0, minor = 0;
+  if (version == nullptr || version(&major, &minor) != 0) return;
+  dlopen(format("libnvrtc-builtins.so.{}.{}", major, minor).c_str(), RTLD_LAZY | RTLD_LOCAL);
+}
+
 Cudnn load_cudnn() {
+  open_what_cudnn_opens();
   const Library library("cuDNN", format("libcudnn.so.{}", CUDNN_MAJOR));
   Cudnn functions;
   GESTALT_CUDNN_FUNCTIONS(GESTALT_FIND)

@@ -5,7 +5,8 @@
 //
 // cudnn() and cublas() hold the functions by their own names: cudnn().cudnnCreate(&handle). Both
 // throw Error where the library, or a function in it, isn't found. The loader looks in
-// LD_LIBRARY_PATH, then where the build found them, then in the system's paths.
+// LD_LIBRARY_PATH, then where the build found them, then in the system's paths; so it does for
+// cuBLASLt and NVRTC, which cuDNN loads.
 
 #include <cublas_v2.h>
 #include <cudnn.h>
