@@ -1,5 +1,6 @@
-# Sourced by tests/gpu/run.sh and bench/gpu.sh: sets `build` and `configure`, the command that configures it for this
-# machine's GPU, from the variables GTEST_SOURCE, BENCHMARK_SOURCE, ARCHITECTURES, BUILD and CMAKE_FLAGS.
+# Sourced by tests/gpu/run.sh and bench/gpu.sh: sets `build`, the folder of logs and results; `bin`, that of the binaries,
+# BIN or made in `build`; and `configure`, the command that configures the build for this machine's GPU, from the variables
+# GTEST_SOURCE, BENCHMARK_SOURCE, ARCHITECTURES, BUILD and CMAKE_FLAGS.
 # shellcheck shell=bash
 
 # "90;100": of all GPUs here; empty without nvidia-smi.
@@ -11,6 +12,7 @@ gpu_architectures() {
 }
 
 build=${BUILD:-build/gpu}
+bin=${BIN:-$build/bin}
 architectures=${ARCHITECTURES:-$(gpu_architectures)}
 architectures=${architectures:-90}
 gtest=${GTEST_SOURCE:-}
