@@ -45,6 +45,7 @@ struct Report {
   std::string device, versions, date;
   std::vector<Result> results;
   std::vector<std::string> left_out;  // by the time limit, or by an error, which is said
+  int errors = 0;                     // of those left out
   PyTorchTimes pytorch;
 };
 

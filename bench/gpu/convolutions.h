@@ -1,0 +1,16 @@
+#pragma once
+
+// bench_gpu --convolutions: for each of ResNet-18's convolutions, every way in which cuDNN can do
+// it beside the one that the library takes.
+
+#include <string>
+
+#include "kernels/types.h"
+
+namespace gestalt::bench {
+
+// Prints a table for each case whose name contains `filter`, until `seconds` have passed; cases
+// left out are named. Throws Error for a device other than CUDA.
+void print_convolutions(Device device, const std::string& filter, double seconds);
+
+}  // namespace gestalt::bench
