@@ -24,8 +24,8 @@
 #include "bench/flags.h"
 #include "bench/median.h"
 #include "bench/peak_memory.h"
+#include "bench/recorded.h"
 #include "kernels/error.h"
-#include "kernels/runtime.h"
 #include "models/registry.h"
 #include "nn/autocast.h"
 #include "nn/loss.h"
@@ -33,7 +33,6 @@
 #include "optim/sgd.h"
 #include "tensor/autograd.h"
 #include "tensor/context.h"
-#include "tensor/graph.h"
 
 namespace gestalt::bench {
 namespace {
@@ -44,14 +43,6 @@ struct Settings {
   bool busy = false, graph = false;
   Format format = Format::contiguous;
 };
-
-// Taken on the device, in MB; 0 on a CPU, where a process has a peak of its own.
-double device_megabytes() {
-  Context& ctx = context(default_device());
-  if (default_device().is_cpu()) return 0;
-  const MemoryInfo memory = ctx.runtime().memory(ctx);
-  return static_cast<double>(memory.total - memory.free) / (1 << 20);
-}
 
 int64_t steps_of(const Settings& s) {
   return s.steps > 0 ? s.steps : (default_device().is_cuda() ? 10 : 1);
@@ -69,10 +60,8 @@ double clock_of(const Settings& s) {
 }
 
 // `work` itself, or its replay: a recorded one leaves its gradients where they are.
-std::function<void()> recorded(const Settings& s, std::function<void()> work) {
-  if (!s.graph) return work;
-  auto graph = std::make_shared<CapturedGraph>(default_device(), std::move(work));
-  return [graph] { graph->replay(); };
+std::function<void()> maybe_recorded(const Settings& s, std::function<void()> work) {
+  return s.graph ? recorded(default_device(), std::move(work)) : work;
 }
 
 // One step, or one inference, of a network of its own.
@@ -85,7 +74,7 @@ std::function<void()> make_work(const Settings& s, int64_t percent, const Tensor
   nn::set_weight_format(*network, s.format);
   if (s.work == "inference") {
     network->eval();
-    return recorded(s, [network, images] {
+    return maybe_recorded(s, [network, images] {
       const NoGradGuard no_grad;
       (*network)(images);
     });
@@ -94,7 +83,7 @@ std::function<void()> make_work(const Settings& s, int64_t percent, const Tensor
   const auto optimizer = std::make_shared<optim::Sgd>(
       network->parameters(),
       optim::SgdOptions{.learning_rate = 0.01, .momentum = 0.9, .weight_decay = 5e-4});
-  const std::function<void()> pass = recorded(s, [network, optimizer, images, labels] {
+  const std::function<void()> pass = maybe_recorded(s, [network, optimizer, images, labels] {
     optimizer->zero_grad();
     nn::cross_entropy((*network)(images), labels).backward();
   });
@@ -144,8 +133,7 @@ void run(const Settings& s) {
   const auto repeat = repeat_of(s, make_work(s, s.percent, images));
   const double seconds = median_seconds(s.repeats, repeat, [&] { return clock_of(s); }) /
                          static_cast<double>(steps_of(s));
-  const double memory = default_device().is_cpu() ? peak_megabytes() : device_megabytes() - taken;
-  std::printf("seconds %.5f  peak_MB %.1f\n", seconds, memory);
+  std::printf("seconds %.5f  peak_MB %.1f\n", seconds, megabytes_since(taken));
 }
 
 }  // namespace

@@ -1,11 +1,17 @@
 // Training steps of FastGAN with Top-K on random images: the same work as
 // bench/pytorch/fewshot_gan.py, which runs both and prints the ratios.
 //   fewshot_gan [--batch 2] [--size 256] [--sparse 32_5] [--repeats 5] [--threads 2]
-//               [--device cpu]
+//               [--device cpu] [--dtype f32|bf16] [--channels_last] [--graph]
 // A step: DiffAugment, discriminator (hinge, LPIPS by VGG-16) and generator, Adam for both, moving
-// average.
+// average; its parts are train_fewshot_gan's (tools/fewshot/step.cpp), which on CUDA runs with
+// --channels_last --graph. A repeat is one step, or ten on CUDA and one wait for the device behind
+// them. bf16: mixed precision. --graph: all but the random numbers and Adam is recorded once and
+// replayed. Peak memory: the process' on a CPU; on CUDA, what of the device is taken at the end
+// beyond what was before the networks.
 
+#include <array>
 #include <cstdio>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -13,9 +19,11 @@
 #include "bench/flags.h"
 #include "bench/median.h"
 #include "bench/peak_memory.h"
+#include "bench/recorded.h"
 #include "kernels/error.h"
 #include "models/fastgan_losses.h"
 #include "models/vgg.h"
+#include "nn/autocast.h"
 #include "nn/diff_augment.h"
 #include "optim/adam.h"
 #include "optim/ema.h"
@@ -27,7 +35,9 @@ namespace {
 
 struct Settings {
   int64_t batch = 2, size = 256, repeats = 5;
-  std::string sparse = "32_5", device = "cpu";
+  std::string sparse = "32_5", device = "cpu", dtype = "f32";
+  bool graph = false;
+  Format format = Format::contiguous;
 };
 
 models::Lpips make_perceptual(Generator& random) {
@@ -44,14 +54,17 @@ models::Lpips make_perceptual(Generator& random) {
 class Training {
  public:
   explicit Training(const Settings& s)
-      : options_{.image_size = s.size, .sparse = models::parse_sparse_levels(s.sparse)},
+      : records_(s.graph),
+        options_{.image_size = s.size,
+                 .sparse = models::parse_sparse_levels(s.sparse),
+                 .format = s.format},
         generator_(options_, random_),
         discriminator_(options_, random_),
         lpips_(make_perceptual(random_)),
         adam_g_((generator_.to(default_device()), generator_.parameters()), adam()),
         adam_d_((discriminator_.to(default_device()), discriminator_.parameters()), adam()),
         average_(generator_.parameters(), 0.999),
-        real_(random_.uniform({s.batch, 3, s.size, s.size}, -1, 1)),
+        real_(random_.uniform({s.batch, 3, s.size, s.size}, -1, 1, {.format = s.format})),
         z_(Tensor::empty({s.batch, options_.latent_size})),
         part_(Tensor::empty({2})) {
     const int64_t logits = 2 * s.batch * 25;
@@ -67,29 +80,57 @@ class Training {
     for (Tensor& margins : margins_) random_.fill_uniform(margins, 0.8, 1);
     for (Tensor& numbers : numbers_) random_.fill_uniform(numbers, 0, 1);
 
-    const nn::DiffAugmentPolicy policy{.color = true, .translation = true};
-    discriminator_.set_requires_grad(true);
-    models::discriminator_loss_real(
-        discriminator_, lpips_, nn::diff_augment(real_, numbers_[2], policy), part_, margins_[0])
-        .total()
-        .backward();
-    models::FastGanImages fake = generator_.generate(z_);
-    fake = {.big = nn::diff_augment(fake.big, numbers_[0], policy),
-            .small = nn::diff_augment(fake.small, numbers_[1], policy)};
-    models::discriminator_loss_fake(discriminator_, fake, margins_[1]).backward();
+    if (records_ && !is_recorded_) record();
+    parts_[0]();
     adam_d_.step();
-    discriminator_.zero_grad();
-
-    discriminator_.set_requires_grad(false);
-    models::generator_loss(discriminator_, fake).backward();
+    if (!records_) discriminator_.zero_grad();
+    parts_[1]();
     adam_g_.step();
-    generator_.zero_grad();
-    average_.update();
+    if (!records_) generator_.zero_grad();
+    parts_[2]();
+    if (!records_) fake_ = {};
   }
 
  private:
   static optim::AdamOptions adam() { return {.learning_rate = 2e-4, .beta1 = 0.5, .beta2 = 0.999}; }
 
+  // In the order of a step, as each takes what the one before leaves.
+  void record() {
+    for (auto& part : parts_) part = recorded(default_device(), std::move(part));
+    is_recorded_ = true;
+  }
+
+  void train_discriminator() {
+    fake_ = {};  // a recorded step takes its memory again
+    discriminator_.set_requires_grad(true);
+    discriminator_.zero_grad();
+    models::discriminator_loss_real(
+        discriminator_, lpips_, nn::diff_augment(real_, numbers_[2], policy), part_, margins_[0])
+        .total()
+        .backward();
+    const models::FastGanImages images = generator_.generate(z_);
+    fake_ = {.big = nn::diff_augment(nn::autocast_to_f32(images.big), numbers_[0], policy),
+             .small = nn::diff_augment(nn::autocast_to_f32(images.small), numbers_[1], policy)};
+    models::discriminator_loss_fake(discriminator_, fake_, margins_[1]).backward();
+  }
+
+  // The way back is cut at the images, since a recorded step walks the generator's tape, which is
+  // of another recording, more than once.
+  void train_generator() {
+    discriminator_.set_requires_grad(false);
+    generator_.zero_grad();
+    models::FastGanImages judged = {fake_.big.detach(), fake_.small.detach()};
+    judged.big.set_requires_grad(true);
+    judged.small.set_requires_grad(true);
+    models::generator_loss(discriminator_, judged).backward();
+    const std::array<Tensor, 2> outputs = {fake_.big, fake_.small};
+    const std::array<Tensor, 2> gradients = {judged.big.grad(), judged.small.grad()};
+    backward(outputs, gradients, {.retain_graph = records_});
+  }
+
+  static constexpr nn::DiffAugmentPolicy policy = {.color = true, .translation = true};
+
+  bool records_, is_recorded_ = false;
   Generator random_{1};
   models::FastGanOptions options_;
   models::FastGanGenerator generator_;
@@ -99,17 +140,25 @@ class Training {
   optim::ExponentialMovingAverage average_;
   Tensor real_, z_, part_;
   Tensor margins_[2], numbers_[3];
+  models::FastGanImages fake_;  // from the discriminator's part to the generator's
+  std::array<std::function<void()>, 3> parts_ = {[this] { train_discriminator(); },
+                                                 [this] { train_generator(); },
+                                                 [this] { average_.update(); }};
 };
 
 void run(const Settings& s) {
   set_default_device(parse_device(s.device));
+  const double taken = device_megabytes();
+  const nn::AutocastGuard autocast(parse_dtype(s.dtype));
   Training training(s);
-  const auto step = [&] {
-    training.step();
+  const int64_t steps = default_device().is_cuda() ? 10 : 1;
+  const auto repeat = [&] {
+    for (int64_t step = 0; step < steps; ++step) training.step();
     synchronize(default_device());
   };
-  const double seconds = median_seconds(s.repeats, step, [] { return now(false); });
-  std::printf("seconds %.4f  peak_MB %.1f\n", seconds, peak_megabytes());
+  const double seconds =
+      median_seconds(s.repeats, repeat, [] { return now(false); }) / static_cast<double>(steps);
+  std::printf("seconds %.4f  peak_MB %.1f\n", seconds, megabytes_since(taken));
 }
 
 }  // namespace
@@ -117,13 +166,20 @@ void run(const Settings& s) {
 
 int main(int argc, char** argv) {
   gestalt::bench::Settings s;
+  bool channels_last = false;
   gestalt::bench::Flags flags(
       "fewshot_gan [--batch N] [--size N] [--sparse LEVELS] [--repeats N] [--threads N] [--device "
-      "DEVICE]");
+      "DEVICE] [--dtype f32|bf16] [--channels_last] [--graph]");
   flags.add("--batch", s.batch);
   flags.add("--size", s.size);
   flags.add("--sparse", s.sparse);
   flags.add("--repeats", s.repeats);
   flags.add("--device", s.device);
-  return flags.run(argc, argv, 0, [&](const auto&) { gestalt::bench::run(s); });
+  flags.add("--dtype", s.dtype);
+  flags.add("--channels_last", channels_last);
+  flags.add("--graph", s.graph);
+  return flags.run(argc, argv, 0, [&](const auto&) {
+    if (channels_last) s.format = gestalt::Format::channels_last;
+    gestalt::bench::run(s);
+  });
 }

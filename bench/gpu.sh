@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Measures this machine's GPU: bench_gpu, and beside it the same cases in PyTorch where python3 has it. Leaves
-# build/gpu/bench-gpu.json and .md. Ends within 8 minutes.
+# Measures this machine's GPU: the training steps of ResNet-18 and FastGAN beside PyTorch's, then bench_gpu, and its cases
+# in PyTorch, where python3 has it. Leaves build/gpu/bench-gpu.json, .md and -steps.txt. Ends within 8 minutes: what has no
+# time left is named. The exit code is 0 unless something failed.
 #
-#   make bench-gpu [DEVICE=cuda:0] [FILTER=topk] [ARCHITECTURES=90] [BUILD=build/gpu] [CMAKE_FLAGS=...] [PYTHON=python3]
+#   make bench-gpu [DEVICE=cuda:0] [FILTER=topk] [ARCHITECTURES=90] [BUILD=build/gpu] [BIN=FOLDER] [CMAKE_FLAGS=...] [PYTHON=python3]
 #
-# FILTER takes the cases with this text in their names. DEVICE=cpu runs small forms of the cases by the wall clock, to try this on a machine without a GPU.
+# FILTER takes the cases with this text in their names; the steps are "classifier" and "fewshot_gan". BIN=FOLDER takes the
+# binaries there in place of a build. DEVICE=cpu runs small forms of all by the wall clock, to try this on a machine without a GPU.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -12,36 +14,86 @@ cd "$(dirname "$0")/.."
 device=${DEVICE:-cuda:0}
 python=${PYTHON:-python3}
 out=$build/bench-gpu
+binaries=(bench_gpu classifier fewshot_gan)
 mkdir -p "$build"
-rm -f "$out".{md,json} "$out"-{cases,pytorch}.tsv
+rm -f "$out".{md,json} "$out"-{cases,pytorch}.tsv "$out-steps.txt"
 export OMP_WAIT_POLICY=passive
+code=0
 
-echo "building for GPU architecture $architectures (log: $out-build.log)"
-if ! { timeout 60 "${configure[@]}" -DGESTALT_BUILD_TESTS=OFF -DGESTALT_BUILD_BENCHMARKS=ON &&
-       timeout 240 cmake --build "$build" --target bench_gpu -j "${JOBS:-$(nproc)}"; } > "$out-build.log" 2>&1; then
-  tail -25 "$out-build.log"
-  echo "bench-gpu: the build failed"
-  exit 1
+seconds_left() { echo $((460 - SECONDS > 0 ? 460 - SECONDS : 0)); }
+has() { timeout 60 "$python" -c "import $1" 2>/dev/null; }
+fail() { echo "bench-gpu: $*"; exit 1; }
+
+if [ -n "${BIN:-}" ]; then
+  for binary in "${binaries[@]}"; do [ -x "$bin/$binary" ] || fail "BIN=$bin has no $binary"; done
+else
+  echo "building for GPU architecture $architectures (log: $out-build.log)"
+  if ! { timeout 60 "${configure[@]}" -DGESTALT_BUILD_TESTS=OFF -DGESTALT_BUILD_BENCHMARKS=ON &&
+         timeout 240 cmake --build "$build" --target "${binaries[@]}" -j "${JOBS:-$(nproc)}"; } > "$out-build.log" 2>&1; then
+    tail -25 "$out-build.log"
+    fail "the build failed"
+  fi
 fi
-bench=$build/bin/bench_gpu
+bench=$bin/bench_gpu
 filter=(--filter "${FILTER:-}")
 "$bench" --list --device "$device" "${filter[@]}" > "$out-cases.tsv"
+[ "$device" = cpu ] || "$bench" --device "$device" --filter none --seconds 0.001 > /dev/null || fail "no device $device"
+
+# ---- training steps, in both programs in turns ----
+
+# compare LIMIT NAME FLAGS...: bench/pytorch/NAME.py, which runs bin/NAME and PyTorch.
+compare() {
+  local limit=$1 name=$2 status=0
+  shift 2
+  [[ $name == *"${FILTER:-}"* ]] || return 0
+  if [ "$(seconds_left)" -lt $((limit + 60)) ]; then
+    echo "$name $*: left out: out of time" | tee -a "$out-steps.txt"
+    return
+  fi
+  echo "$name $* (at most $limit s)"
+  timeout -k 5 "$limit" "$python" "bench/pytorch/$name.py" --binary "$bin/$name" --device "$device" --rounds 1 "$@" 2>&1 |
+    tee -a "$out-steps.txt" || status=$?
+  if [ $status -eq 124 ] || [ $status -eq 137 ]; then
+    echo "$name $*: not ended after $limit s" | tee -a "$out-steps.txt"
+  elif [ $status -ne 0 ]; then
+    echo "$name $*: FAILED" | tee -a "$out-steps.txt"
+    code=1
+  fi
+}
+
+has_pytorch=false
+if has torch; then has_pytorch=true; else echo "$python has no PyTorch: no ratios"; fi
+if $has_pytorch; then
+  form=(--dtype bf16 --channels_last --graph)
+  resnet18=("${form[@]}")
+  if [ "$device" = cpu ]; then resnet18=(--batch 2); fi
+  if has torchvision; then
+    compare 60 classifier "${resnet18[@]}" train
+  else
+    echo "$python has no torchvision: without the steps of ResNet-18"
+  fi
+  if [ "$device" = cpu ]; then
+    compare 60 fewshot_gan --size 64 --repeats 1
+  else
+    # As the tool runs it, beside the published step; then the same on both sides.
+    compare 60 fewshot_gan --channels_last --graph --published_pytorch
+    compare 45 fewshot_gan "${form[@]}"
+  fi
+fi
+
+# ---- single cases ----
 
 pytorch=()
-pytorch_limit=$((360 - SECONDS > 90 ? (360 - SECONDS) / 2 : 45))
-if "$python" -c 'import torch' 2>/dev/null; then
-  if timeout $pytorch_limit "$python" bench/pytorch/gpu.py --device "$device" \
-       --cases "$out-cases.tsv" --output "$out-pytorch.tsv" --seconds $((pytorch_limit - 20)); then
-    pytorch=(--pytorch "$out-pytorch.tsv")
-  else
+if $has_pytorch; then
+  limit=$(($(seconds_left) * 2 / 5))
+  timeout -k 5 $((limit > 30 ? limit : 30)) "$python" bench/pytorch/gpu.py --device "$device" --cases "$out-cases.tsv" \
+    --output "$out-pytorch.tsv" --seconds $((limit > 40 ? limit - 20 : 20)) ||
     echo "PyTorch's part failed or ran out of time: no ratios where its lines are missing"
-    [ -s "$out-pytorch.tsv" ] && pytorch=(--pytorch "$out-pytorch.tsv")
-  fi
-else
-  echo "$python has no PyTorch: no ratios"
+  if [ -s "$out-pytorch.tsv" ]; then pytorch=(--pytorch "$out-pytorch.tsv"); fi
 fi
-code=0
-"$bench" --device "$device" "${filter[@]}" --output "$out" --seconds $((460 - SECONDS > 30 ? 460 - SECONDS : 30)) "${pytorch[@]}" || code=$?
+limit=$(seconds_left)
+"$bench" --device "$device" "${filter[@]}" --output "$out" --seconds $((limit > 20 ? limit : 20)) "${pytorch[@]}" || code=1
 echo
+if [ -s "$out-steps.txt" ]; then cat "$out-steps.txt"; echo; fi
 [ -f "$out.md" ] && cat "$out.md"
 exit $code

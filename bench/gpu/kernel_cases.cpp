@@ -235,8 +235,9 @@ std::vector<Case> statistics_cases(Device device) {
 
 std::string Case::name() const {
   std::string name = gestalt::format("{} {} {}", operation, to_string(dtype), to_string(shape));
-  if (operation.find("topk") != std::string::npos || window.kernel > 0)
-    name += this->format == Format::contiguous ? " NCHW" : " NHWC";
+  const bool contiguous = this->format == Format::contiguous;
+  if (operation.find("topk") != std::string::npos || window.kernel > 0 || !contiguous)
+    name += contiguous ? " NCHW" : " NHWC";
   if (window.kernel > 1 || window.outputs != (window.kernel > 0 ? shape[1] : 0)) {
     name += gestalt::format(" to {}, {}x{} / {}", window.outputs, window.kernel, window.kernel,
                             window.stride);

@@ -6,7 +6,9 @@
 #include "models/registry.h"
 #include "models/synthesis.h"
 #include "models/vgg.h"
+#include "nn/autocast.h"
 #include "nn/loss.h"
+#include "nn/weight_format.h"
 #include "optim/sgd.h"
 #include "tensor/graph.h"
 #include "tensor/ops/reduce.h"
@@ -53,26 +55,31 @@ class TextureStep {
   Tensor images_;
 };
 
-// One step of SGD on a batch.
+// One step of SGD on a batch of f32 images; in bf16, mixed precision. Weights have the images'
+// layout. As train_classifier trains.
 class TrainingStep {
  public:
   TrainingStep(const Case& c, const std::string& model, Device device)
-      : network_(models::make_model(model)),
-        images_(random_input(c, device)),
+      : dtype_(c.dtype),
+        network_(models::make_model(model)),
+        images_(random_input(c, device).to(DType::f32)),
         labels_(Tensor::zeros({c.shape[0]}, {.dtype = DType::i64, .device = device})) {
     network_->to(device);
+    nn::set_weight_format(*network_, c.format);
     network_->train();
     optimizer_ = std::make_unique<optim::Sgd>(
         network_->parameters(), optim::SgdOptions{.learning_rate = 1e-3, .momentum = 0.9});
   }
 
   void operator()() {
+    const nn::AutocastGuard autocast(dtype_);
     optimizer_->zero_grad();
     nn::cross_entropy(network_->forward(images_), labels_).backward();
     optimizer_->step();
   }
 
  private:
+  DType dtype_;
   std::shared_ptr<nn::Module> network_;
   Tensor images_, labels_;
   std::unique_ptr<optim::Sgd> optimizer_;
@@ -110,9 +117,13 @@ std::vector<Case> network_cases(Device device) {
     Case c{.operation = "resnet18_step", .shape = {batch, 3, size, size}, .prepare = {}};
     // 1.82 G multiplications and additions an image of 224x224; backward costs twice the forward.
     c.operations = 3 * 2 * 1.82e9 * static_cast<double>(batch * size * size) / (224.0 * 224.0);
-    add_with_graph(cases, c, device, [device](const Case& made) {
+    const auto make = [device](const Case& made) {
       return std::make_shared<TrainingStep>(made, "resnet18", device);
-    });
+    };
+    add_with_graph(cases, c, device, make);
+    c.dtype = DType::bf16;
+    c.format = Format::channels_last;
+    add_with_graph(cases, c, device, make);
   }
   return cases;
 }

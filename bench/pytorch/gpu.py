@@ -4,8 +4,8 @@
     build/gpu/bin/bench_gpu --list > cases.tsv
     python3 bench/pytorch/gpu.py --cases cases.tsv --output pytorch.tsv
 
-Writes one line with versions, then lines of case, variant and the median milliseconds between tabs. Variants: eager;
-compiled (torch.compile); published (Top-K as its authors wrote it, whose mask begins on the host).
+Writes one line with versions, then lines of case, variant and the median milliseconds between tabs. Variants: eager (of
+resnet18_step_graph, the step as a CUDA graph); compiled (torch.compile); published (Top-K as its authors wrote it, whose mask begins on the host).
 """
 import argparse
 import statistics
@@ -81,6 +81,20 @@ def adain(content, style):
     mean, deviation = statistics_of(content)
     style_mean, style_deviation = statistics_of(style)
     return (content - mean) / deviation * style_deviation + style_mean
+
+
+def captured(step):
+    """The replay of a step as a CUDA graph, behind warm-up runs on a stream of their own."""
+    stream = torch.cuda.Stream()
+    stream.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(stream):
+        for _ in range(3):
+            step()
+    torch.cuda.current_stream().wait_stream(stream)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        step()
+    return graph.replay
 
 
 class Case:
@@ -184,21 +198,31 @@ class Case:
 
     make_texture_graph = make_texture  # ours captured, PyTorch's eager
 
-    def make_resnet18_step(self):
+    def resnet18_step(self):
+        """Images are f32; bf16 is mixed precision."""
         import torchvision
-        network = torchvision.models.resnet18().to(self.device)
+        layout = torch.channels_last if self.layout == "NHWC" else torch.contiguous_format
+        network = torchvision.models.resnet18().to(self.device).to(memory_format=layout)
         optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
-        images = self.random()
+        images = self.random().float()
         labels = torch.zeros(self.shape[0], dtype=torch.long, device=self.device)
 
         def step():
             optimizer.zero_grad()
-            F.cross_entropy(network(images), labels).backward()
+            # A captured step may not keep the rounded weights of the step before.
+            with torch.autocast(self.device.type, torch.bfloat16, self.dtype == torch.bfloat16, cache_enabled=False):
+                loss = F.cross_entropy(network(images), labels)
+            loss.backward()
             optimizer.step()
 
-        yield "eager", step
+        return step
 
-    make_resnet18_step_graph = make_resnet18_step
+    def make_resnet18_step(self):
+        yield "eager", self.resnet18_step()
+
+    def make_resnet18_step_graph(self):
+        step = self.resnet18_step()
+        yield "eager", captured(step) if self.device.type == "cuda" else step
 
     def convolution(self):
         """x, weight, y."""

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #endif
 
+#include "bench/gpu/convolution_cases.h"
 #include "bench/gpu/report.h"
 #include "kernels/error.h"
 
@@ -117,7 +118,8 @@ TEST(BenchGpu, the_clock_measures_the_work_alone) {
 TEST(BenchGpu, every_case_has_a_name_of_its_own) {
   for (const DeviceType type : {DeviceType::cpu, DeviceType::cuda}) {
     std::set<std::string> names;
-    for (const auto& make : {limit_cases, topk_cases, statistics_cases, network_cases}) {
+    for (const auto& make :
+         {limit_cases, topk_cases, statistics_cases, network_cases, layer_cases}) {
       for (const Case& c : make({type, 0})) {
         EXPECT_TRUE(names.insert(c.name()).second) << c.name();
         EXPECT_GT(c.bytes + c.operations, 0) << c.name();
@@ -126,8 +128,34 @@ TEST(BenchGpu, every_case_has_a_name_of_its_own) {
   }
 }
 
+std::set<std::string> names_of(const std::vector<Case>& cases) {
+  std::set<std::string> names;
+  for (const Case& c : cases) names.insert(c.name());
+  return names;
+}
+
+TEST(BenchGpu, the_steps_that_train_classifier_takes_are_there) {
+  const auto names = names_of(network_cases({DeviceType::cuda, 0}));
+  for (const char* name : {"resnet18_step", "resnet18_step_graph"}) {
+    for (const char* form : {" f32 [128,3,224,224]", " bf16 [128,3,224,224] NHWC"}) {
+      EXPECT_TRUE(names.contains(std::string(name) + form)) << name << form;
+    }
+  }
+}
+
+TEST(BenchGpu, a_convolution_of_each_kind_is_among_all) {
+  const Device device{DeviceType::cuda, 0};
+  const auto all = names_of(convolution_cases(device, Convolutions::all));
+  // Eleven and the padded one, forward and backward, but for the images' gradients.
+  EXPECT_EQ(all.size(), 2u * (3 * 12 - 2));
+  const auto some = names_of(convolution_cases(device, Convolutions::of_each_kind));
+  EXPECT_LT(some.size(), all.size());
+  for (const std::string& name : some) EXPECT_TRUE(all.contains(name)) << name;
+  EXPECT_TRUE(some.contains("conv2d bf16 [128,4,224,224] NHWC to 64, 7x7 / 2"));
+}
+
 TEST(BenchGpu, the_kernels_run_on_the_cpu) {
-  for (const auto& make : {limit_cases, topk_cases, statistics_cases}) {
+  for (const auto& make : {limit_cases, topk_cases, statistics_cases, layer_cases}) {
     for (const Case& c : make({})) EXPECT_NO_THROW(c.prepare()()) << c.name();
   }
 }

@@ -31,11 +31,12 @@ class Lpips(nn.Module):
         super().__init__()
         self.features = features.requires_grad_(False)
         self.linear = nn.ParameterList([nn.Parameter(weight, requires_grad=False) for weight in linear])
+        # Buffers: made in each call they are copies from the host, which a CUDA graph can't hold.
+        for name, values in ("shift", [-.030, -.088, -.188]), ("scale", [.458, .448, .450]):
+            self.register_buffer(name, torch.tensor(values, dtype=torch.float64)[None, :, None, None])
 
     def activations(self, x):
-        shift, scale = (torch.tensor(values, dtype=x.dtype, device=x.device)[None, :, None, None]
-                        for values in ([-.030, -.088, -.188], [.458, .448, .450]))
-        x = (x - shift) / scale
+        x = (x - self.shift.to(x.dtype)) / self.scale.to(x.dtype)
         out = []
         for i, layer in enumerate(self.features):
             x = layer(x)
