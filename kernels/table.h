@@ -128,8 +128,8 @@ using ReduceKernel = void(const View& x,
     void(const View& dy, const View& x, const View& dw, const Conv2dDesc& desc))                   \
   X(conv2d_backward_bias, void(const View& dy, const View& db))                                    \
   /* ---- pooling, padding, resizing: dense, x[N,C,H,W], y[N,C,OH,OW] ---- */                      \
-  /* indices: i64, contiguous in y's format, h*W + w of the first maximum in row order; forward:   \
-     may be null; NaN wins */                                                                      \
+  /* indices: u8 or i64, contiguous in y's format, kh*KW + kw of the first maximum in row order in \
+     its window, padding counted; forward: may be null; NaN wins */                                \
   X(max_pool2d_forward,                                                                            \
     void(const View& x, const View& y, const View* indices, const Pool2dDesc& desc))               \
   X(max_pool2d_backward,                                                                           \

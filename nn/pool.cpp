@@ -1,5 +1,7 @@
 #include "nn/pool.h"
 
+#include <cstdint>
+
 #include "kernels/error.h"
 #include "kernels/table.h"
 #include "tensor/autograd.h"
@@ -24,6 +26,14 @@ Shape output_shape(const char* op, const Tensor& x, const Pool2dDesc& desc) {
     shape[2 + axis] = size;
   }
   return shape;
+}
+
+// The smallest type for places in a window.
+DType index_dtype(const Pool2dDesc& desc) {
+  const int64_t places = desc.kernel[0] * desc.kernel[1];
+  GESTALT_CHECK(places <= INT32_MAX, "[max_pool2d] a window of {} x {} is too large",
+                desc.kernel[0], desc.kernel[1]);
+  return places <= 256 ? DType::u8 : DType::i64;
 }
 
 class MaxPool2dNode : public Node {
@@ -92,7 +102,7 @@ Tensor max_pool2d(const Tensor& x, const Pool2dDesc& desc) {
   Tensor indices;
   View indices_view;
   if (differentiable) {
-    indices = Tensor::empty(shape, {DType::i64, x.device(), x.format()});
+    indices = Tensor::empty(shape, {index_dtype(desc), x.device(), x.format()});
     indices_view = indices.view();
   }
   Context& ctx = context(x.device());

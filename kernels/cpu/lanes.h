@@ -144,18 +144,6 @@ Lanes<accumulate_t<T>, count> load_lanes(const T* from) {
   }
 }
 
-// 0, step, 2 step and so on.
-template <class E, int count>
-Lanes<E, count> ramp(E step) {
-  if constexpr (count == 1) {
-    return 0;
-  } else {
-    Lanes<E, count> values{};
-    for (int j = 0; j < count; ++j) values[j] = step * j;
-    return values;
-  }
-}
-
 // How many fill a vector of AVX2.
 template <class T>
 inline constexpr int full_lanes = 32 / sizeof(accumulate_t<T>);

@@ -1,7 +1,9 @@
-// max_pool2d. The index of the first of equal maxima is kept, where somebody wants it; NaN is
-// above all.
+// max_pool2d. The place of the first of equal maxima in its window is kept, where somebody wants
+// it; NaN is above all.
 
-#include <cmath>
+#include <cstring>
+#include <type_traits>
+#include <vector>
 
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/pool_window.h"
@@ -9,12 +11,16 @@
 namespace gestalt::cpu {
 namespace {
 
-template <class T, bool with_indices>
+using IndexTypes = TypeList<uint8_t, int64_t>;
+struct NoIndex {};
+
+template <class T, class Index>
 struct MaxPool {
+  static constexpr bool with_indices = !std::is_same_v<Index, NoIndex>;
   using Sum = accumulate_t<T>;
-  using Index = std::conditional_t<sizeof(Sum) == 4, int32_t, int64_t>;
+  using Place = std::conditional_t<sizeof(Sum) == 4, int32_t, int64_t>;  // as wide as Sum
   Image<T> x, y;
-  Image<int64_t> indices;
+  Image<Index> indices;
   const Pool2dDesc& desc;
 
   template <class Run, class Apart>
@@ -22,15 +28,13 @@ struct MaxPool {
     constexpr int lanes = Run::lanes, vectors = Run::vectors;
     const Range rows = pool_window(oh, 0, x.h, desc), columns = pool_window(ow, 1, x.w, desc);
     Lanes<Sum, lanes> most[vectors];
-    Lanes<Index, lanes> index[vectors];  // in the plane
+    Lanes<Place, lanes> index[vectors];
     const auto for_vectors = [&](int64_t h, int64_t w, const auto& use) {
       const T* values = &x(n, c, h, w);
-      const auto place = static_cast<Index>(h * x.w + w);
+      const auto place = static_cast<Place>(place_in_window(h, oh, w, ow, desc));
       for (int v = 0; v < vectors; ++v) {
-        const int64_t first = v * lanes;
-        use(v, load_lanes<lanes, Apart::in_memory>(values + first * Apart::in_memory),
-            ramp<Index, lanes>(Apart::in_columns) +
-                (place + static_cast<Index>(first * Apart::in_columns)));
+        use(v, load_lanes<lanes, Apart::in_memory>(values + v * lanes * Apart::in_memory),
+            Lanes<Place, lanes>{} + place);
       }
     };
     for_vectors(rows.begin, columns.begin, [&](int v, const auto& values, const auto& places) {
@@ -52,54 +56,66 @@ struct MaxPool {
     for (int v = 0; v < vectors; ++v)
       store_lanes<lanes>(narrow_lanes<T, lanes>(most[v]), to + v * lanes);
     if constexpr (with_indices) {
-      int64_t* at = &indices(n, c, oh, ow);
+      Index* at = &indices(n, c, oh, ow);
       for (int v = 0; v < vectors; ++v) {
         if constexpr (lanes == 1) {
-          at[v] = index[v];
+          at[v] = static_cast<Index>(index[v]);
         } else {
-          for (int j = 0; j < lanes; ++j) at[v * lanes + j] = index[v][j];
+          const auto narrow = __builtin_convertvector(index[v], Lanes<Index, lanes>);
+          std::memcpy(at + v * lanes, &narrow, sizeof(narrow));
         }
       }
     }
   }
 };
 
-}  // namespace
-
-void max_pool2d_forward(Context&, const View& x, const View& y, const View* indices,
-                        const Pool2dDesc& desc) {
-  GESTALT_CHECK(x.shape[2] * x.shape[3] <= INT32_MAX, "[max_pool2d] a plane of {} is too large", x);
-  dispatch<FloatTypes>("max_pool2d_forward", x, [&]<class T>(std::type_identity<T>) {
-    const auto run = [&](auto with_indices) {
-      Image<int64_t> places;
-      if constexpr (with_indices) places = Image<int64_t>(*indices);
-      const MaxPool<T, with_indices> pool{Image<T>(x), Image<T>(y), places, desc};
-      for_each_window(pool.x, pool.y, desc, pool);
-    };
-    if (indices != nullptr) {
-      run(std::true_type{});
-    } else {
-      run(std::false_type{});
+template <class T, class Index>
+void backward(const Image<T>& dx, const Image<T>& dy, const Image<Index>& indices,
+              const Pool2dDesc& desc) {
+  using Sum = accumulate_t<T>;
+  scatter_planes(dx, dy, [&](int64_t n, int64_t c, const PlaneSums<Sum> sums) {
+    std::vector<int64_t> offsets;  // from a window's first pixel to that of each of its places
+    for (int64_t h = 0; h < desc.kernel[0]; ++h) {
+      for (int64_t w = 0; w < desc.kernel[1]; ++w) offsets.push_back((h * dx.w + w) * sums.step);
+    }
+    for (int64_t oh = 0; oh < dy.h; ++oh) {
+      const int64_t row = (oh * desc.stride[0] - desc.padding[0]) * dx.w - desc.padding[1];
+      for (int64_t ow = 0; ow < dy.w; ++ow) {
+        const Index* index = &indices(n, c, oh, ow);
+        const T* gradient = &dy(n, c, oh, ow);
+        const int64_t first = (row + ow * desc.stride[1]) * sums.step;
+        for (int64_t j = 0; j < sums.width; ++j) {
+          const int64_t offset = offsets[static_cast<size_t>(index[j])];
+          sums.values[first + offset + j] += static_cast<Sum>(gradient[j]);
+        }
+      }
     }
   });
 }
 
+}  // namespace
+
+void max_pool2d_forward(Context&, const View& x, const View& y, const View* indices,
+                        const Pool2dDesc& desc) {
+  constexpr const char* name = "max_pool2d_forward";
+  dispatch<FloatTypes>(name, x, [&]<class T>(std::type_identity<T>) {
+    const auto run = [&]<class Index>(const Image<Index>& places) {
+      const MaxPool<T, Index> pool{Image<T>(x), Image<T>(y), places, desc};
+      for_each_window(pool.x, pool.y, desc, pool);
+    };
+    if (indices == nullptr) return run(Image<NoIndex>());
+    dispatch<IndexTypes>(name, *indices, [&]<class Index>(std::type_identity<Index>) {
+      run(Image<Index>(*indices));
+    });
+  });
+}
+
 void max_pool2d_backward(Context&, const View& dy_view, const View& indices_view,
-                         const View& dx_view, const Pool2dDesc&) {
-  dispatch<FloatTypes>("max_pool2d_backward", dy_view, [&]<class T>(std::type_identity<T>) {
-    using Sum = accumulate_t<T>;
-    const Image<T> dy(dy_view), dx(dx_view);
-    const Image<int64_t> indices(indices_view);
-    scatter_planes(dx, dy, [&](int64_t n, int64_t c, const PlaneSums<Sum>& sums) {
-      for (int64_t oh = 0; oh < dy.h; ++oh) {
-        for (int64_t ow = 0; ow < dy.w; ++ow) {
-          const int64_t* index = &indices(n, c, oh, ow);
-          const T* gradient = &dy(n, c, oh, ow);
-          for (int64_t j = 0; j < sums.width; ++j) {
-            sums.values[index[j] * sums.step + j] += static_cast<Sum>(gradient[j]);
-          }
-        }
-      }
+                         const View& dx_view, const Pool2dDesc& desc) {
+  constexpr const char* name = "max_pool2d_backward";
+  dispatch<FloatTypes>(name, dy_view, [&]<class T>(std::type_identity<T>) {
+    dispatch<IndexTypes>(name, indices_view, [&]<class Index>(std::type_identity<Index>) {
+      backward(Image<T>(dx_view), Image<T>(dy_view), Image<Index>(indices_view), desc);
     });
   });
 }

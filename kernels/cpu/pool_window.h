@@ -30,6 +30,14 @@ inline Range pool_window(int64_t out, int axis, int64_t size, const Pool2dDesc& 
   return {std::max<int64_t>(begin, 0), std::min(end, size), end - begin};
 }
 
+// The number of pixel (h, w) in the window of (oh, ow), padding counted: that of the window's first
+// is 0 unless it is cut off.
+inline int64_t place_in_window(int64_t h, int64_t oh, int64_t w, int64_t ow,
+                               const Pool2dDesc& desc) {
+  const int64_t row = h + desc.padding[0] - oh * desc.stride[0];
+  return row * desc.kernel[1] + w + desc.padding[1] - ow * desc.stride[1];
+}
+
 // Outputs of a row whose windows lie within its `width` inputs: [begin, end) of `outputs`.
 inline Range whole_windows(int64_t outputs, int64_t width, const Pool2dDesc& desc) {
   const int64_t stride = desc.stride[1], padding = desc.padding[1];
@@ -55,10 +63,10 @@ void for_each_pixel_row(const Image<T>& y, int64_t cost_of_an_element, const Bod
   });
 }
 
-// How far apart the inputs of outputs are that lie side by side: in memory, and in columns.
-template <int64_t in_memory_, int64_t in_columns_>
+// How far apart in memory the inputs of outputs are that lie side by side.
+template <int64_t in_memory_>
 struct Apart {
-  static constexpr int64_t in_memory = in_memory_, in_columns = in_columns_;
+  static constexpr int64_t in_memory = in_memory_;
 };
 
 // pool(run, apart, n, c, oh, ow) for all of y: a run (lanes.h) of outputs that lie side by side
@@ -69,7 +77,7 @@ void for_each_window(const Image<T>& x, const Image<T>& y, const Pool2dDesc& des
   const int64_t work = desc.kernel[0] * desc.kernel[1];
   const auto rows = [&](const Range& whole, auto apart) {
     const auto ones = [&](int64_t n, int64_t c, int64_t oh, int64_t begin, int64_t end) {
-      for (int64_t ow = begin; ow < end; ++ow) pool(Run<1, 1>{}, Apart<1, 0>{}, n, c, oh, ow);
+      for (int64_t ow = begin; ow < end; ++ow) pool(Run<1, 1>{}, Apart<1>{}, n, c, oh, ow);
     };
     for_each_plane(y.n, y.c, y.plane_size() * work, [&](int64_t n, int64_t c) {
       for (int64_t oh = 0; oh < y.h; ++oh) {
@@ -82,17 +90,17 @@ void for_each_window(const Image<T>& x, const Image<T>& y, const Pool2dDesc& des
   };
   const bool by_rows = x.stride_w == 1 && y.stride_w == 1;
   if (by_rows && desc.stride[1] == 1) {
-    rows(whole_windows(y.w, x.w, desc), Apart<1, 1>{});
+    rows(whole_windows(y.w, x.w, desc), Apart<1>{});
   } else if (by_rows && desc.stride[1] == 2) {
-    rows(whole_windows(y.w, x.w, desc), Apart<2, 2>{});
+    rows(whole_windows(y.w, x.w, desc), Apart<2>{});
   } else if (x.stride_c == 1 && y.stride_c == 1) {
     for_each_pixel_row(y, work, [&](int64_t n, int64_t oh) {
       for (int64_t ow = 0; ow < y.w; ++ow) {
-        for_runs<T>(0, y.c, [&](int64_t c, auto run) { pool(run, Apart<1, 0>{}, n, c, oh, ow); });
+        for_runs<T>(0, y.c, [&](int64_t c, auto run) { pool(run, Apart<1>{}, n, c, oh, ow); });
       }
     });
   } else {
-    rows({y.w, y.w, 0}, Apart<1, 0>{});
+    rows({y.w, y.w, 0}, Apart<1>{});
   }
 }
 

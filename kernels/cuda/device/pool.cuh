@@ -1,6 +1,7 @@
 #pragma once
 
-// Pooling over windows of [N, C, H, W]. The semantics are PyTorch's; see Pool2dDesc.
+// Pooling over windows of [N, C, H, W], a thread an element; max pooling of channels-last arrays
+// has faster kernels in max_pool_packs.cuh. The semantics are PyTorch's; see Pool2dDesc.
 //
 // Floor: x is read and y written once, window overlap meets the caches; one operation for each
 // element of each window. Gradients likewise; max's reads its indices too.
@@ -23,68 +24,86 @@ struct Range {
 struct PoolAxis {
   int size, outputs;  // of x and y along it
   int kernel, stride, padding;
+  Divisor by_stride;
 
   PoolAxis(int size, int outputs, const Pool2dDesc& desc, int axis)
       : size(size),
         outputs(outputs),
         kernel(static_cast<int>(desc.kernel[axis])),
         stride(static_cast<int>(desc.stride[axis])),
-        padding(static_cast<int>(desc.padding[axis])) {}
+        padding(static_cast<int>(desc.padding[axis])),
+        by_stride(static_cast<uint32_t>(stride)) {}
 
+  // Where the window of output i begins, which may be in the padding.
+  __device__ int first(int i) const { return i * stride - padding; }
   // The inputs that output i sees.
   __device__ Range window(int i) const {
-    const int begin = i * stride - padding;
+    const int begin = first(i);
     const int end = min(begin + kernel, size + padding);
     return {begin > 0 ? begin : 0, min(end, size), end - begin};
   }
+  __device__ int quotient(int i) const {
+    return static_cast<int>(by_stride.divide(static_cast<uint32_t>(i)));
+  }
   // The outputs that see input i.
   __device__ Range seen_by(int i) const {
-    const int first = i + padding - kernel + 1;
-    return {first > 0 ? (first + stride - 1) / stride : 0, min((i + padding) / stride + 1, outputs),
-            0};
+    const int past = i + padding - kernel;  // outputs up to past / stride end before i
+    return {past >= 0 ? quotient(past) + 1 : 0, min(quotient(i + padding) + 1, outputs), 0};
   }
 };
 
-template <class T>
+// Whether a maximum is to make way for a later value: the first of equals stays, and the first NaN.
+__device__ inline bool exceeds(float value, float most) {
+  return !(value <= most) && most == most;
+}
+
+// Indices are places in a window, as the kernel table has them.
+template <class T, class Index>
 struct MaxPool {
   Image<T> x;
-  Image<int64_t> indices;  // may be none
+  Image<Index> indices;  // may be none
   PoolAxis rows, columns;
 
   __device__ float operator()(int n, int c, int oh, int ow) const {
     const Range h_range = rows.window(oh), w_range = columns.window(ow);
+    const int first_h = rows.first(oh), first_w = columns.first(ow);
     const T* plane = x.plane(n, c);
     float most = -std::numeric_limits<float>::infinity();
-    int64_t best = static_cast<int64_t>(h_range.begin) * x.w + w_range.begin;
+    int best = (h_range.begin - first_h) * columns.kernel + w_range.begin - first_w;
     for (int h = h_range.begin; h < h_range.end; ++h) {
       for (int w = w_range.begin; w < w_range.end; ++w) {
         const float value = load(plane[x.offset(h, w)]);
-        if (value > most || (value != value && most == most)) {
+        if (exceeds(value, most)) {
           most = value;
-          best = static_cast<int64_t>(h) * x.w + w;
+          best = (h - first_h) * columns.kernel + w - first_w;
         }
       }
     }
-    if (indices.present()) indices.plane(n, c)[indices.offset(oh, ow)] = best;
+    if (indices.present()) {
+      indices.plane(n, c)[indices.offset(oh, ow)] = static_cast<Index>(best);
+    }
     return most;
   }
 };
 
-template <class T>
+template <class T, class Index>
 struct MaxPoolBackward {
   Image<T> dy;
-  Image<int64_t> indices;
+  Image<Index> indices;
   PoolAxis rows, columns;
 
   __device__ float operator()(int n, int c, int h, int w) const {
     const Range oh_range = rows.seen_by(h), ow_range = columns.seen_by(w);
     const T* plane = dy.plane(n, c);
-    const int64_t* index_plane = indices.plane(n, c);
-    const int64_t index = static_cast<int64_t>(h) * columns.size + w;
+    const Index* index_plane = indices.plane(n, c);
     float sum = 0;
     for (int oh = oh_range.begin; oh < oh_range.end; ++oh) {
+      const int row = (h - rows.first(oh)) * columns.kernel;
       for (int ow = ow_range.begin; ow < ow_range.end; ++ow) {
-        if (index_plane[indices.offset(oh, ow)] == index) sum += load(plane[dy.offset(oh, ow)]);
+        const int place = row + w - columns.first(ow);
+        if (static_cast<int>(index_plane[indices.offset(oh, ow)]) == place) {
+          sum += load(plane[dy.offset(oh, ow)]);
+        }
       }
     }
     return sum;
