@@ -2,7 +2,10 @@
 
 // Launchers of device/groups.cuh, and the views' statistics.
 
+#include <algorithm>
+
 #include "kernels/cuda/device/normalize.cuh"
+#include "kernels/cuda/device_limits.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/descriptors.h"
 
@@ -73,16 +76,41 @@ void fold(Context& context, const char* name, const Groups& groups, void* memory
          groups, parts.count, partial, op);
 }
 
+// A block has whole pixels, or 256 packs of one. Packs of a thread: eight, so that what it finds of
+// its groups first is little beside them; four where there would be no four blocks for each
+// multiprocessor.
+template <int size, class Op>
+void launch_map_columns(Context& context, const char* name, const Groups& groups, bool aligned,
+                        const Op& op) {
+  const auto quotient = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
+  const int64_t packs = groups.channels / size;
+  const auto width = static_cast<int>(std::min<int64_t>(packs, group_threads));
+  const int rows = group_threads / width;
+  const int64_t planes = groups.groups / groups.channels, tiles = quotient(packs, width);
+  const auto blocks = [&](int64_t length) { return quotient(groups.count, length); };
+  int64_t length = int64_t{8} * rows;
+  if (blocks(length) * planes * tiles < 4 * multiprocessors(context)) length /= 2;
+  launch(context, name, map_columns<size, Op>,
+         {dim3(static_cast<unsigned>(blocks(length) * planes), static_cast<unsigned>(tiles)),
+          dim3(static_cast<unsigned>(width * rows))},
+         groups, ColumnTiles{width, length, static_cast<unsigned>(blocks(length))}, aligned, op);
+}
+
 template <class T, class Op, class... Pointers>
 void map(Context& context, const char* name, const Groups& groups, const Op& op,
          const Pointers*... arrays) {
+  if (groups.numel == 0) return;
+  const bool aligned = all_aligned(op.out, arrays...);
   with_packs<T>(groups, [&](auto size) {
+    if constexpr (size() > 1) {
+      if (groups.columns) {
+        return launch_map_columns<size()>(context, name, groups, aligned, op);
+      }
+    }
     constexpr int64_t block = group_threads * map_packs(size()) * size();
-    constexpr bool packs = size() > 1;
-    launch(context, name,
-           packs && groups.columns ? map_groups<size(), packs, Op> : map_groups<size(), false, Op>,
+    launch(context, name, map_groups<size(), Op>,
            {dim3(static_cast<unsigned>((groups.numel + block - 1) / block)), dim3(group_threads)},
-           groups, all_aligned(op.out, arrays...), op);
+           groups, aligned, op);
   });
 }
 
@@ -123,19 +151,22 @@ template <class T>
 void normalized_backward(Context& context, const char* name, const Groups& groups,
                          const NormalizedInput<T>& input, const View& scale, double freedom,
                          const View* dx, const View* dshift, const View* dscale) {
-  GradientSums<T> sums{input, statistic(dshift), statistic(dscale), nullptr};
-  NormalizedGradient<T> gradient{
-      input, nullptr, statistic(scale), static_cast<double>(groups.count), freedom, nullptr};
-  if (dx != nullptr) gradient.out = dx->as<T>();
+  const GradientAverages averages{static_cast<double>(groups.count), freedom};
+  GradientSums<T> sums{input, statistic(dshift), statistic(dscale), averages};
+  NormalizedGradient<T> gradient{input, averages, statistic(scale),
+                                 dx == nullptr ? nullptr : dx->as<T>()};
   if (dx != nullptr && holds_groups(groups, held_threads)) {
     return fold_and_map_held<T>(context, name, groups, sums, gradient, input.dy, input.y, input.x);
   }
-  const size_t sums_bytes =
-      dx == nullptr ? 0 : 2 * sizeof(double) * static_cast<size_t>(groups.groups);
-  const size_t bytes = sums_bytes + fold_bytes(groups);
+  const size_t averages_bytes =
+      dx == nullptr ? 0 : sizeof(GradientAverages::Of) * static_cast<size_t>(groups.groups);
+  const size_t bytes = averages_bytes + fold_bytes(groups);
   auto* memory = bytes == 0 ? nullptr : static_cast<char*>(context.workspace(bytes));
-  if (dx != nullptr) gradient.sums = sums.sums = reinterpret_cast<double*>(memory);
-  fold<T>(context, name, groups, memory + sums_bytes, sums, input.dy, input.y, input.x);
+  if (dx != nullptr) {
+    sums.averages.of_group = reinterpret_cast<GradientAverages::Of*>(memory);
+    gradient.averages = sums.averages;
+  }
+  fold<T>(context, name, groups, memory + averages_bytes, sums, input.dy, input.y, input.x);
   if (dx == nullptr) return;
   map<T>(context, name, groups, gradient, input.dy, input.y, input.x);
 }

@@ -122,20 +122,98 @@ TYPED_TEST(GroupElements, OfManyShapes) {
     Shape shape;
     Format format;
   } cases[] = {
-      {{2, 3, 4, 12}, Format::contiguous},      // packs, held
-      {{2, 3, 24, 36}, Format::contiguous},     // of several warps
-      {{1, 2, 7, 9}, Format::contiguous},       // one by one, held
-      {{1, 2, 96, 100}, Format::contiguous},    // packs, by one block
-      {{1, 2, 91, 99}, Format::contiguous},     // one by one
-      {{2, 2, 104, 100}, Format::contiguous},   // batch norm: by several blocks
-      {{2, 40, 5, 7}, Format::channels_last},   // packs, a block that is not full
-      {{2, 35, 5, 7}, Format::channels_last},   // one by one
-      {{1, 40, 25, 29}, Format::channels_last}  // packs, by several blocks
+      {{2, 3, 4, 12}, Format::contiguous},       // packs, held
+      {{2, 3, 24, 36}, Format::contiguous},      // of several warps
+      {{1, 2, 7, 9}, Format::contiguous},        // one by one, held
+      {{1, 2, 96, 100}, Format::contiguous},     // packs, by one block
+      {{1, 2, 91, 99}, Format::contiguous},      // one by one
+      {{2, 2, 104, 100}, Format::contiguous},    // batch norm: by several blocks
+      {{2, 40, 5, 7}, Format::channels_last},    // packs, a block that is not full
+      {{2, 35, 5, 7}, Format::channels_last},    // one by one
+      {{1, 40, 25, 29}, Format::channels_last},  // packs, by several blocks
+      {{2, 48, 5, 27}, Format::channels_last},   // blocks that are not whole warps
+      {{1, 2072, 3, 3}, Format::channels_last}   // pixels of more packs than a block has threads
   };
   for (const auto& [shape, format] : cases) {
     SCOPED_TRACE(to_string(shape));
     check_operation([&](Context& context) { return batch_norm<TypeParam>(context, shape, format); },
                     shape.numel() < 5000 ? 20 : 4);
+  }
+}
+
+// A thread of map_columns finds what its channels have in common once. The bits are those of a
+// kernel that finds it for each element, for any length of blocks.
+template <class T>
+class MapColumns : public testing::Test {
+ protected:
+  static constexpr int size = 16 / sizeof(T);
+
+  // Both kernels' out from `op`, which gets the array to write to.
+  template <class MakeOp>
+  void compare(const Groups& groups, const Shape& shape, const MakeOp& make_op) {
+    Elements<T> expected(shape, Format::channels_last);
+    const auto plain = make_op(expected.view);
+    launch(*both_.cuda, "map_groups", map_groups<1, std::remove_const_t<decltype(plain)>>,
+           {dim3(static_cast<unsigned>((groups.numel + 1023) / 1024)), dim3(group_threads)}, groups,
+           true, plain);
+    const int64_t packs = groups.channels / size;
+    const auto width = static_cast<int>(std::min<int64_t>(packs, group_threads));
+    const int rows = group_threads / width;
+    const int64_t planes = groups.groups / groups.channels;
+    for (const int64_t packs_a_thread : {1, 3, 4, 8, 9}) {
+      Elements<T> got(shape, Format::channels_last);
+      const auto op = make_op(got.view);
+      const int64_t length = rows * packs_a_thread;
+      const auto blocks = static_cast<unsigned>((groups.count + length - 1) / length);
+      launch(*both_.cuda, "map_columns", map_columns<size, std::remove_const_t<decltype(op)>>,
+             {dim3(blocks * static_cast<unsigned>(planes),
+                   static_cast<unsigned>((packs + width - 1) / width)),
+              dim3(static_cast<unsigned>(width * rows))},
+             groups, ColumnTiles{width, length, blocks}, true, op);
+      EXPECT_TRUE(got.data.intact());
+      expect_same({{"out", 0, got.floats()}}, {{"out", 0, expected.floats()}},
+                  "than one element at a time");
+    }
+  }
+
+  Both both_;
+};
+TYPED_TEST_SUITE(MapColumns, ElementTypes);
+
+TYPED_TEST(MapColumns, HasTheBitsOfOneElementAtATime) {
+  using T = TypeParam;
+  const auto last = Format::channels_last, flat = Format::contiguous;
+  for (const Shape& shape : {Shape{3, 64, 9, 7}, Shape{2, 48, 5, 9}, Shape{1, 2072, 2, 2}}) {
+    SCOPED_TRACE(to_string(shape));
+    const Elements<T> x(shape, last, 3, 1), dy(shape, last, 0, 2), y(shape, last, 0, 3);
+    for (const bool of_batch : {true, false}) {
+      const Groups groups(x.view, of_batch);
+      const Shape of_groups{groups.groups};
+      Array mean(of_groups, flat, 3, 4), deviation(of_groups, flat, 2, 5);
+      Array weight(of_groups, flat, 1, 6), bias(of_groups, flat, 0, 7);
+      std::vector<GradientAverages::Of> averages;
+      for (int64_t g = 0; g < groups.groups; ++g) {
+        averages.push_back({weight.data.data()[g] / 8, bias.data.data()[g] / 8});
+      }
+      simt::GuardedBuffer<GradientAverages::Of> of_group(averages);
+      this->compare(groups, shape, [&](const View& out) {
+        return Affine<T, BatchNormSlope>{
+            x.view.template as<const T>(),
+            out.as<T>(),
+            statistic(mean.view),
+            {},
+            {statistic(weight.view), statistic(bias.view), statistic(deviation.view)},
+            true};
+      });
+      this->compare(groups, shape, [&](const View& out) {
+        const NormalizedInput<T> input{
+            dy.view.template as<const T>(), y.view.template as<const T>(),
+            x.view.template as<const T>(),  statistic(mean.view),
+            statistic(deviation.view),      true};
+        return NormalizedGradient<T>{
+            input, {1, 1, of_group.data()}, statistic(weight.view), out.as<T>()};
+      });
+    }
   }
 }
 

@@ -307,16 +307,35 @@ __host__ __device__ constexpr int map_packs(int size) {
   return size == 8 ? 2 : 4;
 }
 
-// op.out = op.value(of(group), pack, i) for every element of the array. The packs of a thread are
-// all read before the first is written: that many reads under way at once is what fills memory.
-// Blocks begin at the array's end, which a fold before read last: that is in the L2 cache still.
-// `columns`: layout.columns, where a pack has several groups.
+// op.out = op.value(of, pack, i) of a pack at `offset`. of: op.of of its group, or of each
+// element's.
+template <int size, class Op, class Loaded, class Of>
+__device__ inline void map_pack(const Op& op, const Loaded& loaded, const Of& of, int64_t offset,
+                                bool aligned) {
+  if constexpr (size == 1) {
+    op.out[offset] = op.value(of, loaded, 0);
+  } else {
+    Pack<std::remove_pointer_t<decltype(op.out)>, size> result;
+#pragma unroll
+    for (int e = 0; e < size; ++e) {
+      if constexpr (std::is_array_v<Of>) {
+        result.value[e] = op.value(of[e], loaded, e);
+      } else {
+        result.value[e] = op.value(of, loaded, e);
+      }
+    }
+    write_pack(result, op.out + offset, aligned);
+  }
+}
+
+// op.out = op.value(op.of(group), pack, i) for every element of the array; a pack has one group.
+// The packs of a thread are all read before the first is written: that many reads under way at once
+// is what fills memory. Blocks begin at the array's end, which a fold before read last: that is in
+// the L2 cache still.
 // Floor: one read of the arrays, one write.
-template <int size, bool columns, class Op>
-__global__ void __launch_bounds__(group_threads, columns ? 2 : 3)
-    map_groups(Groups layout, bool aligned, Op op) {
+template <int size, class Op>
+__global__ void __launch_bounds__(group_threads, 3) map_groups(Groups layout, bool aligned, Op op) {
   constexpr int packs = map_packs(size);
-  using T = std::remove_pointer_t<decltype(op.out)>;
   const int64_t block = gridDim.x - 1 - blockIdx.x;
   const int64_t first = (block * (group_threads * packs) + threadIdx.x) * size;
   decltype(op.template load_pack<size>(0, aligned)) loaded[packs];
@@ -329,23 +348,58 @@ __global__ void __launch_bounds__(group_threads, columns ? 2 : 3)
   for (int p = 0; p < packs; ++p) {
     const int64_t offset = first + p * (group_threads * size);
     if (offset >= layout.numel) continue;
-    const int64_t group = layout.group_of(offset);
-    if constexpr (size == 1) {
-      op.out[offset] = op.value(op.of(group), loaded[p], 0);
-      continue;
-    }
-    Pack<T, size> result;
-    if constexpr (columns) {
+    map_pack<size>(op, loaded[p], op.of(layout.group_of(offset)), offset, aligned);
+  }
+}
+
+// How map_columns shares out packs of neighbouring groups. A block has `width` packs of each pixel
+// and takes blockDim.x / width pixels at a time, `length` in all. A plane is what has the same
+// groups: the batch, or an image.
+struct ColumnTiles {
+  int width;
+  int64_t length;
+  unsigned blocks;  // of a plane
+};
+
+// The same as map_groups for packs of neighbouring groups. A thread's are those of all its packs:
+// op.of is found once, as it takes more instructions than a pack of 16 bytes has time for. Grid:
+// blocks of all planes, tiles of `width` packs.
+template <int size, class Op>
+__global__ void __launch_bounds__(group_threads, 2)
+    map_columns(Groups layout, ColumnTiles tiles, bool aligned, Op op) {
+  using Loaded = decltype(op.template load_pack<size>(0, aligned));
+  constexpr int ahead = sizeof(Loaded) > 16 ? 2 : 4;  // packs read at once: 64 bytes or more
+  const int thread = static_cast<int>(threadIdx.x), row = thread / tiles.width;
+  const int channel = (static_cast<int>(blockIdx.y) * tiles.width + thread % tiles.width) * size;
+  if (channel >= layout.channels) return;
+  const unsigned block = gridDim.x - 1 - blockIdx.x, plane = block / tiles.blocks;
+  const int64_t begin = (block - plane * tiles.blocks) * tiles.length;
+  const int64_t end = layout.count - begin < tiles.length ? layout.count : begin + tiles.length;
+  const int64_t group = plane * layout.channels + channel;
+  const int64_t origin = layout.origin(group);
+  const int64_t step = static_cast<int>(blockDim.x) / tiles.width * layout.channels;
+  const int64_t stop = origin + end * layout.channels;
+  int64_t offset = origin + (begin + row) * layout.channels;
+  Loaded loaded[ahead];
+  const auto load_packs = [&] {
 #pragma unroll
-      for (int e = 0; e < size; ++e) {
-        result.value[e] = op.value(op.of(group + e), loaded[p], e);
-      }
-    } else {
-      const auto of = op.of(group);
-#pragma unroll
-      for (int e = 0; e < size; ++e) result.value[e] = op.value(of, loaded[p], e);
+    for (int p = 0; p < ahead; ++p) {
+      const int64_t at = offset + p * step;
+      if (at < stop) loaded[p] = op.template load_pack<size>(at, aligned);
     }
-    write_pack(result, op.out + offset, aligned);
+  };
+  load_packs();  // memory is at work while op.of is found
+  decltype(op.of(0)) of[size];
+#pragma unroll
+  for (int e = 0; e < size; ++e) of[e] = op.of(group + e);
+  while (offset < stop) {
+#pragma unroll
+    for (int p = 0; p < ahead; ++p) {
+      const int64_t at = offset + p * step;
+      if (at < stop) map_pack<size>(op, loaded[p], of, at, aligned);
+    }
+    offset += ahead * step;
+    load_packs();
   }
 }
 
@@ -378,16 +432,7 @@ class HeldGroup {
   // out = map.value(of, pack, i)
   template <class Map, class Of>
   __device__ void map(const Map& map, const Of& of) const {
-    for_each([&](int p, int64_t offset) {
-      if constexpr (size == 1) {
-        map.out[offset] = map.value(of, loaded_[p], 0);
-      } else {
-        Pack<std::remove_pointer_t<decltype(map.out)>, size> result;
-#pragma unroll
-        for (int e = 0; e < size; ++e) result.value[e] = map.value(of, loaded_[p], e);
-        write_pack(result, map.out + offset, aligned_);
-      }
-    });
+    for_each([&](int p, int64_t offset) { map_pack<size>(map, loaded_[p], of, offset, aligned_); });
   }
 
  private:

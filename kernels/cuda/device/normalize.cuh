@@ -4,17 +4,9 @@
 
 #include "kernels/cuda/device/groups.cuh"
 #include "kernels/cuda/device/operations.cuh"
+#include "kernels/cuda/device/statistic.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
-
-// One f32 a group, or nothing.
-struct Statistic {
-  float* data = nullptr;
-  int64_t stride = 1;
-
-  __device__ bool present() const { return data != nullptr; }
-  __device__ float& operator[](int64_t group) const { return data[group * stride]; }
-};
 
 // Sums of x and x^2, both shifted by the group's first element, so that a large mean does not
 // cancel the variance.
@@ -198,6 +190,19 @@ struct NormalizedInput {
   }
 };
 
+// What dx takes of the sums a and b of its group.
+struct GradientAverages {
+  struct alignas(8) Of {
+    float mean, slope;
+  };
+  double count, freedom;
+  Of* of_group = nullptr;  // [groups], between two launches
+
+  __device__ Of of(double a, double b) const {
+    return {static_cast<float>(a / count), static_cast<float>(b / freedom)};
+  }
+};
+
 // Sums of dy and dy * normalized: the gradients of shift and scale, and what dx needs.
 template <class T>
 struct GradientSums {
@@ -206,7 +211,7 @@ struct GradientSums {
   using Of = typename Input::Of;
   Input input;
   Statistic dshift, dscale;
-  double* sums;  // [groups, 2], or null
+  GradientAverages averages;
 
   __device__ Of of(int64_t group, int64_t) const { return input.of(group); }
   template <int size>
@@ -232,10 +237,7 @@ struct GradientSums {
   __device__ void finish(int64_t group, int64_t, double a, double b) const {
     if (dshift.present()) dshift[group] = static_cast<float>(a);
     if (dscale.present()) dscale[group] = static_cast<float>(b);
-    if (sums != nullptr) {
-      sums[2 * group] = a;
-      sums[2 * group + 1] = b;
-    }
+    if (averages.of_group != nullptr) averages.of_group[group] = averages.of(a, b);
   }
 };
 
@@ -244,20 +246,20 @@ template <class T>
 struct NormalizedGradient {
   using Input = NormalizedInput<T>;
   Input input;
-  const double* sums;
+  GradientAverages averages;
   Statistic scale;
-  double count, freedom;
   T* out;
 
   struct Of {
     typename Input::Of input;
-    float mean, slope, factor;
+    GradientAverages::Of average;
+    float factor;
   };
-  __device__ Of of(int64_t group) const { return of(group, sums[2 * group], sums[2 * group + 1]); }
-  __device__ Of of(int64_t group, double a, double b) const {
+  __device__ Of of(int64_t group) const { return of(group, averages.of_group[group]); }
+  __device__ Of of(int64_t group, double a, double b) const { return of(group, averages.of(a, b)); }
+  __device__ Of of(int64_t group, const GradientAverages::Of& average) const {
     const typename Input::Of of = input.of(group);
-    return {of, static_cast<float>(a / count), static_cast<float>(b / freedom),
-            scale[group] * of.factor};
+    return {of, average, scale[group] * of.factor};
   }
   template <int size>
   __device__ auto load_pack(int64_t offset, bool aligned) const {
@@ -265,8 +267,8 @@ struct NormalizedGradient {
   }
   template <class Loaded>
   __device__ T value(const Of& of, const Loaded& loaded, int i) const {
-    const float centred =
-        input.gradient(loaded, i) - of.mean - input.normalized(of.input, loaded, i) * of.slope;
+    const float centred = input.gradient(loaded, i) - of.average.mean -
+                          input.normalized(of.input, loaded, i) * of.average.slope;
     return store<T>(centred * of.factor);
   }
 };

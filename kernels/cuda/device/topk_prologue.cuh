@@ -5,7 +5,7 @@
 // nothing. Each step rounds to T as the separate ops do, so that the selection is theirs to the
 // bit.
 
-#include "kernels/cuda/device/normalize.cuh"
+#include "kernels/cuda/device/statistic.cuh"
 #include "kernels/cuda/device/topk_packed.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
