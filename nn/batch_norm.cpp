@@ -151,8 +151,10 @@ Tensor batch_norm_training(const Tensor& x, const Tensor& weight, const Tensor& 
                 "[batch_norm_training] needs more than one value a channel, got {}", x);
   check_fused_topk("batch_norm_training", desc.activation, desc.topk, x.shape());
   Tensor y = Tensor::empty(x.shape(), x.options());
-  const Tensor mean = Tensor::zeros({x.size(1)}, stat_options(x));
-  const Tensor inverse_std = Tensor::zeros({x.size(1)}, stat_options(x));
+  // Of an empty batch the kernel writes nothing.
+  const auto make_statistic = x.numel() == 0 ? Tensor::zeros : Tensor::empty;
+  const Tensor mean = make_statistic({x.size(1)}, stat_options(x));
+  const Tensor inverse_std = make_statistic({x.size(1)}, stat_options(x));
   std::optional<View> running[2];
   if (running_mean.defined()) {
     running[0] = running_mean.view();
