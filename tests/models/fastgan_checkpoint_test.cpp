@@ -163,7 +163,8 @@ TEST_F(FastGanCheckpointTest, TheSettingThatDiffersIsNamedWithItsFlag) {
   EXPECT_TRUE(has(size, "named.pth' is of --im_size 256, not 512: give --im_size 256")) << size;
   EXPECT_TRUE(has(differing([](FastGanOptions& o) { o.latent_size = 100; }), "give --nz 8"));
   EXPECT_TRUE(has(differing([](FastGanOptions& o) { o.noise = true; }), "leave --noise out"));
-  EXPECT_TRUE(has(differing([](FastGanOptions& o) { o.base_channels = 64; }), "another network"));
+  EXPECT_TRUE(
+      has(differing([](FastGanOptions& o) { o.base_channels = 64; }), "give --base_channels 4"));
   // The published form does not tell what was sparse.
   EXPECT_EQ(differing([](FastGanOptions& o) { set_sparse(o, "32_5", "TopKMaskHW"); }), "");
 
