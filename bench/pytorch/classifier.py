@@ -63,21 +63,12 @@ def in_pytorch(model, work, batch, repeats, options):
     if options.graph:
         if not cuda:
             sys.exit("PyTorch records a step on CUDA alone")
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(3):
-                optimizer.zero_grad(set_to_none=True)
-                compute()
-        torch.cuda.current_stream().wait_stream(stream)
-        optimizer.zero_grad(set_to_none=True)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            compute()
+        from cuda_graph import captured
+        replay = captured(compute, before=lambda: optimizer.zero_grad(set_to_none=True))
 
     def step():
         if options.graph:
-            graph.replay()
+            replay()
         else:
             optimizer.zero_grad(set_to_none=True)
             compute()

@@ -66,21 +66,14 @@ def in_pytorch(batch, options):
     if options.graph:
         if not cuda:
             sys.exit("PyTorch records a step on CUDA alone")
+        from cuda_graph import captured
         draw()
-        stream = torch.cuda.Stream()
-        stream.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(stream):
-            for _ in range(3):
-                compute()
-        torch.cuda.current_stream().wait_stream(stream)
-        graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(graph):
-            compute()
+        replay = captured(compute)
 
     def step():
         draw()
         if options.graph:
-            graph.replay()
+            replay()
         else:
             random["part"] = int(torch.randint(4, ()))  # a recorded step keeps its quarter
             compute()

@@ -15,6 +15,8 @@ import time
 import torch
 import torch.nn.functional as F
 
+from cuda_graph import captured
+
 DTYPES = {"f32": torch.float32, "bf16": torch.bfloat16, "f16": torch.float16}
 # (outputs, pool after it, tap after it) of VGG-19's convolutions up to pool4.
 VGG = [(64, False, True), (64, True, True), (128, False, False), (128, True, True),
@@ -81,20 +83,6 @@ def adain(content, style):
     mean, deviation = statistics_of(content)
     style_mean, style_deviation = statistics_of(style)
     return (content - mean) / deviation * style_deviation + style_mean
-
-
-def captured(step):
-    """The replay of a step as a CUDA graph, behind warm-up runs on a stream of their own."""
-    stream = torch.cuda.Stream()
-    stream.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(stream):
-        for _ in range(3):
-            step()
-    torch.cuda.current_stream().wait_stream(stream)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        step()
-    return graph.replay
 
 
 class Case:
