@@ -7,12 +7,12 @@
 
 namespace gestalt::cuda {
 
-// `built` as in GESTALT_CUDA_ARCHITECTURES: "75-real;80-real;90". Machine code of X.Y runs on X.Z
-// with Z >= Y; PTX (where not "-real") on everything newer; "90a" on 9.0 alone. Words such as "all"
-// and "native" are taken to be right.
+// `built` as GESTALT_CUDA_ARCHITECTURES, with commas: "75-real,80-real,90". Machine code of X.Y
+// runs on X.Z with Z >= Y; PTX (where not "-real") on everything newer; "90a" on 9.0 alone. Words
+// such as "all" and "native" are taken to be right.
 inline bool has_code_for(std::string_view built, int major, int minor) {
   while (!built.empty()) {
-    const std::string_view entry = built.substr(0, built.find(';'));
+    const std::string_view entry = built.substr(0, built.find(','));
     built.remove_prefix(entry.size() == built.size() ? built.size() : entry.size() + 1);
     int number = 0;
     const auto [end, error] = std::from_chars(entry.data(), entry.data() + entry.size(), number);

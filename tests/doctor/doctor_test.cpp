@@ -98,8 +98,8 @@ TEST(Doctor, knows_which_gpus_a_build_has_code_for) {
   EXPECT_FALSE(covers("80-real", 9, 0));  // machine code of another generation, no PTX
   EXPECT_TRUE(covers("80-real", 8, 6));
   EXPECT_FALSE(covers("86-real", 8, 0));
-  EXPECT_TRUE(covers("75-real;80-real;90", 7, 5));
-  EXPECT_FALSE(covers("75-real;80-real;90", 7, 0));
+  EXPECT_TRUE(covers("75-real,80-real,90", 7, 5));
+  EXPECT_FALSE(covers("75-real,80-real,90", 7, 0));
   EXPECT_TRUE(covers("75-virtual", 9, 0));
   EXPECT_FALSE(covers("90a", 10, 0));
   EXPECT_TRUE(covers("90a", 9, 0));
