@@ -39,10 +39,11 @@ bool is_private(uintptr_t address) {
   return address - host.begin < host.end - host.begin;
 }
 
-inline void accessed(const void* pointer, size_t bytes, Access access) {
+inline void accessed(const void* pointer, size_t bytes, size_t alignment, Access access) {
   if (!device_code.running) return;
   const OutsideDeviceCode outside;
-  if (!is_private(reinterpret_cast<uintptr_t>(pointer))) global_access(pointer, bytes, access);
+  if (is_private(reinterpret_cast<uintptr_t>(pointer))) return;
+  global_access(pointer, bytes, alignment, access);
 }
 
 }  // namespace
@@ -57,18 +58,20 @@ bool has_access_hooks() {
 
 }  // namespace gestalt::simt
 
-#define GESTALT_HOOKS(BYTES)                                               \
-  void __tsan_read##BYTES(void* pointer) {                                 \
-    gestalt::simt::accessed(pointer, BYTES, gestalt::simt::Access::read);  \
-  }                                                                        \
-  void __tsan_write##BYTES(void* pointer) {                                \
-    gestalt::simt::accessed(pointer, BYTES, gestalt::simt::Access::write); \
-  }                                                                        \
-  void __tsan_unaligned_read##BYTES(void* pointer) {                       \
-    gestalt::simt::accessed(pointer, BYTES, gestalt::simt::Access::read);  \
-  }                                                                        \
-  void __tsan_unaligned_write##BYTES(void* pointer) {                      \
-    gestalt::simt::accessed(pointer, BYTES, gestalt::simt::Access::write); \
+// What the compiler takes to be aligned is one instruction on a GPU, and an error where it is not;
+// from what it knows not to be aligned, and from a range, nvcc makes several.
+#define GESTALT_HOOKS(BYTES)                                                      \
+  void __tsan_read##BYTES(void* pointer) {                                        \
+    gestalt::simt::accessed(pointer, BYTES, BYTES, gestalt::simt::Access::read);  \
+  }                                                                               \
+  void __tsan_write##BYTES(void* pointer) {                                       \
+    gestalt::simt::accessed(pointer, BYTES, BYTES, gestalt::simt::Access::write); \
+  }                                                                               \
+  void __tsan_unaligned_read##BYTES(void* pointer) {                              \
+    gestalt::simt::accessed(pointer, BYTES, 1, gestalt::simt::Access::read);      \
+  }                                                                               \
+  void __tsan_unaligned_write##BYTES(void* pointer) {                             \
+    gestalt::simt::accessed(pointer, BYTES, 1, gestalt::simt::Access::write);     \
   }
 
 extern "C" {
@@ -84,10 +87,10 @@ GESTALT_HOOKS(4)
 GESTALT_HOOKS(8)
 GESTALT_HOOKS(16)
 void __tsan_read_range(void* pointer, unsigned long bytes) {
-  gestalt::simt::accessed(pointer, bytes, gestalt::simt::Access::read);
+  gestalt::simt::accessed(pointer, bytes, 1, gestalt::simt::Access::read);
 }
 void __tsan_write_range(void* pointer, unsigned long bytes) {
-  gestalt::simt::accessed(pointer, bytes, gestalt::simt::Access::write);
+  gestalt::simt::accessed(pointer, bytes, 1, gestalt::simt::Access::write);
 }
 
 // Atomics of the host's code in the same files (std::shared_ptr): done, and not watched.

@@ -230,7 +230,7 @@ namespace gestalt::simt {
 template <class T, class F>
 GESTALT_SIMT_UNSEEN T atomically(T* pointer, const F& change) {
   maybe_yield();
-  global_access(pointer, sizeof(T), Access::atomic);
+  global_access(pointer, sizeof(T), alignof(T), Access::atomic);
   const T old = *pointer;
   *pointer = change(old);
   return old;

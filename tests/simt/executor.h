@@ -93,8 +93,9 @@ size_t shared_bytes();
 // returns where the bytes lie.
 void* shared_access(size_t offset, size_t bytes, Access access, int rank = -1);
 
-// An access of device code to global memory. A fault ends the launch, without unwinding the caller.
-void global_access(const void* pointer, size_t bytes, Access access);
+// An access of device code to global memory, which must be aligned to `alignment` bytes. A fault
+// ends the launch, without unwinding the caller.
+void global_access(const void* pointer, size_t bytes, size_t alignment, Access access);
 
 int cluster_rank();
 int cluster_size();

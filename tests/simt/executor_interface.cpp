@@ -53,9 +53,9 @@ size_t shared_bytes() {
   return Executor::instance().shared_bytes();
 }
 
-void global_access(const void* pointer, size_t bytes, Access access) {
+void global_access(const void* pointer, size_t bytes, size_t alignment, Access access) {
   const OutsideDeviceCode outside;
-  Executor::instance().global_access(pointer, bytes, access);
+  Executor::instance().global_access(pointer, bytes, alignment, access);
 }
 
 void* shared_access(size_t offset, size_t bytes, Access access, int rank) {

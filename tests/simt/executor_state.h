@@ -79,7 +79,7 @@ class Executor {
   [[noreturn]] void fail(const std::string& reason) { fail_at(self(), reason); }
 
   void* shared_access(size_t offset, size_t bytes, Access access, int rank);
-  void global_access(const void* pointer, size_t bytes, Access access);
+  void global_access(const void* pointer, size_t bytes, size_t alignment, Access access);
   size_t shared_bytes() const { return launch_.shared_bytes; }
   uint64_t launches() const { return launches_; }
   int lane() const { return index_in_block() % 32; }

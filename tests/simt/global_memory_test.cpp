@@ -9,6 +9,7 @@
 
 #include "kernels/cuda/device/bulk_copy.cuh"
 #include "kernels/cuda/device/cluster.cuh"
+#include "kernels/cuda/device/convert.cuh"
 #include "tests/simt/access_hooks.h"
 #include "tests/simt/executor_fixture.h"
 #include "tests/simt/guarded_buffer.h"
@@ -51,6 +52,22 @@ TEST_P(GlobalMemory, FindsReadOutOfBounds) {
   launch_one(read_at, {dim3(1), dim3(32)}, x.data(), y.data(), int64_t{0});
   expect_fault({"thread (0,0,0)", "reads 4 bytes", "4 bytes before a buffer of 128 bytes"}, read_at,
                {dim3(1), dim3(32)}, x.data(), y.data(), int64_t{-1});
+}
+
+__global__ void copy_packs(const float* x, float* y) {
+  using Four = Pack<float, 4>;
+  reinterpret_cast<Four*>(y)[threadIdx.x] = reinterpret_cast<const Four*>(x)[threadIdx.x];
+}
+
+TEST_P(GlobalMemory, FindsMisalignedAccess) {
+  const std::vector<float> x(131, 1.0f);  // new aligns it to 16 bytes
+  std::vector<float> y(131);
+  const LaunchConfig config{dim3(1), dim3(32)};
+  launch_one(copy_packs, config, x.data(), y.data());
+  expect_fault({"reads 16 bytes of global memory", "misaligned: 4 bytes past a multiple of 16"},
+               copy_packs, config, x.data() + 1, y.data());
+  expect_fault({"writes 16 bytes of global memory", "misaligned: 12 bytes"}, copy_packs, config,
+               x.data(), y.data() + 3);
 }
 
 TEST_P(GlobalMemory, FindsReadOfOutputThatNobodyWrote) {

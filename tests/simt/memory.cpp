@@ -79,8 +79,11 @@ std::string Executor::fault_of(const void* pointer, size_t bytes, Access access)
   return {};
 }
 
-void Executor::global_access(const void* pointer, size_t bytes, Access access) {
-  const std::string fault = fault_of(pointer, bytes, access);
+void Executor::global_access(const void* pointer, size_t bytes, size_t alignment, Access access) {
+  std::string fault = fault_of(pointer, bytes, access);
+  if (const size_t beyond = reinterpret_cast<uintptr_t>(pointer) % alignment; beyond != 0) {
+    fault = format("misaligned: {} bytes past a multiple of {}", beyond, alignment);
+  }
   if (fault.empty()) return;
   try {
     fail(format("{} {} bytes of global memory, {}", verb_of(access), bytes, fault));
@@ -148,7 +151,7 @@ void Executor::check_copy(size_t shared, const void* global, size_t bytes, Acces
   }
   shared_access(shared, bytes, access, -1);
   if (access == Access::write) memory.filled_by_copy(shared, bytes);
-  global_access(global, bytes, access == Access::write ? Access::read : Access::write);
+  global_access(global, bytes, 16, access == Access::write ? Access::read : Access::write);
 }
 
 void Executor::copy_to_shared(size_t to, const void* from, size_t bytes, size_t barrier) {
