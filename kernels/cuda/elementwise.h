@@ -21,18 +21,18 @@ inline unsigned blocks_for(int64_t work, int64_t per_block) {
 template <class Out, class... In, class Op, class... Views>
 void elementwise(Context& context, const char* name, const Op& op, const View& y,
                  const Views&... x) {
-  constexpr int views = 1 + sizeof...(In);
+  constexpr int views = 1 + sizeof...(In), pack = elementwise_pack<Out, In...>;
   const LoopNest<views> nest = make_loop_nest<views>({&y, &x...});
   const auto is_aligned = [](const View& view, size_t size) {
-    return reinterpret_cast<uintptr_t>(view.data) % (elementwise_pack * size) == 0;
+    return reinterpret_cast<uintptr_t>(view.data) % (pack * size) == 0;
   };
   bool packed = nest.rank == 1 && (is_aligned(y, sizeof(Out)) && ... && is_aligned(x, sizeof(In)));
   for (int v = 0; v < views; ++v) packed = packed && nest.strides[0][v] == 1;
   const dim3 block(elementwise_threads);
   if (packed) {
     launch(context, name, elementwise_packed<Op, Out, In...>,
-           {dim3(blocks_for(nest.numel, elementwise_threads * elementwise_pack)), block},
-           nest.numel, op, y.as<Out>(), x.template as<In>()...);
+           {dim3(blocks_for(nest.numel, elementwise_threads * pack)), block}, nest.numel, op,
+           y.as<Out>(), x.template as<In>()...);
   } else {
     launch(context, name, elementwise_strided<Op, Out, In...>,
            {dim3(blocks_for(nest.numel, elementwise_threads)), block}, to_index(nest), op,

@@ -3,7 +3,7 @@
 // y[i] = op(x[i]...) over arrays of one shape. y may be one of the x.
 //
 // Floor: every element is read and written once; the operations, one to a few dozen an element,
-// take less time than the memory. The packed kernel moves four elements in an access.
+// take less time than the memory. The packed kernel moves 16 bytes of the widest type in an access.
 
 #include <cstdint>
 #include <utility>
@@ -15,24 +15,29 @@
 namespace GESTALT_CUDA_NAMESPACE {
 
 inline constexpr int elementwise_threads = 256;
-inline constexpr int elementwise_pack = 4;
+// Elements of a pack of arrays of these types.
+template <class... Types>
+inline constexpr int elementwise_pack = [] {
+  size_t widest = 1;
+  ((widest = sizeof(Types) > widest ? sizeof(Types) : widest), ...);
+  return static_cast<int>(16 / widest);
+}();
 
-template <class Op, class Out, class... In>
-__device__ inline Pack<Out, elementwise_pack> apply_pack(const Op& op,
-                                                         const Pack<In, elementwise_pack>&... x) {
-  Pack<Out, elementwise_pack> y;
-  for (int k = 0; k < elementwise_pack; ++k) y.value[k] = op(x.value[k]...);
+template <int size, class Op, class Out, class... In>
+__device__ inline Pack<Out, size> apply_pack(const Op& op, const Pack<In, size>&... x) {
+  Pack<Out, size> y;
+  for (int k = 0; k < size; ++k) y.value[k] = op(x.value[k]...);
   return y;
 }
 
 // All arrays dense, in the same order and aligned to whole packs; a thread takes one pack.
 template <class Op, class Out, class... In>
 __global__ void elementwise_packed(int64_t numel, Op op, Out* y, const In*... x) {
-  constexpr int size = elementwise_pack;
+  constexpr int size = elementwise_pack<Out, In...>;
   const int64_t begin = thread_number() * size;
   if (begin + size <= numel) {
-    *reinterpret_cast<Pack<Out, size>*>(y + begin) =
-        apply_pack<Op, Out, In...>(op, *reinterpret_cast<const Pack<In, size>*>(x + begin)...);
+    *reinterpret_cast<Pack<Out, size>*>(y + begin) = apply_pack<size, Op, Out, In...>(
+        op, *reinterpret_cast<const Pack<In, size>*>(x + begin)...);
   } else {
     for (int64_t i = begin; i < numel; ++i) y[i] = op(x[i]...);
   }
