@@ -283,6 +283,35 @@ TEST_F(TrainFewshotGan, ANewRunReplacesAnEarlierOne) {
   EXPECT_EQ(count_lines(read_text(run("again") / "evaluations.csv")), 2);
 }
 
+// It may be sampled from meanwhile; where the first is killed the folder is free.
+TEST_F(TrainFewshotGan, ASecondRunInAFolderIsRefused) {
+  Flags all = flags("shared");
+  set(all, "--iter", "1000");
+  const fs::path folder = run("shared"), checkpoint = folder / "checkpoint.safetensors";
+  bool tried = false;
+  const auto try_others = [&] {
+    if (tried || !fs::exists(checkpoint)) return false;
+    tried = true;
+    Flags resumed = all;
+    resumed.push_back("--resume");
+    for (const Flags& second : {all, resumed}) {
+      const ToolResult result = run_tool("train_fewshot_gan", second);
+      EXPECT_EQ(result.exit_code, 1);
+      EXPECT_EQ(result.output, "train_fewshot_gan: '" + folder.string() +
+                                   "' is in use: another process is running there\n");
+    }
+    const ToolResult samples = run_tool(
+        "sample_fewshot_gan",
+        {"--ckpt", checkpoint, "--output", folder_ / "samples", "--n_sample", "1", "--quiet"});
+    EXPECT_EQ(samples.exit_code, 0) << samples.output;
+    return true;
+  };
+  ASSERT_EQ(run_tool("train_fewshot_gan", all, try_others, SIGKILL).exit_code, 128 + SIGKILL);
+  set(all, "--iter", "2");
+  const ToolResult next = run_tool("train_fewshot_gan", all);
+  EXPECT_EQ(next.exit_code, 0) << next.output;
+}
+
 // Losses are in the file as the training goes; those behind the checkpoint of a killed run are
 // written again, not twice.
 TEST_F(TrainFewshotGan, LossesOutliveAKill) {

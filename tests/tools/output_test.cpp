@@ -136,13 +136,13 @@ TEST_F(Output, resuming_with_other_images_is_refused) {
 }
 
 TEST_F(Output, a_new_run_takes_away_what_an_earlier_one_of_its_tool_left_and_nothing_else) {
-  const RunFolder run(folder_ / "run", "some_tool", R"(best\.bin|samples/[0-9]{7,}\.jpg)");
+  RunFolder run(folder_ / "run", "some_tool", R"(best\.bin|samples/[0-9]{7,}\.jpg)");
   const std::vector<std::string> own = {"checkpoint.safetensors", "best.bin", "samples/0000012.jpg",
                                         "events.out.tfevents.12.gestalt.34"};
   const std::vector<std::string> others = {"notes.txt", "samples/mine.jpg", "samples/12.jpg",
                                            "samples/deep/0000012.jpg",
                                            "events.out.tfevents.12.host"};
-  const auto start = [&](const RunFolder& folder, bool resume) {
+  const auto start = [&](RunFolder& folder, bool resume) {
     fs::create_directories(folder / "samples/deep");
     for (const auto& names : {own, others}) {
       for (const std::string& name : names) std::ofstream(folder / name) << "content";
@@ -165,13 +165,48 @@ TEST_F(Output, a_new_run_takes_away_what_an_earlier_one_of_its_tool_left_and_not
   start(run, false);
   EXPECT_TRUE(std::none_of(own.begin(), own.end(), is_there(run)));
   EXPECT_TRUE(std::all_of(others.begin(), others.end(), is_there(run)));
-  const RunFolder other(folder_ / "run", "other_tool", "best\\.bin");
-  start(other, false);
-  EXPECT_TRUE(fs::exists(other / "best.bin"));
+}
+
+TEST_F(Output, a_new_run_leaves_what_another_tool_left) {
+  RunFolder run(folder_ / "run", "some_tool", "a"), other(folder_ / "run", "other_tool", "best");
+  CommonOptions common;
+  common.quiet = true;
+  fs::create_directories(run.path());
+  write_config(run.path(), "some_tool", json::object());
+  std::ofstream(run / "best") << "content";
+  other.start(json::object(), common, false);
+  EXPECT_TRUE(fs::exists(other / "best"));
+}
+
+TEST_F(Output, a_folder_is_one_runs_at_a_time) {
+  CommonOptions common;
+  common.quiet = true;
+  const auto resume = [](RunFolder& run) {
+    return error_of([&] { run.check_resume(json::object(), json::object(), {}); });
+  };
+  const std::string refused =
+      "'" + (folder_ / "run").string() + "' is in use: another process is running there";
+  {
+    RunFolder first(folder_ / "run", "some_tool", "best");
+    RunFolder second(folder_ / "run", "some_tool", "best");
+    first.start({{"n", 1}}, common, false);
+    for (const char* name : {"checkpoint.safetensors", "best"}) {
+      std::ofstream(first / name) << "content";
+    }
+    const std::string config = tests::read_text(first / "config.json");
+    EXPECT_EQ(error_of([&] { second.start({{"n", 2}}, common, false); }), refused);
+    EXPECT_EQ(resume(second), refused);
+    EXPECT_TRUE(fs::exists(first / "best"));
+    EXPECT_EQ(tests::read_text(first / "config.json"), config);
+    first.start({{"n", 1}}, common, true);  // it is its own
+  }
+  RunFolder next(folder_ / "run", "some_tool", "best"), last(folder_ / "run", "some_tool", "best");
+  EXPECT_EQ(resume(next), "");
+  EXPECT_EQ(resume(last), refused);  // before it has read the checkpoint
 }
 
 TEST_F(Output, names_of_an_earlier_runs_files_may_hang_on_its_settings) {
-  const RunFolder run(folder_ / "run", "some_tool", [](const json& settings) {
+  RunFolder run(folder_ / "run", "some_tool", [](const json& settings) {
     return settings.value("set", std::string("none")) + "\\.bin";
   });
   CommonOptions common;

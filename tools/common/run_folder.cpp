@@ -19,9 +19,14 @@ bool is_name(const std::string& text) {
 }
 
 void RunFolder::check_resume(const nlohmann::json& settings, const nlohmann::json& defaults,
-                             const std::vector<std::string>& free) const {
+                             const std::vector<std::string>& free) {
   check_can_resume(path_, settings, defaults, free);
   GESTALT_CHECK(fs::exists(checkpoint_path()), "--resume: no checkpoint in '{}'", path_.string());
+  lock();  // before the checkpoint is read
+}
+
+void RunFolder::lock() {
+  if (!lock_) lock_ = std::make_unique<FolderLock>(path_);
 }
 
 std::vector<fs::path> RunFolder::files_of_earlier_run() const {
@@ -57,14 +62,15 @@ void RunFolder::check_keeps(const std::string& flag, const fs::path& input) cons
   }
 }
 
-Logger RunFolder::start(const nlohmann::json& settings, const CommonOptions& common,
-                        bool resume) const {
+Logger RunFolder::start(const nlohmann::json& settings, const CommonOptions& common, bool resume) {
   prepare_output_folder(path_);
+  lock();
   if (!resume) {
     for (const fs::path& file : files_of_earlier_run()) fs::remove(file);
   }
   Logger logger = make_logger(path_, common, resume);
   write_config(path_, tool_, settings);
+  if (!lock_->warning().empty()) logger->warn(lock_->warning());
   return logger;
 }
 

@@ -5,11 +5,13 @@
 
 #include <filesystem>
 #include <functional>
+#include <memory>
 #include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <vector>
 
 #include "tensor/state_dict.h"
+#include "tools/common/folder_lock.h"
 #include "tools/common/log.h"
 
 namespace gestalt::tools {
@@ -33,18 +35,20 @@ class RunFolder {
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
   // Whether there is a run to go on with that has these settings, but for `free`, which change no
-  // result: check_can_resume of output.h; writes nothing. Throws Error.
+  // result: check_can_resume of output.h. From then on the folder is this run's. Throws Error, also
+  // where another process is running there.
   void check_resume(const nlohmann::json& settings, const nlohmann::json& defaults,
-                    const std::vector<std::string>& free) const;
+                    const std::vector<std::string>& free);
   // Throws UsageError where a new run takes this file, which `flag` names, away with those of the
   // earlier run.
   void check_keeps(const std::string& flag, const std::filesystem::path& input) const;
 
-  // Makes the folder with its config.json and opens the log. A new run takes the files of an
-  // earlier one of the same tool away, as that one's settings name them, and no others, so that
-  // they are not taken for its own. Whatever else can fail should come before: a bad start leaves
-  // an earlier run as it is.
-  Logger start(const nlohmann::json& settings, const CommonOptions& common, bool resume) const;
+  // Makes the folder with its config.json and opens the log. Throws Error, before it changes a
+  // thing, where another process is running there; none may begin there as long as this object is
+  // around (FolderLock). A new run takes the files of an earlier one of the same tool away, as that
+  // one's settings name them, and no others, so that they are not taken for its own. Whatever else
+  // can fail should come before: a bad start leaves an earlier run as it is.
+  Logger start(const nlohmann::json& settings, const CommonOptions& common, bool resume);
 
   void save_checkpoint(const StateDict& state) const;  // whole or not at all
   StateDict load_checkpoint() const;                   // throws Error
@@ -52,10 +56,12 @@ class RunFolder {
  private:
   std::filesystem::path checkpoint_path() const { return path_ / "checkpoint.safetensors"; }
   std::vector<std::filesystem::path> files_of_earlier_run() const;
+  void lock();
 
   std::filesystem::path path_;
   std::string tool_;
   Outputs outputs_;
+  std::unique_ptr<FolderLock> lock_;
 };
 
 // A checkpoint is put together of parts: names of `from` go into `to` behind `prefix` ("model."),
