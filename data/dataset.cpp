@@ -37,6 +37,7 @@ class Subset : public ImageSource {
       : source_(std::move(source)), indices_(indices) {
     const ImageIndex& all = source_->index();
     index_.classes = all.classes;
+    index_.passed_over = all.passed_over;
     for (const int64_t i : indices) {
       GESTALT_CHECK(i >= 0 && i < all.size(), "[subset] image {} of {} does not exist", i,
                     all.size());
@@ -72,9 +73,12 @@ std::vector<std::string> subfolders(const fs::path& folder) {
   return names;
 }
 
-// The images below `folder`, as paths relative to `root`, in the order of (folder, name).
-std::vector<std::string> images_below(const fs::path& root, const std::string& folder) {
+// The images below `folder`, as paths relative to `root`, in the order of (folder, name). Files of
+// foreign image extensions go behind `passed_over`.
+std::vector<std::string> images_below(const fs::path& root, const std::string& folder,
+                                      std::vector<std::string>& passed_over) {
   std::vector<std::pair<std::string, std::string>> found;  // folder, name
+  std::vector<std::string> foreign;
   std::error_code error;
   fs::recursive_directory_iterator iterator(root / folder,
                                             fs::directory_options::follow_directory_symlink, error);
@@ -87,10 +91,14 @@ std::vector<std::string> images_below(const fs::path& root, const std::string& f
     } else if (!is_folder && has_image_extension(path)) {
       found.emplace_back(path.parent_path().lexically_relative(root).string(),
                          path.filename().string());
+    } else if (!is_folder && has_foreign_image_extension(path)) {
+      foreign.push_back(path.lexically_relative(root).lexically_normal().string());
     }
   }
   GESTALT_CHECK(!error, "[dataset] {}: {}", (root / folder).string(), error.message());
   std::sort(found.begin(), found.end());
+  std::sort(foreign.begin(), foreign.end());
+  passed_over.insert(passed_over.end(), foreign.begin(), foreign.end());
   std::vector<std::string> names;
   for (const auto& [parent, name] : found) {
     names.push_back((fs::path(parent) / name).lexically_normal().string());
@@ -125,7 +133,8 @@ ImageSourcePtr open_dataset(const fs::path& path) {
                 path.string());
   std::vector<std::string> empty;
   for (size_t label = 0; label < index.classes.size(); ++label) {
-    const std::vector<std::string> names = images_below(path, index.classes[label]);
+    const std::vector<std::string> names =
+        images_below(path, index.classes[label], index.passed_over);
     if (names.empty()) empty.push_back(index.classes[label]);
     index.names.insert(index.names.end(), names.begin(), names.end());
     index.labels.resize(index.names.size(), static_cast<int64_t>(label));
@@ -138,7 +147,11 @@ ImageSourcePtr open_dataset(const fs::path& path) {
 ImageSourcePtr open_images(const fs::path& path) {
   if (is_packed(path)) return open_packed(path);
   ImageIndex index;
-  for (const fs::path& image : list_images(path)) index.names.push_back(image.filename().string());
+  std::vector<fs::path> foreign;
+  for (const fs::path& image : list_images(path, &foreign)) {
+    index.names.push_back(image.filename().string());
+  }
+  for (const fs::path& file : foreign) index.passed_over.push_back(file.filename().string());
   std::error_code ignored;
   const fs::path root = fs::is_directory(path, ignored) ? path : path.parent_path();
   return std::make_shared<FolderSource>(root, std::move(index));
@@ -148,7 +161,7 @@ ImageSourcePtr open_image_tree(const fs::path& path) {
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return open_images(path);
   ImageIndex index;
-  index.names = images_below(path, ".");
+  index.names = images_below(path, ".", index.passed_over);
   GESTALT_CHECK(index.size() > 0, "[dataset] {}: no images in it or below", path.string());
   return std::make_shared<FolderSource>(path, std::move(index));
 }

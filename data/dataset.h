@@ -5,7 +5,8 @@
 // Class folders are ROOT/CLASS/**/*.jpg ... as torchvision's ImageFolder reads them: classes are
 // the subfolders of ROOT, sorted bytewise; images of a class are sorted by path, subfolders
 // included; links are followed. Extensions: see has_image_extension. Hidden files and folders are
-// passed over. A packed file (data/packed.h) is opened in place of either kind of folder.
+// passed over, and so are files of other kinds; ImageIndex::passed_over names those that look like
+// images. A packed file (data/packed.h) is opened in place of either kind of folder.
 //
 // Errors, one line with the path: missing, no class folders, a class with no image, packed without
 // classes.

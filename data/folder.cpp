@@ -17,14 +17,30 @@ std::string lower_case(std::string_view text) {
   return result;
 }
 
+namespace {
+
+template <size_t N>
+bool has_one_of(const fs::path& path, const std::array<const char*, N>& extensions) {
+  const std::string extension = lower_case(path.extension().string());
+  return std::find(extensions.begin(), extensions.end(), extension) != extensions.end();
+}
+
+}  // namespace
+
 bool has_image_extension(const fs::path& path) {
   static constexpr std::array known = {".jpg", ".jpeg", ".png", ".webp", ".bmp",
                                        ".ppm", ".pgm",  ".tif", ".tiff"};
-  const std::string extension = lower_case(path.extension().string());
-  return std::find(known.begin(), known.end(), extension) != known.end();
+  return has_one_of(path, known);
 }
 
-std::vector<fs::path> list_images(const fs::path& path) {
+bool has_foreign_image_extension(const fs::path& path) {
+  static constexpr std::array foreign = {".gif", ".heic", ".heif", ".avif", ".jfif", ".jpe", ".jp2",
+                                         ".jxl", ".svg",  ".ico",  ".tga",  ".psd",  ".exr", ".hdr",
+                                         ".pnm", ".pbm",  ".dib",  ".dng",  ".cr2",  ".nef"};
+  return has_one_of(path, foreign);
+}
+
+std::vector<fs::path> list_images(const fs::path& path, std::vector<fs::path>* passed_over) {
   std::error_code error;
   const auto status = fs::status(path, error);
   GESTALT_CHECK(fs::exists(status), "[images] {}: no such file or folder", path.string());
@@ -37,9 +53,11 @@ std::vector<fs::path> list_images(const fs::path& path) {
     const fs::path& entry = iterator->path();
     ++entries;
     std::error_code ignored;
-    if (has_image_extension(entry) && entry.filename().string().front() != '.' &&
+    const bool is_image = has_image_extension(entry);
+    const bool is_foreign = passed_over != nullptr && has_foreign_image_extension(entry);
+    if ((is_image || is_foreign) && entry.filename().string().front() != '.' &&
         !fs::is_directory(entry, ignored)) {
-      images.push_back(entry);
+      (is_image ? images : *passed_over).push_back(entry);
     }
   }
   GESTALT_CHECK(!error, "[images] {}: {}", path.string(), error.message());
@@ -49,6 +67,7 @@ std::vector<fs::path> list_images(const fs::path& path) {
                 "tiff)",
                 path.string(), entries);
   std::sort(images.begin(), images.end());
+  if (passed_over != nullptr) std::sort(passed_over->begin(), passed_over->end());
   return images;
 }
 

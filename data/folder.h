@@ -15,9 +15,15 @@ std::string lower_case(std::string_view text);  // ASCII
 // tif tiff.
 bool has_image_extension(const std::filesystem::path& path);
 
+// Whether the extension is one of images that decode_image does not know: gif, heic, svg ... A user
+// may take them for images of his set.
+bool has_foreign_image_extension(const std::filesystem::path& path);
+
 // The image files directly in a folder, by extension, sorted by name (bytewise); a file gives
 // itself, whatever its name. Hidden files and subfolders are passed over. Errors, one line with the
-// path: missing, not readable, a folder without images.
-std::vector<std::filesystem::path> list_images(const std::filesystem::path& path);
+// path: missing, not readable, a folder without images. `passed_over` gets the files of foreign
+// image extensions, likewise sorted.
+std::vector<std::filesystem::path> list_images(
+    const std::filesystem::path& path, std::vector<std::filesystem::path>* passed_over = nullptr);
 
 }  // namespace gestalt::data

@@ -19,6 +19,10 @@ struct ImageIndex {
   std::vector<std::string> classes;  // sorted bytewise; empty where the images have no labels
   std::vector<int64_t> labels;       // one an image, an index into `classes`; empty likewise
 
+  // Files beside them that look like images and are of no kind that is read; of a part of a set,
+  // those of the whole.
+  std::vector<std::string> passed_over;
+
   int64_t size() const { return static_cast<int64_t>(names.size()); }
   bool has_labels() const { return !classes.empty(); }
 };

@@ -11,6 +11,7 @@
 #include "tensor/counted.h"
 #include "tensor/io/atomic_file.h"
 #include "tools/common/output.h"
+#include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
 
@@ -48,6 +49,7 @@ int pack(const Settings& settings) {
   const data::ImageSourcePtr source =
       settings.flat ? data::open_images(settings.in) : data::open_dataset(settings.in);
   check_not_input(settings.out, *source);
+  print_passed_over(*source);
   data::PackWriter writer(settings.out, source->index().classes);
   catch_interrupts();
   Progress progress("packed", source->size(), settings.quiet);

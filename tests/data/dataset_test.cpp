@@ -81,6 +81,25 @@ TEST(Dataset, TreesOfImages) {
             (std::vector<std::string>{"b.png", "a/2.png", "a/deep/1.jpg"}));
 }
 
+TEST(Dataset, ImagesOfOtherKindsArePassedOverByName) {
+  const TemporaryFolder folder;
+  make_class_folders(folder.path(), 2);
+  std::filesystem::create_directories(folder / "dog/deep");
+  for (const char* name :
+       {"dog/deep/b.gif", "dog/a.GIF", "cat/c.avif", "cat/.hidden.gif", "cat/d.txt"}) {
+    std::ofstream(folder / name) << "x";
+  }
+  const std::vector<std::string> expected = {"cat/c.avif", "dog/a.GIF", "dog/deep/b.gif"};
+  const auto set = open_dataset(folder.path());
+  EXPECT_EQ(set->size(), 6);
+  EXPECT_EQ(set->index().passed_over, expected);
+  EXPECT_EQ(open_image_tree(folder.path())->index().passed_over, expected);
+  EXPECT_EQ(open_images(folder / "dog")->index().passed_over, std::vector<std::string>{"a.GIF"});
+  EXPECT_TRUE(open_images(folder / "bird")->index().passed_over.empty());
+  const auto [rest, part] = split_by_class(set, 0.5, 1);
+  EXPECT_EQ(part->index().passed_over, expected);
+}
+
 TEST(Dataset, SplitsEachClass) {
   const TemporaryFolder root;
   make_class_folders(root.path(), 10);

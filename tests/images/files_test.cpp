@@ -65,9 +65,16 @@ TEST_F(Files, ListsImagesSorted) {
     std::ofstream(folder / name) << "x";
   }
   fs::create_directory(folder / "folder.png");
+  for (const char* name : {"z.gif", "d.HEIC", ".hidden.gif", "data.csv"}) {
+    std::ofstream(folder / name) << "x";
+  }
+  fs::create_directory(folder / "folder.gif");
   const std::vector<fs::path> expected = {folder / "B.Jpeg", folder / "a.png", folder / "b.JPG",
                                           folder / "c.webp"};
   EXPECT_EQ(list_images(folder), expected);
+  std::vector<fs::path> passed_over;
+  EXPECT_EQ(list_images(folder, &passed_over), expected);
+  EXPECT_EQ(passed_over, (std::vector{folder / "d.HEIC", folder / "z.gif"}));
   EXPECT_EQ(list_images(folder / "notes.txt"), std::vector{folder / "notes.txt"});
 }
 

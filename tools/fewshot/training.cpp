@@ -18,6 +18,7 @@
 #include "tools/common/log.h"
 #include "tools/common/loss_ring.h"
 #include "tools/common/output.h"
+#include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
 #include "tools/common/run_folder.h"
 #include "tools/fewshot/dataset.h"
@@ -59,6 +60,7 @@ class FewshotTraining {
     for (const std::string& line : lines_) logger_->info(line);
     for (const std::string& reason : images_->unreadable()) logger_->warn("skipped: {}", reason);
     if (settings_.resume) logger_->info("goes on behind step {}", step_);
+    if (const auto line = passed_over(images_->source())) logger_->warn(*line);
     if (step_ == settings_.iterations && history_.last_evaluation() == step_) {
       write_evaluations();
       logger_->info("the run in {} is finished", folder_.path().string());

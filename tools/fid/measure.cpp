@@ -9,6 +9,7 @@
 #include "tools/common/output.h"
 #include "tools/common/tool.h"
 #include "tools/common/utf8.h"
+#include "tools/common/passed_over.h"
 #include "tools/common/version.h"
 #include "tools/fid/inputs.h"
 
@@ -228,6 +229,8 @@ int measure_fid(const MeasureSettings& settings) {
   const FeatureCache cache = keeps ? open_cache(settings) : FeatureCache({});
   catch_interrupts();
   const std::optional<FeaturePairs> pairs = all_features(settings, cache, a, b);
+  if (a.images) print_passed_over(*a.images);
+  if (b.images && b.path != a.path) print_passed_over(*b.images);
   if (!pairs) {
     std::fprintf(stderr, "interrupted; nothing was written\n");
     return exit_interrupted;

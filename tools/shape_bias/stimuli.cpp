@@ -4,6 +4,7 @@
 
 #include "eval/text.h"
 #include "kernels/error.h"
+#include "tools/common/passed_over.h"
 
 namespace gestalt::tools {
 namespace {
@@ -67,6 +68,7 @@ Stimuli open_stimuli(const std::string& folder, const eval::Categories& categori
     }
     stimuli.image_names.push_back(fs::path(index.names[i]).filename().string());
   }
+  print_passed_over(*stimuli.source);
   tell_sizes(*stimuli.source);
   return stimuli;
 }

@@ -19,6 +19,7 @@
 #include "tools/common/loss_ring.h"
 #include "tools/common/metrics.h"
 #include "tools/common/output.h"
+#include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
 #include "tools/common/run_folder.h"
 #include "tools/stylize/networks.h"
@@ -179,6 +180,9 @@ class StylizerTraining {
     logger_->info("{} contents, {} styles, {} steps of {} on {}", contents_->source().size(),
                   styles_->source().size(), settings_.steps, settings_.batch_size,
                   to_string(default_device()));
+    for (const Pictures* each : {&*contents_, &*styles_}) {
+      if (const auto line = passed_over(each->source())) logger_->warn(*line);
+    }
     if (settings_.resume) {
       logger_->info("goes on behind step {}", position_.step);
     } else {

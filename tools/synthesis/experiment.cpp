@@ -16,6 +16,7 @@
 #include "tensor/ops/shape.h"
 #include "tools/common/log.h"
 #include "tools/common/output.h"
+#include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
 #include "tools/synthesis/batch.h"
 #include "tools/synthesis/initial.h"
@@ -93,6 +94,11 @@ class Experiment {
     write_config(settings_.output, tool_, config);
     logger_->info("{}: {} on {}, {}", tool_, counted(jobs_.size(), "picture"),
                   to_string(default_device()), description);
+    std::set<std::string> folders;  // of many jobs each
+    for (const Job& job : jobs_) {
+      if (!folders.insert(job.images().location()).second) continue;
+      if (const auto line = passed_over(job.images())) logger_->warn(*line);
+    }
 
     progress_.emplace(tool_, settings_.steps * static_cast<int64_t>(jobs_.size()), common_.quiet);
     for (size_t first = 0; first < jobs_.size() && !interrupted(); first += batch_size()) {

@@ -26,6 +26,7 @@ class Job {
   size_t index() const { return index_; }
   const std::string& name() const { return name_; }
   uint64_t seed() const { return seed_; }
+  const data::ImageSource& images() const { return *images_; }
   data::Image read_image() const { return images_->read(image_); }
   // The file that the image is in: its own, or a packed one.
   std::filesystem::path source_file() const;

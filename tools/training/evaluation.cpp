@@ -89,6 +89,7 @@ int run_evaluation(const TrainSettings& given, const CommonOptions& common) {
   as_usage([&] { check_settings(settings); });
   check_network_settings(settings, common);
   const Sets sets = open_sets(settings);
+  for (const std::string& line : sets.passed_over) fmt::print(stderr, "{}\n", line);
   std::vector<std::string> lines;
   const auto network = make_network(settings, common, *sets.train, lines);
   load_all_weights(*network, settings.evaluate);

@@ -1,5 +1,6 @@
 #include "tools/training/setup.h"
 
+#include <algorithm>
 #include <filesystem>
 #include <spdlog/fmt/fmt.h>
 #include <tuple>
@@ -12,6 +13,7 @@
 #include "optim/sgd.h"
 #include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
+#include "tools/common/passed_over.h"
 
 namespace gestalt::tools {
 namespace {
@@ -77,6 +79,15 @@ Sets open_sets(const TrainSettings& settings) {
   add("val", val);
   for (const NamedFolder& each : evaluation_folders(settings)) {
     add(each.name, data::open_dataset(each.path));
+  }
+  std::vector<data::ImageSourcePtr> all = sets.evaluation;
+  all.insert(all.begin(), sets.train);
+  for (const data::ImageSourcePtr& set : all) {
+    const auto line = passed_over(*set);
+    const auto& told = sets.passed_over;  // parts of one folder tell the same
+    if (line && std::find(told.begin(), told.end(), *line) == told.end()) {
+      sets.passed_over.push_back(*line);
+    }
   }
   return sets;
 }

@@ -18,6 +18,7 @@ struct Sets {
   data::ImageSourcePtr train;
   std::vector<std::string> names;  // of the evaluation sets, "val" first
   std::vector<data::ImageSourcePtr> evaluation;
+  std::vector<std::string> passed_over;  // a line for each folder with files of foreign kinds
 };
 
 // Throws Error where a folder is missing, a class is empty (after the split too), or train's

@@ -88,6 +88,7 @@ class Training {
                            step.capture ? ", recorded once and replayed" : ""));
     logger_ = folder_.start(config, common_, settings_.resume);
     for (const std::string& line : lines) logger_->info(line);
+    for (const std::string& line : sets_.passed_over) logger_->warn(line);
     optimizer_ = make_optimizer(settings_, network_->parameters());
     step_.emplace(*network_, *optimizer_, step);
     schedule_.emplace(*optimizer_, settings_.total_epochs);
