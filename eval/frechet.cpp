@@ -74,6 +74,13 @@ double trace(const Matrix& x) {
   return sum;
 }
 
+// A distance, from `terms` that are positive and those taken off them. Of equal sets rounding alone
+// is left (below 1e-13 of the terms, of either sign): that is no distance.
+double difference(double terms, double off) {
+  constexpr double rounding = 1e-12;
+  return terms - off <= rounding * terms ? 0 : terms - off;
+}
+
 double squared_distance(const std::vector<double>& a, const std::vector<double>& b) {
   double sum = 0;
   for (size_t i = 0; i < a.size(); ++i) sum += (a[i] - b[i]) * (a[i] - b[i]);
@@ -85,8 +92,9 @@ double distance(const Matrix& a, const std::vector<double>& mean1, int64_t sampl
                 const Matrix& b, const std::vector<double>& mean2, int64_t samples2) {
   const auto n1 = static_cast<double>(samples1 - 1), n2 = static_cast<double>(samples2 - 1);
   const double cross = nuclear_norm(product(a, b, Transpose::second)) / std::sqrt(n1 * n2);
-  return squared_distance(mean1, mean2) + trace_of_square(a) / n1 + trace_of_square(b) / n2 -
-         2 * cross;
+  const double terms =
+      squared_distance(mean1, mean2) + trace_of_square(a) / n1 + trace_of_square(b) / n2;
+  return difference(terms, 2 * cross);
 }
 
 // Ascending eigenvalues; the eigenvectors in the columns of `vectors` where it is given.
@@ -167,8 +175,10 @@ double frechet_distance(const GaussianFit& fit1, const GaussianFit& fit2) {
   for (const double value : eigenvalues(product(product(root, s2), root))) {
     cross += std::sqrt(std::max(0.0, value));
   }
-  return squared_distance(fit1.mean.to_vector<double>(), fit2.mean.to_vector<double>()) +
-         trace(s1) + trace(s2) - 2 * cross;
+  const double terms =
+      squared_distance(fit1.mean.to_vector<double>(), fit2.mean.to_vector<double>()) + trace(s1) +
+      trace(s2);
+  return difference(terms, 2 * cross);
 }
 
 }  // namespace gestalt::eval

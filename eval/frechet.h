@@ -10,6 +10,7 @@
 //    have more rows than columns, unless one of them has few;
 //  - from covariances, the sum of the roots of the eigenvalues of R S2 R, R the symmetric root of
 //    S1, both by symmetric eigenvalues.
+// Never below zero, and zero where no more than rounding (1e-12 of the terms) is left.
 //
 // Errors: fewer than two features, different dimensions, values that are not finite.
 

@@ -17,13 +17,13 @@ FeatureOrigin origin_of(const FeatureNetwork& network, PixelRange range) {
           .range = to_string(range),
           .network = network.description,
           .network_hash = network.hash,
-          .trained = network.trained};
+          .weights = network.weights};
 }
 
-std::string metric_name(const std::string& metric, int64_t width, bool trained) {
+std::string metric_name(const std::string& metric, int64_t width, Weights weights) {
   std::string qualities;
   if (width != models::inception_taps.back()) qualities = std::to_string(width);
-  if (!trained) qualities += qualities.empty() ? "untrained" : ", untrained";
+  if (weights == Weights::untrained) qualities += qualities.empty() ? "untrained" : ", untrained";
   return qualities.empty() ? metric : metric + "(" + qualities + ")";
 }
 

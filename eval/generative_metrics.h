@@ -26,7 +26,7 @@ struct FeatureOrigin {
   std::string range;    // "[0,255]"
   std::string network;  // its description
   std::string network_hash;
-  bool trained = false;
+  Weights weights = Weights::unknown;
 
   bool operator==(const FeatureOrigin&) const = default;
 };
@@ -35,7 +35,7 @@ FeatureOrigin origin_of(const FeatureNetwork& network, PixelRange range);
 
 // `metric` ("FID", "KID") with what keeps it from being the field's figure of that name: features
 // of another width than 2048, a network without training: "FID(untrained)", "FID(768, untrained)".
-std::string metric_name(const std::string& metric, int64_t width, bool trained);
+std::string metric_name(const std::string& metric, int64_t width, Weights weights);
 
 // The conditions of a figure in one line: resize kernel, range, numbers of images, network and its
 // hash, draws.

@@ -7,6 +7,7 @@
 #include "nn/init.h"
 #include "tensor/allocator.h"
 #include "tensor/autograd.h"
+#include "tensor/io/bytes.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
 #include "tensor/ops/arithmetic.h"
@@ -65,8 +66,13 @@ FeatureNetwork load_inception(const std::string& path, int64_t tap, Device devic
     } catch (const Error& error) {
       throw Error(format("'{}': {}", path, error.what()));
     }
-    result.trained = true;
+    const Bytes file = map_file(path);
+    result.weights = known_file(file) ? Weights::trained : Weights::given;
     result.description = format("Inception-v3 of {}", path);
+    // As many digits as the published names have.
+    if (const std::string digest = sha256(file); !digest.empty()) {
+      result.description += format(", SHA-256 {}", digest.substr(0, 8));
+    }
   }
   network->eval();
   network->set_requires_grad(false);
@@ -77,6 +83,20 @@ FeatureNetwork load_inception(const std::string& path, int64_t tap, Device devic
   result.width = tap;
   result.features = [network, tap](const Tensor& x) { return network->features(x, {&tap, 1})[0]; };
   return result;
+}
+
+const char* to_string(Weights weights) {
+  switch (weights) {
+    case Weights::unknown:
+      return "not told";
+    case Weights::untrained:
+      return "untrained";
+    case Weights::given:
+      return "given";
+    case Weights::trained:
+      return "trained";
+  }
+  return "";
 }
 
 const char* to_string(PixelRange range) {

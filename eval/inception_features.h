@@ -19,13 +19,22 @@
 
 namespace gestalt::eval {
 
+// What is known of a network's weights.
+enum class Weights {
+  unknown,    // of a file of features that does not tell
+  untrained,  // the well-scaled random ones
+  given,      // of a file that is none of the published ones: whoever gave it knows
+  trained,    // of a published file, by its hash
+};
+const char* to_string(Weights weights);  // "not told", "untrained", "given", "trained"
+
 // The network behind the figures; any other may take Inception's place, such as a small one in a
 // test.
 struct FeatureNetwork {
   std::function<Tensor(const Tensor&)> features;  // f32 [N,3,299,299] in [-1, 1) to f32 [N,width]
   int64_t width = 0;
-  bool trained = false;
-  std::string description;  // "Inception-v3 of FILE", for logs
+  Weights weights = Weights::untrained;
+  std::string description;  // "Inception-v3 of FILE, SHA-256 6726825d", for logs
   std::string hash;  // SHA-256 of its weights, hexadecimal; empty where the build has no OpenSSL
 };
 

@@ -13,7 +13,9 @@
 
 #include "eval/inception_features.h"
 #include "eval/tensorflow_resize.h"
+#include "tensor/io/bytes.h"
 #include "tensor/io/checkpoint.h"
+#include "tensor/io/known_files.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
@@ -110,7 +112,7 @@ FeatureNetwork means_of_planes() {
                 return flatten(mean(x, {2, 3}), 1);
               },
           .width = 3,
-          .trained = false,
+          .weights = Weights::untrained,
           .description = "means",
           .hash = ""};
 }
@@ -200,9 +202,11 @@ TEST(Inception, LoadsWhatIsPublishedAndNamesWhatIsNot) {
   const std::string path = (folder.path() / "weights.safetensors").string();
   write_safetensors(path, state);
   const FeatureNetwork loaded = load_inception(path, 64, Device{});
-  EXPECT_TRUE(loaded.trained);
+  EXPECT_EQ(loaded.weights, Weights::given);  // of these no published file is made
   EXPECT_EQ(loaded.width, 64);
-  EXPECT_NE(loaded.description.find(path), std::string::npos);
+  EXPECT_TRUE(loaded.description.starts_with("Inception-v3 of " + path)) << loaded.description;
+  const std::string digest = sha256(map_file(path));
+  EXPECT_NE((loaded.description + ".").find(digest.substr(0, 8)), std::string::npos);
   EXPECT_EQ(loaded.hash, load_inception(path, 192, Device{}).hash);  // of the weights alone
   state.erase(state.begin());
   write_safetensors(path, state);
@@ -214,7 +218,7 @@ TEST(Inception, LoadsWhatIsPublishedAndNamesWhatIsNot) {
 
 TEST(Inception, UntrainedIsWellScaledAndAlwaysTheSame) {
   const FeatureNetwork a = load_inception("", 2048, Device{}), b = load_inception("", 64, Device{});
-  EXPECT_FALSE(a.trained);
+  EXPECT_EQ(a.weights, Weights::untrained);
   EXPECT_EQ(a.hash, b.hash);
   EXPECT_NE(a.description.find("untrained"), std::string::npos);
   InceptionFeatures features(a);

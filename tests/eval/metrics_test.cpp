@@ -106,8 +106,16 @@ TEST(FrechetDistance, OfOneDimensionIsTheFormula) {
 }
 
 TEST(FrechetDistance, OfASetToItselfIsZero) {
-  const Tensor a = features(50, 12, 0);
-  EXPECT_NEAR(frechet_distance(a, a), 0, 1e-10);
+  const Tensor a = features(50, 12, 0), few = features(20, 70, 0);
+  const Tensor turned = cat({narrow(a, 0, 20, 30), narrow(a, 0, 0, 20)}, 0);
+  for (const double scale : {1.0, 1e-6, 1e3}) {  // what rounding leaves grows with it
+    EXPECT_EQ(frechet_distance(a * scale, a * scale), 0);
+    EXPECT_EQ(frechet_distance(a * scale, turned * scale), 0);
+    EXPECT_EQ(frechet_distance(few * scale, few * scale), 0);
+    EXPECT_GE(frechet_distance(fit_gaussian(a * scale), fit_gaussian(turned * scale)), 0);
+    EXPECT_GE(frechet_distance(fit_gaussian(few * scale), fit_gaussian(few * scale)), 0);
+    EXPECT_GT(frechet_distance(a * scale, a * (scale * (1 + 1e-5))), 0);  // small, and none of it
+  }
   EXPECT_NEAR(frechet_distance(a, a + 2.0), 12 * 4, 1e-9);
 }
 

@@ -15,6 +15,7 @@
 #include "tools/fewshot/perceptual.h"
 #include "tools/fewshot/pictures.h"
 #include "tools/fewshot/random.h"
+#include "tools/fewshot/report.h"
 #include "tools/fewshot/step.h"
 
 namespace gestalt::tools {
@@ -239,14 +240,14 @@ FewshotEvaluation evaluation(double fid) {
 }
 
 TEST(GanHistory, CountsEvaluationsSinceTheBestAndTellsItAgain) {
-  GanHistory history(false);
+  GanHistory history({.standard = false});
   EXPECT_TRUE(history.add_evaluation(10, evaluation(5)));
   EXPECT_FALSE(history.add_evaluation(20, evaluation(5)));
   EXPECT_FALSE(history.add_evaluation(30, evaluation(6)));
   EXPECT_EQ(history.without_best(), 2);
   history.add_step({1, 2, 3, 4});
   history.add_step({3, 2, 1, 0});
-  GanHistory again(false);
+  GanHistory again({.standard = false});
   again.load_state_dict(history.state_dict());
   again.close_interval(30);
   EXPECT_EQ(again.losses().rows().back(), (std::vector<double>{30, 2, 2, 2, 2}));
@@ -257,7 +258,55 @@ TEST(GanHistory, CountsEvaluationsSinceTheBestAndTellsItAgain) {
   EXPECT_EQ(again.without_best(), 0);
   again.add_rollback();
   EXPECT_EQ(again.rollbacks(), 1);
-  EXPECT_THROW(GanHistory(true).load_state_dict(history.state_dict()), Error);
+  EXPECT_THROW(GanHistory({}).load_state_dict(history.state_dict()), Error);
+}
+
+// Checkpoints of earlier versions lack one count.
+TEST(GanHistory, LoadsWhatWasSavedBeforeRollbacksInARowWereCounted) {
+  GanHistory history({.standard = false}), again({.standard = false});
+  history.add_rollback();
+  StateDict state = history.state_dict();
+  ASSERT_EQ(std::erase_if(
+                state, [](const NamedTensor& entry) { return entry.name == "rollbacks_in_a_row"; }),
+            1u);
+  again.load_state_dict(state);
+  EXPECT_EQ(again.rollbacks(), 1);
+  EXPECT_EQ(again.rollbacks_in_a_row(), 0);
+}
+
+TEST(GanHistory, ColumnsTellOfAnUntrainedNetwork) {
+  const tests::TemporaryFolder folder;
+  const auto columns = [&](const GanHistoryOptions& options) {
+    GanHistory(options).write_evaluations(folder.path(), "FID");
+    return tests::read_text(folder / "evaluations.csv");
+  };
+  EXPECT_EQ(columns({}), "step,fid,fid_deviation,kid,kid_deviation,fid_paper,kid_paper\n");
+  EXPECT_EQ(columns({.standard = false, .untrained = true}),
+            "step,untrained_fid_paper,untrained_kid_paper\n");
+}
+
+TEST(EvaluationLine, OneDrawHasNoDeviation) {
+  GanHistory history({});
+  FewshotEvaluation figures;
+  figures.standard = {{12.5, 0.25, 12}, {0.5, 0.125, 0.25}};
+  figures.paper = {{7, 1, 6}, {0.2, 0.1, 0.1}};
+  figures.kid_subset = 100;
+  history.add_evaluation(20, figures);
+  const auto line = [&](int64_t draws) {
+    FewshotSettings settings;
+    settings.eval_draws = draws;
+    settings.eval_samples = 30;
+    return evaluation_line(figures, history, settings, "FID", "KID");
+  };
+  EXPECT_EQ(
+      line(3),
+      "FID 12.5000 +- 0.2500, KID 0.500000 +- 0.125000 (3 draws of 30, range [0,255], running "
+      "statistics); paper-compatible FID 6.0000, KID 0.100000 (lowest of 3 draws of 30, range "
+      "[127,255], batch statistics); best FID 12.5000 at step 20");
+  EXPECT_EQ(line(1),
+            "FID 12.5000, KID 0.500000 (1 draw of 30, range [0,255], running statistics); "
+            "paper-compatible FID 6.0000, KID 0.100000 (1 draw of 30, range [127,255], batch "
+            "statistics); best FID 12.5000 at step 20");
 }
 
 }  // namespace

@@ -134,12 +134,14 @@ TEST_F(TrainFewshotGan, WritesEverything) {
   EXPECT_NE(losses.find("\n6,"), std::string::npos) << losses;
   const std::string figures = read_text(folder / "evaluations.csv");
   EXPECT_EQ(figures.substr(0, figures.find('\n')),
-            "step,fid,fid_deviation,kid,kid_deviation,fid_paper,kid_paper");
+            "step,untrained_fid,untrained_fid_deviation,untrained_kid,untrained_kid_deviation,"
+            "untrained_fid_paper,untrained_kid_paper");
   EXPECT_EQ(count_lines(figures), 3) << figures;
 
   const auto config = nlohmann::json::parse(read_text(folder / "config.json"));
   EXPECT_NE(config["settings"]["figure_network"].get<std::string>().find("untrained"),
             std::string::npos);
+  EXPECT_EQ(config["settings"]["figure_network_weights"], "untrained");
   EXPECT_EQ(config["settings"]["n_sample"], 2);
   const data::Image samples = data::decode_image(folder / "samples/0000004.jpg");
   EXPECT_EQ(samples.width, 8 * 130 - 2);  // 64 pixels and 32 are shown as 128

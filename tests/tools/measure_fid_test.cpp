@@ -9,12 +9,14 @@
 #include "data/packed.h"
 #include "eval/frechet.h"
 #include "eval/kernel_distance.h"
+#include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/random.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/run_tool.h"
 #include "tools/common/npy.h"
+#include "tools/fid/feature_file.h"
 
 namespace gestalt::tests {
 namespace {
@@ -91,7 +93,7 @@ TEST_F(MeasureFid, FoldersGiveStampedFiguresAndTheCacheTheSameOnes) {
   EXPECT_EQ(figures["kid"]["subset_size"], 3);
   EXPECT_EQ(figures["kid"]["subset_size_reduced"], true);
   EXPECT_EQ(figures["images"], json({5, 3}));
-  EXPECT_EQ(figures["network"]["trained"], false);
+  EXPECT_EQ(figures["network"]["weights"], "untrained");
   EXPECT_EQ(figures["features"], 64);
 
   GESTALT_NEEDS_HASHES();  // what is kept goes by them
@@ -197,14 +199,47 @@ TEST_F(MeasureFid, FeaturesOfAnyFormatGiveTheLibrarysFigures) {
       measure({file_a, file_b, "--subset_size", "20", "--json", json_file.string()});
   ASSERT_EQ(result.exit_code, 0) << result.output;
   EXPECT_NE(result.output.find("does not tell how they were made"), std::string::npos);
+  EXPECT_NE(result.output.find(", 100 subsets of 20 images\n"), std::string::npos);
   EXPECT_EQ(result.output.find("reduced"), std::string::npos);
   const json figures = json_of(json_file)["results"][0];
   EXPECT_DOUBLE_EQ(figures["fid"]["value"].get<double>(), eval::frechet_distance(a, b));
   EXPECT_DOUBLE_EQ(figures["kid"]["mean"].get<double>(),
                    eval::kernel_distance(a, b, {.subset_size = 20}).mean);
+  EXPECT_EQ(figures["network"]["weights"], "not told");
   // To stdout: JSON alone.
   const ToolResult printed = measure({file_a, file_b, "--subset_size", "20", "--json", "-"});
   EXPECT_EQ(json::parse(printed.output)["results"][0], figures);
+}
+
+TEST_F(MeasureFid, OneSubsetHasNoDeviationAndEqualSetsNoDistance) {
+  Generator generator(3);
+  const std::string file = write_features("a.safetensors", generator.normal({40, 6}));
+  const ToolResult result = measure({file, file, "--subset_size", "20", "--subsets", "1"});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(result.output.starts_with("FID(6): 0\nKID(6): ")) << result.output;
+  EXPECT_NE(result.output.find(", 1 subset of 20 images\n"), std::string::npos) << result.output;
+  EXPECT_EQ(result.output.find("+-"), std::string::npos) << result.output;
+}
+
+TEST_F(MeasureFid, FeaturesTellOfTheWeightsBehindThem) {
+  const std::string kept = (folder_ / "a.safetensors").string();
+  ASSERT_EQ(measure_images({"--save_a", kept}).exit_code, 0);
+  const Checkpoint file = read_checkpoint(kept);
+  EXPECT_EQ(file.metadata.at("weights"), "untrained");
+  const auto weights_of = [&](const Metadata& told) {
+    Metadata metadata = file.metadata;
+    metadata.erase("weights");
+    metadata.insert(told.begin(), told.end());
+    write_safetensors(kept, file.tensors, metadata);
+    return eval::to_string(tools::read_features(kept).origin->weights);
+  };
+  for (const std::string text : {"untrained", "given", "trained", "not told"}) {
+    EXPECT_EQ(weights_of({{"weights", text}}), text);
+  }
+  // As earlier versions wrote them: whatever file was given counted as trained.
+  EXPECT_EQ(weights_of({{"trained", "true"}}), std::string("given"));
+  EXPECT_EQ(weights_of({{"trained", "false"}}), std::string("untrained"));
+  EXPECT_THROW(weights_of({}), Error);
 }
 
 TEST_F(MeasureFid, NumPysFilesAreRead) {

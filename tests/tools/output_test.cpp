@@ -3,6 +3,7 @@
 #include "tools/common/output.h"
 
 #include <algorithm>
+#include <cmath>
 #include <fstream>
 #include <functional>
 #include <gtest/gtest.h>
@@ -239,6 +240,9 @@ TEST_F(Output, a_row_is_appended_to_a_table) {
   metrics.add({2, 0.25});
   metrics.append_csv(path);
   EXPECT_EQ(tests::read_text(path), "step,loss\n1,0.5\n2,0.25\n");
+  metrics.add({3, NAN});  // what has no value
+  metrics.append_csv(path);
+  EXPECT_TRUE(tests::read_text(path).ends_with("\n3,\n"));
   EXPECT_TRUE(fs::equivalent(path, folder_ / "same"));  // not written anew
   EXPECT_THROW(metrics.append_csv(folder_ / "nowhere/metrics.csv"), Error);
 }

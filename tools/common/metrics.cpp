@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cmath>
 #include <cstring>
 #include <fstream>
 
@@ -12,7 +13,9 @@
 namespace gestalt::tools {
 namespace {
 
+// Empty for what has no value.
 std::string number(double value) {
+  if (std::isnan(value)) return "";
   char text[32];
   std::snprintf(text, sizeof text, "%.9g", value);
   return text;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "eval/generative_metrics.h"
 #include "kernels/error.h"
@@ -15,13 +16,16 @@
 namespace gestalt::tools {
 namespace {
 
+constexpr double no_deviation = std::numeric_limits<double>::quiet_NaN();
+
 Figure over_draws(const std::vector<double>& draws) {
   const auto count = static_cast<double>(draws.size());
   double sum = 0, squares = 0;
   for (const double value : draws) sum += value;
   const double mean = sum / count;
   for (const double value : draws) squares += (value - mean) * (value - mean);
-  return {mean, std::sqrt(squares / count), *std::min_element(draws.begin(), draws.end())};
+  const double deviation = draws.size() > 1 ? std::sqrt(squares / count) : no_deviation;
+  return {mean, deviation, *std::min_element(draws.begin(), draws.end())};
 }
 
 }  // namespace

@@ -26,9 +26,9 @@ struct FewshotEvaluationOptions {
   bool standard = true;  // beside the paper's
 };
 
-// Over the draws.
+// Over the draws. The deviation is the population's; one draw has none: NaN.
 struct Figure {
-  double mean = 0, deviation = 0, lowest = 0;  // of the population
+  double mean = 0, deviation = 0, lowest = 0;
 };
 
 struct FewshotFigures {

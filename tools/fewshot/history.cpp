@@ -17,18 +17,21 @@ std::vector<std::string> loss_columns() {
   return columns;
 }
 
-std::vector<std::string> evaluation_columns(bool standard) {
+std::vector<std::string> evaluation_columns(const GanHistoryOptions& options) {
+  std::vector<std::string> figures;
+  if (options.standard) figures = {"fid", "fid_deviation", "kid", "kid_deviation"};
+  figures.insert(figures.end(), {"fid_paper", "kid_paper"});
   std::vector<std::string> columns = {"step"};
-  if (standard) {
-    columns.insert(columns.end(), {"fid", "fid_deviation", "kid", "kid_deviation"});
+  for (const std::string& figure : figures) {
+    columns.push_back(options.untrained ? "untrained_" + figure : figure);
   }
-  columns.insert(columns.end(), {"fid_paper", "kid_paper"});
   return columns;
 }
 
 // Columns 2 to 5 of metrics.csv are losses; the first FID is column 2 of evaluations.csv, the
 // paper's the next to last. Figures that cannot be compared stand on axes of their own.
-std::string plot_script(bool standard, const std::string& fid) {
+std::string plot_script(const GanHistoryOptions& options, const std::string& fid) {
+  const bool standard = options.standard;
   std::string script =
       format(R"gnuplot(# Losses and FID over steps; edit and run `gnuplot curves.gp`.
 set terminal pngcairo size {},{} font "sans,11"
@@ -48,23 +51,23 @@ set ylabel "{}" noenhanced
 )gnuplot",
              standard ? 1100 : 1500, standard ? 800 : 420, standard ? "2,2" : "1,3", fid);
   if (standard) {
-    script +=
-        "plot \"evaluations.csv\" using 1:2:3 with yerrorlines linewidth 2 title "
-        "\"standard, mean and deviation\"\n";
+    script += format("plot \"evaluations.csv\" using {} linewidth 2 title \"{}\"\n",
+                     options.draws > 1 ? "1:2:3 with yerrorlines" : "1:2 with linespoints",
+                     options.draws > 1 ? "standard, mean and deviation" : "standard");
   }
   script += format(
       "plot \"evaluations.csv\" using 1:{} with linespoints linewidth 2 linecolor 2 title "
-      "\"paper-compatible, lowest\"\n",
-      standard ? 6 : 2);
+      "\"paper-compatible{}\"\n",
+      standard ? 6 : 2, options.draws > 1 ? ", lowest" : "");
   return script;
 }
 
 }  // namespace
 
-GanHistory::GanHistory(bool standard)
-    : standard_(standard),
+GanHistory::GanHistory(const GanHistoryOptions& options)
+    : options_(options),
       losses_(loss_columns()),
-      evaluations_(evaluation_columns(standard)),
+      evaluations_(evaluation_columns(options)),
       best_(std::numeric_limits<double>::infinity()) {}
 
 void GanHistory::add_step(const std::vector<double>& losses) {
@@ -120,7 +123,7 @@ void GanHistory::write_evaluations(const std::filesystem::path& folder,
                                    const std::string& fid) const {
   evaluations_.write_csv(folder / "evaluations.csv");
   if (losses_.rows().size() > 1 && !evaluations_.rows().empty()) {
-    run_gnuplot(folder / "curves.gp", plot_script(standard_, fid));
+    run_gnuplot(folder / "curves.gp", plot_script(options_, fid));
   }
 }
 
@@ -149,7 +152,9 @@ void GanHistory::load_state_dict(const StateDict& state) {
   last_evaluation_ = integer("last_evaluation");
   without_best_ = integer("without_best");
   rollbacks_ = integer("rollbacks");
-  rollbacks_in_a_row_ = integer("rollbacks_in_a_row");
+  // Not in checkpoints from before it was counted.
+  const char* in_a_row = "rollbacks_in_a_row";
+  rollbacks_in_a_row_ = optim::find(state, in_a_row) == nullptr ? 0 : integer(in_a_row);
 }
 
 }  // namespace gestalt::tools

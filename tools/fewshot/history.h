@@ -13,11 +13,16 @@
 
 namespace gestalt::tools {
 
+struct GanHistoryOptions {
+  bool standard = true;    // evaluations have the standard figures, and the best is chosen by the
+                           // mean of that FID; without, by the paper's
+  bool untrained = false;  // the network behind the figures is: their columns say so
+  int64_t draws = 3;       // of an evaluation
+};
+
 class GanHistory {
  public:
-  // `standard`: whether evaluations have the standard figures. The best is chosen by the mean of
-  // the standard FID; without, by the paper's.
-  explicit GanHistory(bool standard);
+  explicit GanHistory(const GanHistoryOptions& options);
 
   // The losses of a step, in the order of gan_loss_names.
   void add_step(const std::vector<double>& losses);
@@ -49,7 +54,7 @@ class GanHistory {
   void load_state_dict(const StateDict& state);
 
  private:
-  bool standard_;
+  GanHistoryOptions options_;
   Metrics losses_, evaluations_;
   std::vector<double> interval_;  // losses of the steps behind the last row
   double best_;

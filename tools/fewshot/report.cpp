@@ -2,7 +2,19 @@
 
 #include <spdlog/fmt/fmt.h>
 
+#include "tensor/counted.h"
+
 namespace gestalt::tools {
+namespace {
+
+// "46.3800 +- 0.2100".
+std::string text_of(const Figure& figure, int digits, int64_t draws) {
+  std::string text = fmt::format("{:.{}f}", figure.mean, digits);
+  if (draws > 1) text += fmt::format(" +- {:.{}f}", figure.deviation, digits);
+  return text;
+}
+
+}  // namespace
 
 std::string loss_line(const std::vector<double>& losses) {
   return fmt::format("GAN: loss d: {:.5f}    loss g: {:.5f}", losses[0] + losses[1], -losses[3]);
@@ -11,20 +23,18 @@ std::string loss_line(const std::vector<double>& losses) {
 std::string evaluation_line(const FewshotEvaluation& evaluation, const GanHistory& history,
                             const FewshotSettings& settings, const std::string& fid,
                             const std::string& kid) {
+  const int64_t count = settings.eval_draws;
+  const std::string draws = fmt::format("{} of {}", counted(count, "draw"), settings.eval_samples);
   std::string line;
   if (evaluation.standard) {
-    const FewshotFigures& standard = *evaluation.standard;
-    line = fmt::format(
-        "{} {:.4f} +- {:.4f}, {} {:.6f} +- {:.6f} ({} draws of {}, range [0,255], running "
-        "statistics); ",
-        fid, standard.fid.mean, standard.fid.deviation, kid, standard.kid.mean,
-        standard.kid.deviation, settings.eval_draws, settings.eval_samples);
+    line = fmt::format("{} {}, {} {} ({}, range [0,255], running statistics); ", fid,
+                       text_of(evaluation.standard->fid, 4, count), kid,
+                       text_of(evaluation.standard->kid, 6, count), draws);
   }
-  line += fmt::format(
-      "paper-compatible {} {:.4f}, {} {:.6f} (lowest of {} draws of {}, range [127,255], batch "
-      "statistics)",
-      fid, evaluation.paper.fid.lowest, kid, evaluation.paper.kid.lowest, settings.eval_draws,
-      settings.eval_samples);
+  line +=
+      fmt::format("paper-compatible {} {:.4f}, {} {:.6f} ({}{}, range [127,255], batch statistics)",
+                  fid, evaluation.paper.fid.lowest, kid, evaluation.paper.kid.lowest,
+                  count > 1 ? "lowest of " : "", draws);
   if (evaluation.kid_subset < 100) {
     line += fmt::format("; KID's subsets are of {}", evaluation.kid_subset);
   }

@@ -51,16 +51,18 @@ class FewshotTraining {
         folder_(fs::path(settings.output) / settings.name, "train_fewshot_gan",
                 R"(best\.safetensors|(metrics|evaluations)\.csv|curves\.(gp|png)|)"
                 R"((samples|reconstructions)/[0-9]{7,}\.jpg)"),
-        history_(settings.compatibility != "paper") {}
+        history_({.standard = settings.compatibility != "paper",
+                  .untrained = settings.inception.empty(),
+                  .draws = settings.eval_draws}) {}
 
   int run() {
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
     make_parts();
     start_folder();
     for (const std::string& line : lines_) logger_->info(line);
+    if (const auto line = passed_over(images_->source())) logger_->warn(*line);
     for (const std::string& reason : images_->unreadable()) logger_->warn("skipped: {}", reason);
     if (settings_.resume) logger_->info("goes on behind step {}", step_);
-    if (const auto line = passed_over(images_->source())) logger_->warn(*line);
     if (step_ == settings_.iterations && history_.last_evaluation() == step_) {
       write_evaluations();
       logger_->info("the run in {} is finished", folder_.path().string());
@@ -141,6 +143,7 @@ class FewshotTraining {
     const eval::FeatureNetwork& network = features_->network();
     config_["figure_network"] = network.description;
     config_["figure_network_hash"] = network.hash;
+    config_["figure_network_weights"] = eval::to_string(network.weights);
     lines_.push_back(format("{} images at {}x{} on {}, {}", images_->size(), settings_.image_size,
                             settings_.image_size, to_string(default_device()),
                             settings_.sparse == "none"
@@ -162,7 +165,7 @@ class FewshotTraining {
 
   // "FID(untrained)" where the network behind it is not trained.
   std::string metric_name(const char* metric) const {
-    return eval::metric_name(metric, features_->network().width, features_->network().trained);
+    return eval::metric_name(metric, features_->network().width, features_->network().weights);
   }
   int64_t ring_size() const { return std::min(settings_.log_every, most_waiting); }
   bool evaluation_is_due() const {

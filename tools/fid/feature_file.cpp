@@ -12,10 +12,25 @@ namespace {
 
 constexpr const char* format_name = "gestalt features 1";
 
+constexpr const char* weights_key = "weights";
+
 std::string entry(const Metadata& metadata, const char* key) {
   const auto found = metadata.find(key);
   GESTALT_CHECK(found != metadata.end(), "it does not tell its '{}'", key);
   return found->second;
+}
+
+// Files from before there was this entry tell whether a file of weights was given.
+eval::Weights weights_entry(const Metadata& metadata) {
+  using eval::Weights;
+  if (!metadata.contains(weights_key)) {
+    return entry(metadata, "trained") == "true" ? Weights::given : Weights::untrained;
+  }
+  const std::string text = entry(metadata, weights_key);
+  for (const Weights weights : {Weights::untrained, Weights::given, Weights::trained}) {
+    if (text == eval::to_string(weights)) return weights;
+  }
+  return Weights::unknown;
 }
 
 bool is_features(const Tensor& tensor) {
@@ -37,7 +52,7 @@ Features from_checkpoint(const std::string& path) {
                        .range = entry(metadata, "range"),
                        .network = entry(metadata, "network"),
                        .network_hash = entry(metadata, "network_hash"),
-                       .trained = entry(metadata, "trained") == "true"};
+                       .weights = weights_entry(metadata)};
     features.unreadable = std::stoll(entry(metadata, "unreadable"));
   }
   return features;
@@ -79,7 +94,7 @@ void write_features(const std::filesystem::path& path, const Features& features)
                 {"range", features.origin->range},
                 {"network", features.origin->network},
                 {"network_hash", features.origin->network_hash},
-                {"trained", features.origin->trained ? "true" : "false"},
+                {weights_key, eval::to_string(features.origin->weights)},
                 {"unreadable", std::to_string(features.unreadable)}};
   }
   const NamedTensor tensor{"features", features.values};

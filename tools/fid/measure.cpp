@@ -3,13 +3,15 @@
 #include <algorithm>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
 
 #include "kernels/error.h"
+#include "tensor/counted.h"
 #include "tensor/io/atomic_file.h"
 #include "tools/common/output.h"
+#include "tools/common/passed_over.h"
 #include "tools/common/tool.h"
 #include "tools/common/utf8.h"
-#include "tools/common/passed_over.h"
 #include "tools/common/version.h"
 #include "tools/fid/inputs.h"
 
@@ -28,7 +30,7 @@ struct Result {
   int64_t unreadable_a = 0, unreadable_b = 0;
 
   std::string name(const char* metric) const {
-    return eval::metric_name(metric, stamp.width, stamp.origin.trained);
+    return eval::metric_name(metric, stamp.width, stamp.origin.weights);
   }
 };
 
@@ -65,7 +67,7 @@ eval::FeatureOrigin unknown_origin() {
           .range = "not told",
           .network = "not told",
           .network_hash = "",
-          .trained = true};
+          .weights = eval::Weights::unknown};
 }
 
 // A folder that can't be had is found before the work: an error where the user named it.
@@ -120,9 +122,11 @@ Result compare(const MeasureSettings& settings, const FeatureCache& cache, const
 void print(const Result& result, const MeasureSettings& settings) {
   const eval::KernelDistance& kid = result.metrics.kid;
   std::printf("%s: %.7g\n", result.name("FID").c_str(), result.metrics.fid);
-  std::printf("%s: %.7g +- %.7g, %lld subsets of %lld images\n", result.name("KID").c_str(),
-              kid.mean, kid.deviation, static_cast<long long>(settings.subsets),
-              static_cast<long long>(kid.subset_size));
+  std::string deviation;  // one subset has none
+  if (settings.subsets > 1) deviation = fmt::format(" +- {:.7g}", kid.deviation);
+  std::printf("%s: %.7g%s, %s of %s\n", result.name("KID").c_str(), kid.mean, deviation.c_str(),
+              counted(settings.subsets, "subset").c_str(),
+              counted(kid.subset_size, "image").c_str());
   if (kid.subset_size < settings.subset_size) {
     std::printf("  KID's subsets are reduced from %lld images: the smaller set has no more\n",
                 static_cast<long long>(settings.subset_size));
@@ -150,7 +154,7 @@ json to_json(const Result& result, const MeasureSettings& settings) {
           {"network",
            {{"description", stamp.origin.network},
             {"sha256", stamp.origin.network_hash},
-            {"trained", stamp.origin.trained}}},
+            {"weights", eval::to_string(stamp.origin.weights)}}},
           {"features", stamp.width},
           {"origin_known", result.origin_known},
           {"images", {stamp.images1, stamp.images2}},
@@ -186,7 +190,7 @@ std::optional<FeaturePairs> all_features(const MeasureSettings& settings, const 
   if (!a.images && !b.images) return FeaturePairs{{a.features, b.features}};
   eval::InceptionFeatures extractor(
       eval::load_inception(settings.inception, settings.width, default_device()));
-  if (!extractor.network().trained && !settings.quiet) {
+  if (extractor.network().weights == eval::Weights::untrained && !settings.quiet) {
     std::fprintf(stderr,
                  "no --inception FILE: the network is untrained, and its figures are comparable "
                  "with each other alone\n");
@@ -225,12 +229,12 @@ int measure_fid(const MeasureSettings& settings) {
   const MeasureInput a = open_input(settings.a), b = open_input(settings.b);
   as_usage([&] { check_settings(settings, a, b); });
   check_outputs(settings, a, b);
+  if (a.images) print_passed_over(*a.images);
+  if (b.images && b.path != a.path) print_passed_over(*b.images);
   const bool keeps = a.images || b.images || is_by_statistics(a.features, b.features);
   const FeatureCache cache = keeps ? open_cache(settings) : FeatureCache({});
   catch_interrupts();
   const std::optional<FeaturePairs> pairs = all_features(settings, cache, a, b);
-  if (a.images) print_passed_over(*a.images);
-  if (b.images && b.path != a.path) print_passed_over(*b.images);
   if (!pairs) {
     std::fprintf(stderr, "interrupted; nothing was written\n");
     return exit_interrupted;
