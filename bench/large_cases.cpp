@@ -48,13 +48,31 @@ std::vector<Input> batch_norm_inputs(const Shape& shape, Layout layout) {
           {.shape = {shape[1]}, .low = 0.5, .high = 2, .gradient = false}};
 }
 
+// in[5], where there is one: a residual.
+Tensor run_batch_norm(const std::vector<Tensor>& in, bool training, const BatchNormDesc& desc) {
+  const auto of_channels = [&](int i) { return in[i].to(DType::f32); };
+  const auto op = training ? nn::batch_norm_training : nn::batch_norm_inference;
+  return op(in[0], of_channels(1), of_channels(2), of_channels(3), of_channels(4), desc,
+            in.size() > 5 ? in[5] : Tensor());
+}
+
 OpCase batch_norm(const Shape& shape, Layout layout, bool training) {
   return large(name_of(training ? "batch_norm_training" : "batch_norm_inference", shape, layout),
                batch_norm_inputs(shape, layout), [training](const std::vector<Tensor>& in) {
-                 const auto of_channels = [&](int i) { return in[i].to(DType::f32); };
-                 const auto op = training ? nn::batch_norm_training : nn::batch_norm_inference;
-                 return op(in[0], of_channels(1), of_channels(2), of_channels(3), of_channels(4),
-                           {});
+                 return run_batch_norm(in, training, {});
+               });
+}
+
+// With a residual added and a ReLU, as a block of ResNet-18 ends.
+OpCase batch_norm_residual(const Shape& shape, Layout layout, bool training) {
+  std::vector<Input> inputs = batch_norm_inputs(shape, layout);
+  inputs.push_back({.shape = shape, .layout = layout});
+  const char* op = training ? "batch_norm_training_residual" : "batch_norm_inference_residual";
+  return large(name_of(op, shape, layout), std::move(inputs),
+               [training](const std::vector<Tensor>& in) {
+                 BatchNormDesc desc;
+                 desc.activation = Activation::relu;
+                 return run_batch_norm(in, training, desc);
                });
 }
 
@@ -83,7 +101,7 @@ OpCase product(int64_t size) {
 std::vector<OpCase> make_cases() {
   const Pool2dDesc halving, overlapping{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
   const Shape vgg_first{4, 64, 224, 224}, vgg_middle{4, 256, 56, 56}, stem{8, 64, 112, 112},
-      stage2{8, 128, 28, 28}, stage4{8, 512, 7, 7};
+      stage1{8, 64, 56, 56}, stage2{8, 128, 28, 28}, stage4{8, 512, 7, 7};
   std::vector<OpCase> all;
   for (const Layout layout : {Layout::contiguous, last}) {
     for (const Shape& shape : {vgg_first, vgg_middle}) {
@@ -95,6 +113,10 @@ std::vector<OpCase> make_cases() {
     for (const Shape& shape : {stem, stage2, stage4}) {
       all.push_back(batch_norm(shape, layout, true));
       all.push_back(batch_norm(shape, layout, false));
+    }
+    for (const Shape& shape : {stage1, stage4}) {
+      all.push_back(batch_norm_residual(shape, layout, true));
+      all.push_back(batch_norm_residual(shape, layout, false));
     }
     all.push_back(topk({8, 128, 112, 112}, layout));
     all.push_back(topk({8, 256, 32, 32}, layout));

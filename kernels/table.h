@@ -158,14 +158,16 @@ using ReduceKernel = void(const View& x,
   X(cutout, void(const View& x, const View& corners, const Pair& size, const View& y))             \
   /* ---- batch norm: x, y [N,C,H,W] dense or [N,C]; weight, bias, statistics stat[C]; forward     \
      entries end with desc.activation and desc.topk (for [N,C,H,W]) ---- */                        \
-  /* saved_mean, saved_inverse_std: stat[C], written; running_*: updated in place, or null */      \
+  /* residual: as x, added before the activation (not with desc.topk), or null; saved_mean,        \
+     saved_inverse_std: stat[C], written; running_*: updated in place, or null */                  \
   X(batch_norm_training,                                                                           \
-    void(const View& x, const View& weight, const View& bias, const View* running_mean,            \
-         const View* running_variance, const View& y, const View& saved_mean,                      \
-         const View& saved_inverse_std, const BatchNormDesc& desc))                                \
+    void(const View& x, const View& weight, const View& bias, const View* residual,                \
+         const View* running_mean, const View* running_variance, const View& y,                    \
+         const View& saved_mean, const View& saved_inverse_std, const BatchNormDesc& desc))        \
   X(batch_norm_inference,                                                                          \
-    void(const View& x, const View& weight, const View& bias, const View& running_mean,            \
-         const View& running_variance, const View& y, const BatchNormDesc& desc))                  \
+    void(const View& x, const View& weight, const View& bias, const View* residual,                \
+         const View& running_mean, const View& running_variance, const View& y,                    \
+         const BatchNormDesc& desc))                                                               \
   /* Gradient of the training form; dx, dweight, dbias: each may be null. passed_by: null, or the  \
      y of a forward pass with activation: dy counts where it is > 0, and as 0 elsewhere. */        \
   X(batch_norm_backward,                                                                           \

@@ -3,9 +3,7 @@
 #include "kernels/error.h"
 #include "nn/init.h"
 #include "nn/pool.h"
-#include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
-#include "tensor/ops/unary.h"
 
 namespace gestalt::models {
 namespace {
@@ -30,11 +28,11 @@ class Residual : public nn::Module {
  public:
   Tensor forward(const Tensor& x) override {
     Tensor y = x;
-    for (size_t i = 0; i < convolutions_.size(); ++i) {
-      y = (*convolutions_[i])(y);
-      y = i + 1 < convolutions_.size() ? nn::rectified(*norms_[i], y) : (*norms_[i])(y);
+    for (size_t i = 0; i + 1 < convolutions_.size(); ++i) {
+      y = nn::rectified(*norms_[i], (*convolutions_[i])(y));
     }
-    return relu(y + (shortcut_ == nullptr ? x : (*shortcut_)(x)));
+    y = (*convolutions_.back())(y);
+    return nn::rectified_sum(*norms_.back(), y, shortcut_ == nullptr ? x : (*shortcut_)(x));
   }
 
  protected:

@@ -27,6 +27,37 @@ void check(const char* op, const Tensor& x, std::initializer_list<Tensor> parame
   }
 }
 
+// What is added to the result, as the kernels take it: dense, in x's format; or nothing.
+class Residual {
+ public:
+  Residual(const char* op, const Tensor& residual, const Tensor& x, const BatchNormDesc& desc) {
+    if (!residual.defined()) return;
+    GESTALT_CHECK(residual.shape() == x.shape() && residual.dtype() == x.dtype() &&
+                      residual.device() == x.device(),
+                  "[{}] residual must be like the input, got {} on {} (input {} on {})", op,
+                  residual, residual.device(), x, x.device());
+    GESTALT_CHECK(!desc.topk, "[{}] a residual and Top-K do not go together", op);
+    dense_ = residual.detach().contiguous(x.format());
+    view_ = dense_.view();
+  }
+  const View* view() const { return view_ ? &*view_ : nullptr; }
+
+ private:
+  Tensor dense_;
+  std::optional<View> view_;
+};
+
+// What of grad_output passes a ReLU with result y: in its place, if nobody else will read it.
+Tensor passed_relu(const Tensor& grad_output, const Tensor& y, Format format) {
+  const bool reusable = grad_output.is_sole_owner();
+  const Tensor dy = grad_output.contiguous(format);
+  const Tensor passed =
+      reusable ? dy : Tensor::empty(dy.shape(), {dy.dtype(), dy.device(), format});
+  Context& ctx = context(dy.device());
+  ctx.kernels().relu_backward(ctx, dy.view(), y.view(), passed.view());
+  return passed;
+}
+
 // The kernel of both backward passes, with statistics of either kind. passed_by: the result behind
 // an activation, or undefined. A gradient that was not asked for stays undefined.
 struct Gradients {
@@ -69,11 +100,19 @@ class BatchNormTrainingNode : public Node {
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
                                const NeedsGrad& needs) override {
     const Tensor x = saved("x").contiguous(saved("x").format());
-    const Tensor dy = grad_outputs[0].contiguous(x.format());
-    const Gradients grads = run_backward(
-        dy, activated_ ? saved("y").contiguous(x.format()) : Tensor(), x, saved("weight"),
-        saved("mean"), saved("inverse_std"), needs[0], needs[1], needs[2]);
-    return {grads.dx, grads.dweight, grads.dbias};
+    Tensor dy, passed_by;
+    if (needs[3] && activated_) {  // what passes is the residual's gradient, and all that x's needs
+      dy = passed_relu(grad_outputs[0], saved("y"), x.format());
+    } else {
+      dy = grad_outputs[0].contiguous(x.format());
+      if (activated_) passed_by = saved("y").contiguous(x.format());
+    }
+    Gradients grads;
+    if (needs[0] || needs[1] || needs[2]) {
+      grads = run_backward(dy, passed_by, x, saved("weight"), saved("mean"), saved("inverse_std"),
+                           needs[0], needs[1], needs[2]);
+    }
+    return {grads.dx, grads.dweight, grads.dbias, needs[3] ? dy : Tensor()};
   }
 
  private:
@@ -101,8 +140,9 @@ class BatchNormInferenceNode : public Node {
     if (needs[0]) {  // dy * weight / std is the same op with no mean and no bias
       dx = Tensor::empty(dy.shape(), dy.options());
       const Tensor zero = Tensor::zeros(weight.shape(), stat_options(dy));
-      ctx.kernels().batch_norm_inference(ctx, dy.view(), weight.view(), zero.view(), zero.view(),
-                                         variance.view(), dx.view(), {.epsilon = desc_.epsilon});
+      ctx.kernels().batch_norm_inference(ctx, dy.view(), weight.view(), zero.view(), nullptr,
+                                         zero.view(), variance.view(), dx.view(),
+                                         {.epsilon = desc_.epsilon});
     }
     if (needs[1]) {
       const Tensor x = saved("x").contiguous(format_);
@@ -121,18 +161,14 @@ class BatchNormInferenceNode : public Node {
       ctx.kernels().sum(ctx, wide.view(), 1, sums.view());
       dbias = sums.as_strided(weight.shape(), {1}, 0);
     }
-    return {dx, dweight, dbias};
+    return {dx, dweight, dbias, needs[3] ? dy : Tensor()};
   }
 
  private:
   // What of it passes the activation.
   Tensor passed_gradient(const Tensor& grad_output) const {
-    const Tensor dy = grad_output.contiguous(format_);
-    if (desc_.activation == Activation::none) return dy;
-    const Tensor passed = Tensor::empty(dy.shape(), {dy.dtype(), dy.device(), format_});
-    Context& ctx = context(dy.device());
-    ctx.kernels().relu_backward(ctx, dy.view(), saved("y").view(), passed.view());
-    return passed;
+    return desc_.activation == Activation::none ? grad_output.contiguous(format_)
+                                                : passed_relu(grad_output, saved("y"), format_);
   }
 
   Format format_;
@@ -143,13 +179,14 @@ class BatchNormInferenceNode : public Node {
 
 Tensor batch_norm_training(const Tensor& x, const Tensor& weight, const Tensor& bias,
                            const Tensor& running_mean, const Tensor& running_variance,
-                           const BatchNormDesc& desc) {
+                           const BatchNormDesc& desc, const Tensor& residual) {
   check("batch_norm_training", x, {weight, bias, running_mean, running_variance});
   GESTALT_CHECK(running_mean.defined() == running_variance.defined(),
                 "[batch_norm_training] both running statistics are needed, or none");
   GESTALT_CHECK(x.numel() == 0 || x.numel() > x.size(1),
                 "[batch_norm_training] needs more than one value a channel, got {}", x);
   check_fused_topk("batch_norm_training", desc.activation, desc.topk, x.shape());
+  const Residual added("batch_norm_training", residual, x, desc);
   Tensor y = Tensor::empty(x.shape(), x.options());
   // Of an empty batch the kernel writes nothing.
   const auto make_statistic = x.numel() == 0 ? Tensor::zeros : Tensor::empty;
@@ -164,29 +201,31 @@ Tensor batch_norm_training(const Tensor& x, const Tensor& weight, const Tensor& 
   }
   Context& ctx = context(x.device());
   ctx.kernels().batch_norm_training(ctx, x.detach().dense().view(), weight.view(), bias.view(),
-                                    running[0] ? &*running[0] : nullptr,
+                                    added.view(), running[0] ? &*running[0] : nullptr,
                                     running[1] ? &*running[1] : nullptr, y.view(), mean.view(),
                                     inverse_std.view(), desc);
-  if (needs_grad({x, weight, bias})) {
+  if (needs_grad({x, weight, bias, residual})) {
     attach(std::make_shared<BatchNormTrainingNode>(x, weight, mean, inverse_std, y, desc),
-           {x, weight, bias}, {y});
+           {x, weight, bias, residual}, {y});
   }
   return y;
 }
 
 Tensor batch_norm_inference(const Tensor& x, const Tensor& weight, const Tensor& bias,
                             const Tensor& running_mean, const Tensor& running_variance,
-                            const BatchNormDesc& desc) {
+                            const BatchNormDesc& desc, const Tensor& residual) {
   check("batch_norm_inference", x, {weight, bias, running_mean, running_variance});
   check_fused_topk("batch_norm_inference", desc.activation, desc.topk, x.shape());
+  const Residual added("batch_norm_inference", residual, x, desc);
   Tensor y = Tensor::empty(x.shape(), x.options());
   Context& ctx = context(x.device());
   ctx.kernels().batch_norm_inference(ctx, x.detach().dense().view(), weight.view(), bias.view(),
-                                     running_mean.view(), running_variance.view(), y.view(), desc);
-  if (needs_grad({x, weight, bias})) {
+                                     added.view(), running_mean.view(), running_variance.view(),
+                                     y.view(), desc);
+  if (needs_grad({x, weight, bias, residual})) {
     attach(std::make_shared<BatchNormInferenceNode>(x, weight, running_mean, running_variance, y,
                                                     desc),
-           {x, weight, bias}, {y});
+           {x, weight, bias, residual}, {y});
   }
   return y;
 }

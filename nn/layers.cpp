@@ -89,10 +89,10 @@ BatchNorm2d::BatchNorm2d(int64_t channels, const BatchNormDesc& desc) : desc_(de
                   InFiles::optional);
 }
 
-Tensor BatchNorm2d::forward(const Tensor& x, Activation activation) {
+Tensor BatchNorm2d::forward(const Tensor& x, Activation activation, const Tensor& residual) {
   BatchNormDesc desc = desc_;
   desc.activation = activation;
-  return forward(x, desc);
+  return forward(x, desc, residual);
 }
 
 Tensor BatchNorm2d::forward_relu_topk(const Tensor& x, double fraction, TopKMode mode) {
@@ -102,12 +102,13 @@ Tensor BatchNorm2d::forward_relu_topk(const Tensor& x, double fraction, TopKMode
   return forward(x, desc);
 }
 
-Tensor BatchNorm2d::forward(const Tensor& x, const BatchNormDesc& desc) {
+Tensor BatchNorm2d::forward(const Tensor& x, const BatchNormDesc& desc, const Tensor& residual) {
   if (!is_training()) {
-    return batch_norm_inference(x, weight_, bias_, running_mean_, running_variance_, desc);
+    return batch_norm_inference(x, weight_, bias_, running_mean_, running_variance_, desc,
+                                residual);
   }
   count_batch();
-  return batch_norm_training(x, weight_, bias_, running_mean_, running_variance_, desc);
+  return batch_norm_training(x, weight_, bias_, running_mean_, running_variance_, desc, residual);
 }
 
 void BatchNorm2d::count_batch() {

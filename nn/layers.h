@@ -105,7 +105,8 @@ class BatchNorm2d : public Module {
  public:
   explicit BatchNorm2d(int64_t channels, const BatchNormDesc& desc = {});
   Tensor forward(const Tensor& x) override { return forward(x, desc_.activation); }
-  Tensor forward(const Tensor& x, Activation activation);
+  // Of forward(x), or of forward(x) + residual where that is defined.
+  Tensor forward(const Tensor& x, Activation activation, const Tensor& residual = {});
   // topk(relu(forward(x))) in one.
   Tensor forward_relu_topk(const Tensor& x, double fraction, TopKMode mode);
   Tensor& weight() { return weight_; }
@@ -114,7 +115,7 @@ class BatchNorm2d : public Module {
   Tensor& running_variance() { return running_variance_; }
 
  private:
-  Tensor forward(const Tensor& x, const BatchNormDesc& desc);
+  Tensor forward(const Tensor& x, const BatchNormDesc& desc, const Tensor& residual = {});
   void count_batch();
 
   BatchNormDesc desc_;

@@ -4,6 +4,7 @@
 
 #include "nn/layers.h"
 #include "nn/module.h"
+#include "tensor/ops/arithmetic.h"
 #include "tensor/ops/unary.h"
 
 namespace gestalt::nn {
@@ -37,6 +38,12 @@ template <class Layer>
 Tensor rectified(Layer& layer, const Tensor& x) {
   if (layer.has_forward_hooks()) return relu(layer(x));
   return layer.forward(x, Activation::relu);
+}
+
+// relu(norm(x) + residual), of x's dtype both, in one kernel where no hook sees the norm's output.
+inline Tensor rectified_sum(BatchNorm2d& norm, const Tensor& x, const Tensor& residual) {
+  if (norm.has_forward_hooks()) return relu(norm(x) + residual);
+  return norm.forward(x, Activation::relu, residual);
 }
 
 // Lets a module see and replace what `place`, a descendant by its dotted name ("features.2",

@@ -83,11 +83,42 @@ class Affine {
   std::vector<Sum> values_;  // centers, factors, shifts
 };
 
-// y = affine(x), then desc's activation and Top-K.
+// y = affine(x) + residual, with a ReLU behind; each step is rounded to T.
+template <class T, bool rectify>
+void apply_sum(const View& x, const View& residual, const View& y, const Affine<T>& affine) {
+  const T *in = x.as<T>(), *added = residual.as<T>();
+  T* out = y.as<T>();
+  if constexpr (std::is_same_v<T, float16>) {  // whose conversions the compiler leaves scalar
+    for_image_lanes<T>(x, affine, [=]<int lanes>(LaneCount<lanes>, const auto& of, int64_t offset) {
+      T normalized[lanes];
+      store_lanes<lanes>(of.template lanes<lanes>(in + offset), normalized);
+      const auto sum =
+          narrow_lanes<T, lanes>(load_lanes<lanes>(normalized) + load_lanes<lanes>(added + offset));
+      if constexpr (rectify) {
+        store_lanes<lanes>(rectified_lanes<T>(sum), out + offset);
+      } else {
+        store_lanes<lanes>(sum, out + offset);
+      }
+    });
+  } else {
+    for_channels(x, [&, in, added, out](int64_t, int64_t c, int64_t offset) {
+      const T normalized = affine.at(c)(in[offset]);
+      const T sum = narrowed<T>(widened(normalized) + widened(added[offset]));
+      out[offset] = rectify ? rectified(sum) : sum;
+    });
+  }
+}
+
+// y = affine(x) + residual, then desc's activation and Top-K.
 template <class T>
-void apply(const View& x, const View& y, const Affine<T>& affine, const BatchNormDesc& desc) {
+void apply(const View& x, const View* residual, const View& y, const Affine<T>& affine,
+           const BatchNormDesc& desc) {
   if (desc.topk) return relu_topk<T>(x, y, *desc.topk, affine);
   const bool rectify = desc.activation == Activation::relu;
+  if (residual != nullptr) {
+    return rectify ? apply_sum<T, true>(x, *residual, y, affine)
+                   : apply_sum<T, false>(x, *residual, y, affine);
+  }
   if constexpr (std::is_same_v<T, float16>) {  // whose conversions the compiler leaves scalar
     return rectify ? map_image<T>(x, y, Rectified<T, Affine<T>>{affine})
                    : map_image<T>(x, y, affine);
@@ -174,9 +205,9 @@ void backward(const Gradient& dy, const View& x, const View& weight, const View&
 }  // namespace
 
 void batch_norm_training(Context&, const View& x_view, const View& weight, const View& bias,
-                         const View* running_mean, const View* running_variance, const View& y,
-                         const View& saved_mean, const View& saved_inverse_std,
-                         const BatchNormDesc& desc) {
+                         const View* residual, const View* running_mean,
+                         const View* running_variance, const View& y, const View& saved_mean,
+                         const View& saved_inverse_std, const BatchNormDesc& desc) {
   if (x_view.numel() == 0) return;
   const View x = as_image(x_view);
   dispatch<FloatTypes>("batch_norm_training", x, [&]<class T>(std::type_identity<T>) {
@@ -210,13 +241,13 @@ void batch_norm_training(Context&, const View& x_view, const View& weight, const
       update(running_variance, squares / std::max(count - 1, 1.0));
       affine.set(c, mean, at<Stat>(weight, c) * inverse_std, at<Stat>(bias, c));
     }
-    apply(x, as_image(y), affine, desc);
+    apply(x, residual, as_image(y), affine, desc);
   });
 }
 
 void batch_norm_inference(Context&, const View& x, const View& weight, const View& bias,
-                          const View& running_mean, const View& running_variance, const View& y,
-                          const BatchNormDesc& desc) {
+                          const View* residual, const View& running_mean,
+                          const View& running_variance, const View& y, const BatchNormDesc& desc) {
   if (x.numel() == 0) return;
   dispatch<FloatTypes>("batch_norm_inference", x, [&]<class T>(std::type_identity<T>) {
     using Stat = accumulate_t<T>;
@@ -226,7 +257,7 @@ void batch_norm_inference(Context&, const View& x, const View& weight, const Vie
       const double scale = at<Stat>(weight, c) / std::sqrt(variance + desc.epsilon);
       affine.set(c, at<Stat>(running_mean, c), scale, at<Stat>(bias, c));
     }
-    apply(as_image(x), as_image(y), affine, desc);
+    apply(as_image(x), residual, as_image(y), affine, desc);
   });
 }
 

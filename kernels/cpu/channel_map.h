@@ -59,29 +59,47 @@ void map_row(const ChannelMap& map, const T* from, int64_t count, T* to) {
   });
 }
 
-// y = map(x), dense [N,C,H,W] of the same format; y may be x.
-template <class T, class Map>
-void map_image(const View& x, const View& y, const Map& map) {
+// map at the channels of a pixel from `first` on.
+template <class Map>
+struct OfPixel {
+  const Map& map;
+  int64_t first;
+  template <int count, class T>
+  auto lanes(const T* from) const {
+    return map.template lanes<count>(from, first);
+  }
+};
+
+// f(LaneCount, map of the channels there, offset) for all elements of x, dense [N,C,H,W].
+template <class T, class Map, class F>
+void for_image_lanes(const View& x, const Map& map, const F& f) {
   const int64_t channels = x.shape[1], pixels = x.shape[2] * x.shape[3];
-  const T* in = x.as<T>();
-  T* out = y.as<T>();
   if (x.is_contiguous()) {
     parallel_for(x.shape[0] * channels, 1 + 16384 / pixels, [&](int64_t begin, int64_t end) {
       for (int64_t r = begin; r < end; ++r) {
-        map_row<T>(map.at(r % channels), in + r * pixels, pixels, out + r * pixels);
+        const auto of_row = map.at(r % channels);
+        for_lanes<T>(pixels, [&](auto count, int64_t i) { f(count, of_row, r * pixels + i); });
       }
     });
   } else {
     parallel_for(x.shape[0] * pixels, 1 + 16384 / channels, [&](int64_t begin, int64_t end) {
       for (int64_t p = begin; p < end; ++p) {
-        const T* from = in + p * channels;
-        T* to = out + p * channels;
-        for_lanes<T>(channels, [&]<int lanes>(LaneCount<lanes>, int64_t c) {
-          store_lanes<lanes>(map.template lanes<lanes>(from + c, c), to + c);
+        for_lanes<T>(channels, [&](auto count, int64_t c) {
+          f(count, OfPixel<Map>{map, c}, p * channels + c);
         });
       }
     });
   }
+}
+
+// y = map(x), dense [N,C,H,W] of the same format; y may be x.
+template <class T, class Map>
+void map_image(const View& x, const View& y, const Map& map) {
+  const T* in = x.as<T>();
+  T* out = y.as<T>();
+  for_image_lanes<T>(x, map, [=]<int lanes>(LaneCount<lanes>, const auto& of, int64_t offset) {
+    store_lanes<lanes>(of.template lanes<lanes>(in + offset), out + offset);
+  });
 }
 
 }  // namespace gestalt::cpu

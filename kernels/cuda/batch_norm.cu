@@ -8,12 +8,12 @@
 namespace GESTALT_CUDA_NAMESPACE {
 namespace {
 
-// y = activation(affine(x)) with the slope's affine map. Top-K takes the map in as it reads x, but
-// where it needs the workspace for itself; `affine`: workspace for that, [C].
+// y = activation(affine(x) + residual) with the slope's affine map. Top-K takes the map in as it
+// reads x, but where it needs the workspace for itself; `affine`: workspace for that, [C].
 template <class T, class Slope>
 void apply(Context& context, const char* name, const View& x, const View& center,
-           const Slope& slope, const Statistic& remainder, TopKAffine* affine, const View& y,
-           const BatchNormDesc& desc) {
+           const Slope& slope, const Statistic& remainder, TopKAffine* affine, const View* residual,
+           const View& y, const BatchNormDesc& desc) {
   const Groups groups(x, true);
   if (affine != nullptr) {
     constexpr int threads = 128;
@@ -24,8 +24,15 @@ void apply(Context& context, const char* name, const View& x, const View& center
     normalized_relu_topk(context, name, x, affine, y, *desc.topk);
     return;
   }
-  map_affine<T>(context, name, groups, x, center, slope, y, remainder,
-                desc.topk ? Activation::none : desc.activation);
+  const Affine<T, Slope> map_x{
+      x.as<const T>(), y.as<T>(), statistic(center),
+      remainder,       slope,     !desc.topk && desc.activation == Activation::relu};
+  if (residual != nullptr) {
+    const T* added = residual->as<const T>();
+    map<T>(context, name, groups, AffineSum<T, Slope>{map_x, added}, map_x.x, added);
+  } else {
+    map<T>(context, name, groups, map_x, map_x.x);
+  }
   if (desc.topk) relu_topk_forward(context, y, nullptr, y, *desc.topk);
 }
 
@@ -49,9 +56,9 @@ Workspace workspace_of(Context& context, const View& x, const BatchNormDesc& des
 }  // namespace
 
 void batch_norm_training(Context& context, const View& x, const View& weight, const View& bias,
-                         const View* running_mean, const View* running_variance, const View& y,
-                         const View& saved_mean, const View& saved_inverse_std,
-                         const BatchNormDesc& desc) {
+                         const View* residual, const View* running_mean,
+                         const View* running_variance, const View& y, const View& saved_mean,
+                         const View& saved_inverse_std, const BatchNormDesc& desc) {
   if (x.numel() == 0) return;
   const Groups groups(x, true);
   constexpr const char* name = "batch_norm_training";
@@ -70,13 +77,13 @@ void batch_norm_training(Context& context, const View& x, const View& weight, co
             x.as<const T>());
     apply<T>(context, name, x, saved_mean,
              BatchNormSlope{statistic(weight), statistic(bias), statistic(saved_inverse_std)},
-             workspace.remainder, workspace.affine, y, desc);
+             workspace.remainder, workspace.affine, residual, y, desc);
   });
 }
 
 void batch_norm_inference(Context& context, const View& x, const View& weight, const View& bias,
-                          const View& running_mean, const View& running_variance, const View& y,
-                          const BatchNormDesc& desc) {
+                          const View* residual, const View& running_mean,
+                          const View& running_variance, const View& y, const BatchNormDesc& desc) {
   if (x.numel() == 0) return;
   const Workspace workspace = desc.topk ? workspace_of(context, x, desc, 0) : Workspace{};
   constexpr const char* name = "batch_norm_inference";
@@ -84,7 +91,7 @@ void batch_norm_inference(Context& context, const View& x, const View& weight, c
     apply<T>(context, name, x, running_mean,
              BatchNormInferenceSlope{statistic(weight), statistic(bias),
                                      statistic(running_variance), desc.epsilon},
-             {}, workspace.affine, y, desc);
+             {}, workspace.affine, residual, y, desc);
   });
 }
 

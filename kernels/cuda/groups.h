@@ -116,11 +116,9 @@ void map(Context& context, const char* name, const Groups& groups, const Op& op,
 
 template <class T, class Slope>
 void map_affine(Context& context, const char* name, const Groups& groups, const View& x,
-                const View& center, const Slope& slope, const View& y,
-                const Statistic& remainder = {}, Activation activation = Activation::none) {
+                const View& center, const Slope& slope, const View& y) {
   map<T>(context, name, groups,
-         Affine<T, Slope>{x.as<const T>(), y.as<T>(), statistic(center), remainder, slope,
-                          activation == Activation::relu},
+         Affine<T, Slope>{x.as<const T>(), y.as<T>(), statistic(center), {}, slope},
          x.as<const T>());
 }
 

@@ -1,3 +1,6 @@
+#include <algorithm>
+#include <cmath>
+
 #include "nn/batch_norm.h"
 #include "tests/cases/op_case.h"
 #include "tests/ref/conv.h"
@@ -104,6 +107,71 @@ OpCase bias_alone() {
   return result;
 }
 
+// result's op with a fourth input added before the activation. `op` takes what the entries of
+// nn/batch_norm.h take, but for the running statistics. Before a ReLU the residual outweighs the
+// rest, so that no rounding takes a value over the kink.
+template <class Op>
+OpCase with_residual(OpCase result, Activation activation, const Op& op) {
+  const bool rectify = activation == Activation::relu;
+  Input residual{.shape = result.inputs[0].shape, .layout = result.inputs[0].layout};
+  for (int64_t i = 0; rectify && i < residual.shape.numel(); ++i) {
+    const double unit = std::fmod(0.618033988749895 * static_cast<double>(i + 1), 1.0);
+    residual.values.push_back((i % 3 == 0 ? -1 : 1) * (4 + unit));
+  }
+  result.name += rectify ? "_residual_relu" : "_residual";
+  result.inputs.push_back(std::move(residual));
+  result.run = [activation, op](const std::vector<Tensor>& in) -> std::vector<Tensor> {
+    const DType stat = stat_dtype(in[0]);
+    BatchNormDesc activated = desc;
+    activated.activation = activation;
+    return {op(in[0], in[1].to(stat), in[2].to(stat), activated, in[3])};
+  };
+  result.reference = [rectify, reference = result.reference](const std::vector<Array>& in) {
+    std::vector<Array> y = reference({in[0], in[1], in[2]});
+    for (size_t i = 0; i < y[0].values.size(); ++i) {
+      double& value = y[0].values[i];
+      value += in[3].values[i];
+      if (rectify) value = std::max(value, 0.0);
+    }
+    return y;
+  };
+  return result;
+}
+
+OpCase training_residual(const std::string& name, Input x, Activation activation) {
+  return with_residual(training(name, std::move(x)), activation,
+                       [](const Tensor& x, const Tensor& weight, const Tensor& bias,
+                          const BatchNormDesc& desc, const Tensor& residual) {
+                         return nn::batch_norm_training(x, weight, bias, {}, {}, desc, residual);
+                       });
+}
+
+OpCase inference_residual(const std::string& name, Input x, Activation activation) {
+  return with_residual(inference(name, std::move(x)), activation,
+                       [](const Tensor& x, const Tensor& weight, const Tensor& bias,
+                          const BatchNormDesc& desc, const Tensor& residual) {
+                         return nn::batch_norm_inference(x, weight, bias, running(x, 0.5),
+                                                         running(x, 2), desc, residual);
+                       });
+}
+
+// Only the residual asks for a gradient.
+OpCase residual_alone(OpCase result) {
+  for (size_t i = 0; i < 3; ++i) result.inputs[i].gradient = false;
+  result.name += "_gradient_alone";
+  return result;
+}
+
+// Only the residual asks for none.
+OpCase without_residual_gradient(OpCase result) {
+  result.inputs[3].gradient = false;
+  result.name += "_constant";
+  return result;
+}
+
+constexpr auto relu = Activation::relu, none = Activation::none;
+constexpr Layout last = Layout::channels_last;
+
 const bool added = add_cases({
     training("image", {.shape = {3, 2, 4, 5}}),
     training("channels_last", {.shape = {3, 4, 3, 5}, .layout = Layout::channels_last}),
@@ -116,6 +184,21 @@ const bool added = add_cases({
     inference("matrix", {.shape = {6, 4}}),
     inference("batch_0", {.shape = {0, 4, 2, 2}}),
     bias_alone(),
+    training_residual("image", {.shape = {3, 2, 4, 5}}, none),
+    training_residual("image", {.shape = {3, 2, 4, 5}}, relu),
+    training_residual("odd", {.shape = {2, 3, 3, 7}}, relu),
+    training_residual("channels_last", {.shape = {3, 11, 3, 5}, .layout = last}, relu),
+    training_residual("channels_last_of_16", {.shape = {2, 16, 3, 3}, .layout = last}, none),
+    training_residual("matrix", {.shape = {6, 4}}, relu),
+    training_residual("strided", {.shape = {2, 3, 3, 4}, .layout = Layout::strided}, relu),
+    residual_alone(training_residual("image", {.shape = {3, 2, 4, 5}}, relu)),
+    without_residual_gradient(training_residual("image", {.shape = {3, 2, 4, 5}}, relu)),
+    inference_residual("image", {.shape = {3, 2, 4, 5}}, none),
+    inference_residual("odd", {.shape = {2, 3, 3, 7}}, relu),
+    inference_residual("channels_last", {.shape = {3, 11, 3, 5}, .layout = last}, relu),
+    inference_residual("matrix", {.shape = {6, 4}}, relu),
+    inference_residual("batch_0", {.shape = {0, 4, 2, 2}}, relu),
+    residual_alone(inference_residual("image", {.shape = {3, 2, 4, 5}}, relu)),
 });
 
 }  // namespace

@@ -1,5 +1,5 @@
-// Layers that end in a ReLU and Top-K give the bits of their ops one after the other, forward and
-// backward, in every dtype and format.
+// Layers that end in a ReLU and Top-K, or in a residual and a ReLU, give the bits of their ops one
+// after the other, forward and backward, in every dtype and format.
 
 #include <cmath>
 #include <functional>
@@ -10,8 +10,10 @@
 #include "nn/batch_norm.h"
 #include "nn/conv.h"
 #include "nn/topk.h"
+#include "tensor/allocator.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
+#include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
 #include "tensor/ops/unary.h"
 
@@ -167,6 +169,77 @@ TEST_P(FusedTopK, BatchNorm) {
   }
 }
 
+// relu(batch norm + residual), and the sum alone.
+TEST_P(FusedTopK, BatchNormAndResidual) {
+  const Shape shape{3, 19, 7, 9};
+  const std::vector<Tensor> inputs{image(shape, 1) + 0.5,
+                                   gaussian({19}, 5, stat(), Format::contiguous),
+                                   gaussian({19}, 6, stat(), Format::contiguous), image(shape, 7)};
+  const auto statistics = [&](double value) {
+    return Tensor::full({19}, value, {.dtype = stat()});
+  };
+  for (const Activation activation : {Activation::none, Activation::relu}) {
+    const BatchNormDesc desc{.activation = activation};
+    const auto rest = [&](const Tensor& sum) {
+      return activation == Activation::relu ? relu(sum) : sum;
+    };
+    expect_same_op(
+        inputs,
+        [&](const auto& in) {
+          return batch_norm_training(in[0], in[1], in[2], {}, {}, desc, in[3]);
+        },
+        [&](const auto& in) {
+          return rest(batch_norm_training(in[0], in[1], in[2], {}, {}) + in[3]);
+        });
+    expect_same_op(
+        inputs,
+        [&](const auto& in) {
+          return batch_norm_inference(in[0], in[1], in[2], statistics(0.25), statistics(1.5), desc,
+                                      in[3]);
+        },
+        [&](const auto& in) {
+          return rest(batch_norm_inference(in[0], in[1], in[2], statistics(0.25), statistics(1.5)) +
+                      in[3]);
+        });
+  }
+}
+
+// The gradient's way back takes no more memory than with separate ops, nor does what waits for it.
+TEST(BatchNormAndResidual, TakesNoMoreMemoryThanSeparateOps) {
+  const Shape shape{2, 16, 32, 32};
+  const size_t bytes = sizeof(float) * static_cast<size_t>(shape.numel());
+  const auto image = [&](uint64_t seed) {
+    return gaussian(shape, seed, DType::f32, Format::contiguous).set_requires_grad(true);
+  };
+  const Tensor x = image(1), residual = image(2), ones = Tensor::ones({16});
+  const BatchNormDesc desc{.activation = Activation::relu};
+  struct Memory {
+    size_t kept, peak;
+  };
+  const auto measure = [&](bool as_one) -> Memory {
+    const auto in_use = [before = memory_stats({}).in_use](size_t bytes) { return bytes - before; };
+    // Made by ops, as in a network: their gradients go on and are not kept.
+    const Tensor added = multiply(residual, 2), in = multiply(x, 2);
+    size_t peak = 0;
+    in.register_hook([&](const Tensor&) {
+      peak = in_use(memory_stats({}).peak);
+      return Tensor();
+    });
+    const Tensor y = as_one ? batch_norm_training(in, ones, ones, {}, {}, desc, added)
+                            : relu(batch_norm_training(in, ones, ones, {}, {}) + added);
+    const size_t kept = in_use(memory_stats({}).in_use);
+    const Tensor loss = sum(multiply(y, 3));
+    reset_peak_memory({});
+    gradients(std::span(&loss, 1), std::vector{Tensor::ones(loss.shape())},
+              std::vector{x, residual});
+    return {kept, peak};
+  };
+  const Memory separate = measure(false), as_one = measure(true);
+  EXPECT_LE(as_one.kept, separate.kept);
+  EXPECT_LE(as_one.peak, separate.peak);
+  EXPECT_GE(as_one.kept, 3 * bytes);
+}
+
 std::vector<Parameter> parameters() {
   std::vector<Parameter> list;
   for (const DType dtype : {DType::f32, DType::bf16, DType::f16, DType::f64}) {
@@ -210,6 +283,16 @@ TEST(FusedTopKErrors, AreNamed) {
             }),
             "[batch_norm_inference] k must be in 1..H*W of the result, got 17 (result "
             "[1,2,4,4])");
+  EXPECT_EQ(error_of([&] {
+              batch_norm_inference(x, ones, ones, ones, ones, {}, Tensor::ones({1, 2, 4, 1}));
+            }),
+            "[batch_norm_inference] residual must be like the input, got f32[1,2,4,1] on cpu "
+            "(input f32[1,2,4,4] on cpu)");
+  EXPECT_EQ(error_of([&] {
+              batch_norm_training(x, ones, ones, {}, {},
+                                  {.activation = Activation::relu, .topk = TopKDesc{.k = 2}}, x);
+            }),
+            "[batch_norm_training] a residual and Top-K do not go together");
   EXPECT_EQ(error_of([&] { relu_topk(x, {.k = 2}, Tensor::ones({3})); }),
             "[relu_topk] bias expected 2 elements, got f32[3] (input f32[1,2,4,4])");
 }

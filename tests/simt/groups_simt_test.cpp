@@ -51,9 +51,9 @@ TEST_P(SumsOfGroups, BatchNorm) {
     BatchNormDesc desc;
     desc.activation = activation;
     const KernelTable& kernels = context.kernels();
-    kernels.batch_norm_training(context, x.view, weight.view, bias.view, &out.running_mean.view,
-                                &out.running_variance.view, out.y.view, out.mean.view,
-                                out.inverse_std.view, desc);
+    kernels.batch_norm_training(context, x.view, weight.view, bias.view, nullptr,
+                                &out.running_mean.view, &out.running_variance.view, out.y.view,
+                                out.mean.view, out.inverse_std.view, desc);
     const View* passed_by = activation == Activation::relu ? &out.y.view : nullptr;
     kernels.batch_norm_backward(context, dy.view, passed_by, x.view, weight.view, out.mean.view,
                                 out.inverse_std.view, &out.dx.view, &out.dweight.view,
@@ -98,8 +98,8 @@ Results batch_norm(Context& context, const Shape& shape, Format format) {
   BatchNormDesc desc;
   desc.activation = Activation::relu;
   const KernelTable& kernels = context.kernels();
-  kernels.batch_norm_training(context, x.view, weight.view, bias.view, nullptr, nullptr, y.view,
-                              mean.view, inverse_std.view, desc);
+  kernels.batch_norm_training(context, x.view, weight.view, bias.view, nullptr, nullptr, nullptr,
+                              y.view, mean.view, inverse_std.view, desc);
   kernels.batch_norm_backward(context, dy.view, &y.view, x.view, weight.view, mean.view,
                               inverse_std.view, &dx.view, &dweight.view, &dbias.view);
   EXPECT_TRUE(y.data.intact() && dx.data.intact() && dweight.data.intact());
@@ -110,6 +110,36 @@ Results batch_norm(Context& context, const Shape& shape, Format format) {
           {"dx", 2e-5 + rounding<T>, dx.floats()},
           {"dweight", 2e-5, dweight.floats()},
           {"dbias", 2e-5, dbias.floats()}};
+}
+
+// A residual added and a ReLU behind, in training and in inference; as one or op by op.
+template <class T>
+Results batch_norm_sum(Context& context, const Shape& shape, Format format, int before, bool as_one,
+                       Activation activation) {
+  const Shape channels{shape[1]};
+  const auto flat = Format::contiguous;
+  const Elements<T> x(shape, format, 3, 1, before), residual(shape, format, 0, 2, before);
+  const Elements<float> weight(channels, flat, 1, 3), bias(channels, flat, 0, 4);
+  const Elements<float> running_mean(channels, flat, 3, 5), deviation(channels, flat, 4, 6);
+  Elements<float> running_variance(channels, flat), mean(channels, flat),
+      inverse_std(channels, flat);
+  Elements<T> y(shape, format, before), inferred(shape, format, before);
+  const KernelTable& kernels = context.kernels();
+  kernels.multiply(context, deviation.view, deviation.view, running_variance.view);
+  BatchNormDesc desc;
+  if (as_one) desc.activation = activation;
+  const View* added = as_one ? &residual.view : nullptr;
+  kernels.batch_norm_training(context, x.view, weight.view, bias.view, added, nullptr, nullptr,
+                              y.view, mean.view, inverse_std.view, desc);
+  kernels.batch_norm_inference(context, x.view, weight.view, bias.view, added, running_mean.view,
+                               running_variance.view, inferred.view, desc);
+  for (const View& sum : {y.view, inferred.view}) {
+    if (as_one) continue;
+    kernels.add(context, sum, residual.view, sum);
+    if (activation == Activation::relu) kernels.relu(context, sum, sum);
+  }
+  EXPECT_TRUE(y.data.intact() && inferred.data.intact());
+  return {{"y", rounding<T>, y.floats()}, {"inferred", rounding<T>, inferred.floats()}};
 }
 
 template <class T>
@@ -138,6 +168,31 @@ TYPED_TEST(GroupElements, OfManyShapes) {
     SCOPED_TRACE(to_string(shape));
     check_operation([&](Context& context) { return batch_norm<TypeParam>(context, shape, format); },
                     shape.numel() < 5000 ? 20 : 4);
+  }
+}
+
+TYPED_TEST(GroupElements, WithAResidualHaveTheBitsOfSeparateOps) {
+  const auto last = Format::channels_last, flat = Format::contiguous;
+  const struct {
+    Shape shape;
+    Format format;
+    int before = 0;  // 1: arrays that are not aligned to packs
+  } cases[] = {{{2, 3, 4, 12}, flat},  {{2, 3, 4, 12}, flat, 1}, {{1, 2, 7, 9}, flat},
+               {{2, 3, 24, 36}, flat}, {{2, 40, 5, 7}, last},    {{2, 40, 5, 7}, last, 1},
+               {{2, 35, 5, 7}, last},  {{2, 48, 5, 27}, last},   {{1, 2072, 3, 3}, last},
+               {{1, 2, 91, 99}, flat}};
+  for (const auto& [shape, format, before] : cases) {
+    for (const Activation activation : {Activation::none, Activation::relu}) {
+      SCOPED_TRACE(to_string(shape) + (before == 1 ? ", not aligned" : ""));
+      const auto run = [&, shape = shape, format = format, before = before](Context& context,
+                                                                            bool as_one) {
+        return batch_norm_sum<TypeParam>(context, shape, format, before, as_one, activation);
+      };
+      const Results as_one =
+          check_operation([&](Context& context) { return run(context, true); }, 3);
+      Both both;
+      expect_same(as_one, run(*both.cuda, false), "than op by op");
+    }
   }
 }
 
@@ -204,6 +259,16 @@ TYPED_TEST(MapColumns, HasTheBitsOfOneElementAtATime) {
             {},
             {statistic(weight.view), statistic(bias.view), statistic(deviation.view)},
             true};
+      });
+      this->compare(groups, shape, [&](const View& out) {
+        return AffineSum<T, BatchNormSlope>{
+            {x.view.template as<const T>(),
+             out.as<T>(),
+             statistic(mean.view),
+             {},
+             {statistic(weight.view), statistic(bias.view), statistic(deviation.view)},
+             true},
+            dy.view.template as<const T>()};
       });
       this->compare(groups, shape, [&](const View& out) {
         const NormalizedInput<T> input{

@@ -126,20 +126,21 @@ TYPED_TEST(FusedTopK, BehindBatchNorm) {
     this->expect_same(
         length, format,
         [&](const View& x, const View& y) {
-          batch_norm_inference(context, x, w, b, m, v, y, ends_with_topk);
+          batch_norm_inference(context, x, w, b, nullptr, m, v, y, ends_with_topk);
         },
         [&](const View& x, const View& y) {
-          batch_norm_inference(context, x, w, b, m, v, y, plain);
+          batch_norm_inference(context, x, w, b, nullptr, m, v, y, plain);
           then_topk(y);
         });
     this->expect_same(
         length, format,
         [&](const View& x, const View& y) {
-          batch_norm_training(context, x, w, b, nullptr, nullptr, y, saved_m, saved_s,
+          batch_norm_training(context, x, w, b, nullptr, nullptr, nullptr, y, saved_m, saved_s,
                               ends_with_topk);
         },
         [&](const View& x, const View& y) {
-          batch_norm_training(context, x, w, b, nullptr, nullptr, y, saved_m, saved_s, plain);
+          batch_norm_training(context, x, w, b, nullptr, nullptr, nullptr, y, saved_m, saved_s,
+                              plain);
           then_topk(y);
         });
   });

@@ -110,9 +110,37 @@ struct Affine {
   }
   template <int size>
   __device__ T value(const Of& of, const Pack<T, size>& pack, int i) const {
+    return activated(affine(of, pack, i));
+  }
+
+ protected:
+  template <int size>
+  __device__ T affine(const Of& of, const Pack<T, size>& pack, int i) const {
     const float centred = load(pack.value[i]) - of.center - of.remainder;
-    const T value = store<T>(centred * of.factor + of.shift);
-    return rectify ? store<T>(Relu{}(load(value))) : value;
+    return store<T>(centred * of.factor + of.shift);
+  }
+  __device__ T activated(T value) const { return rectify ? store<T>(Relu{}(load(value))) : value; }
+};
+
+// The same with an array added before the ReLU; each step is rounded to T.
+template <class T, class Slope>
+struct AffineSum : Affine<T, Slope> {
+  const T* residual;
+
+  using typename Affine<T, Slope>::Of;
+  template <int size>
+  struct Loaded {
+    Pack<T, size> x, residual;
+  };
+  template <int size>
+  __device__ Loaded<size> load_pack(int64_t offset, bool aligned) const {
+    return {read_pack<size>(this->x + offset, aligned),
+            read_pack<size>(residual + offset, aligned)};
+  }
+  template <class Loaded>
+  __device__ T value(const Of& of, const Loaded& loaded, int i) const {
+    const float affine = load(this->affine(of, loaded.x, i));
+    return this->activated(store<T>(affine + load(loaded.residual.value[i])));
   }
 };
 
