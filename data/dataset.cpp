@@ -25,7 +25,7 @@ class FolderSource : public ImageSource {
   std::unique_ptr<OpenedImage> open(int64_t i) const override {
     return open_image(root_ / name(i));
   }
-  std::string location() const override { return root_.string(); }
+  std::string location() const override { return root_.empty() ? "." : root_.string(); }
 
  private:
   fs::path root_;

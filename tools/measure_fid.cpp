@@ -11,8 +11,8 @@ int main(int argc, char** argv) {
   MeasureSettings s;
   CLI::App& app = tool.app();
   const char* kinds = "folder of images, packed file, or file of features";
-  app.add_option("a", s.a, kinds)->required();
-  app.add_option("b", s.b, kinds)->required();
+  app.add_option("A", s.a, kinds)->required();
+  app.add_option("B", s.b, kinds)->required();
   app.add_option("--inception", s.inception,
                  "weights, pt_inception-2015-12-05-6726825d.pth or "
                  "weights-inception-2015-12-05-6726825d.pth; without, the untrained network")
