@@ -67,10 +67,10 @@ FeatureNetwork load_inception(const std::string& path, int64_t tap, Device devic
       throw Error(format("'{}': {}", path, error.what()));
     }
     const Bytes file = map_file(path);
-    result.weights = known_file(file) ? Weights::trained : Weights::given;
+    const std::string digest = sha256(file);
+    result.weights = known_file(file, digest) ? Weights::trained : Weights::given;
     result.description = format("Inception-v3 of {}", path);
-    // As many digits as the published names have.
-    if (const std::string digest = sha256(file); !digest.empty()) {
+    if (!digest.empty()) {  // as many digits as the published names have
       result.description += format(", SHA-256 {}", digest.substr(0, 8));
     }
   }

@@ -4,6 +4,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/relu_gradient.h"
 #include "nn/topk.h"
 #include "tensor/autograd.h"
 
@@ -46,17 +47,6 @@ class Residual {
   Tensor dense_;
   std::optional<View> view_;
 };
-
-// What of grad_output passes a ReLU with result y: in its place, if nobody else will read it.
-Tensor passed_relu(const Tensor& grad_output, const Tensor& y, Format format) {
-  const bool reusable = grad_output.is_sole_owner();
-  const Tensor dy = grad_output.contiguous(format);
-  const Tensor passed =
-      reusable ? dy : Tensor::empty(dy.shape(), {dy.dtype(), dy.device(), format});
-  Context& ctx = context(dy.device());
-  ctx.kernels().relu_backward(ctx, dy.view(), y.view(), passed.view());
-  return passed;
-}
 
 // The kernel of both backward passes, with statistics of either kind. passed_by: the result behind
 // an activation, or undefined. A gradient that was not asked for stays undefined.
@@ -102,7 +92,7 @@ class BatchNormTrainingNode : public Node {
     const Tensor x = saved("x").contiguous(saved("x").format());
     Tensor dy, passed_by;
     if (needs[3] && activated_) {  // what passes is the residual's gradient, and all that x's needs
-      dy = passed_relu(grad_outputs[0], saved("y"), x.format());
+      dy = passed_relu(grad_outputs[0], saved("y"));
     } else {
       dy = grad_outputs[0].contiguous(x.format());
       if (activated_) passed_by = saved("y").contiguous(x.format());
@@ -168,7 +158,7 @@ class BatchNormInferenceNode : public Node {
   // What of it passes the activation.
   Tensor passed_gradient(const Tensor& grad_output) const {
     return desc_.activation == Activation::none ? grad_output.contiguous(format_)
-                                                : passed_relu(grad_output, saved("y"), format_);
+                                                : passed_relu(grad_output, saved("y"));
   }
 
   Format format_;

@@ -3,6 +3,7 @@
 #include "kernels/error.h"
 #include "kernels/table.h"
 #include "nn/autocast.h"
+#include "nn/relu_gradient.h"
 #include "nn/topk.h"
 #include "tensor/autograd.h"
 
@@ -59,13 +60,9 @@ class Conv2dNode : public Node {
                                const NeedsGrad& needs) override {
     Context& ctx = context(options_.device);
     const Format format = options_.format;
-    const bool reusable = grad_outputs[0].is_sole_owner();  // nobody else will read it
-    Tensor dy = grad_outputs[0].contiguous(format);
-    if (desc_.activation == Activation::relu) {
-      const Tensor masked = reusable ? dy : Tensor::empty(dy.shape(), options_);
-      ctx.kernels().relu_backward(ctx, dy.view(), saved("y").view(), masked.view());
-      dy = masked;
-    }
+    const Tensor dy = desc_.activation == Activation::relu
+                          ? passed_relu(grad_outputs[0], saved("y"))
+                          : grad_outputs[0].contiguous(format);
     Tensor dx, dw, db;
     if (needs[0]) {
       dx = Tensor::empty(x_shape_, options_);

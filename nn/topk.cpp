@@ -4,6 +4,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/relu_gradient.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
@@ -53,26 +54,19 @@ class TopKNode : public Node {
 
 class ReluTopKNode : public Node {
  public:
-  explicit ReluTopKNode(const Tensor& y) : format_(y.format()) { save("y", y); }
+  explicit ReluTopKNode(const Tensor& y) { save("y", y); }
   const char* name() const override { return "relu_topk"; }
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
                                const NeedsGrad& needs) override {
-    const bool reusable = grad_outputs[0].is_sole_owner();  // nobody else will read it
-    const Tensor dy = grad_outputs[0].contiguous(format_);
-    const TensorOptions options{dy.dtype(), dy.device(), format_};
-    const Tensor dx = reusable ? dy : Tensor::empty(dy.shape(), options);
-    Context& ctx = context(dy.device());
-    ctx.kernels().relu_backward(ctx, dy.view(), saved("y").view(), dx.view());
+    const Tensor dx = passed_relu(grad_outputs[0], saved("y"));
     Tensor db;
     if (needs.size() > 1 && needs[1]) {
-      db = Tensor::empty({dy.size(1)}, {dy.dtype(), dy.device()});
+      Context& ctx = context(dx.device());
+      db = Tensor::empty({dx.size(1)}, {dx.dtype(), dx.device()});
       ctx.kernels().conv2d_backward_bias(ctx, dx.view(), db.view());
     }
     return {dx, db};
   }
-
- private:
-  Format format_;
 };
 
 // The ops of relu_topk one after the other.

@@ -192,7 +192,8 @@ int convert(const Settings& settings) {
   if (!settings.dtype.empty()) convert_dtype(state, parse_dtype(settings.dtype));
 
   std::printf("%s: %s\n", settings.in.c_str(), checkpoint.format.c_str());
-  if (const auto known = known_file(map_file(settings.in))) {
+  const Bytes bytes = map_file(settings.in);
+  if (const auto known = known_file(bytes, sha256(bytes))) {
     std::printf("known by its hash: %s\n", known->c_str());
   }
   for (const std::string& line : checkpoint.passed_over) {

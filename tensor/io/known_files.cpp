@@ -43,8 +43,8 @@ std::string sha256(const Bytes& bytes) {
   return digest_of(bytes, EVP_sha256());
 }
 
-std::optional<std::string> known_file(const Bytes& bytes) {
-  const std::string sha = sha256(bytes), md5 = digest_of(bytes, EVP_md5());
+std::optional<std::string> known_file(const Bytes& bytes, const std::string& sha) {
+  const std::string md5 = digest_of(bytes, EVP_md5());
   for (const KnownFile& known : known_files) {
     const std::string& digest = known.algorithm == EVP_sha256 ? sha : md5;
     if (digest.starts_with(known.digest)) return known.name;
@@ -58,7 +58,7 @@ std::string sha256(const Bytes&) {
   return "";
 }
 
-std::optional<std::string> known_file(const Bytes&) {
+std::optional<std::string> known_file(const Bytes&, const std::string&) {
   return {};
 }
 

@@ -7,11 +7,12 @@
 
 namespace gestalt {
 
-// The name of a well-known weights file with these bytes, found by its SHA-256 or MD5; nothing
-// where it is none of them, or where the build has no OpenSSL. Reads every byte.
-std::optional<std::string> known_file(const Bytes& bytes);
-
-// 64 hexadecimal digits; empty where the build has no OpenSSL.
+// 64 hexadecimal digits; empty where the build has no OpenSSL. Reads every byte.
 std::string sha256(const Bytes& bytes);
+
+// The name of a well-known weights file with these bytes, found by `sha`, their sha256(), or by
+// their MD5, for which every byte is read; nothing where it is none of them, or where the build has
+// no OpenSSL.
+std::optional<std::string> known_file(const Bytes& bytes, const std::string& sha);
 
 }  // namespace gestalt

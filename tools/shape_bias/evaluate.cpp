@@ -121,8 +121,9 @@ std::vector<Pass> passes_of(const Settings& settings, const std::vector<std::str
 json describe_weights(const Settings& settings) {
   if (settings.untrained) return format("untrained: random weights of seed {}", settings.seed);
   const Bytes bytes = map_file(settings.weights);
-  json weights = {{"file", settings.weights}, {"sha256", sha256(bytes)}};
-  if (const auto known = known_file(bytes)) weights["known_as"] = *known;
+  const std::string sha = sha256(bytes);
+  json weights = {{"file", settings.weights}, {"sha256", sha}};
+  if (const auto known = known_file(bytes, sha)) weights["known_as"] = *known;
   return weights;
 }
 
