@@ -49,7 +49,7 @@ int pack(const Settings& settings) {
   const data::ImageSourcePtr source =
       settings.flat ? data::open_images(settings.in) : data::open_dataset(settings.in);
   check_not_input(settings.out, *source);
-  print_passed_over(*source);
+  print_passed_over({source.get()});
   data::PackWriter writer(settings.out, source->index().classes);
   catch_interrupts();
   Progress progress("packed", source->size(), settings.quiet);

@@ -8,10 +8,11 @@
 
 namespace gestalt::tools {
 
-std::optional<std::string> passed_over(const data::ImageSource& source) {
+namespace {
+
+std::string line_of(const data::ImageSource& source) {
   constexpr size_t most_named = 3;
   const std::vector<std::string>& files = source.index().passed_over;
-  if (files.empty()) return {};
   std::string names;
   for (size_t i = 0; i < std::min(files.size(), most_named); ++i) {
     names += (i == 0 ? "'" : ", '") + files[i] + "'";
@@ -21,8 +22,21 @@ std::optional<std::string> passed_over(const data::ImageSource& source) {
                 source.location(), counted(static_cast<int64_t>(files.size()), "image"), names);
 }
 
-void print_passed_over(const data::ImageSource& source) {
-  if (const auto line = passed_over(source)) std::fprintf(stderr, "%s\n", line->c_str());
+}  // namespace
+
+std::vector<std::string> passed_over(const std::vector<const data::ImageSource*>& sources) {
+  std::vector<std::string> lines;
+  for (const data::ImageSource* source : sources) {
+    if (source == nullptr || source->index().passed_over.empty()) continue;
+    std::string line = line_of(*source);
+    if (std::find(lines.begin(), lines.end(), line) == lines.end())
+      lines.push_back(std::move(line));
+  }
+  return lines;
+}
+
+void print_passed_over(const std::vector<const data::ImageSource*>& sources) {
+  for (const std::string& line : passed_over(sources)) std::fprintf(stderr, "%s\n", line.c_str());
 }
 
 }  // namespace gestalt::tools

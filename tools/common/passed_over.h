@@ -2,18 +2,19 @@
 
 // Telling the user of files that a folder of images holds besides.
 
-#include <optional>
 #include <string>
+#include <vector>
 
 #include "data/image_source.h"
 
 namespace gestalt::tools {
 
-// One line that counts the files of the source's folder that look like images and are of no kind
-// that is read, and names the first; nothing where there are none.
-std::optional<std::string> passed_over(const data::ImageSource& source);
+// A line for each folder of the sources, null ones left out, with files that look like images and
+// are of no kind that is read: counts them and names the first. Sources of one folder, such as the
+// parts of a split, have one line.
+std::vector<std::string> passed_over(const std::vector<const data::ImageSource*>& sources);
 
-// That line to stderr, of a tool without a log.
-void print_passed_over(const data::ImageSource& source);
+// Those lines to stderr, of a tool without a log.
+void print_passed_over(const std::vector<const data::ImageSource*>& sources);
 
 }  // namespace gestalt::tools

@@ -60,7 +60,7 @@ class FewshotTraining {
     make_parts();
     start_folder();
     for (const std::string& line : lines_) logger_->info(line);
-    if (const auto line = passed_over(images_->source())) logger_->warn(*line);
+    for (const std::string& line : passed_over({&images_->source()})) logger_->warn(line);
     for (const std::string& reason : images_->unreadable()) logger_->warn("skipped: {}", reason);
     if (settings_.resume) logger_->info("goes on behind step {}", step_);
     if (step_ == settings_.iterations && history_.last_evaluation() == step_) {

@@ -229,8 +229,7 @@ int measure_fid(const MeasureSettings& settings) {
   const MeasureInput a = open_input(settings.a), b = open_input(settings.b);
   as_usage([&] { check_settings(settings, a, b); });
   check_outputs(settings, a, b);
-  if (a.images) print_passed_over(*a.images);
-  if (b.images && b.path != a.path) print_passed_over(*b.images);
+  print_passed_over({a.images.get(), b.images.get()});
   const bool keeps = a.images || b.images || is_by_statistics(a.features, b.features);
   const FeatureCache cache = keeps ? open_cache(settings) : FeatureCache({});
   catch_interrupts();

@@ -68,7 +68,7 @@ Stimuli open_stimuli(const std::string& folder, const eval::Categories& categori
     }
     stimuli.image_names.push_back(fs::path(index.names[i]).filename().string());
   }
-  print_passed_over(*stimuli.source);
+  print_passed_over({stimuli.source.get()});
   tell_sizes(*stimuli.source);
   return stimuli;
 }

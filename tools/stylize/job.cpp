@@ -142,8 +142,7 @@ class Job {
     std::printf("encoder: %s\n%zu pictures of %lld contents and %lld styles\n",
                 encoder_text_.c_str(), pictures.size(), static_cast<long long>(contents_->size()),
                 static_cast<long long>(styles_.source().size()));
-    print_passed_over(*contents_);
-    print_passed_over(styles_.source());
+    print_passed_over({&*contents_, &styles_.source()});
     catch_interrupts();
     Progress progress("stylized", static_cast<int64_t>(pictures.size()), common_.quiet);
     int64_t count = 0;

@@ -180,8 +180,8 @@ class StylizerTraining {
     logger_->info("{} contents, {} styles, {} steps of {} on {}", contents_->source().size(),
                   styles_->source().size(), settings_.steps, settings_.batch_size,
                   to_string(default_device()));
-    for (const Pictures* each : {&*contents_, &*styles_}) {
-      if (const auto line = passed_over(each->source())) logger_->warn(*line);
+    for (const std::string& line : passed_over({&contents_->source(), &styles_->source()})) {
+      logger_->warn(line);
     }
     if (settings_.resume) {
       logger_->info("goes on behind step {}", position_.step);

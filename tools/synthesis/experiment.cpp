@@ -94,11 +94,9 @@ class Experiment {
     write_config(settings_.output, tool_, config);
     logger_->info("{}: {} on {}, {}", tool_, counted(jobs_.size(), "picture"),
                   to_string(default_device()), description);
-    std::set<std::string> folders;  // of many jobs each
-    for (const Job& job : jobs_) {
-      if (!folders.insert(job.images().location()).second) continue;
-      if (const auto line = passed_over(job.images())) logger_->warn(*line);
-    }
+    std::vector<const data::ImageSource*> sources;
+    for (const Job& job : jobs_) sources.push_back(&job.images());
+    for (const std::string& line : passed_over(sources)) logger_->warn(line);
 
     progress_.emplace(tool_, settings_.steps * static_cast<int64_t>(jobs_.size()), common_.quiet);
     for (size_t first = 0; first < jobs_.size() && !interrupted(); first += batch_size()) {

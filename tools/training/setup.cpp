@@ -1,6 +1,5 @@
 #include "tools/training/setup.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <spdlog/fmt/fmt.h>
 #include <tuple>
@@ -80,15 +79,9 @@ Sets open_sets(const TrainSettings& settings) {
   for (const NamedFolder& each : evaluation_folders(settings)) {
     add(each.name, data::open_dataset(each.path));
   }
-  std::vector<data::ImageSourcePtr> all = sets.evaluation;
-  all.insert(all.begin(), sets.train);
-  for (const data::ImageSourcePtr& set : all) {
-    const auto line = passed_over(*set);
-    const auto& told = sets.passed_over;  // parts of one folder tell the same
-    if (line && std::find(told.begin(), told.end(), *line) == told.end()) {
-      sets.passed_over.push_back(*line);
-    }
-  }
+  std::vector<const data::ImageSource*> all = {sets.train.get()};
+  for (const data::ImageSourcePtr& set : sets.evaluation) all.push_back(set.get());
+  sets.passed_over = passed_over(all);
   return sets;
 }
 
