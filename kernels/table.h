@@ -55,6 +55,9 @@ struct SgdParameter {
 struct AdamParameter {
   View parameter, gradient, first_moment, second_moment;
 };
+struct AveragedParameter {
+  View parameter, average;  // the average is f32 (f64 for f64 parameters)
+};
 
 using UnaryKernel = void(const View& x, const View& y);                  // in place allowed
 using ScalarKernel = void(const View& x, double scalar, const View& y);  // in place allowed
@@ -98,6 +101,10 @@ using ReduceKernel = void(const View& x,
   X(leaky_relu_backward, void(const View& dy, const View& x, double slope, const View& dx))        \
   X(clamp_backward,                                                                                \
     void(const View& dy, const View& x, double low, double high, const View& dx)) /* ends pass */  \
+  /* ---- gated linear unit: x, dx [N,2C,H,W] dense, y, dy [N,C,H,W] of its format: the first half \
+     of the channels times the sigmoid of the second ---- */                                       \
+  X(glu_forward, UnaryKernel)                                                                      \
+  X(glu_backward, void(const View& dy, const View& x, const View& dx))                             \
   /* ---- random: a pure function of (state, logical element index) ---- */                        \
   X(uniform, void(PhiloxState state, double low, double high, const View& y))                      \
   X(normal, void(PhiloxState state, double mean, double deviation, const View& y))                 \
@@ -209,6 +216,26 @@ using ReduceKernel = void(const View& x,
   X(adain_backward, void(const View& dy, const View& x, const View& mean, const View& deviation,   \
                          const View& style_deviation, const View* dx, const View* dstyle_mean,     \
                          const View* dstyle_deviation))                                            \
+  /* ---- perceptual distance: a, b, da [N,C,H,W] dense, weight stat[C] contiguous, y, dy stat[N]  \
+     contiguous ---- */                                                                            \
+  /* y[n] = scale * sum over h, w, c of weight[c] * (a / |a| - b / |b|)^2, |a| the length over c   \
+     of each pixel: sqrt(sum of a^2 + epsilon^2) + epsilon */                                             \
+  X(unit_distance_forward, void(const View& a, const View& b, const View& weight, double epsilon,  \
+                                double scale, const View& y))                                      \
+  /* Gradient to a. */                                                                             \
+  X(unit_distance_backward, void(const View& dy, const View& a, const View& b, const View& weight, \
+                                 double epsilon, double scale, const View& da))                    \
+  /* ---- spectral norm: w, y [R,...] dense, of K elements a row; u, left stat[R], v, right        \
+     stat[K] contiguous, v in the logical order of a row and right in that of its memory; sigma                \
+     stat, 1 element ---- */                                                                                   \
+  /* u and v are moved on in place by that many power iterations; left and right are what they are \
+     then; sigma = left^T w right; y = w / sigma. Lengths are at least epsilon. */                 \
+  X(spectral_norm_forward,                                                                         \
+    void(const View& w, const View& u, const View& v, int iterations, double epsilon,              \
+         const View& left, const View& right, const View& sigma, const View& y))                   \
+  /* Gradient to w, left and right being constants; dw of y's format. */                           \
+  X(spectral_norm_backward, void(const View& dy, const View& y, const View& left,                  \
+                                 const View& right, const View& sigma, const View& dw))            \
   /* ---- classification: rows [N,C] contiguous ---- */                                            \
   X(softmax_forward, UnaryKernel)                                                                  \
   X(softmax_backward, void(const View& dy, const View& y, const View& dx))                         \
@@ -224,7 +251,9 @@ using ReduceKernel = void(const View& x,
          double label_smoothing, const View& dlogits))                                             \
   /* ---- optimizers ---- */                                                                       \
   X(sgd_step, void(std::span<const SgdParameter> parameters, const SgdDesc& desc))                 \
-  X(adam_step, void(std::span<const AdamParameter> parameters, const AdamDesc& desc))
+  X(adam_step, void(std::span<const AdamParameter> parameters, const AdamDesc& desc))              \
+  /* average = decay * average + (1 - decay) * parameter */                                        \
+  X(average_step, void(std::span<const AveragedParameter> parameters, double decay))
 
 struct KernelTable {
 #define GESTALT_KERNEL_MEMBER(name, ...) Kernel<__VA_ARGS__> name{#name};
