@@ -3,35 +3,16 @@
 // Folders of small images for the tests of data/.
 
 #include <filesystem>
-#include <gtest/gtest.h>
 #include <string>
 #include <vector>
 
 #include "data/encode.h"
 #include "data/image.h"
+#include "tests/temporary_folder.h"
 
 namespace gestalt::data {
 
-// A folder of this test's own, removed at its end.
-class TemporaryFolder {
- public:
-  TemporaryFolder() {
-    const auto* test = ::testing::UnitTest::GetInstance()->current_test_info();
-    path_ = std::filesystem::path(::testing::TempDir()) /
-            (std::string("gestalt_data_") + test->test_suite_name() + "_" + test->name());
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
+using tests::TemporaryFolder;
 
 // Pixels that tell where they are, and `number` apart from others.
 inline Image numbered_image(int height, int width, int number) {

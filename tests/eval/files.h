@@ -9,6 +9,7 @@
 #include <string>
 
 #include "kernels/error.h"
+#include "tests/temporary_folder.h"
 
 namespace gestalt::tests {
 
@@ -25,27 +26,6 @@ inline std::string read_text(const std::filesystem::path& path) {
   text << std::ifstream(path, std::ios::binary).rdbuf();
   return text.str();
 }
-
-// A folder of this test's own, removed when the test goes.
-class TemporaryFolder {
- public:
-  TemporaryFolder()
-      : path_(std::filesystem::path(testing::TempDir()) /
-              testing::UnitTest::GetInstance()->current_test_info()->name()) {
-    std::filesystem::remove_all(path_);
-    std::filesystem::create_directories(path_);
-  }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-
-  const std::filesystem::path& path() const { return path_; }
-  std::filesystem::path write(const std::string& name, const std::string& text) const {
-    std::ofstream(path_ / name, std::ios::binary) << text;
-    return path_ / name;
-  }
-
- private:
-  std::filesystem::path path_;
-};
 
 // What the Error says that `call` throws; empty, and a failure, where it throws none.
 template <class Call>

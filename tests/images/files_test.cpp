@@ -6,6 +6,7 @@
 #include "data/folder.h"
 #include "kernels/error.h"
 #include "tests/images/fixtures.h"
+#include "tests/temporary_folder.h"
 
 namespace gestalt::data {
 namespace {
@@ -14,14 +15,6 @@ namespace fs = std::filesystem;
 
 class Files : public testing::Test {
  protected:
-  void SetUp() override {
-    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
-    folder = fs::path(testing::TempDir()) / "gestalt_images" / test->name();
-    fs::remove_all(folder);
-    fs::create_directories(folder);
-  }
-  void TearDown() override { fs::remove_all(folder); }
-
   std::string error_of(const fs::path& path) {
     try {
       list_images(path);
@@ -31,7 +24,8 @@ class Files : public testing::Test {
     return "no error";
   }
 
-  fs::path folder;
+  const tests::TemporaryFolder temporary_;
+  const fs::path folder = temporary_.path();
 };
 
 TEST_F(Files, JpegIsPillowsDefaultJpeg) {

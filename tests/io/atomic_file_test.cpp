@@ -5,9 +5,9 @@
 #include <gtest/gtest.h>
 #include <iterator>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "kernels/error.h"
+#include "tests/temporary_folder.h"
 
 namespace gestalt {
 namespace {
@@ -16,11 +16,8 @@ namespace fs = std::filesystem;
 
 class AtomicFile : public testing::Test {
  protected:
-  void SetUp() override { fs::create_directories(folder_); }
-  void TearDown() override { fs::remove_all(folder_); }
-
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
-  std::ptrdiff_t files() const { return std::distance(fs::directory_iterator(folder_), {}); }
+  std::ptrdiff_t files() const { return std::distance(fs::directory_iterator(folder_.path()), {}); }
 
   // Both say the same.
   std::string refusal(const std::string& name) const {
@@ -39,8 +36,7 @@ class AtomicFile : public testing::Test {
     return texts[0];
   }
 
-  const fs::path folder_ =
-      fs::temp_directory_path() / ("gestalt_atomic_file_" + std::to_string(::getpid()));
+  const tests::TemporaryFolder folder_;
 };
 
 TEST_F(AtomicFile, a_check_changes_nothing) {

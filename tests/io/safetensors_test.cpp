@@ -5,10 +5,10 @@
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
-#include <unistd.h>
 
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
+#include "tests/temporary_folder.h"
 
 namespace gestalt {
 namespace {
@@ -17,14 +17,9 @@ namespace fs = std::filesystem;
 
 class Safetensors : public testing::Test {
  protected:
-  void SetUp() override {
-    folder_ = fs::temp_directory_path() / ("gestalt_safetensors_" + std::to_string(::getpid()));
-    fs::create_directories(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
   std::string path(const std::string& name) const { return (folder_ / name).string(); }
 
-  fs::path folder_;
+  const tests::TemporaryFolder folder_;
 };
 
 template <class T>

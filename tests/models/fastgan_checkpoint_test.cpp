@@ -7,9 +7,9 @@
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <map>
-#include <unistd.h>
 
 #include "kernels/error.h"
+#include "tests/temporary_folder.h"
 
 namespace gestalt::models {
 namespace {
@@ -193,12 +193,10 @@ TEST_F(FastGanCheckpointTest, OurOwnFormKeepsEverything) {
   for (const auto& entry : generator_.named_parameters()) {
     all.push_back({"g_ema." + entry.name, Tensor::full(entry.tensor->shape(), 2)});
   }
-  const std::string path =
-      (fs::temp_directory_path() / ("gestalt_fastgan_" + std::to_string(getpid()) + ".safetensors"))
-          .string();
+  const tests::TemporaryFolder folder;
+  const std::string path = (folder / "all.safetensors").string();
   write_safetensors(path, all, fastgan_metadata(sparse));
   const FastGanCheckpoint checkpoint = read_fastgan_checkpoint(path);
-  fs::remove(path);
   check_fits(checkpoint, sparse);
   EXPECT_TRUE(checkpoint.sparsity_known);
   EXPECT_EQ(checkpoint.iterations, 77);

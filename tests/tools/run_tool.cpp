@@ -1,6 +1,5 @@
 #include "tests/tools/run_tool.h"
 
-#include <atomic>
 #include <fstream>
 #include <poll.h>
 #include <sstream>
@@ -51,18 +50,6 @@ ToolResult run_tool(const std::string& name, const std::vector<std::string>& arg
   waitpid(child, &status, 0);
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return result;
-}
-
-TemporaryFolder::TemporaryFolder() {
-  static std::atomic<int> count = 0;
-  path_ = fs::temp_directory_path() /
-          ("gestalt_test_" + std::to_string(getpid()) + "_" + std::to_string(count++));
-  fs::create_directories(path_);
-}
-
-TemporaryFolder::~TemporaryFolder() {
-  std::error_code ignored;
-  fs::remove_all(path_, ignored);
 }
 
 std::string read_text(const fs::path& path) {
