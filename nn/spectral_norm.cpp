@@ -3,10 +3,10 @@
 #include <limits>
 
 #include "kernels/error.h"
+#include "kernels/table.h"
 #include "nn/conv.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
-#include "tensor/ops/matmul.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
 #include "tensor/ops/unary.h"
@@ -14,45 +14,69 @@
 namespace gestalt::nn {
 namespace {
 
-// [rows, columns], rows being the weight's dimension `dim`.
-Tensor as_matrix(const Tensor& weight, int dim) {
-  const Tensor rows_first = dim == 0 ? weight : transpose(weight, 0, dim);
-  return reshape(rows_first, {weight.size(dim), -1});
-}
-
-// Everything stays on the device: no norm is read back.
-Tensor unit(const Tensor& x, double epsilon) {
+Tensor unit_normal(int64_t size, double epsilon, Generator& generator) {
+  const Tensor x = generator.normal({size});
   return x / clamp(sqrt(sum(x * x)), epsilon, std::numeric_limits<double>::infinity());
 }
 
-Tensor unit_normal(int64_t size, double epsilon, Generator& generator) {
-  return unit(generator.normal({size}), epsilon);
+class SpectralNormNode : public Node {
+ public:
+  SpectralNormNode(const Tensor& y, const Tensor& left, const Tensor& right, const Tensor& sigma) {
+    save("y", y);
+    save("left", left);
+    save("right", right);
+    save("sigma", sigma);
+  }
+  const char* name() const override { return "spectral_norm"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
+    const Tensor& y = saved("y");
+    const Tensor dy = grad_outputs[0].contiguous(y.format());
+    Tensor dw = Tensor::empty(y.shape(), y.options());
+    Context& ctx = context(y.device());
+    ctx.kernels().spectral_norm_backward(ctx, dy.view(), y.view(), saved("left").view(),
+                                         saved("right").view(), saved("sigma").view(), dw.view());
+    return {dw};
+  }
+};
+
+// The rows are the first dimension.
+Tensor normalize_rows(const Tensor& given, Tensor& u, Tensor& v, const SpectralNormDesc& desc,
+                      bool update) {
+  const Tensor weight = given.detach().dense();
+  const TensorOptions stat = u.options();
+  Tensor left = Tensor::empty(u.shape(), stat), right = Tensor::empty(v.shape(), stat),
+         sigma = Tensor::empty({1}, stat), y = Tensor::empty(weight.shape(), weight.options());
+  Context& ctx = context(weight.device());
+  ctx.kernels().spectral_norm_forward(ctx, weight.view(), u.view(), v.view(),
+                                      update ? desc.iterations : 0, desc.epsilon, left.view(),
+                                      right.view(), sigma.view(), y.view());
+  if (update) {
+    u.bump_version();
+    v.bump_version();
+  }
+  if (needs_grad({given})) {
+    attach(std::make_shared<SpectralNormNode>(y, left, right, sigma), {given}, {y});
+  }
+  return y;
 }
 
 }  // namespace
 
 Tensor spectral_normalize(const Tensor& weight, Tensor& u, Tensor& v, const SpectralNormDesc& desc,
                           bool update) {
-  GESTALT_CHECK(desc.dim == 0 || (desc.dim == 1 && weight.rank() > 1),
+  GESTALT_CHECK(weight.rank() > desc.dim && (desc.dim == 0 || desc.dim == 1),
                 "[spectral_norm] dim must be 0 or 1, got {} (weight {})", desc.dim, weight);
-  const Tensor matrix = as_matrix(weight, desc.dim);
-  const int64_t rows = matrix.size(0), columns = matrix.size(1);
-  GESTALT_CHECK(u.shape() == Shape{rows} && v.shape() == Shape{columns},
-                "[spectral_norm] expected u [{}] and v [{}], got {} and {} (weight {})", rows,
-                columns, u, v, weight);
-  Tensor left = reshape(u, {rows, 1}).clone(), right = reshape(v, {columns, 1}).clone();
-  if (update) {
-    const NoGradGuard no_grad;
-    const Tensor constant = matrix.detach();
-    for (int i = 0; i < desc.iterations; ++i) {
-      right = unit(matmul(transpose(constant, 0, 1), left), desc.epsilon);
-      left = unit(matmul(constant, right), desc.epsilon);
-    }
-    u.copy_(reshape(left, {rows}));
-    v.copy_(reshape(right, {columns}));
+  const int64_t rows = weight.size(desc.dim), columns = rows > 0 ? weight.numel() / rows : 0;
+  const DType stat = weight.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  for (const auto& [vector, size] : {std::pair(&u, rows), std::pair(&v, columns)}) {
+    GESTALT_CHECK(vector->shape() == Shape{size} && vector->dtype() == stat &&
+                      vector->device() == weight.device() && vector->is_contiguous(),
+                  "[spectral_norm] expected u {}[{}] and v {}[{}], contiguous, got {} and {} "
+                  "(weight {})",
+                  to_string(stat), rows, to_string(stat), columns, u, v, weight);
   }
-  const Tensor sigma = sum(left * matmul(matrix, right));
-  return weight / sigma;
+  if (desc.dim == 0) return normalize_rows(weight, u, v, desc, update);
+  return transpose(normalize_rows(transpose(weight, 0, 1), u, v, desc, update), 0, 1);
 }
 
 SpectralWeight::SpectralWeight(Tensor weight, const SpectralNormDesc& desc, Generator& generator)

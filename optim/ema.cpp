@@ -19,14 +19,13 @@ ExponentialMovingAverage::ExponentialMovingAverage(std::vector<Tensor> parameter
 }
 
 void ExponentialMovingAverage::update() {
+  std::vector<AveragedParameter> entries;
   for (size_t i = 0; i < averages_.size(); ++i) {
-    const Tensor& average = averages_[i];
-    const Tensor parameter = parameters_[i].detach().to(average.dtype());
-    Context& ctx = context(average.device());
-    ctx.kernels().multiply_scalar(ctx, average.view(), decay_, average.view());
-    ctx.kernels().add_scaled(ctx, average.view(), parameter.view(), 1 - decay_, average.view());
-    average.bump_version();
+    entries.push_back({flattened(parameters_[i]), flattened(averages_[i])});
   }
+  Context& ctx = context(averages_[0].device());
+  ctx.kernels().average_step(ctx, entries, decay_);
+  for (const Tensor& average : averages_) average.bump_version();
 }
 
 void ExponentialMovingAverage::copy_to(const std::vector<Tensor>& parameters) const {

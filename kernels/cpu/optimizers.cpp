@@ -1,4 +1,5 @@
-// One step of SGD and Adam(W) on many parameters, in the order of operations of torch.optim.
+// One step of SGD, Adam(W) or a moving average on many parameters; SGD and Adam(W) in the order of
+// operations of torch.optim.
 
 #include <cmath>
 
@@ -90,6 +91,18 @@ void adam(const AdamParameter& entry, const AdamDesc& desc, int64_t begin, int64
   }
 }
 
+template <class T>
+void average(const AveragedParameter& entry, double decay, int64_t begin, int64_t end) {
+  using C = accumulate_t<T>;
+  const T* parameter = entry.parameter.as<T>();
+  C* average = entry.average.as<C>();
+  const C kept = static_cast<C>(decay), fresh = static_cast<C>(1 - decay);
+#pragma GCC ivdep
+  for (int64_t i = begin; i < end; ++i) {
+    average[i] = kept * average[i] + fresh * static_cast<C>(parameter[i]);
+  }
+}
+
 }  // namespace
 
 void sgd_step(Context&, std::span<const SgdParameter> parameters, const SgdDesc& desc) {
@@ -103,6 +116,14 @@ void adam_step(Context&, std::span<const AdamParameter> parameters, const AdamDe
   for_each_element(parameters, [&](const AdamParameter& entry, int64_t begin, int64_t end) {
     dispatch<FloatTypes>("adam_step", entry.parameter,
                          [&]<class T>(std::type_identity<T>) { adam<T>(entry, desc, begin, end); });
+  });
+}
+
+void average_step(Context&, std::span<const AveragedParameter> parameters, double decay) {
+  for_each_element(parameters, [&](const AveragedParameter& entry, int64_t begin, int64_t end) {
+    dispatch<FloatTypes>("average_step", entry.parameter, [&]<class T>(std::type_identity<T>) {
+      average<T>(entry, decay, begin, end);
+    });
   });
 }
 

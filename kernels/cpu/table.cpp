@@ -80,6 +80,10 @@ KernelTable make_table() {
   // optimizers.cpp
   GESTALT_ENTRY(sgd_step);
   GESTALT_ENTRY(adam_step);
+  GESTALT_ENTRY(average_step);
+  // spectral_norm.cpp
+  GESTALT_ENTRY(spectral_norm_forward);
+  GESTALT_ENTRY(spectral_norm_backward);
   // conv.cpp
   GESTALT_ENTRY(conv2d_forward);
   GESTALT_ENTRY(conv2d_backward_data);

@@ -1,6 +1,8 @@
-// One step of SGD and Adam(W) on many parameters, in the order of operations of torch.optim.
+// One step of SGD, Adam(W) or a moving average on many parameters; SGD and Adam(W) in the order of
+// operations of torch.optim.
 
 #include <cmath>
+#include <type_traits>
 
 #include "kernels/cuda/device/optimizers.cuh"
 #include "kernels/cuda/elementwise.h"
@@ -25,13 +27,18 @@ OptimizerEntry<2> entry_of(const AdamParameter& p) {
           p.parameter.numel()};
 }
 
+OptimizerEntry<0> entry_of(const AveragedParameter& p) {
+  return {p.average.data, p.parameter.data, p.parameter.numel()};
+}
+
 // Updates the selected parameters of type T, as many in a launch as its list holds.
 template <class T, int states, class Parameter, class Update>
 void step_type(Context& context, const char* name, std::span<const Parameter> parameters,
                const Update& update, bool (*selects)(const Parameter&)) {
   OptimizerList<states> list;
   const auto flush = [&] {
-    launch(context, name, optimizer_kernel<T, states, Update>,
+    using Updated = std::conditional_t<states == 0, float, T>;  // an average is f32
+    launch(context, name, optimizer_kernel<Updated, T, states, Update>,
            {dim3(list.first_block[list.count]), dim3(optimizer_threads)}, list, update);
     list.count = 0;
   };
@@ -90,6 +97,12 @@ void adam_step(Context& context, std::span<const AdamParameter> parameters, cons
       .shrink = decoupled ? static_cast<float>(1 - desc.learning_rate * desc.weight_decay) : 1.0f,
       .weight_decay = decoupled ? 0.0f : static_cast<float>(desc.weight_decay)};
   step<2, AdamParameter>(context, "adam_step", parameters, update);
+}
+
+void average_step(Context& context, std::span<const AveragedParameter> parameters, double decay) {
+  const AverageUpdate update{.kept = static_cast<float>(decay),
+                             .fresh = static_cast<float>(1 - decay)};
+  step<0, AveragedParameter>(context, "average_step", parameters, update);
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

@@ -33,7 +33,9 @@
   X(softmax_forward) X(softmax_backward) X(log_softmax_forward) X(log_softmax_backward) \
   X(nll_forward) X(cross_entropy_backward) \
   /* optimizers.cu */ \
-  X(sgd_step) X(adam_step) \
+  X(sgd_step) X(adam_step) X(average_step) \
+  /* spectral_norm.cu */ \
+  X(spectral_norm_forward) X(spectral_norm_backward) \
   /* topk.cu, topk_mean_replace.cu */ \
   X(topk_forward) X(topk_backward) X(relu_topk_forward) \
   X(topk_mean_replace_forward) X(topk_mean_replace_backward) \

@@ -121,6 +121,37 @@ OpCase make_adam(const std::string& name, const AdamDesc& desc, int64_t large) {
   return op_case;
 }
 
+// Inputs: parameter, average; twice.
+OpCase make_average(const std::string& name, double decay, int64_t large) {
+  return {.name = "average_step/" + name,
+          .inputs = {{.shape = {7}}, {.shape = {7}}, {.shape = {3, large}}, {.shape = {3, large}}},
+          .run =
+              [decay](const std::vector<Tensor>& in) {
+                std::vector<Tensor> averages;
+                std::vector<AveragedParameter> entries;
+                for (size_t i = 0; i < in.size(); i += 2) {
+                  averages.push_back(state_copy(in[i + 1]));
+                  entries.push_back({in[i].view(), averages.back().view()});
+                }
+                Context& ctx = context(in[0].device());
+                ctx.kernels().average_step(ctx, entries, decay);
+                return averages;
+              },
+          .reference =
+              [decay](const std::vector<Array>& in) {
+                std::vector<Array> averages;
+                for (size_t i = 0; i < in.size(); i += 2) {
+                  Array average = in[i + 1];
+                  for (size_t k = 0; k < average.values.size(); ++k) {
+                    average.values[k] = decay * average.values[k] + (1 - decay) * in[i].values[k];
+                  }
+                  averages.push_back(average);
+                }
+                return averages;
+              },
+          .differentiable = false};
+}
+
 std::vector<OpCase> cases() {
   SgdDesc plain{.learning_rate = 0.1, .weight_decay = 0.01};
   SgdDesc momentum{.learning_rate = 0.1, .momentum = 0.9, .dampening = 0.25};
@@ -135,7 +166,8 @@ std::vector<OpCase> cases() {
           make_sgd("first_step", first, 5),   make_sgd("nesterov", nesterov, 5),
           make_sgd("large", momentum, 20000), make_adam("coupled", adam, 5),
           make_adam("decoupled", adamw, 5),   make_adam("betas", gan, 5),
-          make_adam("large", adam, 20000)};
+          make_adam("large", adam, 20000),    make_average("small", 0.75, 5),
+          make_average("large", 0.999, 5000)};
 }
 
 const bool added = add_cases(cases());

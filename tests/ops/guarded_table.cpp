@@ -117,6 +117,7 @@ struct Arguments {
   std::deque<View> views;
   std::deque<std::vector<SgdParameter>> sgd;
   std::deque<std::vector<AdamParameter>> adam;
+  std::deque<std::vector<AveragedParameter>> averages;
 
   template <class T>
   const T& operator()(const T& value) {
@@ -141,6 +142,13 @@ struct Arguments {
     for (const AdamParameter& entry : parameters) {
       copies.push_back({(*this)(entry.parameter), (*this)(entry.gradient),
                         (*this)(entry.first_moment), (*this)(entry.second_moment)});
+    }
+    return copies;
+  }
+  std::span<const AveragedParameter> operator()(std::span<const AveragedParameter> parameters) {
+    std::vector<AveragedParameter>& copies = averages.emplace_back();
+    for (const AveragedParameter& entry : parameters) {
+      copies.push_back({(*this)(entry.parameter), (*this)(entry.average)});
     }
     return copies;
   }

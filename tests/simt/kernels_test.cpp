@@ -271,5 +271,58 @@ TEST_F(KernelPaths, ManyParameters) {
   }
 }
 
+TEST_F(KernelPaths, ManyAverages) {
+  const DType types[] = {DType::f32, DType::bf16, DType::f16};
+  const auto run = [&](const KernelTable& table, const View& y) {
+    offset_ = 0;
+    std::vector<Buffer> parameters, averages;
+    std::vector<AveragedParameter> list;
+    for (int i = 0; i < 150; ++i) {
+      const Shape shape{i == 70 ? 9000 : i % 5};
+      parameters.push_back(random(types[i % 3], shape));
+      averages.push_back(random(DType::f32, shape));
+      list.push_back({parameters[i].view, averages[i].view});
+    }
+    table.average_step(*context_, list, 0.75);
+    float* to = y.as<float>();
+    for (const Buffer& average : averages) {
+      const float* from = average.view.as<float>();
+      to = std::copy(from, from + average.view.numel(), to);
+    }
+    ASSERT_EQ(to, y.as<float>() + y.numel());
+  };
+  compare("average_step", DType::f32, {9000 + 300}, 2e-6, run);
+}
+
+// Several blocks of columns, runs of rows, and more rows than threads in a block.
+TEST_F(KernelPaths, SpectralNorm) {
+  const int64_t rows = 270, columns = 600;
+  const Buffer w = random(DType::f32, {rows, columns}, -0.5, 1);
+  for (int iterations : {0, 1, 2}) {
+    const auto run = [&](const KernelTable& table, int output, const View& y) {
+      offset_ = 100;
+      Buffer u = random(DType::f32, {rows}), v = random(DType::f32, {columns});
+      Buffer left(DType::f32, {rows}), right(DType::f32, {columns}), sigma(DType::f32, {1}),
+          normalized(DType::f32, {rows, columns});
+      table.spectral_norm_forward(*context_, w.view, u.view, v.view, iterations, 1e-12, left.view,
+                                  right.view, sigma.view, normalized.view);
+      const Buffer* outputs[] = {&normalized, &u, &v, &left, &right, &sigma};
+      cpu_kernels.copy(*context_, outputs[output]->view, y);
+    };
+    const Shape shapes[] = {{rows, columns}, {rows}, {columns}, {rows}, {columns}, {1}};
+    for (int output = 0; output < 6; ++output) {
+      compare("spectral_norm_forward", DType::f32, shapes[output], 2e-5,
+              [&](const KernelTable& table, const View& y) { run(table, output, y); });
+    }
+  }
+  const Buffer dy = random(DType::f32, {rows, columns}), left = random(DType::f32, {rows}),
+               right = random(DType::f32, {columns}), sigma = random(DType::f32, {1}, 1, 2);
+  compare("spectral_norm_backward", DType::f32, {rows, columns}, 1e-4,
+          [&](const KernelTable& table, const View& y) {
+            table.spectral_norm_backward(*context_, dy.view, w.view, left.view, right.view,
+                                         sigma.view, y);
+          });
+}
+
 }  // namespace
 }  // namespace gestalt

@@ -52,6 +52,10 @@ class Arguments {
     }
     last_is_output_ = false;
   }
+  void add(std::span<const AveragedParameter> parameters) {
+    for (const AveragedParameter& p : parameters) add(p.parameter), add(p.average);
+    last_is_output_ = false;
+  }
   template <class T>
   void add(const T&) {}
 

@@ -1,10 +1,10 @@
 #pragma once
 
-// One step of SGD and Adam(W) on many parameters in one launch: the list of them travels in the
-// kernel's parameters (at most 4 KB), and each block takes one chunk of one of them.
+// One step of SGD, Adam(W) or a moving average on many parameters in one launch: the list of them
+// travels in the kernel's parameters (at most 4 KB), and each block takes one chunk of one of them.
 //
-// Floor: SGD with momentum reads three and writes two arrays, Adam reads four and writes three; ten
-// to twenty operations an element.
+// Floor: SGD with momentum reads three and writes two arrays, Adam reads four and writes three, an
+// average reads two and writes one; ten to twenty operations an element, an average's three.
 
 #include <cstdint>
 
@@ -19,9 +19,17 @@ inline constexpr int optimizer_list = 64;     // parameters of a launch
 
 template <int states>
 struct OptimizerEntry {
-  void* parameter;
+  void* parameter;  // is updated
   const void* gradient;
   float* state[states];
+  int64_t numel;
+};
+
+// An average, and the parameter that it follows in the gradient's place.
+template <>
+struct OptimizerEntry<0> {
+  void* parameter;
+  const void* gradient;
   int64_t numel;
 };
 
@@ -33,7 +41,7 @@ struct OptimizerList {
 };
 
 // Calls update(p, g, state...) for each element of this block's chunk.
-template <class T, int states, class Update>
+template <class T, class Gradient, int states, class Update>
 __device__ inline void for_each_element(const OptimizerList<states>& list, const Update& update) {
   int low = 0, high = list.count - 1;  // the last entry whose first block is not beyond this one
   while (low < high) {
@@ -48,7 +56,7 @@ __device__ inline void for_each_element(const OptimizerList<states>& list, const
   const int64_t begin = static_cast<int64_t>(blockIdx.x - list.first_block[low]) * optimizer_chunk;
   const int64_t end = min(entry.numel, begin + optimizer_chunk);
   T* parameter = static_cast<T*>(entry.parameter);
-  const T* gradient = static_cast<const T*>(entry.gradient);
+  const Gradient* gradient = static_cast<const Gradient*>(entry.gradient);
   for (int64_t i = begin + threadIdx.x; i < end; i += optimizer_threads) {
     parameter[i] = store<T>(update(load(parameter[i]), load(gradient[i]), entry, i));
   }
@@ -84,9 +92,18 @@ struct AdamUpdate {
   }
 };
 
-template <class T, int states, class Update>
+struct AverageUpdate {
+  float kept, fresh;
+
+  __device__ float operator()(float average, float parameter, const OptimizerEntry<0>&,
+                              int64_t) const {
+    return kept * average + fresh * parameter;
+  }
+};
+
+template <class T, class Gradient, int states, class Update>
 __global__ void optimizer_kernel(OptimizerList<states> list, Update update) {
-  for_each_element<T>(list, update);
+  for_each_element<T, Gradient>(list, update);
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE
