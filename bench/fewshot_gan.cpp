@@ -25,6 +25,7 @@
 #include "models/vgg.h"
 #include "nn/autocast.h"
 #include "nn/diff_augment.h"
+#include "nn/weight_format.h"
 #include "optim/adam.h"
 #include "optim/ema.h"
 #include "tensor/autograd.h"
@@ -40,7 +41,7 @@ struct Settings {
   Format format = Format::contiguous;
 };
 
-models::Lpips make_perceptual(Generator& random) {
+models::Lpips make_perceptual(const Settings& s, Generator& random) {
   const auto features = models::make_vgg_features(16, models::VggNorm::none, random);
   features->to(default_device());
   StateDict linear;
@@ -48,7 +49,9 @@ models::Lpips make_perceptual(Generator& random) {
   for (int i = 0; i < 5; ++i) {
     linear.push_back({format("lin{}.model.1.weight", i), random.uniform({1, channels[i], 1, 1})});
   }
-  return {"vgg16", features, linear};
+  models::Lpips perceptual("vgg16", features, linear);
+  perceptual.prepare(s.format, parse_dtype(s.dtype));
+  return perceptual;
 }
 
 class Training {
@@ -60,9 +63,9 @@ class Training {
                  .format = s.format},
         generator_(options_, random_),
         discriminator_(options_, random_),
-        lpips_(make_perceptual(random_)),
-        adam_g_((generator_.to(default_device()), generator_.parameters()), adam()),
-        adam_d_((discriminator_.to(default_device()), discriminator_.parameters()), adam()),
+        lpips_(make_perceptual(s, random_)),
+        adam_g_(parameters_of(generator_), adam()),
+        adam_d_(parameters_of(discriminator_), adam()),
         average_(generator_.parameters(), 0.999),
         real_(random_.uniform({s.batch, 3, s.size, s.size}, -1, 1, {.format = s.format})),
         z_(Tensor::empty({s.batch, options_.latent_size})),
@@ -92,6 +95,12 @@ class Training {
   }
 
  private:
+  std::vector<Tensor> parameters_of(nn::Module& network) const {
+    network.to(default_device());
+    nn::set_weight_format(network, options_.format);
+    return network.parameters();
+  }
+
   static optim::AdamOptions adam() { return {.learning_rate = 2e-4, .beta1 = 0.5, .beta2 = 0.999}; }
 
   // In the order of a step, as each takes what the one before leaves.

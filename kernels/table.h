@@ -219,21 +219,21 @@ using ReduceKernel = void(const View& x,
   /* ---- perceptual distance: a, b, da [N,C,H,W] dense, weight stat[C] contiguous, y, dy stat[N]  \
      contiguous ---- */                                                                            \
   /* y[n] = scale * sum over h, w, c of weight[c] * (a / |a| - b / |b|)^2, |a| the length over c   \
-     of each pixel: sqrt(sum of a^2 + epsilon^2) + epsilon */                                             \
+     of each pixel: sqrt(sum of a^2 + epsilon^2) + epsilon */                                      \
   X(unit_distance_forward, void(const View& a, const View& b, const View& weight, double epsilon,  \
                                 double scale, const View& y))                                      \
   /* Gradient to a. */                                                                             \
   X(unit_distance_backward, void(const View& dy, const View& a, const View& b, const View& weight, \
                                  double epsilon, double scale, const View& da))                    \
-  /* ---- spectral norm: w, y [R,...] dense, of K elements a row; u, left stat[R], v, right        \
-     stat[K] contiguous, v in the logical order of a row and right in that of its memory; sigma                \
-     stat, 1 element ---- */                                                                                   \
+  /* ---- spectral norm: w, dw [R,...] dense, of K elements a row; y, dy of w's format, and of its \
+     dtype or, with f32 w, of 16 bits; u, left stat[R], v, right stat[K] contiguous, v in the      \
+     logical order of a row, right in that of its memory; sigma stat, 1 element ---- */            \
   /* u and v are moved on in place by that many power iterations; left and right are what they are \
      then; sigma = left^T w right; y = w / sigma. Lengths are at least epsilon. */                 \
   X(spectral_norm_forward,                                                                         \
     void(const View& w, const View& u, const View& v, int iterations, double epsilon,              \
          const View& left, const View& right, const View& sigma, const View& y))                   \
-  /* Gradient to w, left and right being constants; dw of y's format. */                           \
+  /* Gradient to w, left and right being constants. */                                             \
   X(spectral_norm_backward, void(const View& dy, const View& y, const View& left,                  \
                                  const View& right, const View& sigma, const View& dw))            \
   /* ---- classification: rows [N,C] contiguous ---- */                                            \

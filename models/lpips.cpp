@@ -6,6 +6,7 @@
 
 #include "kernels/error.h"
 #include "nn/autocast.h"
+#include "nn/weight_format.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
@@ -65,6 +66,11 @@ Lpips::Lpips(const std::string& network, std::shared_ptr<nn::Sequential> feature
     linear_.push_back(weight->tensor);
   }
   features_->set_requires_grad(false);
+}
+
+void Lpips::prepare(Format format, DType dtype) {
+  nn::set_weight_format(*features_, format);
+  features_->to(dtype);
 }
 
 LpipsActivations Lpips::activations(const Tensor& given) const {

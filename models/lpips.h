@@ -29,6 +29,11 @@ class Lpips {
   Lpips(const std::string& network, std::shared_ptr<nn::Sequential> features,
         const StateDict& linear);
 
+  // Images will come in this layout, under an AutocastGuard of this dtype (f32: none): converts the
+  // network's weights once, which every call would else do anew. The network is shared by copies of
+  // this object.
+  void prepare(Format format, DType dtype);
+
   Tensor operator()(const Tensor& a, const Tensor& b) const;  // [N]
 
   // The two halves of it, for images that are compared more than once.

@@ -27,6 +27,10 @@ Tensor autocast(const Tensor& x) {
   return is_reducible(x) ? x.to(reduced) : x;
 }
 
+DType autocast_dtype(const Tensor& x) {
+  return is_reducible(x) ? reduced : x.dtype();
+}
+
 Tensor autocast_to_f32(const Tensor& x) {
   return is_reducible(x) ? x.to(DType::f32) : x;
 }

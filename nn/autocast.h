@@ -26,6 +26,9 @@ class AutocastGuard {
 // and where it is undefined, f64 or not floating. Differentiable.
 Tensor autocast(const Tensor& x);
 
+// Its dtype, for ops that give their results to one of reduced precision at once.
+DType autocast_dtype(const Tensor& x);
+
 // The same for an op that needs f32.
 Tensor autocast_to_f32(const Tensor& x);
 

@@ -4,6 +4,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/autocast.h"
 #include "nn/conv.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
@@ -21,7 +22,9 @@ Tensor unit_normal(int64_t size, double epsilon, Generator& generator) {
 
 class SpectralNormNode : public Node {
  public:
-  SpectralNormNode(const Tensor& y, const Tensor& left, const Tensor& right, const Tensor& sigma) {
+  SpectralNormNode(const Tensor& y, const Tensor& left, const Tensor& right, const Tensor& sigma,
+                   DType dtype)
+      : dtype_(dtype) {
     save("y", y);
     save("left", left);
     save("right", right);
@@ -31,12 +34,15 @@ class SpectralNormNode : public Node {
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
     const Tensor& y = saved("y");
     const Tensor dy = grad_outputs[0].contiguous(y.format());
-    Tensor dw = Tensor::empty(y.shape(), y.options());
+    Tensor dw = Tensor::empty(y.shape(), {dtype_, y.device(), y.format()});
     Context& ctx = context(y.device());
     ctx.kernels().spectral_norm_backward(ctx, dy.view(), y.view(), saved("left").view(),
                                          saved("right").view(), saved("sigma").view(), dw.view());
     return {dw};
   }
+
+ private:
+  DType dtype_;  // of the weight
 };
 
 // The rows are the first dimension.
@@ -45,7 +51,9 @@ Tensor normalize_rows(const Tensor& given, Tensor& u, Tensor& v, const SpectralN
   const Tensor weight = given.detach().dense();
   const TensorOptions stat = u.options();
   Tensor left = Tensor::empty(u.shape(), stat), right = Tensor::empty(v.shape(), stat),
-         sigma = Tensor::empty({1}, stat), y = Tensor::empty(weight.shape(), weight.options());
+         sigma = Tensor::empty({1}, stat),
+         y = Tensor::empty(weight.shape(),
+                           {autocast_dtype(weight), weight.device(), weight.format()});
   Context& ctx = context(weight.device());
   ctx.kernels().spectral_norm_forward(ctx, weight.view(), u.view(), v.view(),
                                       update ? desc.iterations : 0, desc.epsilon, left.view(),
@@ -55,7 +63,7 @@ Tensor normalize_rows(const Tensor& given, Tensor& u, Tensor& v, const SpectralN
     v.bump_version();
   }
   if (needs_grad({given})) {
-    attach(std::make_shared<SpectralNormNode>(y, left, right, sigma), {given}, {y});
+    attach(std::make_shared<SpectralNormNode>(y, left, right, sigma, weight.dtype()), {given}, {y});
   }
   return y;
 }

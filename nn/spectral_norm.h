@@ -18,7 +18,8 @@ struct SpectralNormDesc {
 
 // weight / sigma with sigma = u^T W v, W [rows, columns] the weight with `dim` first. u [rows] and
 // v [columns] are unit vectors and constants to the gradient. With `update` they are first moved on
-// in place by power iterations; the result does not share their memory.
+// in place by power iterations; the result does not share their memory. u and v: f32 (f64 with f64
+// weights), contiguous. Under an AutocastGuard the result of f32 weights has its dtype.
 Tensor spectral_normalize(const Tensor& weight, Tensor& u, Tensor& v, const SpectralNormDesc& desc,
                           bool update);
 

@@ -7,7 +7,7 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/reduce.h"
 #include "kernels/cpu/widen.h"
-#include "kernels/dispatch.h"
+#include "kernels/dispatch_rounded.h"
 
 namespace gestalt::cpu {
 namespace {
@@ -108,60 +108,64 @@ View flat(const View& x) {
 void spectral_norm_forward(Context& context, const View& w, const View& u, const View& v,
                            int iterations, double epsilon, const View& left_view,
                            const View& right_view, const View& sigma, const View& y) {
-  dispatch<FloatTypes>("spectral_norm_forward", w, [&]<class T>(std::type_identity<T>) {
-    using Sum = accumulate_t<T>;
-    const Matrix<T> m(w);
-    Sum *left = left_view.as<Sum>(), *right = right_view.as<Sum>();
-    Sum *u_data = u.as<Sum>(), *v_data = v.as<Sum>();
-    auto* image = static_cast<Sum*>(context.workspace(m.rows * sizeof(Sum)));  // of right
-    std::copy_n(u_data, m.rows, left);
-    for (int64_t i = 0; i < m.columns; ++i) right[i] = v_data[m.logical(i)];
-    for (int step = 0; step < iterations; ++step) {
-      multiply_transposed(m, left, right);
-      normalize(right, m.columns, epsilon);
-      multiply(m, right, image);
-      std::copy_n(image, m.rows, left);
-      normalize(left, m.rows, epsilon);
-    }
-    if (iterations > 0) {
-      std::copy_n(left, m.rows, u_data);
-      for (int64_t i = 0; i < m.columns; ++i) v_data[m.logical(i)] = right[i];
-    } else {
-      multiply(m, right, image);
-    }
-    const Sum estimate = product(left, image, m.rows);
-    *sigma.as<Sum>() = estimate;
-    T* out = y.as<T>();
-    parallel_for(m.rows * m.columns, task_elements, [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) out[i] = narrowed<T>(widened(m.data[i]) / estimate);
-    });
-  });
+  dispatch_rounded<FloatTypes>(
+      "spectral_norm_forward", w, y,
+      [&]<class T, class Y>(std::type_identity<T>, std::type_identity<Y>) {
+        using Sum = accumulate_t<T>;
+        const Matrix<T> m(w);
+        Sum *left = left_view.as<Sum>(), *right = right_view.as<Sum>();
+        Sum *u_data = u.as<Sum>(), *v_data = v.as<Sum>();
+        auto* image = static_cast<Sum*>(context.workspace(m.rows * sizeof(Sum)));  // of right
+        std::copy_n(u_data, m.rows, left);
+        for (int64_t i = 0; i < m.columns; ++i) right[i] = v_data[m.logical(i)];
+        for (int step = 0; step < iterations; ++step) {
+          multiply_transposed(m, left, right);
+          normalize(right, m.columns, epsilon);
+          multiply(m, right, image);
+          std::copy_n(image, m.rows, left);
+          normalize(left, m.rows, epsilon);
+        }
+        if (iterations > 0) {
+          std::copy_n(left, m.rows, u_data);
+          for (int64_t i = 0; i < m.columns; ++i) v_data[m.logical(i)] = right[i];
+        } else {
+          multiply(m, right, image);
+        }
+        const Sum estimate = product(left, image, m.rows);
+        *sigma.as<Sum>() = estimate;
+        Y* out = y.as<Y>();
+        parallel_for(m.rows * m.columns, task_elements, [&](int64_t begin, int64_t end) {
+          for (int64_t i = begin; i < end; ++i) out[i] = narrowed<Y>(widened(m.data[i]) / estimate);
+        });
+      });
 }
 
 // d(w / sigma) with sigma = left^T w right: (dy - <dy, y> left right^T) / sigma.
 void spectral_norm_backward(Context& context, const View& dy, const View& y, const View& left_view,
                             const View& right_view, const View& sigma, const View& dw) {
-  dispatch<FloatTypes>("spectral_norm_backward", y, [&]<class T>(std::type_identity<T>) {
-    using Sum = accumulate_t<T>;
-    const Matrix<T> gradient(dy);
-    const Sum *left = left_view.as<Sum>(), *right = right_view.as<Sum>();
-    const Sum estimate = *sigma.as<Sum>();
-    Sum along = 0;  // y
-    View along_view{&along, dtype_of<Sum>, dy.device, Shape{1}, Shape{1}};
-    reduce<Sum, T, T>(context, Products<T>{}, along_view, flat(dy), flat(y));
-    T* out = dw.as<T>();
-    parallel_for(gradient.rows, gradient.rows_of_task(), [&](int64_t begin, int64_t end) {
-      for (int64_t row = begin; row < end; ++row) {
-        const T* from = gradient.data + row * gradient.columns;
-        T* to = out + row * gradient.columns;
-        const Sum factor = along * left[row];
+  dispatch_rounded<FloatTypes>(
+      "spectral_norm_backward", dw, dy,
+      [&]<class T, class Y>(std::type_identity<T>, std::type_identity<Y>) {
+        using Sum = accumulate_t<T>;
+        const Matrix<Y> gradient(dy);
+        const Sum *left = left_view.as<Sum>(), *right = right_view.as<Sum>();
+        const Sum estimate = *sigma.as<Sum>();
+        Sum along = 0;  // y
+        View along_view{&along, dtype_of<Sum>, dy.device, Shape{1}, Shape{1}};
+        reduce<Sum, Y, Y>(context, Products<Y>{}, along_view, flat(dy), flat(y));
+        T* out = dw.as<T>();
+        parallel_for(gradient.rows, gradient.rows_of_task(), [&](int64_t begin, int64_t end) {
+          for (int64_t row = begin; row < end; ++row) {
+            const Y* from = gradient.data + row * gradient.columns;
+            T* to = out + row * gradient.columns;
+            const Sum factor = along * left[row];
 #pragma GCC ivdep
-        for (int64_t i = 0; i < gradient.columns; ++i) {
-          to[i] = narrowed<T>((widened(from[i]) - factor * right[i]) / estimate);
-        }
-      }
-    });
-  });
+            for (int64_t i = 0; i < gradient.columns; ++i) {
+              to[i] = narrowed<T>((widened(from[i]) - factor * right[i]) / estimate);
+            }
+          }
+        });
+      });
 }
 
 }  // namespace gestalt::cpu

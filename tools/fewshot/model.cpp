@@ -1,6 +1,7 @@
 #include "tools/fewshot/model.h"
 
 #include "kernels/error.h"
+#include "nn/weight_format.h"
 #include "optim/state.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
@@ -19,6 +20,14 @@ void load_optimizer(optim::Adam& optimizer, const StateDict& state, const nn::Mo
   if (!state.empty()) optimizer.load_state_dict(models::optimizer_by_number(state, network));
 }
 
+template <class Network>
+std::shared_ptr<Network> make_network(const models::FastGanOptions& options, uint64_t seed) {
+  Generator random(seed);
+  auto network = std::make_shared<Network>(options, random);
+  nn::set_weight_format(*network, options.format);
+  return network;
+}
+
 void move(nn::Module& network, double epsilon, Generator& random) {
   for (Tensor& parameter : network.parameters()) {
     const TensorOptions options = parameter.options();
@@ -30,14 +39,9 @@ void move(nn::Module& network, double epsilon, Generator& random) {
 
 GanModel::GanModel(const models::FastGanOptions& options, uint64_t seed, double learning_rate)
     : options_(options),
-      generator_([&] {
-        Generator random(seed);
-        return std::make_shared<models::FastGanGenerator>(options, random);
-      }()),
-      discriminator_([&] {
-        Generator random(seed ^ 0x6469736372696D00);
-        return std::make_shared<models::FastGanDiscriminator>(options, random);
-      }()),
+      generator_(make_network<models::FastGanGenerator>(options, seed)),
+      discriminator_(
+          make_network<models::FastGanDiscriminator>(options, seed ^ 0x6469736372696D00)),
       generator_optimizer_(generator_->parameters(), adam_options(learning_rate)),
       discriminator_optimizer_(discriminator_->parameters(), adam_options(learning_rate)),
       average_(generator_->parameters(), average_decay) {}

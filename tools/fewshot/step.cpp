@@ -60,6 +60,7 @@ GanStep::GanStep(GanModel& model, models::Lpips perceptual, const GanStepOptions
   const models::FastGanOptions& network = model.options();
   GESTALT_CHECK(!options.capture || !network.noise,
                 "a step with noise injection can't be recorded: the host draws the noise");
+  perceptual_.prepare(network.format, options.dtype);
   const int64_t n = options.batch_size, size = network.image_size;
   const int64_t logits = n * logits_of(model.discriminator(), size);
   batch_ = Tensor::empty({n, 3, size, size}, {.dtype = DType::u8});

@@ -118,9 +118,9 @@ struct SpectralVectors {
 };
 
 // y = w / sigma. A block a row; the blocks share out the vectors.
-template <class T>
+template <class T, class Y>
 __global__ void spectral_divide(int64_t rows, SpectralColumns columns, float epsilon,
-                                SpectralVectors vectors, const T* w, T* y) {
+                                SpectralVectors vectors, const T* w, Y* y) {
   SharedMemory shared;
   const SharedArray<float> warps = shared.array<float>(spectral_warps);
   const bool moved = vectors.parts > 0;
@@ -151,13 +151,13 @@ __global__ void spectral_divide(int64_t rows, SpectralColumns columns, float eps
 
   const int64_t origin = blockIdx.x * columns.count;
   for (int64_t i = threadIdx.x; i < columns.count; i += spectral_threads) {
-    y[origin + i] = store<T>(load(w[origin + i]) / sigma);
+    y[origin + i] = store<Y>(load(w[origin + i]) / sigma);
   }
 }
 
 // partial[block] = the block's part of <dy, y>.
-template <class T>
-__global__ void spectral_along(int64_t numel, int64_t part, const T* dy, const T* y,
+template <class Y>
+__global__ void spectral_along(int64_t numel, int64_t part, const Y* dy, const Y* y,
                                float* partial) {
   SharedMemory shared;
   const SharedArray<float> warps = shared.array<float>(spectral_warps);
@@ -171,8 +171,8 @@ __global__ void spectral_along(int64_t numel, int64_t part, const T* dy, const T
 }
 
 // dw = (dy - <dy, y> left right^T) / sigma. A block a row.
-template <class T>
-__global__ void spectral_gradient(int64_t columns, const float* partial, int parts, const T* dy,
+template <class T, class Y>
+__global__ void spectral_gradient(int64_t columns, const float* partial, int parts, const Y* dy,
                                   const float* left, const float* right, const float* sigma,
                                   T* dw) {
   SharedMemory shared;
