@@ -68,6 +68,9 @@ KernelTable make_table() {
   GESTALT_ENTRY(channel_stats_backward);
   GESTALT_ENTRY(adain_forward);
   GESTALT_ENTRY(adain_backward);
+  // unit_distance.cpp
+  GESTALT_ENTRY(unit_distance_forward);
+  GESTALT_ENTRY(unit_distance_backward);
   // augment.cpp
   GESTALT_ENTRY(adjust_color);
   GESTALT_ENTRY(translate_forward);

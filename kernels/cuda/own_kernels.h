@@ -43,6 +43,8 @@
   X(gram_forward) \
   /* adain.cu */ \
   X(channel_stats_forward) X(channel_stats_backward) X(adain_forward) X(adain_backward) \
+  /* unit_distance.cu */ \
+  X(unit_distance_forward) X(unit_distance_backward) \
   /* batch_norm.cu */ \
   X(batch_norm_training) X(batch_norm_inference) X(batch_norm_backward)
 // clang-format on
