@@ -6,21 +6,21 @@
 namespace gestalt::cases {
 namespace {
 
-constexpr double epsilon = 1e-10;
+constexpr double small_epsilon = 1e-10;
 
-double length(const Array& x, int64_t n, int64_t h, int64_t w) {
+double length(const Array& x, int64_t n, int64_t h, int64_t w, double epsilon) {
   double squares = 0;
   for (int64_t c = 0; c < x.shape[1]; ++c) squares += x(n, c, h, w) * x(n, c, h, w);
   return std::sqrt(squares + epsilon * epsilon) + epsilon;
 }
 
-Array distance_reference(const Array& a, const Array& b, const Array& weight) {
+Array distance_reference(const Array& a, const Array& b, const Array& weight, double epsilon) {
   Array y(Shape{a.shape[0]});
   const double pixels = static_cast<double>(a.shape[2] * a.shape[3]);
   for (int64_t n = 0; n < a.shape[0]; ++n) {
     for (int64_t h = 0; h < a.shape[2]; ++h) {
       for (int64_t w = 0; w < a.shape[3]; ++w) {
-        const double of_a = length(a, n, h, w), of_b = length(b, n, h, w);
+        const double of_a = length(a, n, h, w, epsilon), of_b = length(b, n, h, w, epsilon);
         for (int64_t c = 0; c < a.shape[1]; ++c) {
           const double difference = a(n, c, h, w) / of_a - b(n, c, h, w) / of_b;
           y.values[n] += weight.values[c] * difference * difference / pixels;
@@ -31,18 +31,18 @@ Array distance_reference(const Array& a, const Array& b, const Array& weight) {
   return y;
 }
 
-OpCase make(const std::string& name, Input a, Input b) {
+OpCase make(const std::string& name, Input a, Input b, double epsilon = small_epsilon) {
   const int64_t channels = a.shape[1];
   return {.name = "unit_distance/" + name,
           .inputs = {std::move(a),
                      std::move(b),
                      {.shape = {channels}, .low = 0.5, .high = 2, .gradient = false}},
-          .run = [](const std::vector<Tensor>& in) -> std::vector<Tensor> {
+          .run = [epsilon](const std::vector<Tensor>& in) -> std::vector<Tensor> {
             const Tensor weight = in[2].dtype() == DType::f64 ? in[2] : in[2].to(DType::f32);
             return {nn::unit_distance(in[0], in[1], weight, epsilon)};
           },
-          .reference = [](const std::vector<Array>& in) -> std::vector<Array> {
-            return {distance_reference(in[0], in[1], in[2])};
+          .reference = [epsilon](const std::vector<Array>& in) -> std::vector<Array> {
+            return {distance_reference(in[0], in[1], in[2], epsilon)};
           },
           // Gradients alone are rounded to the elements' type.
           .tolerance_bf16 = 4e-3,
@@ -76,6 +76,14 @@ OpCase zero_pixels(Layout layout) {
       make(layout == Layout::contiguous ? "zero_pixels" : "zero_pixels_channels_last",
            {.shape = shape, .values = with_zero_pixel(shape, 0.3), .layout = layout},
            {.shape = shape, .values = with_zero_pixel(shape, 0.4), .layout = layout}));
+}
+
+// One that counts, at the zero pixels too.
+OpCase large_epsilon(Layout layout) {
+  const Shape shape{1, 6, 3, 3};
+  return make(layout == Layout::contiguous ? "large_epsilon" : "large_epsilon_channels_last",
+              {.shape = shape, .values = with_zero_pixel(shape, 0.3), .layout = layout},
+              {.shape = shape, .values = with_zero_pixel(shape, 0.4), .layout = layout}, 0.3);
 }
 
 OpCase other_is_zero(Layout layout) {
@@ -117,6 +125,8 @@ const bool added = add_cases({
     make("target_fixed", {.shape = {2, 8, 3, 4}}, {.shape = {2, 8, 3, 4}, .gradient = false}),
     zero_pixels(flat),
     zero_pixels(last),
+    large_epsilon(flat),
+    large_epsilon(last),
     other_is_zero(flat),
     other_is_zero(last),
     equal_images(flat),
