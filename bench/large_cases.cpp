@@ -2,10 +2,12 @@
 // minutes here, and the small cases of the tests have one.
 
 #include "kernels/error.h"
+#include "nn/activations.h"
 #include "nn/batch_norm.h"
 #include "nn/conv.h"
 #include "nn/pool.h"
 #include "nn/topk.h"
+#include "nn/unit_distance.h"
 #include "tensor/ops/matmul.h"
 #include "tests/cases/op_case.h"
 
@@ -98,6 +100,22 @@ OpCase product(int64_t size) {
       2.0 * static_cast<double>(size * size * size));
 }
 
+OpCase glu(const Shape& shape, Layout layout) {
+  return large(name_of("glu", shape, layout), {{.shape = shape, .layout = layout}},
+               [](const std::vector<Tensor>& in) { return nn::glu(in[0]); });
+}
+
+// To a target that needs no gradient, as LPIPS is used in training.
+OpCase unit_distance(const Shape& shape, Layout layout) {
+  return large(name_of("unit_distance", shape, layout),
+               {{.shape = shape, .low = 0, .layout = layout},
+                {.shape = shape, .low = 0, .layout = layout, .gradient = false},
+                {.shape = {shape[1]}, .low = 0, .gradient = false}},
+               [](const std::vector<Tensor>& in) {
+                 return nn::unit_distance(in[0], in[1], in[2].to(DType::f32));
+               });
+}
+
 std::vector<OpCase> make_cases() {
   const Pool2dDesc halving, overlapping{.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}};
   const Shape vgg_first{4, 64, 224, 224}, vgg_middle{4, 256, 56, 56}, stem{8, 64, 112, 112},
@@ -120,6 +138,9 @@ std::vector<OpCase> make_cases() {
     }
     all.push_back(topk({8, 128, 112, 112}, layout));
     all.push_back(topk({8, 256, 32, 32}, layout));
+    all.push_back(glu({2, 512, 64, 64}, layout));
+    all.push_back(unit_distance({2, 64, 128, 128}, layout));
+    all.push_back(unit_distance({2, 512, 16, 16}, layout));
   }
   all.push_back(conv(64, 64, 224));
   all.push_back(conv(256, 256, 56));

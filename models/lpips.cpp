@@ -6,11 +6,12 @@
 
 #include "kernels/error.h"
 #include "nn/autocast.h"
+#include "nn/unit_distance.h"
 #include "nn/weight_format.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
-#include "tensor/ops/unary.h"
+#include "tensor/ops/shape.h"
 
 namespace gestalt::models {
 namespace {
@@ -21,17 +22,20 @@ const std::map<std::string, std::vector<std::string>> taps_of = {
     {"alexnet", {"1", "4", "7", "9", "11"}},
 };
 
-// The published form adds 1e-10 to the length. The same under the root, squared, keeps the
-// gradient finite where all channels are zero, and is lost in rounding elsewhere.
-Tensor unit(const Tensor& x) {
-  constexpr double epsilon = 1e-10;
-  const Tensor length = sqrt(sum(x * x, {1}, true) + epsilon * epsilon);
-  return x / (length + epsilon);
-}
-
 // On the device and in the dtype of another.
 Tensor like(const Tensor& x, const Tensor& other) {
   return x.to(other.device()).to(other.dtype());
+}
+
+// Activations of 16 bits as f32.
+Tensor widened(const Tensor& x) {
+  return size_of(x.dtype()) == 2 ? x.to(DType::f32) : x;
+}
+
+// [C], as unit_distance takes it with these activations.
+Tensor linear_weight(const Tensor& weight, const Tensor& activations) {
+  const DType dtype = activations.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  return reshape(weight.detach(), {activations.size(1)}).to(activations.device()).to(dtype);
 }
 
 Tensor channel_values(const std::vector<double>& values) {
@@ -78,9 +82,7 @@ LpipsActivations Lpips::activations(const Tensor& given) const {
   GESTALT_CHECK(images.rank() == 4 && images.size(1) == 3, "[lpips] expected [N,3,H,W], got {}",
                 images);
   const Tensor input = (images - like(shift_, images)) * like(inverse_scale_, images);
-  LpipsActivations activations = features_->forward_taps(input, taps_);
-  for (Tensor& activation : activations) activation = unit(nn::autocast_to_f32(activation));
-  return activations;
+  return features_->forward_taps(input, taps_);
 }
 
 Tensor Lpips::distance(const LpipsActivations& a, const LpipsActivations& b) const {
@@ -90,8 +92,10 @@ Tensor Lpips::distance(const LpipsActivations& a, const LpipsActivations& b) con
     GESTALT_CHECK(weight.rank() == 4 && weight.size(1) == a[i].size(1),
                   "[lpips] tap {} has {} channels, its linear weights are {}", taps_[i],
                   a[i].size(1), weight);
-    const Tensor difference = a[i] - b[i];
-    const Tensor distance = mean(sum(difference * difference * like(weight, a[i]), {1}), {1, 2});
+    // One side may have been made under autocast and the other not.
+    const bool alike = a[i].dtype() == b[i].dtype();
+    const Tensor left = alike ? a[i] : widened(a[i]), right = alike ? b[i] : widened(b[i]);
+    const Tensor distance = nn::unit_distance(left, right, linear_weight(weight, left));
     total = total.defined() ? total + distance : distance;
   }
   return total;

@@ -6,7 +6,8 @@
 // Images [N,3,H,W] in [-1, 1], RGB, of the network's dtype. (x - shift) / scale goes through the
 // network; the activations of each tap are scaled to unit length over channels, their squared
 // differences weighted by a non-negative number a channel, averaged over H and W and summed over
-// the taps. Gradients to both images. Under nn::AutocastGuard the network alone is reduced.
+// the taps. Gradients to both images. Under nn::AutocastGuard the network and its activations are
+// reduced; distances are f32.
 
 #include <memory>
 #include <string>
@@ -17,7 +18,8 @@
 
 namespace gestalt::models {
 
-// Of one batch of images, a tensor a tap, of unit length over channels.
+// Of one batch of images, a tensor [N,C,H,W] a tap, as the network gives them: of the dtype of its
+// convolutions, and not yet of unit length.
 using LpipsActivations = std::vector<Tensor>;
 
 class Lpips {

@@ -11,32 +11,32 @@ namespace gestalt::nn {
 
 namespace {
 
-// The halves of x. Half of the channels is not dense in channels-last memory; the copies keep the
-// format.
-struct Halves {
-  Tensor value, gate;
-};
-Halves halves_of(const Tensor& x) {
-  const int64_t channels = x.size(1) / 2;
-  const Tensor value = narrow(x, 1, 0, channels), gate = narrow(x, 1, channels, channels);
-  const Format format = x.rank() == 4 ? x.format() : Format::contiguous;
-  if (format == Format::contiguous) return {value, gate};
-  return {value.contiguous(format), gate.contiguous(format)};
+// As the kernels take it; a view where x allows one.
+Tensor as_image(const Tensor& x) {
+  if (x.rank() == 4) return x.dense();
+  int64_t inner = 1;
+  for (int dim = 2; dim < x.rank(); ++dim) inner *= x.size(dim);
+  return reshape(x, {x.size(0), x.size(1), inner, 1}).contiguous();
+}
+
+Shape with_channels(Shape shape, int64_t channels) {
+  shape[1] = channels;
+  return shape;
 }
 
 // Keeps x alone: the sigmoid costs less than its memory.
 class GluNode : public Node {
  public:
-  explicit GluNode(const Tensor& x) { save("x", x); }
+  explicit GluNode(const Tensor& image) { save("x", image); }
   const char* name() const override { return "glu"; }
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
-    const Tensor& dy = grad_outputs[0];
-    const Halves x = halves_of(saved("x"));
-    const Tensor open = sigmoid(x.gate), by_value = dy * x.value;
-    Tensor dgate = Tensor::empty(by_value.shape(), by_value.options());
-    Context& ctx = context(dy.device());
-    ctx.kernels().sigmoid_backward(ctx, by_value.view(), open.view(), dgate.view());
-    return {cat({dy * open, dgate}, 1)};
+    const Tensor& x = saved("x");
+    const Tensor dy = as_image(grad_outputs[0]).contiguous(x.format());
+    const Tensor dx = Tensor::empty(x.shape(), x.options());
+    Context& ctx = context(x.device());
+    ctx.kernels().glu_backward(ctx, dy.view(), x.view(), dx.view());
+    if (grad_outputs[0].rank() == 4) return {dx};
+    return {reshape(dx, with_channels(grad_outputs[0].shape(), x.size(1)))};
   }
 };
 
@@ -45,9 +45,13 @@ class GluNode : public Node {
 Tensor glu(const Tensor& x) {
   GESTALT_CHECK(x.rank() >= 2 && x.size(1) % 2 == 0,
                 "[glu] expected an even number of channels, got {}", x);
-  const Halves halves = halves_of(x.detach());
-  const Tensor y = halves.value * sigmoid(halves.gate);
-  if (needs_grad({x})) attach(std::make_shared<GluNode>(x), {x}, {y});
+  const int64_t channels = x.size(1) / 2;
+  const Tensor image = as_image(x.detach());
+  Tensor y = Tensor::empty(with_channels(image.shape(), channels), image.options());
+  Context& ctx = context(x.device());
+  ctx.kernels().glu_forward(ctx, image.view(), y.view());
+  if (x.rank() != 4) y = reshape(y, with_channels(x.shape(), channels));
+  if (needs_grad({x})) attach(std::make_shared<GluNode>(image), {x}, {y});
   return y;
 }
 

@@ -38,6 +38,9 @@ KernelTable make_table() {
   GESTALT_ENTRY(leaky_relu_backward);
   GESTALT_ENTRY(clamp);
   GESTALT_ENTRY(clamp_backward);
+  // glu.cpp
+  GESTALT_ENTRY(glu_forward);
+  GESTALT_ENTRY(glu_backward);
   // random.cpp
   GESTALT_ENTRY(uniform);
   GESTALT_ENTRY(normal);
@@ -65,6 +68,9 @@ KernelTable make_table() {
   GESTALT_ENTRY(channel_stats_backward);
   GESTALT_ENTRY(adain_forward);
   GESTALT_ENTRY(adain_backward);
+  // unit_distance.cpp
+  GESTALT_ENTRY(unit_distance_forward);
+  GESTALT_ENTRY(unit_distance_backward);
   // augment.cpp
   GESTALT_ENTRY(adjust_color);
   GESTALT_ENTRY(translate_forward);

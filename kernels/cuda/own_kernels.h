@@ -16,6 +16,8 @@
   X(exp) X(log) X(sqrt) X(sqrt_backward) X(abs) X(abs_backward) X(sigmoid) X(sigmoid_backward) \
   X(tanh) X(tanh_backward) X(relu) X(relu_backward) X(leaky_relu) X(leaky_relu_backward) X(clamp) \
   X(clamp_backward) \
+  /* glu.cu */ \
+  X(glu_forward) X(glu_backward) \
   /* random.cu */ \
   X(uniform) X(normal) \
   /* reduce.cu */ \
@@ -43,6 +45,8 @@
   X(gram_forward) \
   /* adain.cu */ \
   X(channel_stats_forward) X(channel_stats_backward) X(adain_forward) X(adain_backward) \
+  /* unit_distance.cu */ \
+  X(unit_distance_forward) X(unit_distance_backward) \
   /* batch_norm.cu */ \
   X(batch_norm_training) X(batch_norm_inference) X(batch_norm_backward)
 // clang-format on

@@ -32,6 +32,14 @@ OpCase make(const std::string& name, Input input) {
       .tolerance_f32 = 2e-6};
 }
 
+// Gates at and beyond the ends of the exponential's range.
+OpCase wide(Input input) {
+  OpCase result = make("wide", std::move(input));
+  result.inputs[0].low = -200;
+  result.inputs[0].high = 200;
+  return result;
+}
+
 const bool added = add_cases({
     make("one", {.shape = {1, 2}}),
     make("none", {.shape = {0, 4, 3, 3}}),
@@ -39,6 +47,12 @@ const bool added = add_cases({
     make("images", {.shape = {2, 6, 7, 9}}),
     make("strided", {.shape = {2, 4, 3, 5}, .layout = Layout::strided}),
     make("channels_last", {.shape = {2, 6, 5, 3}, .layout = Layout::channels_last}),
+    make("channels_last_vectors", {.shape = {2, 32, 3, 3}, .layout = Layout::channels_last}),
+    make("one_gate_channels_last", {.shape = {2, 2, 3, 3}, .layout = Layout::channels_last}),
+    make("sequences", {.shape = {2, 6, 11}}),
+    make("volumes", {.shape = {2, 4, 2, 3, 3}}),
+    make("several_blocks", {.shape = {1, 4, 71, 67}}),
+    wide({.shape = {1, 4, 3, 11}}),
 });
 
 }  // namespace
