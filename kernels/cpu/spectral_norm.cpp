@@ -1,11 +1,11 @@
 // Spectral normalization. An iteration of the power method reads the weight twice, the division
 // once; the estimate of the singular value takes no pass of its own.
 
+#include <algorithm>
 #include <cmath>
 
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/reduce.h"
 #include "kernels/cpu/widen.h"
 #include "kernels/dispatch_rounded.h"
 
@@ -81,26 +81,11 @@ void multiply(const Matrix<T>& m, const Sum* x, Sum* y) {
   });
 }
 
-// Scales x to length 1; returns the length it had, at least epsilon.
+// Scales x to length 1, from a length of at least epsilon.
 template <class Sum>
-Sum normalize(Sum* x, int64_t count, double epsilon) {
+void normalize(Sum* x, int64_t count, double epsilon) {
   const Sum length = std::max(std::sqrt(product(x, x, count)), static_cast<Sum>(epsilon));
   for (int64_t i = 0; i < count; ++i) x[i] /= length;
-  return length;
-}
-
-template <class T>
-struct Products {
-  using Value = accumulate_t<T>;
-  static Value identity() { return 0; }
-  static Value map(T a, T b) { return widened(a) * widened(b); }
-  static Value combine(Value a, Value b) { return a + b; }
-  Value finish(Value sum) const { return sum; }
-};
-
-// All elements of a dense array, as they lie in memory.
-View flat(const View& x) {
-  return {x.data, x.dtype, x.device, Shape{x.numel()}, Shape{1}};
 }
 
 }  // namespace
@@ -151,8 +136,7 @@ void spectral_norm_backward(Context& context, const View& dy, const View& y, con
         const Sum *left = left_view.as<Sum>(), *right = right_view.as<Sum>();
         const Sum estimate = *sigma.as<Sum>();
         Sum along = 0;  // y
-        View along_view{&along, dtype_of<Sum>, dy.device, Shape{1}, Shape{1}};
-        reduce<Sum, Y, Y>(context, Products<Y>{}, along_view, flat(dy), flat(y));
+        dot(context, dy, y, {&along, dtype_of<Sum>, dy.device, Shape{1}, Shape{1}});
         T* out = dw.as<T>();
         parallel_for(gradient.rows, gradient.rows_of_task(), [&](int64_t begin, int64_t end) {
           for (int64_t row = begin; row < end; ++row) {

@@ -11,6 +11,7 @@
 
 #include <cstdint>
 
+#include "kernels/cuda/device/block.cuh"
 #include "kernels/cuda/device/convert.cuh"
 #include "kernels/cuda/device/shared.cuh"
 #include "kernels/cuda/device/warp.cuh"
@@ -32,17 +33,6 @@ struct SpectralColumns {
     return column % channels * (count / channels) + column / channels;
   }
 };
-
-// The sum over the block, in every thread. `warps`: spectral_warps.
-__device__ inline float spectral_sum(const SharedArray<float>& warps, float value) {
-  value = warp_sum(value);
-  const int thread = static_cast<int>(threadIdx.x);
-  if (thread % warp_lanes == 0) warps[thread / warp_lanes] = value;
-  __syncthreads();
-  value = 0;
-  for (int warp = 0; warp < spectral_warps; ++warp) value += warps[warp];
-  return value;
-}
 
 // partial[run, column] = sum over the run's rows of w * u; blockIdx.y counts the runs.
 template <class T>
@@ -71,7 +61,7 @@ inline __global__ void spectral_right(int64_t columns, int runs, const float* pa
     for (int run = 0; run < runs; ++run) sum += partial[run * columns + column];
     right[column] = sum;
   }
-  const float square = spectral_sum(warps, sum * sum);
+  const float square = block_sum<spectral_threads>(warps, sum * sum);
   if (threadIdx.x == 0) squares[blockIdx.x] = square;
 }
 
@@ -100,7 +90,7 @@ __global__ void spectral_rows(int64_t columns, const T* w, const float* right, c
   const T* row = w + blockIdx.x * columns;
   float sum = 0;
   for (int64_t i = threadIdx.x; i < columns; i += spectral_threads) sum += load(row[i]) * right[i];
-  sum = spectral_sum(warps, sum) * inverse_length(squares, parts, epsilon);
+  sum = block_sum<spectral_threads>(warps, sum) * inverse_length(squares, parts, epsilon);
   if (threadIdx.x == 0) image[blockIdx.x] = sum;
 }
 
@@ -129,7 +119,7 @@ __global__ void spectral_divide(int64_t rows, SpectralColumns columns, float eps
     const float value = vectors.image[row];
     sum += value * (moved ? value : vectors.u[row]);
   }
-  sum = spectral_sum(warps, sum);
+  sum = block_sum<spectral_threads>(warps, sum);
   const float length = fmaxf(sqrtf(sum), epsilon);  // of the image, if moved
   const float sigma = moved ? sum / length : sum;
 
@@ -166,7 +156,7 @@ __global__ void spectral_along(int64_t numel, int64_t part, const Y* dy, const Y
   for (int64_t i = begin + threadIdx.x; i < end; i += spectral_threads) {
     sum += load(dy[i]) * load(y[i]);
   }
-  sum = spectral_sum(warps, sum);
+  sum = block_sum<spectral_threads>(warps, sum);
   if (threadIdx.x == 0) partial[blockIdx.x] = sum;
 }
 
@@ -179,7 +169,7 @@ __global__ void spectral_gradient(int64_t columns, const float* partial, int par
   const SharedArray<float> warps = shared.array<float>(spectral_warps);
   float along = 0;
   for (int i = static_cast<int>(threadIdx.x); i < parts; i += spectral_threads) along += partial[i];
-  const float factor = spectral_sum(warps, along) * left[blockIdx.x];
+  const float factor = block_sum<spectral_threads>(warps, along) * left[blockIdx.x];
   const int64_t origin = blockIdx.x * columns;
   for (int64_t i = threadIdx.x; i < columns; i += spectral_threads) {
     dw[origin + i] = store<T>((load(dy[origin + i]) - factor * right[i]) / *sigma);

@@ -15,6 +15,7 @@
 
 #include <cstdint>
 
+#include "kernels/cuda/device/block.cuh"
 #include "kernels/cuda/device/convert.cuh"
 #include "kernels/cuda/device/groups.cuh"
 #include "kernels/cuda/device/shared.cuh"
@@ -60,17 +61,8 @@ struct UnitLengths {
 // partial[blockIdx.x] = the sum over the block.
 __device__ inline void write_block_sum(const SharedArray<float>& sums, float value,
                                        float* partial) {
-  value = warp_sum(value);
-  const int warp = static_cast<int>(threadIdx.x) / warp_lanes;
-  if (threadIdx.x % warp_lanes == 0) sums[warp] = value;
-  __syncthreads();
-  if (threadIdx.x != 0) return;
-  float sum = 0;
-  for (int i = 0; i < distance_warps; ++i) {
-    const float of_warp = sums[i];
-    sum += of_warp;
-  }
-  partial[blockIdx.x] = sum;
+  value = block_sum<distance_threads>(sums, value);
+  if (threadIdx.x == 0) partial[blockIdx.x] = value;
 }
 
 // ---- a pixel's channels are neighbours ----
