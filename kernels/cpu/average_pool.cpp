@@ -137,10 +137,24 @@ struct AveragePool {
   Image<T> x, y;
   const Pool2dDesc& desc;
 
-  template <class Run, class Apart>
-  void operator()(Run, Apart, int64_t n, int64_t c, int64_t oh, int64_t ow) const {
-    constexpr int lanes = Run::lanes, vectors = Run::vectors;
+  struct Window {
+    Range rows, columns;
+    Sum divisor;
+    bool power_of_two;  // then a product gives the same bits
+  };
+  Window window(int64_t oh, int64_t ow) const {
     const Range rows = pool_window(oh, 0, x.h, desc), columns = pool_window(ow, 1, x.w, desc);
+    // A window with no element has divisor 0.
+    const double divisor = std::max(average_divisor(rows, columns, desc), 1.0);
+    return {rows, columns, static_cast<Sum>(divisor),
+            std::has_single_bit(static_cast<uint64_t>(divisor))};
+  }
+
+  template <class Run, class Apart>
+  void operator()(const Window& window, Run, Apart, int64_t n, int64_t c, int64_t oh,
+                  int64_t ow) const {
+    constexpr int lanes = Run::lanes, vectors = Run::vectors;
+    const auto& [rows, columns, divisor, power_of_two] = window;
     Lanes<Sum, lanes> sums[vectors];
     for (int v = 0; v < vectors; ++v) sums[v] = Lanes<Sum, lanes>{};
     for (int64_t h = rows.begin; h < rows.end; ++h) {
@@ -151,16 +165,10 @@ struct AveragePool {
         }
       }
     }
-    // A window with no element has divisor 0. By a power of two a product gives the same bits.
-    const double divisor = std::max(average_divisor(rows, columns, desc), 1.0);
-    const auto divide = [&](const Lanes<Sum, lanes>& sum) -> Lanes<Sum, lanes> {
-      return std::has_single_bit(static_cast<uint64_t>(divisor))
-                 ? sum * static_cast<Sum>(1 / divisor)
-                 : sum / static_cast<Sum>(divisor);
-    };
     T* to = &y(n, c, oh, ow);
     for (int v = 0; v < vectors; ++v) {
-      store_lanes<lanes>(narrow_lanes<T, lanes>(divide(sums[v])), to + v * lanes);
+      const Lanes<Sum, lanes> average = power_of_two ? sums[v] * (1 / divisor) : sums[v] / divisor;
+      store_lanes<lanes>(narrow_lanes<T, lanes>(average), to + v * lanes);
     }
   }
 };

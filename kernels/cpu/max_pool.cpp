@@ -25,10 +25,18 @@ struct MaxPool {
   Image<Index> indices;
   const Pool2dDesc& desc;
 
+  struct Window {
+    Range rows, columns;
+  };
+  Window window(int64_t oh, int64_t ow) const {
+    return {pool_window(oh, 0, x.h, desc), pool_window(ow, 1, x.w, desc)};
+  }
+
   template <class Run, class Apart>
-  void operator()(Run, Apart, int64_t n, int64_t c, int64_t oh, int64_t ow) const {
+  void operator()(const Window& window, Run, Apart, int64_t n, int64_t c, int64_t oh,
+                  int64_t ow) const {
     constexpr int lanes = Run::lanes, vectors = Run::vectors;
-    const Range rows = pool_window(oh, 0, x.h, desc), columns = pool_window(ow, 1, x.w, desc);
+    const auto& [rows, columns] = window;
     Lanes<Sum, lanes> most[vectors];
     Lanes<Place<T>, lanes> index[vectors];
     const auto for_vectors = [&](int64_t h, int64_t w, const auto& use) {

@@ -69,21 +69,24 @@ struct Apart {
   static constexpr int64_t in_memory = in_memory_;
 };
 
-// pool(run, apart, n, c, oh, ow) for all of y: a run (lanes.h) of outputs that lie side by side
-// from (n, c, oh, ow) on, whose windows are as whole as the first's.
+// pool(pool.window(oh, ow), run, apart, n, c, oh, ow) for all of y: a run (lanes.h) of outputs that
+// lie side by side from (n, c, oh, ow) on, whose windows are as whole as the first's.
 template <class T, class Pool>
 void for_each_window(const Image<T>& x, const Image<T>& y, const Pool2dDesc& desc,
                      const Pool& pool) {
   const int64_t work = desc.kernel[0] * desc.kernel[1];
   const auto rows = [&](const Range& whole, auto apart) {
     const auto ones = [&](int64_t n, int64_t c, int64_t oh, int64_t begin, int64_t end) {
-      for (int64_t ow = begin; ow < end; ++ow) pool(Run<1, 1>{}, Apart<1>{}, n, c, oh, ow);
+      for (int64_t ow = begin; ow < end; ++ow) {
+        pool(pool.window(oh, ow), Run<1, 1>{}, Apart<1>{}, n, c, oh, ow);
+      }
     };
     for_each_plane(y.n, y.c, y.plane_size() * work, [&](int64_t n, int64_t c) {
       for (int64_t oh = 0; oh < y.h; ++oh) {
         ones(n, c, oh, 0, whole.begin);
-        for_runs<T>(whole.begin, whole.end,
-                    [&](int64_t ow, auto run) { pool(run, apart, n, c, oh, ow); });
+        for_runs<T>(whole.begin, whole.end, [&](int64_t ow, auto run) {
+          pool(pool.window(oh, ow), run, apart, n, c, oh, ow);
+        });
         ones(n, c, oh, whole.end, y.w);
       }
     });
@@ -96,7 +99,9 @@ void for_each_window(const Image<T>& x, const Image<T>& y, const Pool2dDesc& des
   } else if (x.stride_c == 1 && y.stride_c == 1) {
     for_each_pixel_row(y, work, [&](int64_t n, int64_t oh) {
       for (int64_t ow = 0; ow < y.w; ++ow) {
-        for_runs<T>(0, y.c, [&](int64_t c, auto run) { pool(run, Apart<1>{}, n, c, oh, ow); });
+        const auto window = pool.window(oh, ow);
+        for_runs<T>(0, y.c,
+                    [&](int64_t c, auto run) { pool(window, run, Apart<1>{}, n, c, oh, ow); });
       }
     });
   } else {
