@@ -1,8 +1,8 @@
 // The compiler's resource report of every kernel against the table kernel_resources.txt: a change
-// of registers, shared memory or spills is seen, and a spill has a written reason.
+// of registers, shared or local memory is seen, and local memory has a written reason.
 //
 // With GESTALT_UPDATE_RESOURCES=1 the table is written anew; reasons stay where their kernels stay.
-// Another version of the compiler takes other registers and spills elsewhere: nothing is compared.
+// Another version of the compiler takes other registers and other memory: nothing is compared.
 
 #include <algorithm>
 #include <cstdlib>
@@ -20,13 +20,13 @@ namespace {
 namespace fs = std::filesystem;
 
 struct Use {
-  int registers = 0, shared = 0, spilled = 0;
+  int registers = 0, shared = 0, local = 0;
   auto operator<=>(const Use&) const = default;
 };
 
 struct Row {
   std::map<int, Use> by_architecture;
-  std::string reason;  // of its spills
+  std::string reason;  // of its local memory
 };
 
 struct Table {
@@ -61,21 +61,21 @@ std::string kernel_name(const std::string& mangled) {
 
 void read_report(const fs::path& path, Table& table) {
   static const std::regex entry("Compiling entry function '([^']+)' for 'sm_([0-9]+)'");
-  static const std::regex spills("([0-9]+) bytes spill stores, ([0-9]+) bytes spill loads");
+  static const std::regex stack("([0-9]+) bytes stack frame");
   static const std::regex used("Used ([0-9]+) registers");
   static const std::regex shared("([0-9]+) bytes smem");
   std::ifstream file(path);
   Use* use = nullptr;
-  int spilled = 0;
+  int local = 0;
   std::smatch match;
   for (std::string line; std::getline(file, line);) {
     if (std::regex_search(line, match, entry)) {
       use = &table.rows[kernel_name(match[1])].by_architecture[std::stoi(match[2])];
-    } else if (std::regex_search(line, match, spills)) {
-      spilled = std::stoi(match[1]) + std::stoi(match[2]);
+    } else if (std::regex_search(line, match, stack)) {
+      local = std::stoi(match[1]);
     } else if (use != nullptr && std::regex_search(line, match, used)) {
       use->registers = std::stoi(match[1]);
-      use->spilled = spilled;
+      use->local = local;
       if (std::regex_search(line, match, shared)) use->shared = std::stoi(match[1]);
       use = nullptr;
     }
@@ -91,16 +91,17 @@ Table reported() {
 }
 
 constexpr const char* header =
-    "# Registers, static shared memory (bytes) and spills (bytes stored and loaded) of each "
-    "kernel,\n"
-    "# for each architecture, as the compiler reports them. Shared memory is dynamic (0 here): "
+    "# Registers, static shared memory and local memory (bytes of a thread: registers that were\n"
+    "# spilled, arrays that did not become registers) of each kernel, for each architecture, as "
     "the\n"
-    "# launchers sum it. A kernel that spills has its reason after '!'.\n"
+    "# compiler reports them. Shared memory is dynamic (0 here): the launchers sum it. A kernel "
+    "with\n"
+    "# local memory has its reason after '!'.\n"
     "# Written by: GESTALT_UPDATE_RESOURCES=1 build/release/bin/test_resources\n";
 
 std::string to_text(const Use& use) {
   std::ostringstream text;
-  text << use.registers << '/' << use.shared << '/' << use.spilled;
+  text << use.registers << '/' << use.shared << '/' << use.local;
   return text.str();
 }
 
@@ -133,7 +134,7 @@ Table read(const fs::path& path) {
     while (word.starts_with("sm_")) {
       Use use;
       char slash;
-      words >> use.registers >> slash >> use.shared >> slash >> use.spilled;
+      words >> use.registers >> slash >> use.shared >> slash >> use.local;
       row.by_architecture[std::stoi(word.substr(3))] = use;
       if (!(words >> word)) word.clear();
     }
@@ -168,8 +169,8 @@ TEST(KernelResources, AreThoseOfTheTable) {
     const auto found = expected.rows.find(name);
     const bool has_reason = found != expected.rows.end() && !found->second.reason.empty();
     for (const auto& [architecture, use] : row.by_architecture) {
-      EXPECT_TRUE(use.spilled == 0 || has_reason)
-          << name << " spills " << use.spilled << " bytes on sm_" << architecture
+      EXPECT_TRUE(use.local == 0 || has_reason)
+          << name << " has " << use.local << " bytes of local memory on sm_" << architecture
           << " without a reason in the table";
     }
     if (found == expected.rows.end()) {
@@ -181,7 +182,7 @@ TEST(KernelResources, AreThoseOfTheTable) {
       ASSERT_NE(before, found->second.by_architecture.end()) << name << " on sm_" << architecture;
       EXPECT_EQ(to_text(use), to_text(before->second))
           << name << " on sm_" << architecture
-          << ": registers/shared/spilled are not those of the table "
+          << ": registers/shared/local are not those of the table "
              "(GESTALT_UPDATE_RESOURCES=1 takes them over)";
     }
   }

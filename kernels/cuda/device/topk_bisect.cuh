@@ -47,6 +47,9 @@ inline constexpr int topk_guided_steps = 14;
 // than that by `reach`, since most tails are steeper. Mean steps of rows of 196 to 50176 elements,
 // 5 to 20 % kept, Gaussian, exponential, uniform and of VGG-16's maps: 3.4 to 4.9 for 16 bits, 4.7
 // to 6.6 for f32. Halving the magnitude needs 9.3 at 784.
+//
+// A step is instructions that every lane of a warp issues whatever its row does, so it has no
+// branches: a row whose search is done goes through the steps of its warp's other row unchanged.
 template <class Key>
 class TopKBisection {
  public:
@@ -57,21 +60,23 @@ class TopKBisection {
       : k_(static_cast<float>(k)),
         most_(static_cast<float>(row.non_zero)),
         high_(::min(row.largest, Key::most) + 1) {
-    if (row.non_zero <= k) {
-      finish({0, k - row.non_zero});
+    if (row.non_zero <= k) {  // all of these, and zeros
+      low_ = 0;
+      high_ = 1;
+      least_ = most_;
       return;
     }
     const float most = topk_log2(most_), none = topk_log2(0.7f);
     stretch_ = reach * (most - topk_log2(k_)) * topk_reciprocal(most - none) *  //
                most_ * topk_reciprocal(most_ - k_);
     slope_ = (1 - bend) * topk_reciprocal(k_);
-    narrow();
   }
 
-  __device__ bool done() const { return done_; }
-  __device__ TopKSelection selection() const { return selection_; }
+  __device__ bool done() const { return high_ - low_ <= 1; }
+  // Once done: above low_ there are fewer than k, of low_ itself enough.
+  __device__ TopKSelection selection() const { return {low_, static_cast<uint32_t>(k_ - least_)}; }
 
-  // The key from which up elements are to be counted, unless done.
+  // The key from which up elements are to be counted; any one where done.
   __device__ uint32_t next() {
     middle_ = low_ + (high_ - low_) / 2;
     if constexpr (!Key::replaces_by_mean) {
@@ -82,20 +87,14 @@ class TopKBisection {
   }
   __device__ void found(uint32_t found_count) {
     const auto count = static_cast<float>(found_count);
-    if (count == k_) {
-      finish(keys_from(middle_));
-      return;
-    }
-    if (count > k_) {
-      low_ = middle_;
-      most_ = count;
-      stretch_ = 1;
-    } else {
-      high_ = middle_;
-      least_ = count;
-      stretch_ = bend + slope_ * count;
-    }
-    narrow();
+    const bool open = !done();
+    const bool over = open && count > k_, under = open && count <= k_;
+    low_ = over ? middle_ : low_;
+    most_ = over ? count : most_;
+    high_ = under ? middle_ : high_;
+    least_ = under ? count : least_;
+    stretch_ = over ? 1 : bend + slope_ * count;   // where done nobody looks
+    if (under && count == k_) low_ = middle_ - 1;  // none of its elements are wanted
   }
 
  private:
@@ -106,20 +105,11 @@ class TopKBisection {
     const float value = from + (Key::value(high_) - from) * share;
     return ::min(::max(Key::from_value(value), low_ + 1), high_ - 1);
   }
-  __device__ void narrow() {
-    if (high_ - low_ <= 1) finish({low_, static_cast<uint32_t>(k_ - least_)});
-  }
-  __device__ void finish(TopKSelection selection) {
-    selection_ = selection;
-    done_ = true;
-  }
 
   float k_, most_, least_ = 0;  // most_, least_: how many there are from low_ and from high_ up
   uint32_t low_ = 1, high_, middle_ = 0;
   float stretch_ = 1, slope_ = 0;  // of the chord's next guess
   int step_ = 0;
-  bool done_ = false;
-  TopKSelection selection_{0, 0};
 };
 
 // count(key): how many elements of the row have at least that key (raw), computed by lanes
@@ -128,10 +118,7 @@ template <class Key, class Count, class Any>
 __device__ inline TopKSelection topk_bisect(const Count& count, const Any& any, TopKSurvey row,
                                             uint32_t k) {
   TopKBisection<Key> search(k, row);
-  while (any(!search.done())) {
-    const uint32_t found = count(search.done() ? 1 : search.next());
-    if (!search.done()) search.found(found);
-  }
+  while (any(!search.done())) search.found(count(search.next()));
   return search.selection();
 }
 

@@ -189,11 +189,10 @@ __device__ inline void topk_select_in_column(const TopKColumn<Key, T, pitch>& co
   } else {
     TopKBisection<Key> second(k, surveys[1]);
     while (!(first.done() && second.done())) {
-      const uint32_t low = first.done() ? 1u : first.next();
-      const uint32_t high = second.done() ? 1u : second.next();
+      const uint32_t low = first.next(), high = second.next();
       column.count(low | high << 16, counts);
-      if (!first.done()) first.found(counts[0]);
-      if (!second.done()) second.found(counts[1]);
+      first.found(counts[0]);
+      second.found(counts[1]);
     }
     selection[1] = second.selection();
   }

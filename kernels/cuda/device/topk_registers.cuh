@@ -23,6 +23,33 @@ __host__ __device__ constexpr int topk_overflow_groups(int thread_words, int reg
   return thread_words <= registers ? 0 : (thread_words - registers + topk_group - 1) / topk_group;
 }
 
+// f(0) to f(count - 1), each a constant. The index of a loop may not become one: compared with a
+// variable it is replaced by that, and what it is an index of goes into memory.
+template <int count, class F>
+__device__ inline void topk_for_each_index(const F& f) {
+  [&]<int... i>(std::integer_sequence<int, i...>) {
+    (f(std::integral_constant<int, i>{}), ...);
+  }
+  (std::make_integer_sequence<int, count>{});
+}
+
+// Where a word of a group lies in its row, which decides how it is read and written: all lanes have
+// it whole; a lane has it whole or not at all; it may be cut off, or lie across two words of
+// memory.
+enum class TopKPlace : uint8_t { inner, whole, edge };
+template <TopKPlace place>
+using TopKAt = std::integral_constant<TopKPlace, place>;
+
+// What is known of the places of a row's words, from none to both of the better ones: each form is
+// code of its own.
+struct TopKEdges {};
+struct TopKInner {
+  int inner;  // words of the row's begin that all lanes have
+};
+struct TopKExtent : TopKInner {
+  bool whole;  // of the others none is cut off
+};
+
 // Loops leave early, a group of words at a time, which is uniform for the row, so that short rows
 // pay for what they have; the branches also keep the compiler from taking registers for all of a
 // loop at once.
@@ -34,6 +61,10 @@ class TopKRegisters {
   static constexpr int most_words = overflows ? topk_most_thread_words : words;
   static_assert(words % group == 0);
   static constexpr uint32_t element_bits = per_word == 2 ? 0xffffu : ~0u;  // of one element
+  // bf16 has no comparison of magnitudes: where there are registers for them they are kept, which
+  // saves an instruction a word in each step.
+  static constexpr bool keeps_magnitudes =
+      std::is_same_v<T, bfloat16> && words <= 16 && !overflows && !Key::replaces_by_mean;
 
   // used: how many of the words any thread of the row has.
   __device__ explicit TopKRegisters(int used) : used_(used) { static_assert(!overflows); }
@@ -41,21 +72,14 @@ class TopKRegisters {
   __device__ TopKRegisters(int used, SharedArray<TopKGroup> overflow)
       : used_(used), overflow_(overflow + threadIdx.x) {}
 
-  template <class Word>
-  __device__ void fill(const Word& word) {  // word(w), which may lie past those used
-    fill(used_, word, word);
-  }
-  // inner(w) in groups of words before number `full`, word(w) elsewhere.
-  template <class Inner, class Word>
-  __device__ void fill(int full, const Inner& inner, const Word& word) {
+  // word(w, TopKAt), which may lie past those used.
+  template <class Extent, class Word>
+  __device__ void fill(const Extent& extent, const Word& word) {
     const auto load = [&](int begin, auto& to) {
-      if (begin + group <= full) {
+      at_place(begin, extent, [&](auto at) {
 #pragma unroll
-        for (int i = 0; i < group; ++i) to[i] = inner(begin + i);
-      } else {
-#pragma unroll
-        for (int i = 0; i < group; ++i) to[i] = word(begin + i);
-      }
+        for (int i = 0; i < group; ++i) to[i] = word(begin + i, at);
+      });
     };
     if constexpr (overflows) {
       // Several groups are on the way at once, in the registers that are not yet filled.
@@ -73,13 +97,10 @@ class TopKRegisters {
       }
     }
     for_each_group([&](auto begin) {
-      if (begin + group <= full) {
+      at_place(begin, extent, [&](auto at) {
 #pragma unroll
-        for (int w = begin; w < begin + group; ++w) word_[w] = inner(w);
-      } else {
-#pragma unroll
-        for (int w = begin; w < begin + group; ++w) word_[w] = word(w);
-      }
+        for (int w = begin; w < begin + group; ++w) word_[w] = word(w, at);
+      });
     });
   }
 
@@ -98,28 +119,26 @@ class TopKRegisters {
 
   template <class F>
   __device__ void for_each(const F& f) const {  // f(w, word)
-    for_each(0, f, f);
+    for_each_ranked(TopKEdges{}, [&](int w, uint32_t word, uint32_t, auto) { f(w, word); });
   }
-  // inner(w, word) in groups of words before number `full`, f(w, word) elsewhere.
-  template <class Inner, class F>
-  __device__ void for_each(int full, const Inner& inner, const F& f) const {
+  // f(w, word, ranked, TopKAt). ranked: what equal() and at_least() compare, once survey() has been
+  // called.
+  template <class Extent, class F>
+  __device__ void for_each_ranked(const Extent& extent, const F& f) const {
     for_each_group([&](auto begin) {
-      if (begin + group <= full) {
+      at_place(begin, extent, [&](auto at) {
 #pragma unroll
-        for (int w = begin; w < begin + group; ++w) inner(w, word_[w]);
-      } else {
-#pragma unroll
-        for (int w = begin; w < begin + group; ++w) f(w, word_[w]);
-      }
+        for (int w = begin; w < begin + group; ++w) f(w, word_[w], ranked(w), at);
+      });
     });
     for_each_overflow([&](int begin, const TopKGroup& words_here) {
-      if (begin + group <= full) {
+      at_place(begin, extent, [&](auto at) {
 #pragma unroll
-        for (int i = 0; i < group; ++i) inner(begin + i, words_here.value[i]);
-      } else {
-#pragma unroll
-        for (int i = 0; i < group; ++i) f(begin + i, words_here.value[i]);
-      }
+        for (int i = 0; i < group; ++i) {
+          const uint32_t word = words_here.value[i];
+          f(begin + i, word, word, at);
+        }
+      });
     });
   }
 
@@ -134,7 +153,10 @@ class TopKRegisters {
 #if defined(__CUDA_ARCH__)
     for_each_group([&](auto begin) {
 #pragma unroll
-      for (int w = begin; w < begin + group; ++w) asm volatile("" : "+r"(word_[w]));
+      for (int w = begin; w < begin + group; ++w) {
+        asm volatile("" : "+r"(word_[w]));
+        if constexpr (keeps_magnitudes) asm volatile("" : "+r"(magnitude_[w]));
+      }
     });
 #endif
   }
@@ -144,7 +166,7 @@ class TopKRegisters {
     forget();
     if constexpr (!Key::replaces_by_mean) {
       const uint32_t bounds = topk_repeat<T>(key);
-      return topk_are_numbers<T>(bounds) ? count_as<true>(bounds) : count_as<false>(bounds);
+      return topk_is_number<T>(key) ? count_as<true>(bounds) : count_as<false>(bounds);
     } else {
       uint32_t sum = 0;
       for_each([&](int, uint32_t word) {
@@ -157,17 +179,19 @@ class TopKRegisters {
     }
   }
 
-  // Of this thread's elements, all that a search begins with.
-  __device__ TopKSurvey survey() const {
+  // Of this thread's elements, all that a search begins with: before anything else is asked.
+  __device__ TopKSurvey survey() {
     TopKSurvey found{0, 0};
     if constexpr (!Key::replaces_by_mean) {
-      TopKCount<T, true> counts(topk_repeat<T>(1));
-      for_each([&](int, uint32_t word) {
-        found.largest = topk_larger<T>(found.largest, topk_magnitudes<T>(word));
-        counts.add(word);
+      TopKCount<T, true, !keeps_magnitudes> counts(topk_repeat<T>(1));
+      for_each([&](int w, uint32_t word) {
+        const uint32_t magnitudes = topk_magnitudes<T>(word);
+        if constexpr (keeps_magnitudes) magnitude_[w] = magnitudes;
+        found.largest = topk_larger<T>(found.largest, magnitudes);
+        counts.add(keeps_magnitudes ? magnitudes : word);
       });
       if (per_word == 2) found.largest = ::max(found.largest >> 16, found.largest & 0xffffu);
-      found.non_zero = sum_of(counts);
+      found.non_zero = counts.total();
     } else {
       for_each([&](int, uint32_t word) {
 #pragma unroll
@@ -182,21 +206,21 @@ class TopKRegisters {
   }
 
   // All bits of the elements of a word whose key is the bound, or at least the bound, which is
-  // repeated in each element.
+  // repeated in each element. ranked: as for_each_ranked() has it.
   template <bool numbers>
-  __device__ static uint32_t equal(uint32_t word, uint32_t bounds) {
+  __device__ static uint32_t equal(uint32_t ranked, uint32_t bounds) {
     if constexpr (!Key::replaces_by_mean) {
-      return topk_equal<T, numbers>(word, bounds);
+      return topk_equal<T, numbers, !keeps_magnitudes>(ranked, bounds);
     } else {
-      return where(word, bounds, [](uint32_t key, uint32_t bound) { return key == bound; });
+      return where(ranked, bounds, [](uint32_t key, uint32_t bound) { return key == bound; });
     }
   }
   template <bool numbers>
-  __device__ static uint32_t at_least(uint32_t word, uint32_t bounds) {
+  __device__ static uint32_t at_least(uint32_t ranked, uint32_t bounds) {
     if constexpr (!Key::replaces_by_mean) {
-      return topk_at_least<T, numbers>(word, bounds);
+      return topk_at_least<T, numbers, !keeps_magnitudes>(ranked, bounds);
     } else {
-      return where(word, bounds, [](uint32_t key, uint32_t bound) { return key >= bound; });
+      return where(ranked, bounds, [](uint32_t key, uint32_t bound) { return key >= bound; });
     }
   }
 
@@ -215,22 +239,43 @@ class TopKRegisters {
 
   template <bool numbers>
   __device__ uint32_t count_as(uint32_t bounds) const {
-    TopKCount<T, numbers> counts(bounds);
-    for_each([&](int, uint32_t word) { counts.add(word); });
-    return sum_of(counts);
+    TopKCount<T, numbers, !keeps_magnitudes> counts(bounds);
+    for_each_ranked(TopKEdges{}, [&](int, uint32_t, uint32_t ranked, auto) { counts.add(ranked); });
+    return counts.total();
   }
-  template <bool numbers>
-  __device__ static uint32_t sum_of(const TopKCount<T, numbers>& counts) {
-    return per_word == 2 ? counts.of(0) + counts.of(1) : counts.of(0);
+
+  __device__ uint32_t ranked(int w) const {
+    if constexpr (keeps_magnitudes) return magnitude_[w];
+    return word_[w];
+  }
+
+  // f(TopKAt) of a group of words.
+  template <class F>
+  __device__ static void at_place(int, TopKEdges, const F& f) {
+    f(TopKAt<TopKPlace::edge>{});
+  }
+  template <class F>
+  __device__ static void at_place(int begin, TopKInner extent, const F& f) {
+    if (begin + group <= extent.inner) {
+      f(TopKAt<TopKPlace::inner>{});
+    } else {
+      f(TopKAt<TopKPlace::edge>{});
+    }
+  }
+  template <class F>
+  __device__ static void at_place(int begin, TopKExtent extent, const F& f) {
+    if (per_word == 1 || begin + group <= extent.inner || !extent.whole) {
+      at_place(begin, TopKInner{extent.inner}, f);  // one element is never cut off
+    } else if constexpr (per_word == 2) {
+      f(TopKAt<TopKPlace::whole>{});
+    }
   }
 
   template <class F>
   __device__ void for_each_group(const F& f) const {
-    visit_groups(f, std::make_integer_sequence<int, words / group>{});
-  }
-  template <class F, int... g>
-  __device__ void visit_groups(const F& f, std::integer_sequence<int, g...>) const {
-    ((g * group < used_ ? f(std::integral_constant<int, g * group>{}) : void()), ...);
+    topk_for_each_index<words / group>([&](auto g) {
+      if (g * group < used_) f(std::integral_constant<int, g * group>{});
+    });
   }
 
   template <class F>
@@ -247,6 +292,7 @@ class TopKRegisters {
   }
 
   uint32_t word_[words];
+  uint32_t magnitude_[keeps_magnitudes ? words : 1];
   int used_;
   SharedArray<TopKGroup> overflow_{};
 };
@@ -273,17 +319,18 @@ __device__ inline void topk_find_turn(TopKRegisters<Key, T, words, overflows>& e
   const uint32_t bounds = topk_repeat<T>(turn.low);
   uint32_t flags[registers] = {};
   const auto flag = [&](int w, uint32_t ties) {
-#pragma unroll
-    for (int r = 0; r < registers; ++r) {  // no index that the compiler does not know
-      if (w / flagged == r) flags[r] |= ties & (first << (w % flagged));
-    }
+    topk_for_each_index<registers>(
+        [&](auto r) { flags[r] |= w / flagged == r ? ties & (first << (w % flagged)) : 0; });
   };
-  if (!Key::replaces_by_mean && topk_are_numbers<T>(bounds)) {
-    elements.for_each(
-        [&](int w, uint32_t word) { flag(w, elements.template equal<true>(word, bounds)); });
+  const auto flag_all = [&](auto numbers) {
+    elements.for_each_ranked(TopKEdges{}, [&](int w, uint32_t, uint32_t ranked, auto) {
+      flag(w, elements.template equal<numbers>(ranked, bounds));
+    });
+  };
+  if (!Key::replaces_by_mean && topk_is_number<T>(turn.low)) {
+    flag_all(std::true_type{});
   } else {
-    elements.for_each(
-        [&](int w, uint32_t word) { flag(w, elements.template equal<false>(word, bounds)); });
+    flag_all(std::false_type{});
   }
   const auto up_to = [=](int end) {  // 0 to `flagged` words
     return end >= flagged ? ~0u : end <= 0 ? 0 : ((1u << end) - 1) * first;
@@ -307,11 +354,8 @@ __device__ inline void topk_find_turn(TopKRegisters<Key, T, words, overflows>& e
     }
   }
   wanted -= before;
-  uint32_t own = flags[0];
-#pragma unroll
-  for (int r = 1; r < registers; ++r) {
-    if (found / flagged == r) own = flags[r];
-  }
+  uint32_t own = 0;
+  topk_for_each_index<registers>([&](auto r) { own |= found / flagged == r ? flags[r] : 0; });
   own >>= found % flagged;
   const uint32_t earlier = (1u << Team::lane()) - 1;
   uint32_t rank = 0;
@@ -355,31 +399,29 @@ __device__ inline TopKTurn topk_turn(TopKRegisters<Key, T, words, overflows>& el
   return turn;
 }
 
-// f(w, word, kept) for every word: all bits of its kept elements; inner(w, word, kept) in groups of
-// words before number `full`.
-template <class Key, class T, int words, bool overflows, class Inner, class F>
+// f(w, word, kept, TopKAt) for every word: all bits of its kept elements.
+template <class Key, class T, int words, bool overflows, class Extent, class F>
 __device__ inline void topk_for_each_kept(TopKRegisters<Key, T, words, overflows>& elements,
-                                          const TopKTurn& turn, int full, const Inner& inner,
-                                          const F& f) {
+                                          const TopKTurn& turn, const Extent& extent, const F& f) {
   elements.forget();
   const uint32_t low = topk_repeat<T>(turn.low), high = topk_repeat<T>(turn.high);
   const auto visit = [&](const auto& kept) {
-    elements.for_each(
-        full, [&](int w, uint32_t word) { inner(w, word, kept(w, word)); },
-        [&](int w, uint32_t word) { f(w, word, kept(w, word)); });
+    elements.for_each_ranked(extent, [&](int w, uint32_t word, uint32_t ranked, auto at) {
+      f(w, word, kept(w, ranked), at);
+    });
   };
   const auto visit_all = [&](auto numbers) {
-    visit([&](int w, uint32_t word) {
-      uint32_t mask = elements.template at_least<numbers>(word, w < turn.turn ? low : high);
+    visit([&](int w, uint32_t ranked) {
+      uint32_t mask = elements.template at_least<numbers>(ranked, w < turn.turn ? low : high);
       if (w == turn.turn) mask |= turn.extra;
       return mask;
     });
   };
   if constexpr (!Key::replaces_by_mean) {
-    if (__all_sync(full_warp, topk_are_numbers<T>(high))) {
+    if (__all_sync(full_warp, topk_is_number<T>(turn.high))) {
       // f32 rows seldom have ties to tell apart.
       if (topk_per_word<T> == 1 && __all_sync(full_warp, turn.turn == 0 && turn.extra == 0)) {
-        visit([&](int, uint32_t word) { return elements.template at_least<true>(word, high); });
+        visit([&](int, uint32_t ranked) { return elements.template at_least<true>(ranked, high); });
       } else {
         visit_all(std::true_type{});
       }
@@ -387,12 +429,6 @@ __device__ inline void topk_for_each_kept(TopKRegisters<Key, T, words, overflows
     }
   }
   visit_all(std::false_type{});
-}
-
-template <class Key, class T, int words, bool overflows, class F>
-__device__ inline void topk_for_each_kept(TopKRegisters<Key, T, words, overflows>& elements,
-                                          const TopKTurn& turn, const F& f) {
-  topk_for_each_kept(elements, turn, 0, f, f);
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

@@ -19,9 +19,11 @@ struct TopKLanes {
   static_assert(lanes == 32 || lanes == 16);
 
   __device__ static int lane() { return static_cast<int>(threadIdx.x % lanes); }
+  // With 16 lanes, of values whose sum fits into 16 bits: then both rows' are added up at once.
   __device__ static uint32_t lanes_sum(uint32_t value) {
     if constexpr (lanes == 32) return warp_sum(value);
-    return reduce(value, [](auto a, auto b) { return a + b; });
+    const unsigned half = threadIdx.x & 16u;
+    return warp_sum(value << half) >> half & 0xffffu;
   }
   __device__ static double lanes_sum(double value) {
     return reduce(value, [](auto a, auto b) { return a + b; });

@@ -31,6 +31,12 @@ struct TopKShare {
   }
   // Of a row that does not exist.
   __device__ void clear() { begin = count = full = 0; }
+
+  // Where words are whole in memory if elements are that lie at `begin` of their array.
+  template <class T>
+  __device__ TopKExtent extent(bool aligned) const {
+    return {{aligned ? full : 0}, aligned && count % topk_per_word<T> == 0};
+  }
 };
 
 // Elements from here on are whole words.
@@ -45,28 +51,36 @@ __device__ inline int topk_element(int w) {
   return (w * Team::lanes + Team::lane()) * topk_per_word<T>;
 }
 
-// One word of `count` elements from `from` on, the i-th and, of 16 bits, the next.
-template <class Key, class T>
+// One word of `count` elements from `from` on, the i-th and, of 16 bits, the next. at: TopKAt.
+template <class Key, class T, class At>
 __device__ inline uint32_t topk_load_word(const ElementBits<T>* from, int i, int count,
-                                          bool aligned) {
-  if constexpr (topk_per_word<T> == 1) {
+                                          bool aligned, At at) {
+  const auto whole = [&] { return *reinterpret_cast<const uint32_t*>(from + i); };
+  if constexpr (at == TopKPlace::inner) {
+    return whole();
+  } else if constexpr (at == TopKPlace::whole) {
+    return i < count ? whole() : topk_repeat<T>(Key::lowest);
+  } else if constexpr (topk_per_word<T> == 1) {
     return i < count ? from[i] : Key::lowest;
   } else {
-    if (aligned && i + 1 < count) return *reinterpret_cast<const uint32_t*>(from + i);
+    if (aligned && i + 1 < count) return whole();
     const uint32_t low = i < count ? from[i] : Key::lowest;
     const uint32_t high = i + 1 < count ? from[i + 1] : Key::lowest;
     return low | high << 16;
   }
 }
 
-template <class T>
+template <class T, class At>
 __device__ inline void topk_store_word(ElementBits<T>* to, int i, int count, bool aligned,
-                                       uint32_t word) {
-  if constexpr (topk_per_word<T> == 1) {
-    if (i < count) to[i] = word;
+                                       uint32_t word, At at) {
+  const auto whole = [&] { *reinterpret_cast<uint32_t*>(to + i) = word; };
+  if constexpr (at == TopKPlace::inner) {
+    whole();
+  } else if constexpr (at == TopKPlace::whole || topk_per_word<T> == 1) {
+    if (i < count) whole();
   } else {
     if (aligned && i + 1 < count) {
-      *reinterpret_cast<uint32_t*>(to + i) = word;
+      whole();
     } else {
       if (i < count) to[i] = static_cast<uint16_t>(word);
       if (i + 1 < count) to[i + 1] = static_cast<uint16_t>(word >> 16);
@@ -154,8 +168,8 @@ __device__ inline uint32_t topk_result_word(uint32_t word, uint32_t kept, uint32
 }
 
 // Selects from a row that lies in a team's registers and hands over what becomes of it:
-// sink.inner(w, y) in groups of words before number sink.full, sink.edge(w, y) elsewhere. length:
-// of the row; count: elements of the lanes' share; mask: its words, or null.
+// sink.put(w, y, TopKAt), with places by sink.extent. length: of the row; count: elements of the
+// lanes' share; mask: its words, or null.
 template <class Key, class T, int words, bool overflows, class Team, class Sink>
 __device__ inline void topk_select_in_registers(TopKRegisters<Key, T, words, overflows>& elements,
                                                 Team& team, int count, uint32_t k,
@@ -168,16 +182,15 @@ __device__ inline void topk_select_in_registers(TopKRegisters<Key, T, words, ove
   if constexpr (!Key::replaces_by_mean) {
     if (output.is_plain()) {
       topk_for_each_kept(
-          elements, turn, sink.full,
-          [&](int w, uint32_t word, uint32_t kept) { sink.inner(w, word & kept); },
-          [&](int w, uint32_t word, uint32_t kept) { sink.edge(w, word & kept); });
+          elements, turn, sink.extent,
+          [&](int w, uint32_t word, uint32_t kept, auto at) { sink.put(w, word & kept, at); });
       return;
     }
   }
   uint32_t means = 0;
   if constexpr (Key::replaces_by_mean) {
     double sum = 0;
-    topk_for_each_kept(elements, turn, [&](int w, uint32_t word, uint32_t kept) {
+    topk_for_each_kept(elements, turn, TopKEdges{}, [&](int w, uint32_t word, uint32_t kept, auto) {
 #pragma unroll
       for (int e = 0; e < topk_per_word<T>; ++e) {
         if ((kept >> 16 * e & 1u) != 0 && topk_element<T, Team>(w) + e < count) {
@@ -188,12 +201,14 @@ __device__ inline void topk_select_in_registers(TopKRegisters<Key, T, words, ove
     means = topk_repeat<T>(topk_mean<T>(team.sum(sum), k));
   }
   TopKMaskWords<T, Team> mask_words;
-  topk_for_each_kept(elements, turn, [&](int w, uint32_t word, uint32_t kept) {
-    uint32_t passed;
-    sink.edge(w, topk_result_word<Key, T>(word, kept, means, topk_element<T, Team>(w), count,
-                                          output, passed));
-    if (output.mask != nullptr) mask_words.add(w, passed);
-  });
+  topk_for_each_kept(elements, turn, TopKEdges{},
+                     [&](int w, uint32_t word, uint32_t kept, auto at) {
+                       uint32_t passed;
+                       const uint32_t y = topk_result_word<Key, T>(
+                           word, kept, means, topk_element<T, Team>(w), count, output, passed);
+                       sink.put(w, y, at);
+                       if (output.mask != nullptr) mask_words.add(w, passed);
+                     });
   if (output.mask != nullptr) mask_words.store(mask, count);
 }
 
@@ -201,18 +216,18 @@ __device__ inline void topk_select_in_registers(TopKRegisters<Key, T, words, ove
 template <class T, class Team>
 struct TopKRowSink {
   ElementBits<T>* to;
-  int count, full;
+  int count;
   bool aligned;
+  TopKExtent extent;
 
   __device__ TopKRowSink(ElementBits<T>* to, const TopKShare& share)
-      : to(to), count(share.count), aligned(topk_has_words(to)) {
-    full = aligned ? share.full : 0;
-  }
-  __device__ void inner(int w, uint32_t y) const {
-    *reinterpret_cast<uint32_t*>(to + topk_element<T, Team>(w)) = y;
-  }
-  __device__ void edge(int w, uint32_t y) const {
-    topk_store_word<T>(to, topk_element<T, Team>(w), count, aligned, y);
+      : to(to),
+        count(share.count),
+        aligned(topk_has_words(to)),
+        extent(share.template extent<T>(aligned)) {}
+  template <class At>
+  __device__ void put(int w, uint32_t y, At at) const {
+    topk_store_word<T>(to, topk_element<T, Team>(w), count, aligned, y, at);
   }
 };
 
@@ -242,12 +257,9 @@ __global__ void __launch_bounds__(Team::most_threads, Team::resident)
     }
   }();
   const bool aligned = topk_has_words(from);
-  elements.fill(
-      aligned ? share.full : 0,
-      [&](int w) { return *reinterpret_cast<const uint32_t*>(from + topk_element<T, Team>(w)); },
-      [&](int w) {
-        return topk_load_word<Key, T>(from, topk_element<T, Team>(w), share.count, aligned);
-      });
+  elements.fill(share.template extent<T>(aligned), [&](int w, auto at) {
+    return topk_load_word<Key, T>(from, topk_element<T, Team>(w), share.count, aligned, at);
+  });
   if (input.prologue.present()) {
     const TopKRectify<T> rectify = input.prologue.of_row(row);
     elements.map([&](int w, uint32_t word) {

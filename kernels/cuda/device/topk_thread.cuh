@@ -135,32 +135,45 @@ __device__ inline void topk_in_thread(TopKRegisters<Key, T, words>& elements, in
   // Ties are kept before the element `turn`.
   const uint32_t low = topk_repeat<T>(selection.threshold);
   const uint32_t high = topk_repeat<T>(topk_above<Key>(selection.threshold));
+  // f(whether both bounds are numbers), which equal() and at_least() compare faster.
+  const auto by_kind = [&](const auto& f) {
+    if (!Key::replaces_by_mean && topk_is_number<T>(topk_above<Key>(selection.threshold))) {
+      f(std::true_type{});
+    } else {
+      f(std::false_type{});
+    }
+  };
   int turn = 0;
   if (selection.ties != 0) {
     uint32_t ties = 0;
     elements.forget();
-    elements.for_each([&](int, uint32_t word) {
-      const uint32_t same = elements.template equal<false>(word, low);
+    const auto count = [&](auto numbers) {
+      elements.for_each_ranked(TopKEdges{}, [&](int, uint32_t, uint32_t ranked, auto) {
+        const uint32_t same = elements.template equal<numbers>(ranked, low);
 #pragma unroll
-      for (int e = 0; e < per_word; ++e) {
-        ties += same >> 16 * e & 1u;
-        turn += ties < selection.ties;
-      }
-    });
+        for (int e = 0; e < per_word; ++e) {
+          ties += same >> 16 * e & 1u;
+          turn += ties < selection.ties;
+        }
+      });
+    };
+    by_kind(count);
     ++turn;
   }
   // f(i, element, kept) for every element, and those that fill its last group of words.
   const auto for_each_kept = [&](const auto& f) {
     elements.forget();
-    elements.for_each([&](int w, uint32_t word) {
-      const uint32_t some = elements.template at_least<false>(word, low);
-      const uint32_t none = elements.template at_least<false>(word, high);
+    by_kind([&](auto numbers) {
+      elements.for_each_ranked(TopKEdges{}, [&](int w, uint32_t word, uint32_t ranked, auto) {
+        const uint32_t some = elements.template at_least<numbers>(ranked, low);
+        const uint32_t none = elements.template at_least<numbers>(ranked, high);
 #pragma unroll
-      for (int e = 0; e < per_word; ++e) {
-        const int i = w * per_word + e;
-        const bool kept = ((i < turn ? some : none) >> 16 * e & 1u) != 0;
-        f(i, static_cast<Bits>(word >> 16 * e), kept);
-      }
+        for (int e = 0; e < per_word; ++e) {
+          const int i = w * per_word + e;
+          const bool kept = ((i < turn ? some : none) >> 16 * e & 1u) != 0;
+          f(i, static_cast<Bits>(word >> 16 * e), kept);
+        }
+      });
     });
   };
   if constexpr (!Key::replaces_by_mean) {
@@ -222,7 +235,7 @@ __global__ void __launch_bounds__(topk_thread_block, topk_thread_resident(words)
     const SharedArray<Bits> elements_of_row =
         stride == 0 ? side_by_side + own * length : room + own * stride * per_word;
     TopKRegisters<Key, T, words> elements((length + per_word - 1) / per_word);
-    elements.fill([&](int w) {
+    elements.fill(TopKEdges{}, [&](int w, auto) {
       uint32_t word = 0;
 #pragma unroll
       for (int e = 0; e < per_word; ++e) {
@@ -291,7 +304,7 @@ __global__ void __launch_bounds__(topk_thread_block, topk_thread_resident(words)
   const int own = static_cast<int>(threadIdx.x);
   if (own < here) {
     TopKRegisters<Key, T, words> elements((length + per_word - 1) / per_word);
-    elements.fill([&](int w) {
+    elements.fill(TopKEdges{}, [&](int w, auto) {
       uint32_t word = 0;
 #pragma unroll
       for (int e = 0; e < per_word; ++e) {

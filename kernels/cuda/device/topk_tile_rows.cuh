@@ -20,35 +20,42 @@ template <class Key, class T, class Team>
 class TopKTileRow {
  public:
   using Bits = ElementBits<T>;
-  int count, full;
+  TopKInner extent;
 
   // elements: of the channel's first pixel; step: elements from pixel to pixel.
   __device__ TopKTileRow(SharedArray<Bits> elements, int step, const TopKShare& share)
-      : count(share.count), full(share.full), elements_(elements), step_(step) {}
+      : extent{share.full}, count_(share.count), elements_(elements), step_(step) {}
 
-  __device__ uint32_t inner(int w) const { return word(topk_element<T, Team>(w), 0x7fffffff); }
-  __device__ uint32_t edge(int w) const { return word(topk_element<T, Team>(w), count); }
-  __device__ void inner(int w, uint32_t y) const { put(topk_element<T, Team>(w), 0x7fffffff, y); }
-  __device__ void edge(int w, uint32_t y) const { put(topk_element<T, Team>(w), count, y); }
-
- private:
-  __device__ uint32_t word(int i, int end) const {
+  template <class At>
+  __device__ uint32_t get(int w, At at) const {
+    const int i = topk_element<T, Team>(w);
     uint32_t result = 0;
 #pragma unroll
     for (int e = 0; e < topk_per_word<T>; ++e) {
       const Bits element =
-          i + e < end ? static_cast<Bits>(elements_[(i + e) * step_]) : Key::lowest;
+          has(i + e, at) ? static_cast<Bits>(elements_[(i + e) * step_]) : Key::lowest;
       result |= static_cast<uint32_t>(element) << 16 * e;
     }
     return result;
   }
-  __device__ void put(int i, int end, uint32_t y) const {
+  template <class At>
+  __device__ void put(int w, uint32_t y, At at) const {
+    const int i = topk_element<T, Team>(w);
 #pragma unroll
     for (int e = 0; e < topk_per_word<T>; ++e) {
-      if (i + e < end) elements_[(i + e) * step_] = static_cast<Bits>(y >> 16 * e);
+      if (has(i + e, at)) elements_[(i + e) * step_] = static_cast<Bits>(y >> 16 * e);
     }
   }
 
+ private:
+  // Whether the row has an element i. A third form for words that are whole or missing would cost
+  // registers that are not there.
+  template <class At>
+  __device__ bool has(int i, At at) const {
+    return at == TopKPlace::inner || i < count_;
+  }
+
+  int count_;
   SharedArray<Bits> elements_;
   int step_;
 };
@@ -78,8 +85,7 @@ __global__ void __launch_bounds__(topk_tile_threads, 4)
     const TopKTileRow<Key, T, Team> row(shared_cast<Bits>(tile.words) + (channel - first),
                                         Tile::pitch * topk_per_word<T>, share);
     TopKRegisters<Key, T, words> elements(share.words);
-    elements.fill(
-        row.full, [&](int w) { return row.inner(w); }, [&](int w) { return row.edge(w); });
+    elements.fill(row.extent, [&](int w, auto at) { return row.get(w, at); });
     if (input.prologue.present()) {
       const TopKRectify<T> rectify = input.prologue.of_channel(channel);
       elements.map([&](int w, uint32_t word) {
