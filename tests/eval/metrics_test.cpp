@@ -128,6 +128,24 @@ TEST(Metrics, BadInputIsNamed) {
   EXPECT_THROW(kernel_distance(features(1, 3, 0), a), Error);
 }
 
+TEST(KernelDistance, RoundingIsNoDistance) {
+  const Tensor row = features(1, 4, 0);
+  const Tensor equal = cat(std::vector<Tensor>(40, row), 0);  // of 40 equal images
+  for (const double scale : {0.1, 1.0, 1e3}) {
+    for (const int64_t size : {7, 20, 40}) {
+      const KernelDistance kid =
+          kernel_distance(equal * scale, equal * scale, {.subset_size = size});
+      EXPECT_EQ(kid.mean, 0) << scale << " " << size;
+      EXPECT_EQ(kid.deviation, 0) << scale << " " << size;
+    }
+  }
+  EXPECT_GT(kernel_distance(equal, equal * (1 + 1e-4)).mean, 0);  // small, and none of it
+  // Subsets that are whole sets, in other orders: one figure.
+  const KernelDistance whole = kernel_distance(features(20, 4, 0), features(20, 4, 1));
+  EXPECT_NE(whole.mean, 0);
+  EXPECT_EQ(whole.deviation, 0);
+}
+
 TEST(KernelDistance, SubsetsShrinkToTheSmallerSet) {
   EXPECT_EQ(kernel_distance(features(30, 4, 0), features(12, 4, 1)).subset_size, 12);
 }
