@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "eval/matrix.h"
@@ -82,6 +83,7 @@ KernelDistance kernel_distance(const Tensor& features1, const Tensor& features2,
   }
   double deviation = std::sqrt(square);
   if (is_rounding(deviation, terms)) deviation = 0;  // where all subsets are whole sets
+  if (values.size() == 1) deviation = std::numeric_limits<double>::quiet_NaN();
   return {mean, deviation, size};
 }
 

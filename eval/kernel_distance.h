@@ -24,7 +24,7 @@ struct KernelDistanceOptions {
 
 struct KernelDistance {
   double mean = 0;
-  double deviation = 0;  // over the subsets, of the population
+  double deviation = 0;  // over the subsets, of the population; one has none: NaN
   int64_t subset_size = 0;
 };
 

@@ -146,6 +146,15 @@ TEST(KernelDistance, RoundingIsNoDistance) {
   EXPECT_EQ(whole.deviation, 0);
 }
 
+TEST(KernelDistance, OneSubsetHasNoDeviation) {
+  const auto of = [](int64_t subsets) {
+    return kernel_distance(features(30, 4, 0), features(12, 4, 1),
+                           {.subsets = subsets, .subset_size = 7});
+  };
+  EXPECT_TRUE(std::isnan(of(1).deviation));
+  EXPECT_GT(of(2).deviation, 0);
+}
+
 TEST(KernelDistance, SubsetsShrinkToTheSmallerSet) {
   EXPECT_EQ(kernel_distance(features(30, 4, 0), features(12, 4, 1)).subset_size, 12);
 }
