@@ -1,6 +1,7 @@
 // pack_images FOLDER OUT: decoded, resized pixels in one mapped file (docs/pack_images.md).
 
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 
 #include "data/folder.h"
@@ -43,12 +44,28 @@ struct Packed {
   std::string error;  // why there is no image
 };
 
+// Throws UsageError where whoever lists the folder next would find the packed file among its
+// images.
+void check_is_no_image_of(const std::string& out, const std::string& folder) {
+  namespace fs = std::filesystem;
+  if (!data::has_image_extension(out) && !data::has_foreign_image_extension(out)) return;
+  std::error_code error;  // a path that is none is found out later
+  const fs::path within =
+      fs::weakly_canonical(out, error).lexically_relative(fs::weakly_canonical(folder, error));
+  if (error || within.empty() || *within.begin() == ".." || !fs::is_directory(folder, error))
+    return;
+  throw UsageError(
+      format("'{}' would be taken for an image of '{}': give it a name that is none, such as '{}'",
+             out, folder, fs::path(out).replace_extension(".packed").string()));
+}
+
 int pack(const Settings& settings) {
   if (settings.threads > 0) set_num_threads(settings.threads);
   check_can_write(settings.out);
   const data::ImageSourcePtr source =
       settings.flat ? data::open_images(settings.in) : data::open_dataset(settings.in);
   check_not_input(settings.out, *source);
+  check_is_no_image_of(settings.out, settings.in);
   print_passed_over({source.get()});
   data::PackWriter writer(settings.out, source->index().classes);
   catch_interrupts();
