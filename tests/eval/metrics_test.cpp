@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "eval/frechet.h"
+#include "eval/generative_metrics.h"
 #include "eval/kernel_distance.h"
 #include "eval/numpy_random.h"
 #include "kernels/error.h"
@@ -117,6 +118,23 @@ TEST(FrechetDistance, OfASetToItselfIsZero) {
     EXPECT_GT(frechet_distance(a * scale, a * (scale * (1 + 1e-5))), 0);  // small, and none of it
   }
   EXPECT_NEAR(frechet_distance(a, a + 2.0), 12 * 4, 1e-9);
+}
+
+TEST(Metrics, AStampSaysWhatIsKnownOfTheWeights) {
+  const auto text = [](Weights weights, const std::string& hash) {
+    return to_text({.origin = {"kernel", "[0,255]", "net", hash, weights},
+                    .width = 2048,
+                    .images1 = 3,
+                    .images2 = 4,
+                    .draws = "as given"});
+  };
+  const std::string begin = "resize kernel; range [0,255]; N 3 against 4; network net (";
+  const std::string end = "), 2048 features; draws as given";
+  const std::string hash = "0123456789abcdef";
+  EXPECT_EQ(text(Weights::trained, hash), begin + "published weights 0123456789ab" + end);
+  EXPECT_EQ(text(Weights::given, hash), begin + "given weights 0123456789ab" + end);
+  EXPECT_EQ(text(Weights::untrained, hash), begin + "0123456789ab" + end);
+  EXPECT_EQ(text(Weights::unknown, ""), begin + "hash unknown" + end);
 }
 
 TEST(Metrics, BadInputIsNamed) {
