@@ -133,9 +133,11 @@ int main(int argc, char** argv) {
   app.add_option("--resize", settings.resize,
                  "shorter: the shorter side becomes --size; square: both do; none")
       ->check(CLI::IsMember({"shorter", "square", "none"}));
-  app.add_option("--size", settings.size, "pixels")->check(CLI::Range(1, 1 << 15));
+  app.add_option("--size", settings.size, "pixels")->check(number("1 to 32768", [](double value) {
+    return value >= 1 && value <= 32768;
+  }));
   app.add_option("--crop", settings.crop, "then a centred square of this side is cut out; 0: none")
-      ->check(CLI::Range(0, 1 << 15));
+      ->check(number("0 to 32768", [](double value) { return value >= 0 && value <= 32768; }));
   app.add_option("--filter", settings.filter, "of resizing")
       ->check(CLI::IsMember({"bilinear", "bicubic", "lanczos"}));
   app.add_flag("--flat", settings.flat, "the images lie in FOLDER itself and have no classes");

@@ -83,6 +83,10 @@ TEST_F(PackImages, bad_input_is_one_line_and_leaves_nothing) {
   EXPECT_EQ(pack({}).exit_code, 1);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 1);
   EXPECT_EQ(run_tool("pack_images", {in_.string()}).exit_code, 2);
+  for (const std::string flag : {"--size", "--crop"}) {
+    const std::string output = pack({flag, "99999999999"}).output;
+    EXPECT_NE(output.find(" to 32768, got 99999999999 ("), std::string::npos) << output;
+  }
   EXPECT_EQ(run_tool("pack_images", {"--verify", (in_ / "cat/a.png").string()}).exit_code, 1);
 }
 
