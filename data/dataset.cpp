@@ -7,6 +7,7 @@
 #include "data/folder.h"
 #include "data/packed.h"
 #include "kernels/error.h"
+#include "tensor/counted.h"
 #include "tensor/random.h"
 
 namespace gestalt::data {
@@ -112,6 +113,13 @@ std::string quoted_list(const std::vector<std::string>& names) {
   return text;
 }
 
+// For an error where no image is found: " (2 files of a kind that is not read, such as 'a.gif')".
+std::string foreign_note(const std::vector<std::string>& passed_over) {
+  if (passed_over.empty()) return {};
+  return format(" ({} of a kind that is not read, such as '{}')",
+                counted(static_cast<int64_t>(passed_over.size()), "file"), passed_over.front());
+}
+
 }  // namespace
 
 ImageSourcePtr open_dataset(const fs::path& path) {
@@ -131,16 +139,21 @@ ImageSourcePtr open_dataset(const fs::path& path) {
   GESTALT_CHECK(!index.classes.empty(),
                 "[dataset] {}: no class folders; images are expected as CLASS/NAME.jpg in it",
                 path.string());
-  std::vector<std::string> empty;
+  std::vector<std::string> empty, foreign;  // the files of the empty ones
   for (size_t label = 0; label < index.classes.size(); ++label) {
+    const size_t others = index.passed_over.size();
     const std::vector<std::string> names =
         images_below(path, index.classes[label], index.passed_over);
-    if (names.empty()) empty.push_back(index.classes[label]);
+    if (names.empty()) {
+      empty.push_back(index.classes[label]);
+      foreign.insert(foreign.end(), index.passed_over.begin() + static_cast<int64_t>(others),
+                     index.passed_over.end());
+    }
     index.names.insert(index.names.end(), names.begin(), names.end());
     index.labels.resize(index.names.size(), static_cast<int64_t>(label));
   }
-  GESTALT_CHECK(empty.empty(), "[dataset] {}: no images in the class folder{} {}", path.string(),
-                empty.size() > 1 ? "s" : "", quoted_list(empty));
+  GESTALT_CHECK(empty.empty(), "[dataset] {}: no images in the class folder{} {}{}", path.string(),
+                empty.size() > 1 ? "s" : "", quoted_list(empty), foreign_note(foreign));
   return std::make_shared<FolderSource>(path, std::move(index));
 }
 
@@ -162,7 +175,8 @@ ImageSourcePtr open_image_tree(const fs::path& path) {
   if (!fs::is_directory(path, ignored)) return open_images(path);
   ImageIndex index;
   index.names = images_below(path, ".", index.passed_over);
-  GESTALT_CHECK(index.size() > 0, "[dataset] {}: no images in it or below", path.string());
+  GESTALT_CHECK(index.size() > 0, "[dataset] {}: no images in it or below{}", path.string(),
+                foreign_note(index.passed_over));
   return std::make_shared<FolderSource>(path, std::move(index));
 }
 

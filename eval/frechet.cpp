@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "eval/matrix.h"
+#include "eval/rounding.h"
 #include "kernels/error.h"
 
 namespace gestalt::eval {
@@ -74,11 +75,10 @@ double trace(const Matrix& x) {
   return sum;
 }
 
-// A distance, from `terms` that are positive and those taken off them. Of equal sets rounding alone
-// is left (below 1e-13 of the terms, of either sign): that is no distance.
+// A distance, from `terms` that are positive and those taken off them.
 double difference(double terms, double off) {
-  constexpr double rounding = 1e-12;
-  return terms - off <= rounding * terms ? 0 : terms - off;
+  const double value = terms - off;
+  return value < 0 || is_rounding(value, terms) ? 0 : value;
 }
 
 double squared_distance(const std::vector<double>& a, const std::vector<double>& b) {

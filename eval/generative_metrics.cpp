@@ -30,10 +30,14 @@ std::string metric_name(const std::string& metric, int64_t width, Weights weight
 std::string to_text(const MetricStamp& stamp) {
   constexpr size_t shown = 12;  // digits of the hash
   const std::string& hash = stamp.origin.network_hash;
-  return format("resize {}; range {}; N {} against {}; network {} ({}), {} features; draws {}",
+  const Weights weights = stamp.origin.weights;
+  return format("resize {}; range {}; N {} against {}; network {} ({}{}), {} features; draws {}",
                 stamp.origin.resize, stamp.origin.range, stamp.images1, stamp.images2,
-                stamp.origin.network, hash.empty() ? "hash unknown" : hash.substr(0, shown),
-                stamp.width, stamp.draws);
+                stamp.origin.network,
+                weights == Weights::trained ? "published weights "
+                : weights == Weights::given ? "given weights "
+                                            : "",
+                hash.empty() ? "hash unknown" : hash.substr(0, shown), stamp.width, stamp.draws);
 }
 
 }  // namespace gestalt::eval

@@ -38,7 +38,7 @@ FeatureOrigin origin_of(const FeatureNetwork& network, PixelRange range);
 std::string metric_name(const std::string& metric, int64_t width, Weights weights);
 
 // The conditions of a figure in one line: resize kernel, range, numbers of images, network and its
-// hash, draws.
+// hash, and whether its weights are published ones or just given; draws.
 struct MetricStamp {
   FeatureOrigin origin;
   int64_t width = 0;

@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "eval/matrix.h"
 #include "eval/numpy_random.h"
+#include "eval/rounding.h"
 #include "kernels/error.h"
 
 namespace gestalt::eval {
@@ -25,24 +27,32 @@ Matrix rows_of(const Matrix& x, const std::vector<int64_t>& indices) {
   return y;
 }
 
-// The sum of the kernel over all pairs, or over those of different indices.
+// The sum of the kernel over all pairs, or over those of different indices; by rows, so that the
+// rounding grows with their length and not with the number of pairs.
 double kernel_sum(const Matrix& x, const Matrix& y, bool with_diagonal) {
   const Matrix dots = product(x, y, Transpose::second);
   const double scale = 1 / static_cast<double>(x.columns);
   double sum = 0;
   for (int64_t i = 0; i < dots.rows; ++i) {
+    double of_row = 0;
     for (int64_t j = 0; j < dots.columns; ++j) {
       const double value = dots(i, j) * scale + 1;
-      if (with_diagonal || i != j) sum += value * value * value;
+      if (with_diagonal || i != j) of_row += value * value * value;
     }
+    sum += of_row;
   }
   return sum;
 }
 
-double squared_discrepancy(const Matrix& x, const Matrix& y) {
+struct Discrepancy {
+  double value = 0, terms = 0;  // squared; the size of the terms it is the difference of
+};
+
+Discrepancy squared_discrepancy(const Matrix& x, const Matrix& y) {
   const double m = static_cast<double>(x.rows);
-  return (kernel_sum(x, x, false) + kernel_sum(y, y, false)) / (m * (m - 1)) -
-         2 * kernel_sum(x, y, true) / (m * m);
+  const double within = (kernel_sum(x, x, false) + kernel_sum(y, y, false)) / (m * (m - 1));
+  const double value = within - 2 * kernel_sum(x, y, true) / (m * m);
+  return {is_rounding(value, within) ? 0 : value, std::abs(within)};
 }
 
 }  // namespace
@@ -58,17 +68,23 @@ KernelDistance kernel_distance(const Tensor& features1, const Tensor& features2,
   const int64_t size = std::min({options.subset_size, x.rows, y.rows});
   NumpyRandomState random(options.seed);
   std::vector<double> values;
+  double terms = 0;
   for (int64_t i = 0; i < options.subsets; ++i) {
     const Matrix first = rows_of(x, random.choice(x.rows, size));
     const Matrix second = rows_of(y, random.choice(y.rows, size));
-    values.push_back(squared_discrepancy(first, second));
+    const Discrepancy discrepancy = squared_discrepancy(first, second);
+    values.push_back(discrepancy.value);
+    terms = std::max(terms, discrepancy.terms);
   }
   double mean = 0, square = 0;
   for (const double value : values) mean += value / static_cast<double>(values.size());
   for (const double value : values) {
     square += (value - mean) * (value - mean) / static_cast<double>(values.size());
   }
-  return {mean, std::sqrt(square), size};
+  double deviation = std::sqrt(square);
+  if (is_rounding(deviation, terms)) deviation = 0;  // where all subsets are whole sets
+  if (values.size() == 1) deviation = std::numeric_limits<double>::quiet_NaN();
+  return {mean, deviation, size};
 }
 
 }  // namespace gestalt::eval

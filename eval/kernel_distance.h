@@ -5,7 +5,8 @@
 //
 // Subsets are drawn as torch-fidelity draws them, with NumPy's RandomState: choice without
 // replacement, first set then second, so that the same features give the same figure. Computed in
-// f64.
+// f64; of either sign, and zero where no more than rounding (1e-12 of the terms) is left. A set has
+// no distance of zero to itself: a kernel of two equal images counts between the sets, not within.
 //
 // Errors: fewer than two features in a set, different dimensions.
 
@@ -23,7 +24,7 @@ struct KernelDistanceOptions {
 
 struct KernelDistance {
   double mean = 0;
-  double deviation = 0;  // over the subsets, of the population
+  double deviation = 0;  // over the subsets, of the population; one has none: NaN
   int64_t subset_size = 0;
 };
 

@@ -35,6 +35,12 @@ th, td { padding: .3rem .7rem; text-align: right; white-space: nowrap;
 tr:last-child > * { border-bottom: 0; }
 th:first-child { text-align: left; position: sticky; left: 0; background: var(--back); }
 thead th { background: var(--card); } thead th:first-child { background: var(--card); }
+.upright { width: auto; font-size: .82rem; } .upright th, .upright td { padding: .25rem .34rem; }
+.dense { font-size: .72rem; } .dense th, .dense td { padding: .2rem; }
+.dense .texture { display: block; } .dense .shape, .dense .texture { margin-left: .4rem; }
+.upright thead th { vertical-align: bottom; }
+.upright thead th span { writing-mode: vertical-rl; transform: rotate(180deg); }
+.kappa { background: color-mix(in srgb, var(--shape) calc(var(--kappa) * 45%), transparent); }
 .figures { display: flex; flex-wrap: wrap; gap: 1rem; align-items: flex-start; }
 figure { margin: 0; padding: .7rem; background: var(--card); border-radius: .4rem; }
 .figures figure { flex: 1 1 20rem; max-width: 44rem; } .figures figure.wide { flex-basis: 100%; }
@@ -121,19 +127,40 @@ std::string numbers_html(const Summary& summary, const Labels& labels) {
   return html + "</tbody></table></div>\n";
 }
 
+// The beginning of a table with a column an observer. Many heads, or long ones, stand upright, so
+// that the page has room for them side by side.
+std::string observer_columns(std::string_view what, const Labels& labels) {
+  constexpr size_t most_letters = 110, many = 14;
+  size_t letters = 0;
+  for (const StyledObserver& label : labels) letters += label.label.size() + 3;
+  const bool is_upright = letters > most_letters;
+  std::string html = format("<div class=\"scroll\"><table{}>\n<thead><tr><th scope=\"col\">{}</th>",
+                            !is_upright             ? ""
+                            : labels.size() <= many ? " class=\"upright\""
+                                                    : " class=\"upright dense\"",
+                            what);
+  for (const StyledObserver& label : labels) {
+    html += format("<th scope=\"col\"><span>{}</span></th>", escape_html(label.label));
+  }
+  return html + "</tr></thead>\n<tbody>\n";
+}
+
+// The more consistent, the stronger its colour.
+std::string kappa_cell(double kappa) {
+  const std::string text = fixed(kappa, 3);
+  if (!(kappa > 0)) return cell(text);
+  return format("<td class=\"kappa\" style=\"--kappa:{}\">{}</td>", fixed(kappa, 2), text);
+}
+
 std::string consistency_html(const Summary& summary, const Labels& labels) {
   std::string html =
       "<h2>Error consistency</h2>\n<p class=\"soft\">Cohen's kappa: 0 is what the accuracies alone "
-      "would give, 1 is the same errors on the same stimuli. People: the mean over pairs.</p>\n"
-      "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">observer</th>";
-  for (const StyledObserver& label : labels) {
-    html += format("<th scope=\"col\">{}</th>", escape_html(label.label));
-  }
-  html += "</tr></thead>\n<tbody>\n";
+      "would give, 1 is the same errors on the same stimuli. People: the mean over pairs.</p>\n" +
+      observer_columns("observer", labels);
   for (const StyledObserver& row : labels) {
     html += format("<tr><th scope=\"row\">{}</th>", escape_html(row.label));
     for (const StyledObserver& column : labels) {
-      html += cell(fixed(summary.group_kappa[row.index][column.index], 3));
+      html += kappa_cell(summary.group_kappa[row.index][column.index]);
     }
     html += "</tr>\n";
   }
@@ -144,12 +171,8 @@ std::string categories_html(const Summary& summary, const Labels& labels) {
   std::string html =
       "<h2>By category</h2>\n<p class=\"soft\">Decisions for the <span "
       "class=\"shape\">shape</span> "
-      "+ for the <span class=\"texture\">texture</span>, by the category of the shape.</p>\n"
-      "<div class=\"scroll\"><table>\n<thead><tr><th scope=\"col\">category</th>";
-  for (const StyledObserver& label : labels) {
-    html += format("<th scope=\"col\">{}</th>", escape_html(label.label));
-  }
-  html += "</tr></thead>\n<tbody>\n";
+      "+ for the <span class=\"texture\">texture</span>, by the category of the shape.</p>\n" +
+      observer_columns("category", labels);
   for (size_t i = 0; i < summary.categories.size(); ++i) {
     html += format("<tr><th scope=\"row\">{}</th>", escape_html(summary.categories.name(i)));
     for (const StyledObserver& label : labels) {

@@ -1,6 +1,7 @@
 // pack_images FOLDER OUT: decoded, resized pixels in one mapped file (docs/pack_images.md).
 
 #include <cstdio>
+#include <filesystem>
 #include <optional>
 
 #include "data/folder.h"
@@ -43,12 +44,28 @@ struct Packed {
   std::string error;  // why there is no image
 };
 
+// Throws UsageError where whoever lists the folder next would find the packed file among its
+// images.
+void check_is_no_image_of(const std::string& out, const std::string& folder) {
+  namespace fs = std::filesystem;
+  if (!data::has_image_extension(out) && !data::has_foreign_image_extension(out)) return;
+  std::error_code error;  // a path that is none is found out later
+  const fs::path within =
+      fs::weakly_canonical(out, error).lexically_relative(fs::weakly_canonical(folder, error));
+  if (error || within.empty() || *within.begin() == ".." || !fs::is_directory(folder, error))
+    return;
+  throw UsageError(
+      format("'{}' would be taken for an image of '{}': give it a name that is none, such as '{}'",
+             out, folder, fs::path(out).replace_extension(".packed").string()));
+}
+
 int pack(const Settings& settings) {
   if (settings.threads > 0) set_num_threads(settings.threads);
   check_can_write(settings.out);
   const data::ImageSourcePtr source =
       settings.flat ? data::open_images(settings.in) : data::open_dataset(settings.in);
   check_not_input(settings.out, *source);
+  check_is_no_image_of(settings.out, settings.in);
   print_passed_over({source.get()});
   data::PackWriter writer(settings.out, source->index().classes);
   catch_interrupts();
@@ -116,9 +133,11 @@ int main(int argc, char** argv) {
   app.add_option("--resize", settings.resize,
                  "shorter: the shorter side becomes --size; square: both do; none")
       ->check(CLI::IsMember({"shorter", "square", "none"}));
-  app.add_option("--size", settings.size, "pixels")->check(CLI::Range(1, 1 << 15));
+  app.add_option("--size", settings.size, "pixels")->check(number("1 to 32768", [](double value) {
+    return value >= 1 && value <= 32768;
+  }));
   app.add_option("--crop", settings.crop, "then a centred square of this side is cut out; 0: none")
-      ->check(CLI::Range(0, 1 << 15));
+      ->check(number("0 to 32768", [](double value) { return value >= 0 && value <= 32768; }));
   app.add_option("--filter", settings.filter, "of resizing")
       ->check(CLI::IsMember({"bilinear", "bicubic", "lanczos"}));
   app.add_flag("--flat", settings.flat, "the images lie in FOLDER itself and have no classes");

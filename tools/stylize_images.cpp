@@ -34,8 +34,8 @@ int main(int argc, char** argv) {
            "of mix, one a style; without, equal");
   app.add_option("--alpha", s.alpha, "0: the content's own statistics, 1: the style's");
   app.add_option("--content_size", s.content_size, "shorter side, pixels; 0: as it is")
-      ->check(CLI::NonNegativeNumber);
-  app.add_option("--style_size", s.style_size, "likewise")->check(CLI::NonNegativeNumber);
+      ->check(at_least_0());
+  app.add_option("--style_size", s.style_size, "likewise")->check(at_least_0());
   app.add_flag("--crop", s.crop, "cut a centred square out of both");
   app.add_flag("--preserve_color", s.preserve_color, "give the style the content's colours first");
   app.add_option("--save_ext", s.extension, "kind of picture")

@@ -100,6 +100,23 @@ TEST(Dataset, ImagesOfOtherKindsArePassedOverByName) {
   EXPECT_EQ(part->index().passed_over, expected);
 }
 
+TEST(Dataset, AFolderOfImagesOfOtherKindsAloneSaysSo) {
+  const TemporaryFolder folder;
+  std::filesystem::create_directories(folder / "cat");
+  std::ofstream(folder / "cat/b.gif") << "x";
+  EXPECT_EQ(error_of([&] { open_image_tree(folder.path()); }),
+            "[dataset] " + folder.path().string() +
+                ": no images in it or below (1 file of a kind that is not read, such as "
+                "'cat/b.gif')");
+  std::ofstream(folder / "cat/a.heic") << "x";
+  save(folder / "bird/a.png", numbered_image(4, 5, 1));
+  std::ofstream(folder / "bird/a.gif") << "x";  // of no interest to the others
+  EXPECT_EQ(error_of([&] { open_dataset(folder.path()); }),
+            "[dataset] " + folder.path().string() +
+                ": no images in the class folder 'cat' (2 files of a kind that is not read, such "
+                "as 'cat/a.heic')");
+}
+
 TEST(Dataset, SplitsEachClass) {
   const TemporaryFolder root;
   make_class_folders(root.path(), 10);

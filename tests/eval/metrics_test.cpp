@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "eval/frechet.h"
+#include "eval/generative_metrics.h"
 #include "eval/kernel_distance.h"
 #include "eval/numpy_random.h"
 #include "kernels/error.h"
@@ -119,6 +120,23 @@ TEST(FrechetDistance, OfASetToItselfIsZero) {
   EXPECT_NEAR(frechet_distance(a, a + 2.0), 12 * 4, 1e-9);
 }
 
+TEST(Metrics, AStampSaysWhatIsKnownOfTheWeights) {
+  const auto text = [](Weights weights, const std::string& hash) {
+    return to_text({.origin = {"kernel", "[0,255]", "net", hash, weights},
+                    .width = 2048,
+                    .images1 = 3,
+                    .images2 = 4,
+                    .draws = "as given"});
+  };
+  const std::string begin = "resize kernel; range [0,255]; N 3 against 4; network net (";
+  const std::string end = "), 2048 features; draws as given";
+  const std::string hash = "0123456789abcdef";
+  EXPECT_EQ(text(Weights::trained, hash), begin + "published weights 0123456789ab" + end);
+  EXPECT_EQ(text(Weights::given, hash), begin + "given weights 0123456789ab" + end);
+  EXPECT_EQ(text(Weights::untrained, hash), begin + "0123456789ab" + end);
+  EXPECT_EQ(text(Weights::unknown, ""), begin + "hash unknown" + end);
+}
+
 TEST(Metrics, BadInputIsNamed) {
   const Tensor a = features(5, 3, 0);
   EXPECT_THROW(frechet_distance(a, features(5, 4, 0)), Error);
@@ -126,6 +144,33 @@ TEST(Metrics, BadInputIsNamed) {
   EXPECT_THROW(frechet_distance(Tensor::full({5, 3}, NAN, {DType::f64}), a), Error);
   EXPECT_THROW(kernel_distance(a, features(5, 4, 0)), Error);
   EXPECT_THROW(kernel_distance(features(1, 3, 0), a), Error);
+}
+
+TEST(KernelDistance, RoundingIsNoDistance) {
+  const Tensor row = features(1, 4, 0);
+  const Tensor equal = cat(std::vector<Tensor>(40, row), 0);  // of 40 equal images
+  for (const double scale : {0.1, 1.0, 1e3}) {
+    for (const int64_t size : {7, 20, 40}) {
+      const KernelDistance kid =
+          kernel_distance(equal * scale, equal * scale, {.subset_size = size});
+      EXPECT_EQ(kid.mean, 0) << scale << " " << size;
+      EXPECT_EQ(kid.deviation, 0) << scale << " " << size;
+    }
+  }
+  EXPECT_GT(kernel_distance(equal, equal * (1 + 1e-4)).mean, 0);  // small, and none of it
+  // Subsets that are whole sets, in other orders: one figure.
+  const KernelDistance whole = kernel_distance(features(20, 4, 0), features(20, 4, 1));
+  EXPECT_NE(whole.mean, 0);
+  EXPECT_EQ(whole.deviation, 0);
+}
+
+TEST(KernelDistance, OneSubsetHasNoDeviation) {
+  const auto of = [](int64_t subsets) {
+    return kernel_distance(features(30, 4, 0), features(12, 4, 1),
+                           {.subsets = subsets, .subset_size = 7});
+  };
+  EXPECT_TRUE(std::isnan(of(1).deviation));
+  EXPECT_GT(of(2).deviation, 0);
 }
 
 TEST(KernelDistance, SubsetsShrinkToTheSmallerSet) {

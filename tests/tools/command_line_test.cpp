@@ -31,6 +31,7 @@ std::pair<int, std::string> run_with(std::vector<std::string> arguments) {
   int64_t count = 0;
   int threads_of_its_own = 0;
   uint64_t index = 0;
+  uint32_t draws = 0;
   double rate = 0;
   std::vector<double> sides;
   add_list(tool.app(), "--names", names, "of things");
@@ -41,6 +42,7 @@ std::pair<int, std::string> run_with(std::vector<std::string> arguments) {
   app.add_option("-n,--count", count)->check(at_least_1());
   app.add_option("--workers", threads_of_its_own);
   app.add_option("--index", index);
+  app.add_option("--draws", draws);
   app.add_option("--rate", rate);
   app.add_option("--sides", sides)->expected(2);
   app.add_subcommand("part")->add_option("--size", count);
@@ -54,6 +56,9 @@ std::pair<int, std::string> run_with(std::vector<std::string> arguments) {
     for (const std::string& name : names) text += "<" + name + ">";
     for (const double value : numbers) text += " " + std::to_string(static_cast<int>(value));
     text += other;
+    if (count + threads_of_its_own != 0) {
+      text += " " + std::to_string(count) + " " + std::to_string(threads_of_its_own);
+    }
     return exit_done;
   });
   set_num_threads(threads);
@@ -95,11 +100,28 @@ TEST(Flags, say_what_is_wrong_with_a_number) {
   fails({"--workers", "0x10"}, "--workers: must be a whole number, got 0x10");
   fails({"--index", "-1"},
         "--index: must be a whole number from 0 to 18446744073709551615, got -1");
+  for (const char* number : {"99999999999", "2147483648", "-2147483649"}) {
+    fails({"--workers", number},
+          std::string("--workers: must be a whole number from -2147483648 to 2147483647, got ") +
+              number);
+  }
+  fails({"--draws", "4294967296"},
+        "--draws: must be a whole number from 0 to 4294967295, got 4294967296");
   fails({"--rate", "1,5"}, "--rate: must be a number, got 1,5");
   fails({"--any", "1,2 m"}, "--any: must be a number, got 2 m");
   fails({"part", "--size", "1.5"}, "--size: must be a whole number, got 1.5");
   for (const char* number : {"1.", ".5", "1e-3", "+2", "-3"}) good({"--rate", number});
   EXPECT_EQ(good({"--any", "1.,+2"}), "<a><b> 1 2");
+}
+
+TEST(Flags, read_a_zero_in_front_as_what_it_is) {
+  EXPECT_EQ(good({"-n", "010", "--workers", "-0012"}), "<a><b> 10 -12");
+  EXPECT_EQ(good({"-n", "+08", "--workers", "000"}), "<a><b> 8 0");
+  EXPECT_EQ(good({"-n", "99999999999", "--workers", "2147483647"}),
+            "<a><b> 99999999999 2147483647");
+  fails({"-n", "00"}, "--count: must be 1 or more, got 0");
+  fails({"--workers", "0x10"}, "--workers: must be a whole number, got 0x10");
+  fails({"--workers", "01.5"}, "--workers: must be a whole number, got 01.5");
 }
 
 TEST(Flags, that_come_too_often_tell_their_values) {

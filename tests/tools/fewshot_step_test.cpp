@@ -303,9 +303,12 @@ TEST(EvaluationLine, OneDrawHasNoDeviation) {
       "FID 12.5000 +- 0.2500, KID 0.500000 +- 0.125000 (3 draws of 30, range [0,255], running "
       "statistics); paper-compatible FID 6.0000, KID 0.100000 (lowest of 3 draws of 30, range "
       "[127,255], batch statistics); best FID 12.5000 at step 20");
+  figures.standard->fid.deviation = figures.standard->kid.deviation = NAN;
+  figures.paper.kid.lowest = -1e-9;
+  EXPECT_TRUE(line(3).starts_with("FID 12.5000, KID 0.500000 (")) << line(3);
   EXPECT_EQ(line(1),
             "FID 12.5000, KID 0.500000 (1 draw of 30, range [0,255], running statistics); "
-            "paper-compatible FID 6.0000, KID 0.100000 (1 draw of 30, range [127,255], batch "
+            "paper-compatible FID 6.0000, KID 0.000000 (1 draw of 30, range [127,255], batch "
             "statistics); best FID 12.5000 at step 20");
 }
 

@@ -299,8 +299,9 @@ TEST_F(TrainFewshotGan, ASecondRunInAFolderIsRefused) {
     for (const Flags& second : {all, resumed}) {
       const ToolResult result = run_tool("train_fewshot_gan", second);
       EXPECT_EQ(result.exit_code, 1);
-      EXPECT_EQ(result.output, "train_fewshot_gan: '" + folder.string() +
-                                   "' is in use: another process is running there\n");
+      const std::string owner = read_text(folder / ".lock");
+      EXPECT_EQ(result.output, "train_fewshot_gan: '" + folder.string() + "' is in use: process " +
+                                   owner.substr(0, owner.find(' ')) + " is running there\n");
     }
     const ToolResult samples = run_tool(
         "sample_fewshot_gan",

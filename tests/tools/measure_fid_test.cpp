@@ -214,8 +214,11 @@ TEST_F(MeasureFid, FeaturesOfAnyFormatGiveTheLibrarysFigures) {
 TEST_F(MeasureFid, OneSubsetHasNoDeviationAndEqualSetsNoDistance) {
   Generator generator(3);
   const std::string file = write_features("a.safetensors", generator.normal({40, 6}));
-  const ToolResult result = measure({file, file, "--subset_size", "20", "--subsets", "1"});
+  const fs::path figures = folder_ / "figures.json";
+  const ToolResult result =
+      measure({file, file, "--subset_size", "20", "--subsets", "1", "--json", figures.string()});
   ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(json_of(figures)["results"][0]["kid"]["deviation"].is_null());
   EXPECT_TRUE(result.output.starts_with("FID(6): 0\nKID(6): ")) << result.output;
   EXPECT_NE(result.output.find(", 1 subset of 20 images\n"), std::string::npos) << result.output;
   EXPECT_EQ(result.output.find("+-"), std::string::npos) << result.output;

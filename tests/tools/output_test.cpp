@@ -8,6 +8,8 @@
 #include <functional>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "data/dataset.h"
 #include "tensor/counted.h"
@@ -36,6 +38,19 @@ std::string error_of(const Action& action) {
     return error.what();
   }
   return "";
+}
+
+pid_t pid_that_is_gone() {
+  const pid_t child = fork();
+  if (child == 0) _exit(0);
+  waitpid(child, nullptr, 0);
+  return child;
+}
+
+std::string host_name() {
+  char name[256] = {};
+  gethostname(name, sizeof name - 1);
+  return name;
 }
 
 class Output : public testing::Test {
@@ -185,8 +200,10 @@ TEST_F(Output, a_folder_is_one_runs_at_a_time) {
   const auto resume = [](RunFolder& run) {
     return error_of([&] { run.check_resume(json::object(), json::object(), {}); });
   };
-  const std::string refused =
-      "'" + (folder_ / "run").string() + "' is in use: another process is running there";
+  const auto refused_by = [&](const std::string& owner) {
+    return format("'{}' is in use: {} is running there", (folder_ / "run").string(), owner);
+  };
+  const std::string refused = refused_by(format("process {}", getpid()));
   {
     RunFolder first(folder_ / "run", "some_tool", "best");
     RunFolder second(folder_ / "run", "some_tool", "best");
@@ -200,6 +217,15 @@ TEST_F(Output, a_folder_is_one_runs_at_a_time) {
     EXPECT_TRUE(fs::exists(first / "best"));
     EXPECT_EQ(tests::read_text(first / "config.json"), config);
     first.start({{"n", 1}}, common, true);  // it is its own
+    // Of another machine; before it has named itself; of one that was killed there before.
+    const auto refused_where = [&](const std::string& text) {
+      std::ofstream(first / ".lock") << text;
+      return resume(second);
+    };
+    EXPECT_EQ(refused_where("12 elsewhere\n"), refused_by("process 12 on elsewhere"));
+    EXPECT_EQ(refused_where(""), refused_by("another process"));
+    EXPECT_EQ(refused_where(format("{} {}\n", pid_that_is_gone(), host_name())),
+              refused_by("another process"));
   }
   RunFolder next(folder_ / "run", "some_tool", "best"), last(folder_ / "run", "some_tool", "best");
   EXPECT_EQ(resume(next), "");

@@ -6,6 +6,7 @@
 #include "data/encode.h"
 #include "data/packed.h"
 #include "data/transforms.h"
+#include "kernels/error.h"
 #include "tests/tools/run_tool.h"
 
 namespace gestalt::tests {
@@ -82,6 +83,10 @@ TEST_F(PackImages, bad_input_is_one_line_and_leaves_nothing) {
   EXPECT_EQ(pack({}).exit_code, 1);
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 1);
   EXPECT_EQ(run_tool("pack_images", {in_.string()}).exit_code, 2);
+  for (const std::string flag : {"--size", "--crop"}) {
+    const std::string output = pack({flag, "99999999999"}).output;
+    EXPECT_NE(output.find(" to 32768, got 99999999999 ("), std::string::npos) << output;
+  }
   EXPECT_EQ(run_tool("pack_images", {"--verify", (in_ / "cat/a.png").string()}).exit_code, 1);
 }
 
@@ -113,6 +118,28 @@ TEST_F(PackImages, never_writes_over_its_own_input) {
   refuses(in_, in_ / "dog/c.jpg");
   ASSERT_EQ(pack({}).exit_code, 0);
   refuses(out_, out_);
+}
+
+TEST_F(PackImages, the_packed_file_may_lie_in_its_folder_but_not_among_its_images) {
+  const auto pack_to = [&](const fs::path& out) {
+    return run_tool("pack_images", {in_.string(), out.string(), "--resize", "none", "--quiet"});
+  };
+  for (const fs::path& out : {in_ / "all.png", in_ / "cat/new.JPG", in_ / "cat/../dog/new.gif"}) {
+    const ToolResult result = pack_to(out);
+    EXPECT_EQ(result.exit_code, 2) << result.output;
+    const std::string reason =
+        format("'{}' would be taken for an image of '{}'", out.string(), in_.string());
+    EXPECT_NE(result.output.find(reason), std::string::npos) << result.output;
+    EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1) << result.output;
+    EXPECT_FALSE(fs::exists(out));
+  }
+  EXPECT_EQ(pack_to(folder_ / "all.png").exit_code, 0);  // beside it nobody looks for images
+  ASSERT_EQ(pack_to(in_ / "cat/all.packed").exit_code, 0);
+  const std::string first = read_text(in_ / "cat/all.packed");
+  const ToolResult again = pack_to(in_ / "cat/all.packed");
+  EXPECT_EQ(again.exit_code, 0) << again.output;
+  EXPECT_EQ(read_text(in_ / "cat/all.packed"), first);
+  EXPECT_EQ(data::open_dataset(in_)->size(), 3);
 }
 
 TEST_F(PackImages, touches_no_file_but_its_own) {

@@ -201,6 +201,44 @@ TEST_F(Pictures, bad_requests_are_named) {
   EXPECT_FALSE(fs::exists(out));
 }
 
+// Side by side long names would make the table wider than the page.
+TEST_F(Pictures, many_observers_of_a_report_have_upright_heads_and_every_figure) {
+  const std::string upright = "<table class=\"upright\">",
+                    dense = "<table class=\"upright dense\">";
+  const auto html_of = [&](int observers) {
+    const std::string decisions = read_text(fixture("cue-conflict_net-normal_session-1.csv"));
+    std::vector<std::string> files = {fixture("cue-conflict_subject-01_session_1.csv")};
+    for (int i = 1; i < observers; ++i) {
+      const std::string name = "some_network_" + std::to_string(i);
+      std::string text;
+      for (size_t at = 0, found = 0; found != std::string::npos; at = found + 10) {
+        found = decisions.find("net_normal", at);
+        text += decisions.substr(at, found - at) + (found == std::string::npos ? "" : name);
+      }
+      files.push_back((folder_ / (name + ".csv")).string());
+      write_file_atomically(files.back(), text.data(), text.size());
+    }
+    const fs::path page = folder_ / "many.html";
+    const ToolResult result = shape_bias("report", files, {"--out", page.string()});
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    return read_text(page);
+  };
+  const std::string few = html_of(3), several = html_of(9), many = html_of(16);
+  EXPECT_FALSE(contains(few, "class=\"upright"));
+  EXPECT_TRUE(contains(several, upright) && !contains(several, dense));
+  EXPECT_TRUE(contains(many, dense));
+  EXPECT_TRUE(contains(many, "<th scope=\"col\"><span>some_network_15</span></th>"));
+  // Networks with the same decisions; 16 rows of 16 figures.
+  const std::string kappa = many.substr(many.find("Error consistency"));
+  const std::string table = kappa.substr(0, kappa.find("</table>"));
+  EXPECT_TRUE(contains(table, "<td class=\"kappa\" style=\"--kappa:1.00\">1.000</td>"));
+  size_t cells = 0;
+  for (size_t at = table.find("<td"); at != std::string::npos; at = table.find("<td", at + 1)) {
+    ++cells;
+  }
+  EXPECT_EQ(cells, 16u * 16u);
+}
+
 TEST_F(Pictures, report_takes_examples_from_a_folder_or_a_packed_file) {
   const fs::path stimuli = folder_ / "stimuli";
   const std::vector<std::string> names = {"airplane0-bear1", "bear1-bicycle2", "boat4-bottle2"};

@@ -180,6 +180,9 @@ TEST_F(StylizeImages, bad_input_is_named) {
   EXPECT_TRUE(has(result.output, "2 made, 0 done before, 2 left out")) << result.output;
 
   EXPECT_EQ(stylize({"--alpha", "2"}).exit_code, 2);
+  result = run_tool("stylize_images", {"--content", "a", "--style", "b", "-o", "c", "--decoder",
+                                       "d", "--content_size", "-1"});
+  EXPECT_TRUE(has(result.output, "--content_size: must be 0 or more, got -1 (")) << result.output;
   EXPECT_EQ(stylize({"--tile", "7"}).exit_code, 2);
   EXPECT_EQ(stylize({"--style_weights", "1,2"}).exit_code, 2);
   EXPECT_EQ(run_tool("stylize_images", {"--content", "x"}).exit_code, 2);

@@ -10,8 +10,8 @@ namespace gestalt::tools {
 
 class FolderLock {
  public:
-  // Throws Error where another process, or another object of this one, has the folder, and where
-  // the file cannot be made.
+  // Throws Error where another process, or another object of this one, has the folder, naming that
+  // process as it has named itself in the file; and where the file cannot be made.
   explicit FolderLock(const std::filesystem::path& folder);
   ~FolderLock();
   FolderLock(const FolderLock&) = delete;

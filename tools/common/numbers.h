@@ -22,10 +22,12 @@ bool read_number(const std::string& text, T& value) {
 }
 
 // Every flag of `app` and of its subcommands that takes numbers gets a check that names the value
-// and what it should be. Behind the flag's own checks, whose reasons say more.
+// and what it should be. Behind the flag's own checks, whose reasons say more. Whole numbers are
+// decimal: 010 is ten.
 void check_numbers(CLI::App& app);
 
-// The reason for which `app` refused its command line: CLI11's, but for a flag that came too often.
+// The reason for which `app` refused its command line: CLI11's, but for a flag that came too often
+// and for a number that a flag of 32 bits cannot hold.
 std::string parse_error_text(const CLI::App& app, const CLI::Error& error);
 
 }  // namespace gestalt::tools

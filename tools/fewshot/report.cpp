@@ -1,5 +1,6 @@
 #include "tools/fewshot/report.h"
 
+#include <cmath>
 #include <spdlog/fmt/fmt.h>
 
 #include "tensor/counted.h"
@@ -7,10 +8,16 @@
 namespace gestalt::tools {
 namespace {
 
+// "46.3800"; a KID may be less than zero by less than is shown: "0.000000".
+std::string text_of(double value, int digits) {
+  const std::string text = fmt::format("{:.{}f}", value, digits);
+  return text.find_first_of("123456789") == std::string::npos && value < 0 ? text.substr(1) : text;
+}
+
 // "46.3800 +- 0.2100".
-std::string text_of(const Figure& figure, int digits, int64_t draws) {
-  std::string text = fmt::format("{:.{}f}", figure.mean, digits);
-  if (draws > 1) text += fmt::format(" +- {:.{}f}", figure.deviation, digits);
+std::string text_of(const Figure& figure, int digits) {
+  std::string text = text_of(figure.mean, digits);
+  if (!std::isnan(figure.deviation)) text += " +- " + text_of(figure.deviation, digits);
   return text;
 }
 
@@ -28,13 +35,13 @@ std::string evaluation_line(const FewshotEvaluation& evaluation, const GanHistor
   std::string line;
   if (evaluation.standard) {
     line = fmt::format("{} {}, {} {} ({}, range [0,255], running statistics); ", fid,
-                       text_of(evaluation.standard->fid, 4, count), kid,
-                       text_of(evaluation.standard->kid, 6, count), draws);
+                       text_of(evaluation.standard->fid, 4), kid,
+                       text_of(evaluation.standard->kid, 6), draws);
   }
   line +=
-      fmt::format("paper-compatible {} {:.4f}, {} {:.6f} ({}{}, range [127,255], batch statistics)",
-                  fid, evaluation.paper.fid.lowest, kid, evaluation.paper.kid.lowest,
-                  count > 1 ? "lowest of " : "", draws);
+      fmt::format("paper-compatible {} {}, {} {} ({}{}, range [127,255], batch statistics)", fid,
+                  text_of(evaluation.paper.fid.lowest, 4), kid,
+                  text_of(evaluation.paper.kid.lowest, 6), count > 1 ? "lowest of " : "", draws);
   if (evaluation.kid_subset < 100) {
     line += fmt::format("; KID's subsets are of {}", evaluation.kid_subset);
   }

@@ -1,6 +1,7 @@
 #include "tools/fid/measure.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
@@ -123,7 +124,7 @@ void print(const Result& result, const MeasureSettings& settings) {
   const eval::KernelDistance& kid = result.metrics.kid;
   std::printf("%s: %.7g\n", result.name("FID").c_str(), result.metrics.fid);
   std::string deviation;  // one subset has none
-  if (settings.subsets > 1) deviation = fmt::format(" +- {:.7g}", kid.deviation);
+  if (!std::isnan(kid.deviation)) deviation = fmt::format(" +- {:.7g}", kid.deviation);
   std::printf("%s: %.7g%s, %s of %s\n", result.name("KID").c_str(), kid.mean, deviation.c_str(),
               counted(settings.subsets, "subset").c_str(),
               counted(kid.subset_size, "image").c_str());
