@@ -51,7 +51,7 @@ struct TopKWarpPlan {
   int lanes, words;  // 16: 8; 32: 8, 16 or 28
 };
 
-// Two rows a warp where they are the shortest: a step costs about 45 instructions beside the
+// Two rows a warp where they are the shortest: a step costs about 50 instructions beside the
 // counting, which they would spend most of their time on.
 template <class Bits>
 constexpr TopKWarpPlan topk_warp_plan(int length) {

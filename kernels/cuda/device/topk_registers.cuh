@@ -400,7 +400,7 @@ __device__ inline TopKTurn topk_turn(TopKRegisters<Key, T, words, overflows>& el
 }
 
 // f(w, word, kept, TopKAt) for every word: all bits of its kept elements.
-template <class Key, class T, int words, bool overflows, class Extent, class F>
+template <class Team, class Key, class T, int words, bool overflows, class Extent, class F>
 __device__ inline void topk_for_each_kept(TopKRegisters<Key, T, words, overflows>& elements,
                                           const TopKTurn& turn, const Extent& extent, const F& f) {
   elements.forget();
@@ -418,9 +418,9 @@ __device__ inline void topk_for_each_kept(TopKRegisters<Key, T, words, overflows
     });
   };
   if constexpr (!Key::replaces_by_mean) {
-    if (__all_sync(full_warp, topk_is_number<T>(turn.high))) {
+    if (Team::all(topk_is_number<T>(turn.high))) {
       // f32 rows seldom have ties to tell apart.
-      if (topk_per_word<T> == 1 && __all_sync(full_warp, turn.turn == 0 && turn.extra == 0)) {
+      if (topk_per_word<T> == 1 && Team::all(turn.turn == 0 && turn.extra == 0)) {
         visit([&](int, uint32_t ranked) { return elements.template at_least<true>(ranked, high); });
       } else {
         visit_all(std::true_type{});

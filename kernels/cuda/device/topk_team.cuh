@@ -43,6 +43,8 @@ struct TopKLanes {
     if constexpr (lanes == 32) return value;
     return __any_sync(full_warp, value) != 0;
   }
+  // Whether it holds for all lanes of the warp.
+  __device__ static bool all(bool value) { return __all_sync(full_warp, value) != 0; }
 
  private:
   template <class T, class F>
@@ -53,6 +55,19 @@ struct TopKLanes {
     }
     return value;
   }
+};
+
+// A thread that has a row by itself, and goes its own way.
+struct TopKLoneThread {
+  static constexpr int lanes = 1;
+
+  __device__ static int lane() { return 0; }
+  __device__ static uint32_t lanes_sum(uint32_t value) { return value; }
+  __device__ static uint32_t ballot(bool value) { return value ? 1 : 0; }
+  __device__ static bool any(bool value) { return value; }
+  __device__ static bool all(bool value) { return value; }
+  __device__ int warps() const { return 1; }
+  __device__ uint32_t before(uint32_t) const { return 0; }
 };
 
 // Several teams a block, one a warp or half of one.

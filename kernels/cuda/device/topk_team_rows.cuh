@@ -181,7 +181,7 @@ __device__ inline void topk_select_in_registers(TopKRegisters<Key, T, words, ove
   const TopKTurn turn = topk_turn(elements, team, selection, count);
   if constexpr (!Key::replaces_by_mean) {
     if (output.is_plain()) {
-      topk_for_each_kept(
+      topk_for_each_kept<Team>(
           elements, turn, sink.extent,
           [&](int w, uint32_t word, uint32_t kept, auto at) { sink.put(w, word & kept, at); });
       return;
@@ -190,25 +190,26 @@ __device__ inline void topk_select_in_registers(TopKRegisters<Key, T, words, ove
   uint32_t means = 0;
   if constexpr (Key::replaces_by_mean) {
     double sum = 0;
-    topk_for_each_kept(elements, turn, TopKEdges{}, [&](int w, uint32_t word, uint32_t kept, auto) {
+    topk_for_each_kept<Team>(
+        elements, turn, TopKEdges{}, [&](int w, uint32_t word, uint32_t kept, auto) {
 #pragma unroll
-      for (int e = 0; e < topk_per_word<T>; ++e) {
-        if ((kept >> 16 * e & 1u) != 0 && topk_element<T, Team>(w) + e < count) {
-          sum += load(std::bit_cast<T>(static_cast<ElementBits<T>>(word >> 16 * e)));
-        }
-      }
-    });
+          for (int e = 0; e < topk_per_word<T>; ++e) {
+            if ((kept >> 16 * e & 1u) != 0 && topk_element<T, Team>(w) + e < count) {
+              sum += load(std::bit_cast<T>(static_cast<ElementBits<T>>(word >> 16 * e)));
+            }
+          }
+        });
     means = topk_repeat<T>(topk_mean<T>(team.sum(sum), k));
   }
   TopKMaskWords<T, Team> mask_words;
-  topk_for_each_kept(elements, turn, TopKEdges{},
-                     [&](int w, uint32_t word, uint32_t kept, auto at) {
-                       uint32_t passed;
-                       const uint32_t y = topk_result_word<Key, T>(
-                           word, kept, means, topk_element<T, Team>(w), count, output, passed);
-                       sink.put(w, y, at);
-                       if (output.mask != nullptr) mask_words.add(w, passed);
-                     });
+  topk_for_each_kept<Team>(
+      elements, turn, TopKEdges{}, [&](int w, uint32_t word, uint32_t kept, auto at) {
+        uint32_t passed;
+        const uint32_t y = topk_result_word<Key, T>(word, kept, means, topk_element<T, Team>(w),
+                                                    count, output, passed);
+        sink.put(w, y, at);
+        if (output.mask != nullptr) mask_words.add(w, passed);
+      });
   if (output.mask != nullptr) mask_words.store(mask, count);
 }
 

@@ -13,6 +13,7 @@
 #include "kernels/cuda/device/index.cuh"
 #include "kernels/cuda/device/topk_prologue.cuh"
 #include "kernels/cuda/device/topk_registers.cuh"
+#include "kernels/cuda/device/topk_team.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
@@ -129,61 +130,36 @@ __device__ inline void topk_in_thread(TopKRegisters<Key, T, words>& elements, in
       return topk_rectify_word<Key, T>(rectify, word, w * per_word, length);
     });
   }
+  TopKLoneThread lone;
   const TopKSelection selection =
-      topk_bisect<Key>([&](uint32_t key) { return elements.count_from(key); },
-                       [](bool value) { return value; }, elements.survey(), k);
-  // Ties are kept before the element `turn`.
-  const uint32_t low = topk_repeat<T>(selection.threshold);
-  const uint32_t high = topk_repeat<T>(topk_above<Key>(selection.threshold));
-  // f(whether both bounds are numbers), which equal() and at_least() compare faster.
-  const auto by_kind = [&](const auto& f) {
-    if (!Key::replaces_by_mean && topk_is_number<T>(topk_above<Key>(selection.threshold))) {
-      f(std::true_type{});
-    } else {
-      f(std::false_type{});
-    }
-  };
-  int turn = 0;
-  if (selection.ties != 0) {
-    uint32_t ties = 0;
-    elements.forget();
-    const auto count = [&](auto numbers) {
-      elements.for_each_ranked(TopKEdges{}, [&](int, uint32_t, uint32_t ranked, auto) {
-        const uint32_t same = elements.template equal<numbers>(ranked, low);
-#pragma unroll
-        for (int e = 0; e < per_word; ++e) {
-          ties += same >> 16 * e & 1u;
-          turn += ties < selection.ties;
-        }
-      });
-    };
-    by_kind(count);
-    ++turn;
-  }
-  // f(i, element, kept) for every element, and those that fill its last group of words.
-  const auto for_each_kept = [&](const auto& f) {
-    elements.forget();
-    by_kind([&](auto numbers) {
-      elements.for_each_ranked(TopKEdges{}, [&](int w, uint32_t word, uint32_t ranked, auto) {
-        const uint32_t some = elements.template at_least<numbers>(ranked, low);
-        const uint32_t none = elements.template at_least<numbers>(ranked, high);
-#pragma unroll
-        for (int e = 0; e < per_word; ++e) {
-          const int i = w * per_word + e;
-          const bool kept = ((i < turn ? some : none) >> 16 * e & 1u) != 0;
-          f(i, static_cast<Bits>(word >> 16 * e), kept);
-        }
-      });
-    });
-  };
+      topk_bisect<Key>([&](uint32_t key) { return elements.count_from(key); }, TopKLoneThread::any,
+                       elements.survey(), k);
+  const TopKTurn turn = topk_turn(elements, lone, selection, length);
   if constexpr (!Key::replaces_by_mean) {
     if (output.is_plain()) {
-      for_each_kept([&](int i, Bits element, bool kept) {
-        if (i < length) store(i, kept ? element : Bits{0});
-      });
+      topk_for_each_kept<TopKLoneThread>(elements, turn, TopKEdges{},
+                                         [&](int w, uint32_t word, uint32_t kept, auto) {
+                                           const uint32_t y = word & kept;
+#pragma unroll
+                                           for (int e = 0; e < per_word; ++e) {
+                                             const int i = w * per_word + e;
+                                             if (i < length)
+                                               store(i, static_cast<Bits>(y >> 16 * e));
+                                           }
+                                         });
       return;
     }
   }
+  // f(i, element, kept) for every element, and those that fill its last group of words.
+  const auto for_each_kept = [&](const auto& f) {
+    topk_for_each_kept<TopKLoneThread>(
+        elements, turn, TopKEdges{}, [&](int w, uint32_t word, uint32_t kept, auto) {
+#pragma unroll
+          for (int e = 0; e < per_word; ++e) {
+            f(w * per_word + e, static_cast<Bits>(word >> 16 * e), (kept >> 16 * e & 1u) != 0);
+          }
+        });
+  };
   Bits mean{0};
   if constexpr (Key::replaces_by_mean) {
     double sum = 0;
