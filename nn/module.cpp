@@ -59,14 +59,19 @@ Tensor Module::forward(const Tensor&) {
 
 Tensor Module::operator()(const Tensor& x) {
   Tensor y = forward(x);
-  for (const ForwardHook& hook : hooks_) {
-    if (Tensor replaced = hook(y); replaced.defined()) y = replaced;
+  for (const NumberedHook& entry : hooks_) {
+    if (Tensor replaced = entry.hook(y); replaced.defined()) y = replaced;
   }
   return y;
 }
 
-void Module::register_forward_hook(ForwardHook hook) {
-  hooks_.push_back(std::move(hook));
+int64_t Module::register_forward_hook(ForwardHook hook) {
+  hooks_.push_back({next_hook_, std::move(hook)});
+  return next_hook_++;
+}
+
+void Module::remove_forward_hook(int64_t number) {
+  std::erase_if(hooks_, [number](const NumberedHook& entry) { return entry.number == number; });
 }
 
 void Module::register_parameter(std::string name, Tensor& member, Tensor value) {
@@ -81,6 +86,7 @@ void Module::register_buffer(std::string name, Tensor& member, Tensor value, InF
 }
 
 void Module::add_child(std::string name, std::shared_ptr<Module> module, size_t position) {
+  GESTALT_CHECK(module != nullptr, "child '{}' is a null pointer", name);
   for (const Child& child : children_) {
     GESTALT_CHECK(child.name != name, "two children are named '{}'", name);
   }
