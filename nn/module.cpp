@@ -74,13 +74,23 @@ void Module::remove_forward_hook(int64_t number) {
   std::erase_if(hooks_, [number](const NumberedHook& entry) { return entry.number == number; });
 }
 
+void Module::check_new(const std::string& name) const {
+  for (const auto* own : {&parameters_, &buffers_}) {
+    for (const Named& entry : *own) {
+      GESTALT_CHECK(entry.name != name, "two parameters or buffers are named '{}'", name);
+    }
+  }
+}
+
 void Module::register_parameter(std::string name, Tensor& member, Tensor value) {
+  check_new(name);
   member = std::move(value);
   member.set_requires_grad(true);
   parameters_.push_back({std::move(name), &member, false});
 }
 
 void Module::register_buffer(std::string name, Tensor& member, Tensor value, InFiles in_files) {
+  check_new(name);
   member = std::move(value);
   buffers_.push_back({std::move(name), &member, in_files == InFiles::optional});
 }

@@ -85,6 +85,7 @@ class Module {
   void add_child(std::string name, std::shared_ptr<Module> module, size_t position);
 
  private:
+  void check_new(const std::string& name) const;
   void collect(const std::string& prefix, bool parameters, bool buffers,
                std::vector<Named>& out) const;
   template <class F>

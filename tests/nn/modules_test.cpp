@@ -100,6 +100,17 @@ TEST(Modules, NameWhatIsWrongWithTheirOptions) {
   EXPECT_THROW(network.insert_after("0", "next", nullptr), Error);
 }
 
+TEST(Modules, HaveOneTensorAName) {
+  struct Twice : Module {
+    Tensor first, second;
+    Twice() {
+      register_parameter("weight", first, Tensor::ones({1}));
+      register_buffer("weight", second, Tensor::ones({2}));
+    }
+  };
+  EXPECT_THROW(Twice(), Error);
+}
+
 TEST(ForwardHooks, AreRemovedByNumber) {
   ReLU layer;
   int first = 0, second = 0;

@@ -148,10 +148,14 @@ TEST(Optimizers, misuse_is_an_error) {
   EXPECT_THROW(Adam({x}, AdamOptions{.beta1 = 1}), Error);
   EXPECT_THROW(Sgd({x.as_strided({1}, {2}, 0), x.as_strided({2, 2}, {1, 0}, 0)}, SgdOptions{}),
                Error);
+  EXPECT_THROW(x.set_grad(vector({1, 2, 3})), Error);
+  EXPECT_THROW(x.set_grad(vector({1, 2}).to(DType::f32)), Error);
   Sgd sgd({x}, {.momentum = 0.9});
-  x.set_grad(vector({1, 2, 3}));
-  EXPECT_THROW(sgd.step(), Error);
+  EXPECT_THROW(sgd.learning_rate(1), Error);
+  EXPECT_THROW(sgd.set_learning_rate(0.1, 1), Error);
+  EXPECT_THROW(sgd.step(), Error);  // no gradient
   Adam adam({x}, AdamOptions{});
+  EXPECT_THROW(adam.step(), Error);
   EXPECT_THROW(adam.load_state_dict({}), Error);
 }
 
