@@ -30,6 +30,8 @@ void check(const Tensor& x, const Tensor& weight, const Conv2dDesc& desc) {
   GESTALT_CHECK(weight.size(1) * groups == x.size(1),
                 "[conv2d] weight expects {} input channels, input has {} (input {}, weight {})",
                 weight.size(1) * groups, x.size(1), x, weight);
+  GESTALT_CHECK(weight.size(2) > 0 && weight.size(3) > 0, "[conv2d] the kernel of {} is empty",
+                weight);
   for (int axis : {0, 1}) {
     GESTALT_CHECK(desc.stride[axis] > 0 && desc.dilation[axis] > 0 && desc.padding[axis] >= 0,
                   "[conv2d] stride {}, dilation {} and padding {} must be positive",

@@ -28,7 +28,18 @@ Tensor fan_in_uniform(const Shape& shape, int64_t fan_in, Generator& generator) 
 }  // namespace
 
 Conv2d::Conv2d(const Conv2dOptions& options, Generator& generator) : options_(options) {
-  const int64_t in_per_group = options.in_channels / options.desc.groups;
+  const int64_t groups = options.desc.groups;
+  GESTALT_CHECK(options.in_channels > 0 && options.out_channels > 0,
+                "[Conv2d] in_channels and out_channels must be positive, got {} and {}",
+                options.in_channels, options.out_channels);
+  GESTALT_CHECK(
+      groups > 0 && options.in_channels % groups == 0 && options.out_channels % groups == 0,
+      "[Conv2d] {} groups do not divide {} input and {} output channels", groups,
+      options.in_channels, options.out_channels);
+  GESTALT_CHECK(options.kernel[0] > 0 && options.kernel[1] > 0,
+                "[Conv2d] the kernel must be positive, got {} x {}", options.kernel[0],
+                options.kernel[1]);
+  const int64_t in_per_group = options.in_channels / groups;
   const Shape shape{options.out_channels, in_per_group, options.kernel[0], options.kernel[1]};
   const int64_t fan_in = in_per_group * options.kernel[0] * options.kernel[1];
   register_parameter("weight", weight_, fan_in_uniform(shape, fan_in, generator));
@@ -52,6 +63,9 @@ Tensor Conv2d::forward_relu_topk(const Tensor& x, double fraction, TopKMode mode
 }
 
 Linear::Linear(int64_t in_features, int64_t out_features, Generator& generator) {
+  GESTALT_CHECK(in_features > 0 && out_features > 0,
+                "[Linear] in_features and out_features must be positive, got {} and {}",
+                in_features, out_features);
   register_parameter("weight", weight_,
                      fan_in_uniform({out_features, in_features}, in_features, generator));
   register_parameter("bias", bias_, fan_in_uniform({out_features}, in_features, generator));

@@ -16,7 +16,7 @@ namespace gestalt::nn {
 struct Conv2dOptions {
   int64_t in_channels = 0, out_channels = 0;
   Pair kernel{3, 3};
-  Conv2dDesc desc;
+  Conv2dDesc desc = {};
   bool bias = true;
 };
 

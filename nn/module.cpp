@@ -59,28 +59,44 @@ Tensor Module::forward(const Tensor&) {
 
 Tensor Module::operator()(const Tensor& x) {
   Tensor y = forward(x);
-  for (const ForwardHook& hook : hooks_) {
-    if (Tensor replaced = hook(y); replaced.defined()) y = replaced;
+  for (const NumberedHook& entry : hooks_) {
+    if (Tensor replaced = entry.hook(y); replaced.defined()) y = replaced;
   }
   return y;
 }
 
-void Module::register_forward_hook(ForwardHook hook) {
-  hooks_.push_back(std::move(hook));
+int64_t Module::register_forward_hook(ForwardHook hook) {
+  hooks_.push_back({next_hook_, std::move(hook)});
+  return next_hook_++;
+}
+
+void Module::remove_forward_hook(int64_t number) {
+  std::erase_if(hooks_, [number](const NumberedHook& entry) { return entry.number == number; });
+}
+
+void Module::check_new(const std::string& name) const {
+  for (const auto* own : {&parameters_, &buffers_}) {
+    for (const Named& entry : *own) {
+      GESTALT_CHECK(entry.name != name, "two parameters or buffers are named '{}'", name);
+    }
+  }
 }
 
 void Module::register_parameter(std::string name, Tensor& member, Tensor value) {
+  check_new(name);
   member = std::move(value);
   member.set_requires_grad(true);
   parameters_.push_back({std::move(name), &member, false});
 }
 
 void Module::register_buffer(std::string name, Tensor& member, Tensor value, InFiles in_files) {
+  check_new(name);
   member = std::move(value);
   buffers_.push_back({std::move(name), &member, in_files == InFiles::optional});
 }
 
 void Module::add_child(std::string name, std::shared_ptr<Module> module, size_t position) {
+  GESTALT_CHECK(module != nullptr, "child '{}' is a null pointer", name);
   for (const Child& child : children_) {
     GESTALT_CHECK(child.name != name, "two children are named '{}'", name);
   }

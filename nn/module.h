@@ -27,7 +27,9 @@ class Module {
   Tensor operator()(const Tensor& x);
   // Sees each output; what it returns, if defined, replaces it.
   using ForwardHook = std::function<Tensor(const Tensor& output)>;
-  void register_forward_hook(ForwardHook hook);
+  // Its number, for remove_forward_hook, which does nothing where it is gone already.
+  int64_t register_forward_hook(ForwardHook hook);
+  void remove_forward_hook(int64_t number);
   bool has_forward_hooks() const { return !hooks_.empty(); }
 
   // Depth first, own before children, with dotted names. The pointers are to the module's own
@@ -61,9 +63,13 @@ class Module {
   bool is_training() const { return training_; }
 
   void set_requires_grad(bool requires_grad);  // of every parameter
+  // Where something changes, parameters and buffers become new tensors: to be called before an
+  // optimizer or an average takes the parameters, which would go on with the old ones.
   void to(Device device);
-  void to(DType dtype);  // floating parameters and buffers
-  void zero_grad();      // forgets the gradients
+  // Floating parameters and buffers, batch norm's too, which needs f32 (or f64) beside 16-bit
+  // images: for networks with batch norm see nn/autocast.h.
+  void to(DType dtype);
+  void zero_grad();  // forgets the gradients
 
  protected:
   // The member must live as long as the module.
@@ -79,6 +85,7 @@ class Module {
   void add_child(std::string name, std::shared_ptr<Module> module, size_t position);
 
  private:
+  void check_new(const std::string& name) const;
   void collect(const std::string& prefix, bool parameters, bool buffers,
                std::vector<Named>& out) const;
   template <class F>
@@ -86,7 +93,12 @@ class Module {
 
   std::vector<Named> parameters_, buffers_;
   std::vector<Child> children_;
-  std::vector<ForwardHook> hooks_;
+  struct NumberedHook {
+    int64_t number;
+    ForwardHook hook;
+  };
+  std::vector<NumberedHook> hooks_;
+  int64_t next_hook_ = 0;
   bool training_ = true;
 };
 

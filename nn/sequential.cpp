@@ -36,8 +36,8 @@ size_t index_of(const Sequential& network, const std::string& name) {
 
 void Sequential::insert_after(const std::string& place, std::string name,
                               std::shared_ptr<Module> module) {
+  add_child(std::move(name), module, index_of(*this, place) + 1);
   module->train(is_training());
-  add_child(std::move(name), std::move(module), index_of(*this, place) + 1);
 }
 
 void insert_after(Module& network, const std::string& place,

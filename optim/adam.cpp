@@ -19,6 +19,7 @@ Adam::Adam(std::vector<ParameterGroup<AdamOptions>> groups)
 }
 
 void Adam::step() {
+  check_gradients(name_, parameters_);
   const NoGradGuard no_grad;
   size_t index = 0;
   for (const auto& group : groups_) {
@@ -28,7 +29,7 @@ void Adam::step() {
     for (const Tensor& parameter : group.parameters) {
       Moments& moments = moments_[index++];
       if (!parameter.grad().defined()) continue;
-      gradients.push_back(gradient_of(name_, parameter));
+      gradients.push_back(gradient_of(parameter));
       if (moments.step == 0) {
         moments.first = Tensor::zeros(parameter.shape(), state_options(parameter));
         moments.second = Tensor::zeros(parameter.shape(), state_options(parameter));

@@ -1,5 +1,7 @@
 #include "optim/optimizer.h"
 
+#include <algorithm>
+
 #include "kernels/error.h"
 
 namespace gestalt::optim {
@@ -22,6 +24,14 @@ void check_parameters(const char* optimizer, const std::vector<Tensor>& paramete
   }
 }
 
+void check_gradients(const char* optimizer, const std::vector<Tensor>& parameters) {
+  GESTALT_CHECK(std::any_of(parameters.begin(), parameters.end(),
+                            [](const Tensor& parameter) { return parameter.grad().defined(); }),
+                "[{}] a step without any gradient: was backward run, and on these parameters (to() "
+                "gives a network new ones)?",
+                optimizer);
+}
+
 View flattened(const Tensor& dense) {
   View view = dense.view();
   view.shape = Shape{dense.numel()};
@@ -29,12 +39,8 @@ View flattened(const Tensor& dense) {
   return view;
 }
 
-Tensor gradient_of(const char* optimizer, const Tensor& parameter) {
-  const Tensor gradient = parameter.grad();
-  GESTALT_CHECK(gradient.shape() == parameter.shape() && gradient.dtype() == parameter.dtype() &&
-                    gradient.device() == parameter.device(),
-                "[{}] gradient {} does not fit parameter {}", optimizer, gradient, parameter);
-  return gradient.contiguous(parameter.format());
+Tensor gradient_of(const Tensor& parameter) {
+  return parameter.grad().contiguous(parameter.format());
 }
 
 TensorOptions state_options(const Tensor& parameter) {

@@ -4,8 +4,9 @@
 // groups.
 //
 // Parameters are dense floating leaves, each in one group, all on one device. A parameter without
-// gradient is left as it is, its state too. The states are f32 (f64 for f64 parameters), in the
-// parameter's layout.
+// gradient is left as it is, its state too; a step where none has one is an Error: backward was
+// forgotten, or the network has other tensors by now (Module::to). The states are f32 (f64 for f64
+// parameters), in the parameter's layout.
 //
 // State dicts have torch's names, with parameters counted through all groups:
 // state.{parameter}.{exp_avg, momentum_buffer, ...} and param_groups.{group}.{lr, momentum, ...};
@@ -15,6 +16,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/error.h"
 #include "optim/state.h"
 #include "tensor/tensor.h"
 
@@ -37,10 +39,12 @@ class Optimizer {
 
 // What every constructor checks.
 void check_parameters(const char* optimizer, const std::vector<Tensor>& parameters);
+// What every step checks: some parameter has a gradient.
+void check_gradients(const char* optimizer, const std::vector<Tensor>& parameters);
 // The memory of a dense tensor as one row.
 View flattened(const Tensor& dense);
-// The gradient in the parameter's layout; throws where it does not fit.
-Tensor gradient_of(const char* optimizer, const Tensor& parameter);
+// The gradient in the parameter's layout.
+Tensor gradient_of(const Tensor& parameter);
 // How the state of a parameter is stored.
 TensorOptions state_options(const Tensor& parameter);
 
@@ -63,10 +67,12 @@ class GroupedOptimizer : public Optimizer {
 
   size_t groups() const override { return groups_.size(); }
   double learning_rate(size_t group = 0) const override {
-    return groups_.at(group).options.learning_rate;
+    check_group(group);
+    return groups_[group].options.learning_rate;
   }
   void set_learning_rate(double learning_rate, size_t group = 0) override {
-    groups_.at(group).options.learning_rate = learning_rate;
+    check_group(group);
+    groups_[group].options.learning_rate = learning_rate;
   }
 
   StateDict state_dict() const override {
@@ -109,6 +115,11 @@ class GroupedOptimizer : public Optimizer {
                                     StateDict& state) const = 0;
   virtual void load_parameter_state(size_t index, const std::string& prefix,
                                     const StateDict& state) = 0;
+
+  void check_group(size_t group) const {
+    GESTALT_CHECK(group < groups_.size(), "[{}] no parameter group {}, there are {}", name_, group,
+                  groups_.size());
+  }
 
   const char* name_;
   std::vector<ParameterGroup<Options>> groups_;

@@ -19,6 +19,7 @@ Sgd::Sgd(std::vector<ParameterGroup<SgdOptions>> groups)
 }
 
 void Sgd::step() {
+  check_gradients(name_, parameters_);
   const NoGradGuard no_grad;
   size_t index = 0;
   for (const auto& group : groups_) {
@@ -35,7 +36,7 @@ void Sgd::step() {
     for (const Tensor& parameter : group.parameters) {
       Tensor& buffer = momentum_[index++];
       if (!parameter.grad().defined()) continue;
-      gradients.push_back(gradient_of(name_, parameter));
+      gradients.push_back(gradient_of(parameter));
       const bool first = has_momentum && !buffer.defined();
       if (first) buffer = Tensor::zeros(parameter.shape(), state_options(parameter));
       Call& call = calls[first];

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstring>
+#include <mutex>
 #include <queue>
 #include <unordered_map>
 #include <unordered_set>
@@ -27,6 +28,7 @@ class AccumulateNode : public Node {
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
     AutogradMeta& meta = leaf_.ensure_autograd();
     const Tensor& grad = grad_outputs[0];
+    const std::lock_guard lock(mutex_);
     if (!meta.grad.defined()) {
       meta.grad = grad.is_sole_owner() && grad.is_dense() ? grad : grad.clone();
       return {};
@@ -37,16 +39,20 @@ class AccumulateNode : public Node {
     return {};
   }
 
-  std::vector<Tensor::Hook> hooks() const { return leaf_.ensure_autograd().hooks; }
+  const GradientHooks& hooks() const { return leaf_.ensure_autograd().hooks; }
 
  private:
   Tensor leaf_;
+  std::mutex mutex_;  // graphs of several threads may end here
 };
 
 Edge edge_of(const Tensor& tensor) {
   if (!tensor.defined() || !tensor.requires_grad()) return {};
   AutogradMeta& meta = tensor.ensure_autograd();
   if (meta.node) return {meta.node, meta.output_index};
+  // Several threads may use one network; what is guarded takes a moment.
+  static std::mutex mutex;
+  const std::lock_guard lock(mutex);
   std::shared_ptr<Node> accumulator = meta.accumulator.lock();
   if (!accumulator) {
     accumulator = std::make_shared<AccumulateNode>(tensor);
@@ -72,7 +78,7 @@ void add_to(Tensor& sum, const Tensor& grad) {
 
 // ---- nodes ----
 
-Node::Node() : sequence_(first_op_sequence + next_sequence++) {}
+Node::Node() : Node(0) {}
 Node::Node(uint64_t sequence) : sequence_(sequence) {}
 
 // Frees the chain behind this node in a loop: a long graph must not recurse.
@@ -99,8 +105,8 @@ void Node::save(const char* name, const Tensor& tensor) {
 
 const Tensor& Node::saved(const char* name) const {
   GESTALT_CHECK(!released_,
-                "[{}] backward a second time through a graph that was freed; "
-                "use retain_graph",
+                "[{}] backward a second time through a graph that was freed; the first one needs "
+                "BackwardOptions{.retain_graph = true}",
                 this->name());
   for (const Saved& entry : saved_) {
     if (std::strcmp(entry.name, name) != 0) continue;
@@ -141,7 +147,19 @@ bool needs_grad(std::initializer_list<Tensor> inputs) {
 }
 
 void attach(std::shared_ptr<Node> node, std::vector<Tensor> inputs, std::vector<Tensor> outputs) {
-  for (const Tensor& input : inputs) node->edges_.push_back(edge_of(input));
+  for (const Tensor& output : outputs) {
+    GESTALT_CHECK(!output.requires_grad(),
+                  "[{}] output {} is followed by autograd already (an input given on as it is?)",
+                  node->name(), output);
+  }
+  // Numbered here, not when it is made: its inputs' makers may have been made in between.
+  node->sequence_ = first_op_sequence + next_sequence++;
+  for (const Tensor& input : inputs) {
+    node->edges_.push_back(edge_of(input));
+    node->input_kinds_.push_back(node->edges_.back().node
+                                     ? Node::Kind{input.shape(), input.dtype(), input.device()}
+                                     : Node::Kind{});
+  }
   node->output_hooks_.resize(outputs.size());
   for (size_t i = 0; i < outputs.size(); ++i) {
     AutogradMeta& meta = outputs[i].ensure_autograd();
@@ -170,6 +188,10 @@ class Engine {
                   output);
     GESTALT_CHECK(grad.defined() && grad.shape() == output.shape(),
                   "[backward] the gradient of {} has another shape: {}", output, grad);
+    GESTALT_CHECK(
+        grad.dtype() == output.dtype() && grad.device() == output.device(),
+        "[backward] the gradient of {} on {} must be of its dtype and device, is {} on {}", output,
+        output.device(), grad, grad.device());
     roots_.push_back(edge_of(output));
     push(roots_.back(), grad);
   }
@@ -246,10 +268,16 @@ class Engine {
   }
 
   void run_hooks(Node& node, std::vector<Tensor>& grads) {
-    const auto apply = [](Tensor& grad, const std::vector<Tensor::Hook>& hooks) {
+    const auto apply = [&node](Tensor& grad, const GradientHooks& hooks) {
       for (const Tensor::Hook& hook : hooks) {
         if (!grad.defined()) return;
-        if (Tensor replaced = hook(grad); replaced.defined()) grad = replaced;
+        const Tensor replaced = hook(grad);
+        if (!replaced.defined()) continue;
+        GESTALT_CHECK(replaced.shape() == grad.shape() && replaced.dtype() == grad.dtype() &&
+                          replaced.device() == grad.device(),
+                      "[{}] a hook replaced the gradient {} on {} by {} on {}", node.name(), grad,
+                      grad.device(), replaced, replaced.device());
+        grad = replaced;
       }
     };
     if (auto* leaf = dynamic_cast<AccumulateNode*>(&node)) apply(grads[0], leaf->hooks());
@@ -280,9 +308,18 @@ class Engine {
     for (size_t i = 0; i < grad_inputs.size(); ++i) {
       if (needs[i] && grad_inputs[i].defined()) {
         Tensor grad = std::move(grad_inputs[i]);
+        check_fits(node, i, grad);
         push(node.edges()[i], grad);
       }
     }
+  }
+
+  static void check_fits(const Node& node, size_t input, const Tensor& grad) {
+    const Node::Kind& kind = node.input_kinds_[input];
+    GESTALT_CHECK(
+        grad.shape() == kind.shape && grad.dtype() == kind.dtype && grad.device() == kind.device,
+        "[{}] backward returned {} on {} for input {}, which is {}{} on {}", node.name(), grad,
+        grad.device(), input, kind.dtype, kind.shape, kind.device);
   }
 
   BackwardOptions options_;

@@ -7,8 +7,12 @@
 //   if (needs_grad({x, w})) attach(std::make_shared<MyNode>(x, w), {x, w}, {y});
 // A node keeps what it needs with save(); saved tensors are detached, so no cycle arises, and their
 // version is checked when they are used.
+//
+// Threads may run forward and backward passes of their own through the same leaves: their gradients
+// are added one at a time. What changes a leaf (an optimizer's step, set_grad) is for one thread.
 
 #include <functional>
+#include <list>
 #include <memory>
 #include <span>
 #include <string>
@@ -19,6 +23,9 @@
 namespace gestalt {
 
 class Node;
+
+// A list: a hook may add others while it runs.
+using GradientHooks = std::list<Tensor::Hook>;
 
 // Where the gradient of a node's input goes: output `index` of `node`. Null: nowhere.
 struct Edge {
@@ -46,8 +53,9 @@ class Node {
 
   virtual const char* name() const = 0;  // of the op, "conv2d"
 
-  // One gradient an input, undefined where it is not needed. grad_outputs[i] is undefined where
-  // nothing came for output i; at least one is defined. Runs under no_grad.
+  // One gradient an input, of its shape, dtype and device, else Error naming the node; undefined
+  // where it is not needed. grad_outputs[i] is undefined where nothing came for output i; at least
+  // one is defined. Runs under no_grad.
   virtual std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
                                        const NeedsGrad& needs) = 0;
 
@@ -69,13 +77,21 @@ class Node {
     uint64_t version;
   };
 
+  // What an input's gradient must be like.
+  struct Kind {
+    Shape shape;
+    DType dtype = DType::f32;
+    Device device;
+  };
+
   friend void attach(std::shared_ptr<Node>, std::vector<Tensor>, std::vector<Tensor>);
   friend class Engine;
   friend class Tensor;
 
   std::vector<Edge> edges_;
+  std::vector<Kind> input_kinds_;  // of each edge that leads somewhere
   std::vector<Saved> saved_;
-  std::vector<std::vector<Tensor::Hook>> output_hooks_;
+  std::vector<GradientHooks> output_hooks_;
   uint64_t sequence_;
   bool released_ = false;
 };
@@ -84,7 +100,7 @@ class Node {
 struct AutogradMeta {
   bool requires_grad = false;
   Tensor grad;
-  std::vector<Tensor::Hook> hooks;
+  GradientHooks hooks;
   std::shared_ptr<Node> node;
   int output_index = 0;
   std::weak_ptr<Node> accumulator;  // of a leaf
@@ -109,7 +125,7 @@ bool needs_grad(std::initializer_list<Tensor> inputs);
 bool needs_grad(std::span<const Tensor> inputs);
 
 // Makes `node` the maker of `outputs` from `inputs` (undefined ones are allowed, and get no
-// gradient).
+// gradient). Outputs are tensors that autograd does not follow yet; throws Error otherwise.
 void attach(std::shared_ptr<Node> node, std::vector<Tensor> inputs, std::vector<Tensor> outputs);
 
 struct BackwardOptions {

@@ -24,8 +24,49 @@ const Tensor::Impl& Tensor::impl() const {
 
 // ---- construction ----
 
+namespace {
+
+// Whether the elements of such a view lie within `storage`.
+bool is_within(const Storage& storage, int64_t offset, const Shape& shape, const Strides& strides,
+               DType dtype) {
+  if (shape.rank() != strides.rank()) return false;
+  bool is_empty = false;
+  for (int64_t size : shape) {
+    if (size < 0) return false;
+    is_empty |= size == 0;
+  }
+  if (is_empty) return true;
+  int64_t first = offset, last = offset;  // lowest and highest element
+  for (int dim = 0; dim < shape.rank(); ++dim) {
+    int64_t reach = 0;
+    if (__builtin_mul_overflow(shape[dim] - 1, strides[dim], &reach)) return false;
+    int64_t& end = reach < 0 ? first : last;
+    if (__builtin_add_overflow(end, reach, &end)) return false;
+  }
+  return first >= 0 && last < static_cast<int64_t>(storage.bytes()) / size_of(dtype);
+}
+
+// Bytes of a dense tensor.
+size_t bytes_of(const Shape& shape, DType dtype) {
+  for (int64_t size : shape) {
+    if (size == 0) return 0;
+  }
+  int64_t bytes = size_of(dtype);
+  for (int64_t size : shape) {
+    GESTALT_CHECK(!__builtin_mul_overflow(bytes, size, &bytes),
+                  "[empty] shape {} has more elements than can be counted", shape);
+  }
+  return static_cast<size_t>(bytes);
+}
+
+}  // namespace
+
 Tensor Tensor::from_storage(std::shared_ptr<Storage> storage, int64_t offset, const Shape& shape,
                             const Strides& strides, DType dtype) {
+  GESTALT_CHECK(is_within(*storage, offset, shape, strides, dtype),
+                "a view {}{} with strides {} at element {} reaches outside of its storage of {} "
+                "bytes",
+                dtype, shape, strides, offset, storage->bytes());
   auto impl = std::make_shared<Impl>();
   impl->storage = std::move(storage);
   impl->offset = offset;
@@ -39,7 +80,7 @@ Tensor Tensor::empty(const Shape& shape, const TensorOptions& options) {
   for (int64_t size : shape) {
     GESTALT_CHECK(size >= 0, "[empty] shape {} has a negative size", shape);
   }
-  auto storage = std::make_shared<Storage>(options.device, shape.numel() * size_of(options.dtype));
+  auto storage = std::make_shared<Storage>(options.device, bytes_of(shape, options.dtype));
   return from_storage(std::move(storage), 0, shape, strides_of(shape, options.format),
                       options.dtype);
 }
@@ -168,6 +209,10 @@ Tensor& Tensor::fill_(double value) {
 
 Tensor& Tensor::copy_(const Tensor& source) {
   check_in_place("copy_", *this);
+  GESTALT_CHECK(!source.requires_grad() || !grad_enabled(),
+                "[copy_] the source {} is followed by autograd, and a copy in place is not "
+                "recorded; detach() it, or use cat",
+                source);
   GESTALT_CHECK(shape() == source.shape(), "[copy_] shapes differ: {} from {}", *this, source);
   const NoGradGuard no_grad;
   const Tensor here = source.to(device());
@@ -217,6 +262,10 @@ Tensor Tensor::grad() const {
 }
 
 void Tensor::set_grad(Tensor grad) {
+  GESTALT_CHECK(!grad.defined() || (grad.shape() == shape() && grad.dtype() == dtype() &&
+                                    grad.device() == device()),
+                "[set_grad] the gradient of {} on {} must be like it, got {} on {}", *this,
+                device(), grad, grad.device());
   if (grad.defined() || autograd() != nullptr) ensure_autograd().grad = std::move(grad);
 }
 
@@ -225,13 +274,17 @@ Tensor Tensor::detach() const {
 }
 
 void Tensor::backward(const Tensor& grad) const {
+  backward(grad, BackwardOptions{});
+}
+
+void Tensor::backward(const Tensor& grad, const BackwardOptions& options) const {
   Tensor seed = grad;
   if (!seed.defined()) {
     GESTALT_CHECK(numel() == 1, "[backward] a gradient is needed for {}, which is no single number",
                   *this);
-    seed = ones(shape(), options());
+    seed = ones(shape(), this->options());
   }
-  gestalt::backward(std::span(this, 1), std::span(&seed, 1));
+  gestalt::backward(std::span(this, 1), std::span(&seed, 1), options);
 }
 
 void Tensor::register_hook(Hook hook) const {
@@ -260,6 +313,8 @@ std::string to_string(const Tensor& tensor) {
 }
 
 void check_same_kind(const char* op, const Tensor& a, const Tensor& b) {
+  GESTALT_CHECK(a.defined() && b.defined(), "[{}] an input is an undefined tensor: {} and {}", op,
+                a, b);
   GESTALT_CHECK(a.device() == b.device(),
                 "[{}] inputs are on different devices: {} on {}, {} on {}", op, a, a.device(), b,
                 b.device());

@@ -19,6 +19,7 @@
 namespace gestalt {
 
 struct AutogradMeta;
+struct BackwardOptions;
 
 struct TensorOptions {
   DType dtype = DType::f32;
@@ -38,7 +39,8 @@ class Tensor {
   template <class T>
   static Tensor from_vector(const std::vector<T>& values, const Shape& shape,
                             const TensorOptions& options = {});
-  // A view of memory at `offset` elements into `storage`.
+  // A view of memory at `offset` elements into `storage`; throws Error where it would reach
+  // outside.
   static Tensor from_storage(std::shared_ptr<Storage> storage, int64_t offset, const Shape& shape,
                              const Strides& strides, DType dtype);
 
@@ -81,20 +83,24 @@ class Tensor {
   // ---- in place; not recorded, so not allowed on a tensor that autograd follows ----
   Tensor& fill_(double value);
   Tensor& zero_() { return fill_(0); }
-  Tensor& copy_(const Tensor& source);  // broadcasts nothing; converts dtype and device
+  // Broadcasts nothing; converts dtype and device. Not from a source that autograd follows, whose
+  // gradient would be lost: detach() it, or use cat.
+  Tensor& copy_(const Tensor& source);
 
   // ---- views without gradient (differentiable views are in tensor/ops/shape.h) ----
+  // Throws Error where the view would reach outside of the storage.
   Tensor as_strided(const Shape& shape, const Strides& strides, int64_t storage_offset) const;
 
   // ---- gradients ----
   bool requires_grad() const;
   Tensor& set_requires_grad(bool requires_grad);  // leaves only
   bool is_leaf() const;
-  Tensor grad() const;  // undefined before backward
-  void set_grad(Tensor grad);
-  Tensor detach() const;  // the same memory, not followed by autograd
+  Tensor grad() const;         // undefined before backward
+  void set_grad(Tensor grad);  // of this shape, dtype and device, or undefined
+  Tensor detach() const;       // the same memory, not followed by autograd
   // Accumulates gradients into the leaves. `grad` defaults to 1 for a tensor of one element.
   void backward(const Tensor& grad = {}) const;
+  void backward(const Tensor& grad, const BackwardOptions& options) const;
   // Called with the whole gradient of this tensor during backward; what it returns, if defined,
   // replaces it. Hooks run in the order they were added.
   using Hook = std::function<Tensor(const Tensor& grad)>;
@@ -119,7 +125,7 @@ class Tensor {
 
 std::string to_string(const Tensor& tensor);  // "f32[1,3,8,8]", "undefined"
 
-// The check of every op with several inputs: one device, one dtype.
+// The check of every op with several inputs: defined, of one device and dtype.
 void check_same_kind(const char* op, const Tensor& a, const Tensor& b);
 
 }  // namespace gestalt

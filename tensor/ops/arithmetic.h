@@ -16,7 +16,7 @@ Tensor divide(const Tensor& a, const Tensor& b);
 Tensor add(const Tensor& x, double scalar);
 Tensor multiply(const Tensor& x, double scalar);
 
-// y += scale * x and y *= scalar: not recorded, so not allowed where autograd follows y. x
+// y += scale * x and y *= scalar: not recorded, so not allowed where autograd follows y or x. x
 // broadcasts to y's shape.
 void add_in_place(Tensor& y, const Tensor& x, double scale = 1);
 void multiply_in_place(Tensor& y, double scalar);

@@ -1,5 +1,6 @@
 #include "tensor/ops/reduce.h"
 
+#include <algorithm>
 #include <limits>
 
 #include "kernels/error.h"
@@ -115,7 +116,8 @@ Tensor mean(const Tensor& x, const Dims& dims, bool keep_dims) {
 Tensor variance(const Tensor& x, const Dims& dims, const VarianceDesc& desc) {
   const int64_t count = count_of(x, kept_shape("variance", x, dims));
   const Tensor difference = subtract(x, mean(x, dims, true));
-  const double scale = 1 / static_cast<double>(desc.unbiased ? count - 1 : count);
+  const double scale =
+      1 / static_cast<double>(desc.unbiased ? std::max<int64_t>(count - 1, 0) : count);
   return scaled_sum("variance", multiply(difference, difference), dims, scale, desc.keep_dims);
 }
 

@@ -44,6 +44,7 @@ void infer_size(const Tensor& x, Shape& shape) {
       GESTALT_CHECK(unknown < 0, "[reshape] more than one size is -1: {}", shape);
       unknown = dim;
     } else {
+      GESTALT_CHECK(shape[dim] >= 0, "[reshape] {} has a negative size", shape);
       known *= shape[dim];
     }
   }
@@ -150,8 +151,8 @@ Tensor transpose(const Tensor& x, int dim0, int dim1) {
 
 Tensor narrow(const Tensor& x, int dim, int64_t start, int64_t length) {
   const int d = checked_dim(dim, x.rank(), "narrow");
-  GESTALT_CHECK(start >= 0 && length >= 0 && start + length <= x.size(d),
-                "[narrow] [{}, {}) of dimension {} is outside {}", start, start + length, d, x);
+  GESTALT_CHECK(start >= 0 && length >= 0 && start <= x.size(d) && length <= x.size(d) - start,
+                "[narrow] {} elements from {} of dimension {} are outside {}", length, start, d, x);
   Shape shape = x.shape();
   shape[d] = length;
   const int64_t offset = length > 0 ? start * x.strides()[d] : 0;
@@ -162,6 +163,8 @@ Tensor narrow(const Tensor& x, int dim, int64_t start, int64_t length) {
 
 Tensor select(const Tensor& x, int dim, int64_t index) {
   const int d = checked_dim(dim, x.rank(), "select");
+  GESTALT_CHECK(index >= -x.size(d) && index < x.size(d),
+                "[select] index {} of dimension {} is outside {}", index, d, x);
   return squeeze(narrow(x, d, index < 0 ? index + x.size(d) : index, 1), d);
 }
 
@@ -186,12 +189,17 @@ Tensor unsqueeze(const Tensor& x, int dim) {
                  [d](const Tensor& dy) { return squeeze(dy, d); });
 }
 
-Tensor expand(const Tensor& x, const Shape& shape) {
+Tensor expand(const Tensor& x, const Shape& asked) {
+  Shape shape = asked;
   bool fits = shape.rank() >= x.rank();
-  for (int i = 1; fits && i <= x.rank(); ++i) {
-    fits = x.shape()[-i] == shape[-i] || x.shape()[-i] == 1;
+  for (int i = 1; fits && i <= shape.rank(); ++i) {
+    if (i <= x.rank()) {
+      if (shape[-i] == -1) shape[-i] = x.shape()[-i];
+      fits = x.shape()[-i] == shape[-i] || x.shape()[-i] == 1;
+    }
+    fits &= shape[-i] >= 0;
   }
-  GESTALT_CHECK(fits, "[expand] {} does not expand to {}", x, shape);
+  GESTALT_CHECK(fits, "[expand] {} does not expand to {}", x, asked);
   return view_of("expand", x, shape, broadcast_view(x, shape).strides, 0,
                  [from = x.shape()](const Tensor& dy) { return reduce_to_shape(dy, from); });
 }

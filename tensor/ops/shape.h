@@ -19,7 +19,8 @@ Tensor narrow(const Tensor& x, int dim, int64_t start, int64_t length);
 Tensor select(const Tensor& x, int dim, int64_t index);  // without the dimension
 Tensor squeeze(const Tensor& x, int dim);                // of size 1
 Tensor unsqueeze(const Tensor& x, int dim);              // before `dim`, in the result's counting
-Tensor expand(const Tensor& x, const Shape& shape);      // as broadcasting does; zero strides
+// As broadcasting does, with zero strides; -1 leaves the size of a dimension that x has.
+Tensor expand(const Tensor& x, const Shape& shape);
 
 // Along an existing dimension; the layout of the first.
 Tensor cat(std::span<const Tensor> tensors, int dim);

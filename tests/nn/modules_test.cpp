@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"
+#include "nn/conv.h"
 #include "nn/layers.h"
 #include "nn/sequential.h"
 #include "tensor/random.h"
@@ -71,6 +72,63 @@ TEST(InsertAfter, StandsBehindAChildOfASequentialAndBehindAnyOtherModule) {
   const auto all = network(x).to_vector<float>();
   EXPECT_GT(std::count_if(all.begin(), all.end(), [](float v) { return v != 0; }), 12);
   EXPECT_THROW(insert_after(network, "inner.7", topk), Error);
+}
+
+TEST(Modules, NameWhatIsWrongWithTheirOptions) {
+  Generator generator(0);
+  const auto message_of = [&](const Conv2dOptions& options) -> std::string {
+    try {
+      Conv2d(options, generator);
+    } catch (const Error& error) {
+      return error.what();
+    }
+    return "";
+  };
+  EXPECT_EQ(message_of({.out_channels = 4}),
+            "[Conv2d] in_channels and out_channels must be positive, got 0 and 4");
+  EXPECT_EQ(message_of({.in_channels = 3, .out_channels = 4, .desc = {.groups = 2}}),
+            "[Conv2d] 2 groups do not divide 3 input and 4 output channels");
+  EXPECT_EQ(message_of({.in_channels = 3, .out_channels = 4, .desc = {.groups = 0}}),
+            "[Conv2d] 0 groups do not divide 3 input and 4 output channels");
+  EXPECT_EQ(message_of({.in_channels = 3, .out_channels = 4, .kernel = {3, 0}}),
+            "[Conv2d] the kernel must be positive, got 3 x 0");
+  EXPECT_THROW(Linear(0, 3, generator), Error);
+  EXPECT_THROW(conv2d(Tensor::zeros({1, 3, 8, 8}), Tensor::zeros({4, 3, 0, 3})), Error);
+  Sequential network;
+  EXPECT_THROW(network.append(std::shared_ptr<ReLU>()), Error);
+  network.append(std::make_shared<ReLU>());
+  EXPECT_THROW(network.insert_after("0", "next", nullptr), Error);
+}
+
+TEST(Modules, HaveOneTensorAName) {
+  struct Twice : Module {
+    Tensor first, second;
+    Twice() {
+      register_parameter("weight", first, Tensor::ones({1}));
+      register_buffer("weight", second, Tensor::ones({2}));
+    }
+  };
+  EXPECT_THROW(Twice(), Error);
+}
+
+TEST(ForwardHooks, AreRemovedByNumber) {
+  ReLU layer;
+  int first = 0, second = 0;
+  const int64_t number = layer.register_forward_hook([&](const Tensor&) {
+    ++first;
+    return Tensor();
+  });
+  layer.register_forward_hook([&](const Tensor&) {
+    ++second;
+    return Tensor();
+  });
+  layer(Tensor::zeros({1}));
+  layer.remove_forward_hook(number);
+  layer.remove_forward_hook(number);
+  layer(Tensor::zeros({1}));
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(second, 2);
+  EXPECT_TRUE(layer.has_forward_hooks());
 }
 
 TEST(TopKLayer, HasThreeMethods) {

@@ -5,6 +5,7 @@
 
 #include "kernels/error.h"
 #include "optim/adam.h"
+#include "optim/clip.h"
 #include "optim/ema.h"
 #include "optim/schedule.h"
 #include "optim/sgd.h"
@@ -148,11 +149,45 @@ TEST(Optimizers, misuse_is_an_error) {
   EXPECT_THROW(Adam({x}, AdamOptions{.beta1 = 1}), Error);
   EXPECT_THROW(Sgd({x.as_strided({1}, {2}, 0), x.as_strided({2, 2}, {1, 0}, 0)}, SgdOptions{}),
                Error);
+  EXPECT_THROW(x.set_grad(vector({1, 2, 3})), Error);
+  EXPECT_THROW(x.set_grad(vector({1, 2}).to(DType::f32)), Error);
   Sgd sgd({x}, {.momentum = 0.9});
-  x.set_grad(vector({1, 2, 3}));
-  EXPECT_THROW(sgd.step(), Error);
+  EXPECT_THROW(sgd.learning_rate(1), Error);
+  EXPECT_THROW(sgd.set_learning_rate(0.1, 1), Error);
+  EXPECT_THROW(sgd.step(), Error);  // no gradient
   Adam adam({x}, AdamOptions{});
+  EXPECT_THROW(adam.step(), Error);
   EXPECT_THROW(adam.load_state_dict({}), Error);
+}
+
+// ---- clipping ----
+
+TEST(ClipGradientNorm, scales_all_gradients_as_torch_does) {
+  Tensor a = vector({0, 0}), b = vector({0}), without = vector({0});
+  a.set_grad(vector({3, 0}));
+  b.set_grad(vector({-4}));
+  EXPECT_EQ(clip_gradient_norm({a, b, without}, 6), 5);  // long enough
+  EXPECT_EQ(a.grad().to_vector<double>(), (std::vector<double>{3, 0}));
+  EXPECT_EQ(clip_gradient_norm({a, b, without}, 2), 5);
+  const double factor = 2 / (5 + 1e-6);
+  EXPECT_EQ(a.grad().to_vector<double>(), (std::vector<double>{3 * factor, 0}));
+  EXPECT_EQ(b.grad().item(), -4 * factor);
+  EXPECT_FALSE(without.grad().defined());
+}
+
+TEST(ClipGradientNorm, takes_any_layout_and_says_what_it_can_not_take) {
+  Tensor x = Tensor::zeros({1, 2, 1, 2});
+  x.set_grad(
+      Tensor::from_vector<float>({1, 2, 3, 4}, {1, 2, 1, 2}, {.format = Format::channels_last}));
+  EXPECT_FLOAT_EQ(clip_gradient_norm({x}, 1), std::sqrt(30.0));
+  EXPECT_NEAR(x.grad().to_vector<float>()[1], 2 / std::sqrt(30.0), 1e-6);
+  EXPECT_EQ(clip_gradient_norm({}, 1), 0);
+  EXPECT_THROW(clip_gradient_norm({x}, -1), Error);
+  Tensor wide = vector({1});
+  wide.set_grad(vector({1}));
+  EXPECT_THROW(clip_gradient_norm({x, wide}, 1), Error);
+  x.set_grad(Tensor::full({1, 2, 1, 2}, NAN));
+  EXPECT_TRUE(std::isnan(clip_gradient_norm({x}, 1)));
 }
 
 // ---- schedules ----

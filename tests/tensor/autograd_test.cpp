@@ -1,7 +1,9 @@
 #include "tensor/autograd.h"
 
 #include <cmath>
+#include <functional>
 #include <gtest/gtest.h>
+#include <thread>
 
 #include "kernels/error.h"
 #include "tensor/ops/arithmetic.h"
@@ -43,6 +45,20 @@ TEST(Autograd, hooks_of_leaves_see_the_whole_gradient_once) {
   add(doubled, x).backward();
   EXPECT_EQ(calls, 1);
   EXPECT_EQ(seen, 3);
+}
+
+TEST(Autograd, hooks_keep_their_state_and_may_add_others) {
+  Tensor x = leaf({1});
+  std::vector<int> seen;
+  x.register_hook([&, calls = 0](const Tensor&) mutable {
+    seen.push_back(++calls);
+    if (calls == 1) x.register_hook([](const Tensor& grad) { return multiply(grad, 10); });
+    return Tensor();
+  });
+  x.register_hook([](const Tensor& grad) { return add(grad, 1); });
+  for (int i = 0; i < 2; ++i) multiply(x, 2).backward();
+  EXPECT_EQ(seen, (std::vector<int>{1, 2}));
+  EXPECT_EQ(x.grad().item(), 60);
 }
 
 TEST(Autograd, hooks_of_results_replace_the_gradient) {
@@ -101,6 +117,106 @@ TEST(Autograd, a_long_chain_neither_recurses_nor_overflows) {
   for (int i = 0; i < 200000; ++i) y = add(y, x);
   y.backward();
   EXPECT_EQ(x.grad().item(), 200001);
+}
+
+// An op of a user: y = x, whose backward gives what it is told to.
+class OwnNode : public Node {
+ public:
+  explicit OwnNode(std::function<Tensor(const Tensor&)> gradient)
+      : gradient_(std::move(gradient)) {}
+  const char* name() const override { return "own"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
+    return {gradient_(grad_outputs[0])};
+  }
+
+ private:
+  std::function<Tensor(const Tensor&)> gradient_;
+};
+
+Tensor own(const Tensor& x, std::function<Tensor(const Tensor&)> gradient) {
+  Tensor y = x.detach().clone();
+  attach(std::make_shared<OwnNode>(std::move(gradient)), {x}, {y});
+  return y;
+}
+
+std::string message_of(const std::function<void()>& call) {
+  try {
+    call();
+  } catch (const Error& error) {
+    return error.what();
+  }
+  return "";
+}
+
+TEST(Autograd, gradients_unlike_their_tensors_are_errors) {
+  Tensor x = leaf({1, 2});
+  const Tensor wider = Tensor::ones({3}, {.dtype = DType::f64}), narrower = Tensor::ones({2});
+  const auto backward_of_own = [&](const Tensor& gradient) {
+    own(x, [=](const Tensor&) {
+      return gradient;
+    }).backward(Tensor::ones({2}, {.dtype = DType::f64}));
+  };
+  EXPECT_EQ(message_of([&] { backward_of_own(wider); }),
+            "[own] backward returned f64[3] on cpu for input 0, which is f64[2] on cpu");
+  EXPECT_EQ(message_of([&] { backward_of_own(narrower); }),
+            "[own] backward returned f32[2] on cpu for input 0, which is f64[2] on cpu");
+  EXPECT_EQ(message_of([&] { x.set_grad(narrower); }),
+            "[set_grad] the gradient of f64[2] on cpu must be like it, got f32[2] on cpu");
+  EXPECT_EQ(message_of([&] { exp(x).backward(narrower); }),
+            "[backward] the gradient of f64[2] on cpu must be of its dtype and device, is f32[2] "
+            "on cpu");
+  const Tensor y = exp(x);
+  y.register_hook([&](const Tensor&) { return wider; });
+  EXPECT_EQ(message_of([&] { y.backward(Tensor::ones({2}, {.dtype = DType::f64})); }),
+            "[exp] a hook replaced the gradient f64[2] on cpu by f64[3] on cpu");
+  EXPECT_FALSE(x.grad().defined());
+}
+
+TEST(Autograd, a_node_made_before_its_inputs_comes_before_them_in_backward) {
+  Tensor x = leaf({0});
+  const auto node = std::make_shared<OwnNode>([](const Tensor& dy) { return dy; });
+  const Tensor h = exp(x);  // newer than the node
+  const Tensor y = h.detach().clone();
+  attach(node, {h}, {y});
+  add(y, multiply(h, 10)).backward();
+  EXPECT_EQ(x.grad().item(), 11);
+}
+
+TEST(Autograd, an_op_that_gives_its_input_on_is_an_error) {
+  Tensor x = leaf({1});
+  const auto node = std::make_shared<OwnNode>([](const Tensor& dy) { return dy; });
+  EXPECT_THROW(attach(node, {x}, {x}), Error);
+  EXPECT_TRUE(x.is_leaf());
+}
+
+TEST(Autograd, two_losses_share_what_is_retained) {
+  Tensor x = leaf({0});
+  const Tensor y = exp(x);
+  multiply(y, 2).backward({}, {.retain_graph = true});
+  multiply(y, 3).backward();
+  EXPECT_EQ(x.grad().item(), 5);
+}
+
+void threads_share_a_leaf(int size, int rounds) {
+  Tensor x = leaf(std::vector<double>(size, 0));
+  const Tensor one = Tensor::ones({size}, {.dtype = DType::f64});
+  constexpr int count = 4;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < count; ++i) {
+    threads.emplace_back([&] {
+      for (int round = 0; round < rounds; ++round) {
+        exp(x);  // recorded, never used
+        exp(x).backward(one);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(x.grad().to_vector<double>(), std::vector<double>(size, rounds * count));
+}
+
+TEST(Autograd, threads_go_through_the_same_leaves) {
+  threads_share_a_leaf(2, 5000);     // many graphs are made at once
+  threads_share_a_leaf(20000, 300);  // sums of gradients meet
 }
 
 }  // namespace

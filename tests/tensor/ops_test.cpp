@@ -77,7 +77,14 @@ TEST(Errors, name_the_op_and_both_tensors) {
             }),
             "[reshape] f32[2,3] does not have the elements of [4,-1]");
   EXPECT_EQ(message_of([&] { narrow(a, 1, 2, 2); }),
-            "[narrow] [2, 4) of dimension 1 is outside f32[2,3]");
+            "[narrow] 2 elements from 2 of dimension 1 are outside f32[2,3]");
+  EXPECT_THROW(narrow(a, 1, 2, std::numeric_limits<int64_t>::max()), Error);
+  EXPECT_EQ(message_of([&] { select(a, 1, -4); }),
+            "[select] index -4 of dimension 1 is outside f32[2,3]");
+  EXPECT_EQ(message_of([&] { add(a, Tensor()); }),
+            "[add] an input is an undefined tensor: f32[2,3] and undefined");
+  EXPECT_EQ(message_of([&] { reshape(a, {-2, -3}); }), "[reshape] [-2,-3] has a negative size");
+  EXPECT_EQ(message_of([&] { expand(b, {-1, 4}); }), "[expand] f32[4] does not expand to [-1,4]");
   EXPECT_EQ(message_of([&] { squeeze(a, 0); }),
             "[squeeze] dimension 0 of f32[2,3] is not of size 1");
   EXPECT_EQ(message_of([&] { expand(a, {2, 4}); }), "[expand] f32[2,3] does not expand to [2,4]");
@@ -91,6 +98,37 @@ TEST(Errors, name_the_op_and_both_tensors) {
   EXPECT_THROW(sum(a, {2}), Error);
   EXPECT_THROW(permute(a, {0, 0}), Error);
   EXPECT_THROW(select(a, 0, 2), Error);
+}
+
+TEST(Views, expand_leaves_the_sizes_that_are_minus_1) {
+  const Tensor x = Tensor::from_vector<float>({1, 2}, {2, 1});
+  EXPECT_EQ(expand(x, {3, -1, 2}).to_vector<float>(), expand(x, {3, 2, 2}).to_vector<float>());
+}
+
+TEST(Views, outside_of_the_storage_are_errors) {
+  const Tensor x = Tensor::zeros({2, 3});
+  EXPECT_NO_THROW(x.as_strided({2, 2}, {3, 1}, 1));
+  EXPECT_NO_THROW(x.as_strided({3}, {-2}, 5));
+  EXPECT_NO_THROW(x.as_strided({0, 9}, {1, 1}, 6));
+  EXPECT_THROW(x.as_strided({2, 2}, {3, 1}, 2), Error);
+  EXPECT_THROW(x.as_strided({3}, {-2}, 3), Error);
+  EXPECT_THROW(x.as_strided({1}, {1}, -1), Error);
+  EXPECT_THROW(x.as_strided({3}, {std::numeric_limits<int64_t>::max()}, 0), Error);
+}
+
+TEST(Tensors, with_more_elements_than_can_be_counted_are_errors) {
+  const int64_t large = int64_t{1} << 32;
+  EXPECT_EQ(message_of([&] {
+              Tensor::empty({large, large});
+            }),
+            "[empty] shape [4294967296,4294967296] has more elements than can be counted");
+  EXPECT_THROW(Tensor::empty({int64_t{1} << 62}), Error);  // its bytes
+  EXPECT_EQ(Tensor::empty({large, large, 0}).numel(), 0);
+}
+
+TEST(Variance, of_nothing_is_NaN) {
+  EXPECT_TRUE(std::isnan(variance(Tensor::zeros({2, 0})).item()));
+  EXPECT_TRUE(std::isnan(variance(Tensor::zeros({1})).item()));
 }
 
 TEST(Views, share_memory_and_version) {
@@ -112,6 +150,10 @@ TEST(InPlace, is_refused_where_autograd_follows) {
   Tensor x = Tensor::ones({2}).set_requires_grad(true);
   EXPECT_THROW(add_in_place(x, x), Error);
   EXPECT_THROW(multiply_in_place(x, 2), Error);
+  Tensor buffer = Tensor::zeros({2});  // would lose the gradient of what it takes
+  EXPECT_THROW(add_in_place(buffer, x), Error);
+  EXPECT_THROW(buffer.copy_(x), Error);
+  EXPECT_NO_THROW(buffer.copy_(x.detach()));
   const NoGradGuard no_grad;
   add_in_place(x, x, 2);
   EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{3, 3}));

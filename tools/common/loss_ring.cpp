@@ -8,7 +8,7 @@ namespace gestalt::tools {
 void LossRing::note(int64_t step, const Tensor& losses) {
   const auto row = static_cast<int64_t>(steps_.size());
   GESTALT_CHECK(!full(), "[losses] {} steps were noted and not taken", row);
-  select(losses_, 0, row).copy_(losses);
+  select(losses_, 0, row).copy_(losses.detach());
   steps_.push_back(step);
 }
 

@@ -1,0 +1,55 @@
+#include "optim/clip.h"
+
+#include <cmath>
+
+#include "kernels/error.h"
+#include "kernels/table.h"
+#include "tensor/autograd.h"
+#include "tensor/ops/arithmetic.h"
+#include "tensor/ops/shape.h"
+
+namespace gestalt::optim {
+namespace {
+
+// The dtype in which squares of a gradient are summed.
+DType sum_dtype(const Tensor& gradient) {
+  return gradient.dtype() == DType::f64 ? DType::f64 : DType::f32;
+}
+
+}  // namespace
+
+double clip_gradient_norm(const std::vector<Tensor>& parameters, double max_norm) {
+  GESTALT_CHECK(max_norm >= 0, "[clip_gradient_norm] max_norm must not be negative, is {}",
+                max_norm);
+  const NoGradGuard no_grad;
+  std::vector<Tensor> gradients;
+  for (const Tensor& parameter : parameters) {
+    if (parameter.grad().defined()) gradients.push_back(parameter.grad());
+  }
+  if (gradients.empty()) return 0;
+
+  const Tensor& first = gradients[0];
+  const Tensor squares =
+      Tensor::empty({static_cast<int64_t>(gradients.size())}, {sum_dtype(first), first.device()});
+  Context& ctx = context(first.device());
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    const Tensor& gradient = gradients[i];
+    GESTALT_CHECK(
+        gradient.device() == first.device() && sum_dtype(gradient) == squares.dtype(),
+        "[clip_gradient_norm] gradients must be on one device and all f64 or none, got {} on {} "
+        "and {} on {}",
+        first, first.device(), gradient, gradient.device());
+    ctx.kernels().dot(ctx, gradient.view(), gradient.view(),
+                      narrow(squares, 0, static_cast<int64_t>(i), 1).view());
+  }
+  double sum = 0;  // read back at once
+  for (double square : squares.to_vector<double>()) sum += square;
+  const double norm = std::sqrt(sum);
+  const double factor = max_norm / (norm + 1e-6);
+  if (!(factor >= 1)) {
+    for (Tensor& gradient : gradients) multiply_in_place(gradient, factor);
+  }
+  return norm;
+}
+
+}  // namespace gestalt::optim
