@@ -22,14 +22,12 @@ struct ReflectionAxis {
     const int mirrored = i < before ? before - i : i - before;
     return mirrored < size ? mirrored : 2 * (size - 1) - mirrored;
   }
-  // The outputs whose source is i: itself and its reflections at both ends.
-  __device__ int outputs_of(int i, int (&out)[3]) const {
-    int count = 0;
-    out[count++] = i + before;
-    if (i >= 1 && i <= before) out[count++] = before - i;
+  // The outputs whose source is i: itself and its reflections at both ends, or -1.
+  __device__ void outputs_of(int i, int (&out)[3]) const {
     const int behind = before + 2 * (size - 1) - i;
-    if (i <= size - 2 && behind < outputs) out[count++] = behind;
-    return count;
+    out[0] = i + before;
+    out[1] = i >= 1 && i <= before ? before - i : -1;
+    out[2] = i <= size - 2 && behind < outputs ? behind : -1;
   }
 };
 
@@ -50,11 +48,16 @@ struct ReflectionPadBackward {
 
   __device__ float operator()(int n, int c, int h, int w) const {
     int oh[3], ow[3];
-    const int count_h = rows.outputs_of(h, oh), count_w = columns.outputs_of(w, ow);
+    rows.outputs_of(h, oh);
+    columns.outputs_of(w, ow);
     const T* plane = dy.plane(n, c);
     float sum = 0;
-    for (int i = 0; i < count_h; ++i) {
-      for (int k = 0; k < count_w; ++k) sum += load(plane[dy.offset(oh[i], ow[k])]);
+#pragma unroll
+    for (int i = 0; i < 3; ++i) {
+#pragma unroll
+      for (int k = 0; k < 3; ++k) {
+        if (oh[i] >= 0 && ow[k] >= 0) sum += load(plane[dy.offset(oh[i], ow[k])]);
+      }
     }
     return sum;
   }
