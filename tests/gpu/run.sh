@@ -95,7 +95,7 @@ fi
 # ---- the tests: every binary at once, long ones in shards ----
 
 export GESTALT_REQUIRE_CUDA=$require
-declare -A shards=([simt]=8 [ops]=1)  # ops checks in one process that every kernel was reached
+declare -A shards=([simt]=8 [ops]=1 [tools]=6)  # ops checks in one process that every kernel was reached
 declare -A pids
 tests_limit=$(at_most 240)
 say "tests (at most $tests_limit s)"

@@ -35,9 +35,11 @@ class Photographs : public testing::TestWithParam<const char*> {
   }
 
   data::Image run(const std::string& tool, const std::string& out, std::vector<std::string> more) {
-    std::vector<std::string> arguments = {
-        "-i",     (folder_ / "in").string(), "-o", (folder_ / out).string(), "--image_size", "64",
-        "--quiet"};
+    std::vector<std::string> arguments = {"-i",           (folder_ / "in").string(),
+                                          "-o",           (folder_ / out).string(),
+                                          "--image_size", "64",
+                                          "--quiet",      "--device",
+                                          "cpu"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const ToolResult result = run_tool(tool, arguments);
     EXPECT_EQ(result.exit_code, 0) << result.output;
