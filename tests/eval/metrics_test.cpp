@@ -16,11 +16,12 @@
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
 #include "tests/cuda_device.h"
+#include "tests/source_folder.h"
 
 namespace gestalt::eval {
 namespace {
 
-const std::string fixture = std::string(GESTALT_SOURCE_DIR) + "/tests/fixtures/metrics/metrics.txt";
+const std::string fixture = tests::source_folder() / "tests/fixtures/metrics/metrics.txt";
 
 // The formula of make_metrics.py.
 Tensor features(int64_t rows, int64_t columns, double shift) {

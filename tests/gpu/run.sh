@@ -5,7 +5,8 @@
 #
 #   make test-gpu [GTEST_SOURCE=FOLDER] [ARCHITECTURES=90] [GPU=off] [BUILD=build/gpu] [BIN=FOLDER] [CMAKE_FLAGS=...]
 #
-# BIN=FOLDER takes the binaries there in place of a build.
+# BIN=FOLDER takes the binaries there in place of a build, with the fixtures of this checkout; those that need a library
+# which is not here are skipped.
 # GPU=off tries all of this on a machine without a GPU: tests that need one are skipped, and so are the sanitizers.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
@@ -95,6 +96,7 @@ fi
 # ---- the tests: every binary at once, long ones in shards ----
 
 export GESTALT_REQUIRE_CUDA=$require
+export GESTALT_SOURCE_DIR=$PWD  # BIN may have been built elsewhere
 declare -A shards=([simt]=8 [ops]=1 [tools]=6)  # ops checks in one process that every kernel was reached
 declare -A pids
 tests_limit=$(at_most 240)
@@ -117,6 +119,13 @@ done
 
 # total PATTERN FILES...: the sum of the numbers after a gtest result line's mark.
 total() { local mark=$1; shift; sed -n "s/^\[  $mark *\] \([0-9]*\) tests\?.*/\1/p" "$@" | awk '{ s += $1 } END { print s + 0 }'; }
+# The library that keeps a binary of BIN from starting; nothing where it started. One that was built here has to start.
+lacking() {  # EXIT_CODE FILES...
+  local code=$1
+  shift
+  [ -n "${BIN:-}" ] && [ "$code" -eq 127 ] || return 0
+  sed -n 's/.*error while loading shared libraries: \([^:]*\):.*/\1/p' "$@" | head -1
+}
 result_of() {  # EXIT_CODE FAILED_COUNT COUNT
   if [ "$1" -eq 0 ] && [ "$3" -eq 0 ]; then echo "NO TESTS RAN"
   elif [ "$1" -eq 0 ]; then echo ok
@@ -131,6 +140,11 @@ for binary in "$bin"/test_*; do
   files=("$logs/test_$name".*.log)
   good=$(total PASSED "${files[@]}") bad=$(total FAILED "${files[@]}") left_out=$(total SKIPPED "${files[@]}")
   longest=$(sed -n 's/^exit code .*, \([0-9]*\) s$/\1/p' "${files[@]}" | sort -n | tail -1)
+  library=$(lacking $code "${files[@]}")
+  if [ -n "$library" ]; then
+    row "test_$name" "skipped: lacks $library" "" ""
+    continue
+  fi
   row "test_$name" "$(result_of $code "$bad" $((good + bad + left_out)))" "$longest" \
     "$good passed, $bad failed, $left_out skipped"
   [ $code -eq 0 ] || grep -h '^\[  FAILED  \] [A-Za-z]' "${files[@]}" | sort -u | head -15

@@ -5,6 +5,7 @@
 #include "data/encode.h"
 #include "data/folder.h"
 #include "data/image.h"
+#include "tests/source_folder.h"
 #include "tests/tools/run_tool.h"
 
 namespace gestalt::tests {
@@ -13,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path photographs() {
-  return fs::path(GESTALT_SOURCE_DIR) / "../shared/data/fewshot/jeep";
+  return source_folder() / "../shared/data/fewshot/jeep";
 }
 
 // Mean absolute difference of two pictures of one size, in grey levels.
