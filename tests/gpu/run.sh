@@ -97,7 +97,7 @@ fi
 
 export GESTALT_REQUIRE_CUDA=$require
 export GESTALT_SOURCE_DIR=$PWD  # BIN may have been built elsewhere
-declare -A shards=([simt]=8 [ops]=1 [tools]=6)  # ops checks in one process that every kernel was reached
+declare -A shards=([simt]=8 [ops]=1 [steps]=6 [tools]=6)  # ops checks in one process that every kernel was reached
 declare -A pids
 tests_limit=$(at_most 240)
 say "tests (at most $tests_limit s)"
