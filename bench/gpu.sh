@@ -21,7 +21,7 @@ export OMP_WAIT_POLICY=passive
 code=0
 
 seconds_left() { echo $((460 - SECONDS > 0 ? 460 - SECONDS : 0)); }
-has() { timeout 60 "$python" -c "import $1" 2>/dev/null; }
+has() { timeout 120 "$python" -c "import $1" 2>/dev/null; }
 fail() { echo "bench-gpu: $*"; exit 1; }
 
 if [ -n "${BIN:-}" ]; then

@@ -127,15 +127,16 @@ GaussianFit fit_gaussian(const Tensor& features) {
   const Matrix x = centred(features, mean);
   Matrix covariance = product(x, x, Transpose::first);
   for (double& value : covariance.values) value /= static_cast<double>(x.rows - 1);
-  return {Tensor::from_vector(mean, {x.columns}),
-          Tensor::from_vector(covariance.values, {x.columns, x.columns})};
+  return {Tensor::from_vector(mean, {x.columns}, {.device = Device{}}),
+          Tensor::from_vector(covariance.values, {x.columns, x.columns}, {.device = Device{}})};
 }
 
 GaussianFactor factor_gaussian(const Tensor& features) {
   std::vector<double> mean;
   const Matrix factor = triangular(centred(features, mean));
-  return {Tensor::from_vector(mean, {factor.columns}),
-          Tensor::from_vector(factor.values, {factor.rows, factor.columns}), features.size(0)};
+  return {Tensor::from_vector(mean, {factor.columns}, {.device = Device{}}),
+          Tensor::from_vector(factor.values, {factor.rows, factor.columns}, {.device = Device{}}),
+          features.size(0)};
 }
 
 bool is_by_factors(int64_t n1, int64_t n2, int64_t d) {

@@ -4,7 +4,8 @@
 // Inception-v3's (Heusel et al. 2017):
 //   |mean1 - mean2|^2 + tr S1 + tr S2 - 2 tr sqrt(S1 S2), covariances unbiased.
 //
-// All in f64. tr sqrt(S1 S2) is never a matrix square root, so it is never complex:
+// All in f64 and on the CPU, wherever the features are. tr sqrt(S1 S2) is never a matrix square
+// root, so it is never complex:
 //  - from features, A [n,d] and B [m,d] centred, it is the nuclear norm (sum of singular values) of
 //    A B^T / sqrt((n - 1) (m - 1)), with A and B replaced by their triangular factors where they
 //    have more rows than columns, unless one of them has few;

@@ -180,6 +180,7 @@ void init_adain_decoder(nn::Sequential& decoder, Generator& generator) {
 
 void init_untrained_encoder(nn::Sequential& encoder, Generator& generator) {
   const NoGradGuard no_grad;
+  encoder.to(Device{});
   // To B, G, R in grey levels without the photographs' mean.
   auto& input = dynamic_cast<nn::Conv2d&>(encoder.find("0"));
   input.weight().copy_(Tensor::from_vector(std::vector<float>{0, 0, 255, 0, 255, 0, 255, 0, 0},

@@ -34,7 +34,8 @@ std::shared_ptr<nn::Sequential> make_adain_decoder(Generator& generator);
 void init_adain_decoder(nn::Sequential& decoder, Generator& generator);
 
 // An encoder without training: child 0 turns RGB in [0, 1] into the input of init_well_scaled
-// (models/vgg.h), which does the rest. It sees brightness: a decoder could not learn it otherwise.
+// (models/vgg.h), which does the rest, on the CPU. It sees brightness: a decoder could not learn it
+// otherwise.
 void init_untrained_encoder(nn::Sequential& encoder, Generator& generator);
 
 // Of a whole vgg_normalised, what the encoder has: the layers after its last are left out.

@@ -12,6 +12,7 @@
 #include "nn/pool.h"
 #include "nn/sequential.h"
 #include "tensor/autograd.h"
+#include "tensor/context.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
 #include "tensor/ops/unary.h"
@@ -317,9 +318,11 @@ StateDict inception_weights(const StateDict& state) {
 
 void init_untrained_inception(Inception& network, Generator& generator) {
   const NoGradGuard no_grad;
-  network.to(Device{});  // so that it is the same whatever the default device
+  // So that it is the same whatever the default device and mode.
+  const ExactGuard exact(Device{}, false);
+  network.to(Device{});
   network.train();
-  network.forward(noise_images(16, 192, 0.5, generator).to(Device{}));
+  network.forward(noise_images(16, 192, 0.5, generator));
   network.eval();
 }
 

@@ -12,6 +12,7 @@
 #include "nn/layers.h"
 #include "nn/pool.h"
 #include "tensor/autograd.h"
+#include "tensor/context.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
@@ -62,14 +63,16 @@ std::shared_ptr<nn::Sequential> make_texture_vgg19(Pooling pooling, Generator& g
 
 void init_well_scaled(nn::Sequential& network, Generator& generator, Brightness brightness) {
   const NoGradGuard no_grad;
+  const ExactGuard exact(Device{}, false);
+  network.to(Device{});
   bool is_first = true;
   Tensor x = noise_images(4, 96, 60, generator);  // grey levels, as the network's input
   for (const nn::Module::Child& child : network.children()) {
     if (auto* conv = dynamic_cast<nn::Conv2d*>(child.module.get())) {
       Tensor& weight = conv->weight();
       const int64_t fan_in = weight.numel() / weight.size(0);
-      Tensor filters =
-          generator.normal(weight.shape(), 0, std::sqrt(2.0 / static_cast<double>(fan_in)));
+      Tensor filters = generator.normal(
+          weight.shape(), 0, std::sqrt(2.0 / static_cast<double>(fan_in)), {.device = Device{}});
       Tensor means = mean(filters, {1, 2, 3}, true);
       if (std::exchange(is_first, false) && brightness == Brightness::seen) {
         for (int64_t i = 0; i < means.size(0); i += 2) narrow(means, 0, i, 1).zero_();

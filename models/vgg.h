@@ -21,7 +21,8 @@ std::shared_ptr<nn::Sequential> make_texture_vgg19(Pooling pooling, Generator& g
 // Well-scaled random weights (He, Wang, Hopcroft 2016): zero-mean normal filters and no biases,
 // then every filter scaled so that its mean activation after the ReLU is 1 over noise images with
 // the 1/f spectrum and the contrast of photographs. The same generator state gives the same
-// weights.
+// weights, whatever the default device and Context::exact(): they are made on the CPU, without
+// exact mode. The network is there afterwards.
 //
 // A filter with a mean answers the picture's brightness more than its structure, so it is taken
 // out; what is left does not see how bright a picture is. Brightness::seen keeps the means of every

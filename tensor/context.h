@@ -15,6 +15,21 @@ Context& context(Device device);
 // Whether `device` can be used on this machine with this build.
 bool is_available(Device device);
 
+// The exact mode of context(device) is `exact` as long as this object is around, then what it was.
+class ExactGuard {
+ public:
+  ExactGuard(Device device, bool exact) : context_(context(device)), before_(context_.exact()) {
+    context_.set_exact(exact);
+  }
+  ~ExactGuard() { context_.set_exact(before_); }
+  ExactGuard(const ExactGuard&) = delete;
+  ExactGuard& operator=(const ExactGuard&) = delete;
+
+ private:
+  Context& context_;
+  bool before_;
+};
+
 Device default_device();
 void set_default_device(Device device);
 

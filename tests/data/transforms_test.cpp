@@ -9,6 +9,7 @@
 
 #include "data/sampler.h"
 #include "tests/data/folders.h"
+#include "tests/source_folder.h"
 
 namespace gestalt::data {
 namespace {
@@ -61,7 +62,7 @@ uint64_t read_checksum(std::istream& line) {
 }
 
 TEST(Transforms, GiveTorchvisionsBytes) {
-  std::ifstream list(std::string(GESTALT_SOURCE_DIR) + "/tests/fixtures/transforms/transforms.txt");
+  std::ifstream list(tests::source_folder() / "tests/fixtures/transforms/transforms.txt");
   std::map<std::string, int> count;
   Generator random(0);
   for (std::string text; std::getline(list, text);) {

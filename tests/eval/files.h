@@ -9,16 +9,17 @@
 #include <string>
 
 #include "kernels/error.h"
+#include "tests/source_folder.h"
 #include "tests/temporary_folder.h"
 
 namespace gestalt::tests {
 
 inline std::filesystem::path fixture_decisions() {
-  return std::filesystem::path(GESTALT_SOURCE_DIR) / "tests/fixtures/decisions";
+  return source_folder() / "tests/fixtures/decisions";
 }
 
 inline std::filesystem::path shared_data() {
-  return std::filesystem::path(GESTALT_SOURCE_DIR) / "../shared/data";
+  return source_folder() / "../shared/data";
 }
 
 inline std::string read_text(const std::filesystem::path& path) {

@@ -20,12 +20,12 @@
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
 #include "tests/eval/files.h"
+#include "tests/source_folder.h"
 
 namespace gestalt::eval {
 namespace {
 
-const std::string fixture =
-    std::string(GESTALT_SOURCE_DIR) + "/tests/fixtures/inception/inception.txt";
+const std::string fixture = tests::source_folder() / "tests/fixtures/inception/inception.txt";
 
 std::vector<std::istringstream> lines_of(const std::string& word) {
   std::ifstream file(fixture);

@@ -13,13 +13,16 @@
 #include "eval/kernel_distance.h"
 #include "eval/numpy_random.h"
 #include "kernels/error.h"
+#include "tensor/context.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
+#include "tests/cuda_device.h"
+#include "tests/source_folder.h"
 
 namespace gestalt::eval {
 namespace {
 
-const std::string fixture = std::string(GESTALT_SOURCE_DIR) + "/tests/fixtures/metrics/metrics.txt";
+const std::string fixture = tests::source_folder() / "tests/fixtures/metrics/metrics.txt";
 
 // The formula of make_metrics.py.
 Tensor features(int64_t rows, int64_t columns, double shift) {
@@ -97,6 +100,20 @@ TEST(FrechetDistance, OfFactorsIsThatOfFeatures) {
   EXPECT_FALSE(is_by_factors(3000, 100, 2048));
   EXPECT_TRUE(is_by_factors(3000, 2000, 2048));
   EXPECT_THROW(frechet_distance(factor_gaussian(many), factor_gaussian(features(9, 7, 0))), Error);
+}
+
+// f64 is the CPU's: with a GPU as the default device too, nothing of it goes there.
+TEST(FrechetDistance, StatisticsAreOnTheCpu) {
+  const Device cuda{DeviceType::cuda, 0};
+  GESTALT_NEEDS_DEVICE(cuda);
+  const Tensor a = features(30, 8, 0), b = features(40, 8, 0.5);
+  set_default_device(cuda);
+  const GaussianFit fit = fit_gaussian(a);
+  const GaussianFactor factor = factor_gaussian(b);
+  set_default_device(Device{});
+  for (const Tensor& each : {fit.mean, fit.covariance, factor.mean, factor.factor}) {
+    EXPECT_EQ(each.device(), Device{});
+  }
 }
 
 TEST(FrechetDistance, OfOneDimensionIsTheFormula) {

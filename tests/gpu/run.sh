@@ -5,7 +5,8 @@
 #
 #   make test-gpu [GTEST_SOURCE=FOLDER] [ARCHITECTURES=90] [GPU=off] [BUILD=build/gpu] [BIN=FOLDER] [CMAKE_FLAGS=...]
 #
-# BIN=FOLDER takes the binaries there in place of a build.
+# BIN=FOLDER takes the binaries there in place of a build, with the fixtures of this checkout; those that need a library
+# which is not here are skipped.
 # GPU=off tries all of this on a machine without a GPU: tests that need one are skipped, and so are the sanitizers.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
@@ -95,7 +96,8 @@ fi
 # ---- the tests: every binary at once, long ones in shards ----
 
 export GESTALT_REQUIRE_CUDA=$require
-declare -A shards=([simt]=8 [ops]=1)  # ops checks in one process that every kernel was reached
+export GESTALT_SOURCE_DIR=$PWD  # BIN may have been built elsewhere
+declare -A shards=([simt]=8 [ops]=1 [steps]=6 [tools]=6)  # ops checks in one process that every kernel was reached
 declare -A pids
 tests_limit=$(at_most 240)
 say "tests (at most $tests_limit s)"
@@ -117,6 +119,13 @@ done
 
 # total PATTERN FILES...: the sum of the numbers after a gtest result line's mark.
 total() { local mark=$1; shift; sed -n "s/^\[  $mark *\] \([0-9]*\) tests\?.*/\1/p" "$@" | awk '{ s += $1 } END { print s + 0 }'; }
+# The library that keeps a binary of BIN from starting; nothing where it started. One that was built here has to start.
+lacking() {  # EXIT_CODE FILES...
+  local code=$1
+  shift
+  [ -n "${BIN:-}" ] && [ "$code" -eq 127 ] || return 0
+  sed -n 's/.*error while loading shared libraries: \([^:]*\):.*/\1/p' "$@" | head -1
+}
 result_of() {  # EXIT_CODE FAILED_COUNT COUNT
   if [ "$1" -eq 0 ] && [ "$3" -eq 0 ]; then echo "NO TESTS RAN"
   elif [ "$1" -eq 0 ]; then echo ok
@@ -131,6 +140,11 @@ for binary in "$bin"/test_*; do
   files=("$logs/test_$name".*.log)
   good=$(total PASSED "${files[@]}") bad=$(total FAILED "${files[@]}") left_out=$(total SKIPPED "${files[@]}")
   longest=$(sed -n 's/^exit code .*, \([0-9]*\) s$/\1/p' "${files[@]}" | sort -n | tail -1)
+  library=$(lacking $code "${files[@]}")
+  if [ -n "$library" ]; then
+    row "test_$name" "skipped: lacks $library" "" ""
+    continue
+  fi
   row "test_$name" "$(result_of $code "$bad" $((good + bad + left_out)))" "$longest" \
     "$good passed, $bad failed, $left_out skipped"
   [ $code -eq 0 ] || grep -h '^\[  FAILED  \] [A-Za-z]' "${files[@]}" | sort -u | head -15
@@ -153,6 +167,9 @@ own_writes=()
 [[ $help == *'--check-api-memory-access '* ]] && own_writes=(--check-api-memory-access no)
 # Shuffled, so that what time allows is a sample of all.
 cases=(--gtest_filter='*/cuda/*' --gtest_shuffle --gtest_random_seed=1)
+no_reports='COMPUTE-SANITIZER\|SUMMARY: 0 \|Target application returned'
+# What it says besides where `timeout` ends it or its child.
+when_ended="process didn.t terminate successfully\|No attachable process\|may have hit an error"
 sanitizer_limit=$(at_most 150)
 say "compute-sanitizer (at most $sanitizer_limit s)"
 sanitizer_start=$SECONDS
@@ -170,7 +187,9 @@ for tool in "${tools[@]}"; do
   file=$logs/$tool.log
   all=$(sed -n 's/^\[==========\] Running \([0-9]*\) tests.*/\1/p' "$file")
   done_=$(grep -c '^\[       OK \]' "$file")
-  reports=$(grep '^=========' "$file" | grep -vc 'COMPUTE-SANITIZER\|SUMMARY: 0 \|Target application returned')
+  ignored=$no_reports
+  timed_out "$code" && ignored+="\|$when_ended"
+  reports=$(grep '^=========' "$file" | grep -vc "$ignored")
   if grep -q 'Device not supported' "$file"; then result="skipped: not usable here"
   elif [ "$code" -eq 0 ]; then result=ok
   elif timed_out "$code" && [ "$reports" -eq 0 ] && [ "$done_" -gt 0 ]; then result="ok as far as time went"

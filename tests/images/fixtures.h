@@ -7,10 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "tests/source_folder.h"
+
 namespace gestalt::data {
 
 inline std::filesystem::path fixture(const std::string& name) {
-  return std::filesystem::path(GESTALT_SOURCE_DIR) / "tests/fixtures/images" / name;
+  return tests::source_folder() / "tests/fixtures/images" / name;
 }
 
 inline std::vector<uint8_t> read_bytes(const std::filesystem::path& path) {

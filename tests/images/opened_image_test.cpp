@@ -9,6 +9,7 @@
 #include "data/resample.h"
 #include "kernels/error.h"
 #include "tests/images/fixtures.h"
+#include "tests/source_folder.h"
 
 namespace gestalt::data {
 namespace {
@@ -54,11 +55,11 @@ TEST(OpenedImage, PartsHaveTheBytesOfTheWhole) {
 }
 
 TEST(OpenedImage, PartsOfAPhotographHaveTheBytesOfTheWhole) {
-  expect_parts_equal(GESTALT_SOURCE_DIR "/docs/images/demo.jpg", 60);
+  expect_parts_equal(tests::source_folder() / "docs/images/demo.jpg", 60);
 }
 
 TEST(OpenedImage, PartsOfManyPhotographs) {
-  const std::filesystem::path folder = GESTALT_SOURCE_DIR "/../shared/data/fewshot/jeep";
+  const std::filesystem::path folder = tests::source_folder() / "../shared/data/fewshot/jeep";
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no photographs at " << folder;
   for (const auto& path : list_images(folder)) expect_parts_equal(path, 3);
 }
@@ -70,7 +71,7 @@ double mean_difference(const Image& a, const Image& b) {
 }
 
 TEST(OpenedImage, ReducedPartsLookTheSame) {
-  const std::filesystem::path path = GESTALT_SOURCE_DIR "/docs/images/demo.jpg";
+  const std::filesystem::path path = tests::source_folder() / "docs/images/demo.jpg";
   const Image image = decode_image(path);
   struct Part {
     int left, top, width, height, resized;

@@ -8,6 +8,7 @@
 
 #include "kernels/error.h"
 #include "tensor/io/state_dict_check.h"
+#include "tests/source_folder.h"
 
 namespace gestalt {
 namespace {
@@ -15,7 +16,7 @@ namespace {
 namespace fs = std::filesystem;
 using Json = nlohmann::json;
 
-const fs::path fixtures = fs::path(GESTALT_SOURCE_DIR) / "tests/fixtures/checkpoints";
+const fs::path fixtures = tests::source_folder() / "tests/fixtures/checkpoints";
 
 Checkpoint read(const std::string& name) {
   return read_checkpoint((fixtures / name).string());
@@ -223,7 +224,7 @@ TEST(Checkpoint, every_truncation_is_an_error) {
 }
 
 TEST(Checkpoint, real_lpips_weights) {
-  const fs::path file = fs::path(GESTALT_SOURCE_DIR) / "../shared/data/lpips/v0.1/vgg.pth";
+  const fs::path file = tests::source_folder() / "../shared/data/lpips/v0.1/vgg.pth";
   if (!fs::exists(file)) GTEST_SKIP() << file << " is not there";
   const StateDict state = load_weights(file.string());
   const std::vector<int64_t> channels = {64, 128, 256, 512, 512};

@@ -5,6 +5,7 @@
 
 #include "kernels/error.h"
 #include "tensor/io/torch_names.h"
+#include "tests/source_folder.h"
 
 namespace gestalt::pickle {
 namespace {
@@ -35,8 +36,8 @@ std::vector<int64_t> integers(const Value& list) {
 TEST(Pickle, every_protocol_gives_the_same_values) {
   for (int protocol = 0; protocol <= 5; ++protocol) {
     SCOPED_TRACE(protocol);
-    const Bytes file = map_file(GESTALT_SOURCE_DIR "/tests/fixtures/checkpoints/values.p" +
-                                std::to_string(protocol) + ".pkl");
+    const Bytes file = map_file(tests::source_folder() / "tests/fixtures/checkpoints" /
+                                ("values.p" + std::to_string(protocol) + ".pkl"));
     Arena arena(file.size);
     const Value root = read(file, arena);
     EXPECT_EQ(integers(*root.find("int")),

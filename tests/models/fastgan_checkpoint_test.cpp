@@ -9,6 +9,7 @@
 #include <map>
 
 #include "kernels/error.h"
+#include "tests/source_folder.h"
 #include "tests/temporary_folder.h"
 
 namespace gestalt::models {
@@ -17,7 +18,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string fixture(const std::string& name) {
-  return (fs::path(GESTALT_SOURCE_DIR) / "tests/fixtures/fastgan" / name).string();
+  return (tests::source_folder() / "tests/fixtures/fastgan" / name).string();
 }
 
 // As make_fastgan.py fills the tensor of that name.

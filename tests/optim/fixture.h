@@ -12,6 +12,7 @@
 
 #include "kernels/error.h"
 #include "tensor/tensor.h"
+#include "tests/source_folder.h"
 
 namespace gestalt::optim {
 
@@ -32,7 +33,7 @@ struct FixtureCase {
 };
 
 inline std::vector<FixtureCase> read_fixture(const std::string& file) {
-  const std::string path = std::string(GESTALT_SOURCE_DIR) + "/tests/fixtures/optim/" + file;
+  const std::string path = tests::source_folder() / "tests/fixtures/optim" / file;
   std::ifstream in(path);
   GESTALT_CHECK(in.good(), "can't read {}", path);
   std::vector<FixtureCase> cases;

@@ -8,11 +8,13 @@
 #include <string>
 #include <vector>
 
+#include "tests/source_folder.h"
+
 namespace {
 
 namespace fs = std::filesystem;
 
-const fs::path cuda_folder = fs::path(GESTALT_SOURCE_DIR) / "kernels/cuda";
+const fs::path cuda_folder = gestalt::tests::source_folder() / "kernels/cuda";
 
 std::vector<fs::path> sources(const fs::path& folder, const std::vector<std::string>& extensions,
                               bool recursive) {
@@ -99,7 +101,7 @@ TEST(Lint, FindsWhatItLooksFor) {
 
 TEST(Lint, KernelsAreLaunchedByLaunch) {
   std::vector<fs::path> paths;
-  for (const auto& folder : fs::directory_iterator(GESTALT_SOURCE_DIR)) {
+  for (const auto& folder : fs::directory_iterator(gestalt::tests::source_folder())) {
     const std::string name = folder.path().filename().string();
     if (!folder.is_directory() || name.starts_with('.') || name.starts_with("build")) continue;
     for (const fs::path& path : sources(folder.path(), {".cu", ".cuh", ".h"}, true)) {

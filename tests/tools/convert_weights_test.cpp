@@ -8,6 +8,7 @@
 
 #include "models/registry.h"
 #include "tensor/io/checkpoint.h"
+#include "tests/source_folder.h"
 #include "tests/tools/run_tool.h"
 
 namespace gestalt::tests {
@@ -16,7 +17,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string fixture(const std::string& name) {
-  return std::string(GESTALT_SOURCE_DIR "/tests/fixtures/checkpoints/") + name;
+  return source_folder() / "tests/fixtures/checkpoints" / name;
 }
 
 ToolResult convert(const std::vector<std::string>& arguments) {

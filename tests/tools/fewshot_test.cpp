@@ -303,9 +303,9 @@ TEST_F(TrainFewshotGan, ASecondRunInAFolderIsRefused) {
       EXPECT_EQ(result.output, "train_fewshot_gan: '" + folder.string() + "' is in use: process " +
                                    owner.substr(0, owner.find(' ')) + " is running there\n");
     }
-    const ToolResult samples = run_tool(
-        "sample_fewshot_gan",
-        {"--ckpt", checkpoint, "--output", folder_ / "samples", "--n_sample", "1", "--quiet"});
+    const ToolResult samples =
+        run_tool("sample_fewshot_gan", {"--ckpt", checkpoint, "--output", folder_ / "samples",
+                                        "--n_sample", "1", "--quiet", "--device", "cpu"});
     EXPECT_EQ(samples.exit_code, 0) << samples.output;
     return true;
   };

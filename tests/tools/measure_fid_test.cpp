@@ -55,7 +55,8 @@ class MeasureFid : public testing::Test {
 
   // The quick layer, and a cache of this test's own.
   ToolResult measure(std::vector<std::string> arguments) const {
-    arguments.insert(arguments.end(), {"--cache", (folder_ / "cache").string(), "--quiet"});
+    arguments.insert(arguments.end(),
+                     {"--cache", (folder_ / "cache").string(), "--quiet", "--device", "cpu"});
     return run_tool("measure_fid", arguments);
   }
   ToolResult measure_images(std::vector<std::string> more = {}) const {
@@ -156,7 +157,8 @@ TEST_F(MeasureFid, StatisticsAreKeptAndFoundByTheirFeatures) {
   write_features("b.safetensors", generator.normal({30, 6}) + 1.0);
   EXPECT_GT(fid(b), first + 1);
   EXPECT_EQ(kept().size(), 3u);
-  const ToolResult none = run_tool("measure_fid", {a, b, "--no_cache", "--quiet"});
+  const ToolResult none =
+      run_tool("measure_fid", {a, b, "--no_cache", "--quiet", "--device", "cpu"});
   EXPECT_EQ(none.exit_code, 0) << none.output;
 }
 

@@ -5,6 +5,7 @@
 #include "data/encode.h"
 #include "data/folder.h"
 #include "data/image.h"
+#include "tests/source_folder.h"
 #include "tests/tools/run_tool.h"
 
 namespace gestalt::tests {
@@ -13,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path photographs() {
-  return fs::path(GESTALT_SOURCE_DIR) / "../shared/data/fewshot/jeep";
+  return source_folder() / "../shared/data/fewshot/jeep";
 }
 
 // Mean absolute difference of two pictures of one size, in grey levels.
@@ -35,9 +36,11 @@ class Photographs : public testing::TestWithParam<const char*> {
   }
 
   data::Image run(const std::string& tool, const std::string& out, std::vector<std::string> more) {
-    std::vector<std::string> arguments = {
-        "-i",     (folder_ / "in").string(), "-o", (folder_ / out).string(), "--image_size", "64",
-        "--quiet"};
+    std::vector<std::string> arguments = {"-i",           (folder_ / "in").string(),
+                                          "-o",           (folder_ / out).string(),
+                                          "--image_size", "64",
+                                          "--quiet",      "--device",
+                                          "cpu"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     const ToolResult result = run_tool(tool, arguments);
     EXPECT_EQ(result.exit_code, 0) << result.output;

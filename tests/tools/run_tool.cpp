@@ -4,15 +4,28 @@
 #include <poll.h>
 #include <sstream>
 #include <sys/wait.h>
+#include <system_error>
 #include <unistd.h>
 
 namespace gestalt::tests {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+// Beside this test, wherever it has been taken to; else where it was built.
+std::string path_of(const std::string& tool) {
+  std::error_code none;
+  const fs::path beside = fs::read_symlink("/proc/self/exe", none).parent_path() / tool;
+  if (fs::exists(beside, none)) return beside;
+  return std::string(GESTALT_BINARY_DIR) + "/bin/" + tool;
+}
+
+}  // namespace
+
 ToolResult run_tool(const std::string& name, const std::vector<std::string>& arguments,
                     const std::function<bool()>& interrupt_when, int signal) {
-  const std::string program = std::string(GESTALT_BINARY_DIR) + "/bin/" + name;
+  const std::string program = path_of(name);
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);

@@ -17,7 +17,8 @@ struct ToolResult {
   std::string output;  // stdout and stderr
 };
 
-// build/.../bin/NAME with these arguments. As soon as `interrupt_when` is true, the signal, once.
+// The tool NAME beside this test, else in the build it is of, with these arguments. As soon as
+// `interrupt_when` is true, the signal, once.
 ToolResult run_tool(const std::string& name, const std::vector<std::string>& arguments,
                     const std::function<bool()>& interrupt_when = {}, int signal = SIGINT);
 

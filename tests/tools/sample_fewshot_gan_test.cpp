@@ -10,6 +10,7 @@
 #include "kernels/error.h"
 #include "models/fastgan_checkpoint.h"
 #include "tensor/ops/arithmetic.h"
+#include "tests/source_folder.h"
 #include "tests/tools/run_tool.h"
 
 namespace gestalt::tests {
@@ -57,7 +58,7 @@ class SampleFewshotGan : public testing::Test {
   }
 
   static std::string published(const std::string& name) {
-    return (fs::path(GESTALT_SOURCE_DIR) / "tests/fixtures/fastgan" / name).string();
+    return (source_folder() / "tests/fixtures/fastgan" / name).string();
   }
 
   const TemporaryFolder folder_;

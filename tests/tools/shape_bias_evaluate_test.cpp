@@ -47,8 +47,9 @@ class Evaluate : public testing::Test {
   }
 
   ToolResult evaluate(const std::vector<std::string>& more, const std::string& name = "out") {
-    std::vector<std::string> arguments = {"evaluate", "--data",           stimuli().string(),
-                                          "--out",    out(name).string(), "--quiet"};
+    std::vector<std::string> arguments = {
+        "evaluate",         "--data",  stimuli().string(), "--out",
+        out(name).string(), "--quiet", "--device",         "cpu"};
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_tool("shape_bias", arguments);
   }
@@ -110,8 +111,8 @@ TEST_F(Evaluate, goes_on_where_it_was_interrupted) {
   const std::vector<std::string> flags = {
       "--model", "resnet18", "--untrained", "--topk", "0.1,1", "--batch_size", "1"};
   ASSERT_EQ(evaluate(flags, "whole").exit_code, 0);
-  std::vector<std::string> arguments = {"evaluate", "--data",       stimuli().string(),
-                                        "--out",    out().string(), "--quiet"};
+  std::vector<std::string> arguments = {"evaluate",     "--data",  stimuli().string(), "--out",
+                                        out().string(), "--quiet", "--device",         "cpu"};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   // config.json is written right before the first image.
   const ToolResult result =
@@ -136,8 +137,8 @@ TEST_F(Evaluate, an_unreadable_image_does_not_lose_what_was_decided) {
   const ToolResult whole = evaluate(flags, "whole");
   ASSERT_EQ(whole.exit_code, 0) << whole.output;
   EXPECT_TRUE(contains(whole.output, "skipped 1 unreadable images")) << whole.output;
-  std::vector<std::string> arguments = {"evaluate", "--data",       stimuli().string(),
-                                        "--out",    out().string(), "--quiet"};
+  std::vector<std::string> arguments = {"evaluate",     "--data",  stimuli().string(), "--out",
+                                        out().string(), "--quiet", "--device",         "cpu"};
   arguments.insert(arguments.end(), flags.begin(), flags.end());
   const ToolResult first =
       run_tool("shape_bias", arguments, [&] { return fs::exists(out() / "config.json"); });

@@ -5,6 +5,7 @@
 
 #include "data/encode.h"
 #include "tensor/io/atomic_file.h"
+#include "tests/source_folder.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/run_tool.h"
 
@@ -14,7 +15,7 @@ namespace {
 namespace fs = std::filesystem;
 
 std::string fixture(const std::string& name = "") {
-  return (fs::path(GESTALT_SOURCE_DIR) / "tests/fixtures/decisions" / name).string();
+  return (source_folder() / "tests/fixtures/decisions" / name).string();
 }
 
 const std::vector<std::string> fixture_files = {

@@ -33,6 +33,7 @@ class BadInputs : public Synthesis {
       return std::find(bad.flags.begin(), bad.flags.end(), flag) != bad.flags.end();
     };
     if (has("-o") || has("--image_size")) arguments.clear();
+    if (!has("--device")) arguments.insert(arguments.end(), {"--device", "cpu"});
     if (!has("-i")) arguments.insert(arguments.end(), {"-i", (folder_ / "in").string()});
     arguments.insert(arguments.end(), bad.flags.begin(), bad.flags.end());
     const ToolResult run = run_tool("synthesize_texture", arguments);

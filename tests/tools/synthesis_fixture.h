@@ -40,9 +40,11 @@ class Synthesis : public testing::Test {
   }
 
   std::vector<std::string> flags(const std::string& out, std::vector<std::string> more = {}) const {
-    std::vector<std::string> all = {
-        "-i",     (folder_ / "in").string(), "-o", (folder_ / out).string(), "--image_size", "48",
-        "--quiet"};
+    std::vector<std::string> all = {"-i",           (folder_ / "in").string(),
+                                    "-o",           (folder_ / out).string(),
+                                    "--image_size", "48",
+                                    "--quiet",      "--device",
+                                    "cpu"};
     all.insert(all.end(), more.begin(), more.end());
     return all;
   }

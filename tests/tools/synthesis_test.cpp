@@ -41,7 +41,7 @@ TEST_F(Synthesis, texture_writes_pictures_losses_and_settings) {
   EXPECT_EQ(config["tool"], "synthesize_texture");
   EXPECT_EQ(config["settings"]["topk"], 0.05);
   EXPECT_EQ(config["settings"]["save_every"], 2);
-  EXPECT_EQ(config["device"], to_string(default_device())) << "the device itself, not auto";
+  EXPECT_EQ(config["device"], "cpu");
   EXPECT_EQ(config["settings"]["files"].size(), 2u);
 }
 
@@ -58,6 +58,7 @@ TEST_F(Synthesis, visualization_with_and_without_topk_differ) {
             read_text(folder_ / "out0.05" / "seed_0_a.jpg"));
 }
 
+// On the CPU: on CUDA the order of sums depends on the batch.
 TEST_F(Synthesis, a_batch_gives_the_pictures_of_one_at_a_time) {
   ASSERT_EQ(run_tool("synthesize_texture", shallow("one", {"-n", "2"})).exit_code, 0);
   ASSERT_EQ(run_tool("synthesize_texture", shallow("two", {"-n", "2", "--batch", "2"})).exit_code,
@@ -306,7 +307,7 @@ TEST_F(Synthesis, each_picture_starts_from_its_own_init_image) {
   const ToolResult refused =
       run_tool("synthesize_texture",
                {"-i", (folder_ / "in" / "a.png").string(), "-o", (folder_ / "third").string(),
-                "--image_size", "48", "--init_image", run});
+                "--image_size", "48", "--init_image", run, "--device", "cpu"});
   EXPECT_EQ(refused.exit_code, 1);
   EXPECT_NE(refused.output.find("tensor 'result' is f32[2,3,48,48], expected [1,3,48,48]"),
             std::string::npos)
@@ -326,6 +327,8 @@ TEST_F(Synthesis, inputs_can_be_several) {
                                               "1",
                                               "--iter",
                                               "1",
+                                              "--device",
+                                              "cpu",
                                               "--quiet"};
   const ToolResult run = run_tool("synthesize_texture", arguments);
   EXPECT_EQ(run.exit_code, 0) << run.output;
@@ -338,9 +341,10 @@ TEST_F(Synthesis, names_of_pictures_are_only_names) {
   const std::string name = "a,b 'c' `touch here` $(touch here)";
   fs::create_directories(folder_ / "odd");
   data::save_image(folder_ / "odd" / (name + ".png"), make_picture(0));
-  const ToolResult run = run_tool(
-      "synthesize_texture", {"-i", (folder_ / "odd").string(), "-o", (folder_ / "out").string(),
-                             "--image_size", "48", "-n", "1", "--iter", "1", "--quiet"});
+  const ToolResult run =
+      run_tool("synthesize_texture",
+               {"-i", (folder_ / "odd").string(), "-o", (folder_ / "out").string(), "--image_size",
+                "48", "-n", "1", "--iter", "1", "--device", "cpu", "--quiet"});
   EXPECT_EQ(run.exit_code, 0) << run.output;
   EXPECT_FALSE(fs::exists(folder_ / "out" / "here"));
   EXPECT_TRUE(fs::exists(folder_ / "out" / ("seed_0_" + name + ".jpg")));

@@ -82,18 +82,4 @@ StateDict RunFolder::load_checkpoint() const {
   return read_checkpoint(checkpoint_path().string()).tensors;
 }
 
-void add_part(StateDict& to, const std::string& prefix, const StateDict& from) {
-  for (const NamedTensor& entry : from) to.push_back({prefix + entry.name, entry.tensor});
-}
-
-StateDict part_of(const StateDict& state, const std::string& prefix) {
-  StateDict result;
-  for (const NamedTensor& entry : state) {
-    if (entry.name.starts_with(prefix)) {
-      result.push_back({entry.name.substr(prefix.size()), entry.tensor});
-    }
-  }
-  return result;
-}
-
 }  // namespace gestalt::tools

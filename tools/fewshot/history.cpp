@@ -5,7 +5,7 @@
 #include "kernels/error.h"
 #include "optim/state.h"
 #include "tools/common/output.h"
-#include "tools/common/run_folder.h"
+#include "tools/common/state_parts.h"
 #include "tools/fewshot/step.h"
 
 namespace gestalt::tools {

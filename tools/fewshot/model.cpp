@@ -5,7 +5,7 @@
 #include "optim/state.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
-#include "tools/common/run_folder.h"
+#include "tools/common/state_parts.h"
 
 namespace gestalt::tools {
 namespace {

@@ -75,8 +75,7 @@ GanStep::GanStep(GanModel& model, models::Lpips perceptual, const GanStepOptions
   losses_ = Tensor::zeros({gan_losses});
 }
 
-void GanStep::run(FewshotImages& images, int64_t step) {
-  images.fill(batch_, step);
+void GanStep::run(int64_t step) {
   Generator random = random_stream(options_.seed, Stream::step, step);
   random.fill_normal(latent_, 0, 1);
   for (Tensor* margins : {&margins_real_, &margins_fake_}) random.fill_uniform(*margins, 0.8, 1);

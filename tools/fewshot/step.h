@@ -17,7 +17,6 @@
 #include "models/fastgan.h"
 #include "models/lpips.h"
 #include "tensor/graph.h"
-#include "tools/fewshot/dataset.h"
 #include "tools/fewshot/model.h"
 
 namespace gestalt::tools {
@@ -38,8 +37,10 @@ class GanStep {
  public:
   GanStep(GanModel& model, models::Lpips perceptual, const GanStepOptions& options);
 
+  // u8 [B,3,S,S]: the real images of a step, which the caller fills in before it (FewshotImages).
+  Tensor& batch() { return batch_; }
   // Step number `step`, from 0, on the device's queue.
-  void run(FewshotImages& images, int64_t step);
+  void run(int64_t step);
   // f32 [gan_losses], overwritten by each step: the hinge loss of real images, the three
   // reconstructions, the hinge loss of generated images, the generator's loss.
   const Tensor& losses() const { return losses_; }

@@ -21,6 +21,7 @@
 #include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
 #include "tools/common/run_folder.h"
+#include "tools/common/state_parts.h"
 #include "tools/fewshot/dataset.h"
 #include "tools/fewshot/evaluation.h"
 #include "tools/fewshot/history.h"
@@ -183,7 +184,8 @@ class FewshotTraining {
 
   // False where it was interrupted, and saved.
   bool run_step() {
-    step_runner_->run(*images_, step_);
+    images_->fill(step_runner_->batch(), step_);
+    step_runner_->run(step_);
     ++step_;
     ring_->note(step_, step_runner_->losses());
     const bool log = step_ % settings_.log_every == 0 || step_ == settings_.iterations;

@@ -38,7 +38,7 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
   add_list(app, "--layers", s.layers, "network layers to match");
   add_list(app, "--layer_weights", s.layer_weights, "one a layer; without, all 1", weight);
   app.add_option("--pooling", s.pooling, "of the network")->check(CLI::IsMember({"avg", "max"}));
-  app.add_option("--batch", s.batch, "images optimized at once; does not change the results")
+  app.add_option("--batch", s.batch, "images optimized at once; on the CPU results stay the same")
       ->check(at_least_1());
   app.add_option(
       "--init_image", s.init_image,

@@ -3,7 +3,7 @@
 #include "kernels/error.h"
 #include "optim/state.h"
 #include "tools/common/npy.h"
-#include "tools/common/run_folder.h"
+#include "tools/common/state_parts.h"
 
 namespace gestalt::tools {
 namespace {

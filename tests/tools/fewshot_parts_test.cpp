@@ -1,4 +1,4 @@
-// The parts of a few-shot training: the step, eager against captured; the images; the history.
+// The parts of a few-shot training: the images, the pictures, the history (its step: tests/steps).
 
 #include <filesystem>
 #include <gtest/gtest.h>
@@ -8,11 +8,10 @@
 #include "data/encode.h"
 #include "data/loader.h"
 #include "kernels/error.h"
-#include "tensor/autograd.h"
 #include "tensor/ops/shape.h"
 #include "tests/tools/run_tool.h"
+#include "tools/fewshot/dataset.h"
 #include "tools/fewshot/history.h"
-#include "tools/fewshot/perceptual.h"
 #include "tools/fewshot/pictures.h"
 #include "tools/fewshot/random.h"
 #include "tools/fewshot/report.h"
@@ -46,110 +45,6 @@ models::FastGanOptions small_options() {
   models::FastGanOptions options{.image_size = 32, .latent_size = 16, .base_channels = 8};
   options.sparse = {{16, 0.25}};
   return options;
-}
-
-models::Lpips perceptual_loss() {
-  std::string description;
-  return make_perceptual_loss("", "", description);
-}
-
-std::vector<std::vector<float>> state_of(const GanModel& model) {
-  std::vector<std::vector<float>> state;
-  for (const NamedTensor& entry : model.state_dict()) {
-    state.push_back(entry.tensor.to_vector<float>());
-  }
-  return state;
-}
-
-TEST(GanStep, CapturedIsTheSameToTheBit) {
-  FewshotImages images(pictures().path(), 32, 1);
-  GanModel one_by_one(small_options(), 1, 2e-4), captured(small_options(), 1, 2e-4);
-  GanStep eager(one_by_one, perceptual_loss(), {.batch_size = 2, .seed = 1});
-  GanStep graph(captured, perceptual_loss(), {.batch_size = 2, .seed = 1, .capture = true});
-  for (int64_t step = 0; step < 4; ++step) {
-    const auto before = state_of(captured);
-    eager.run(images, step);
-    graph.run(images, step);
-    EXPECT_NE(before, state_of(captured)) << "step " << step;
-    EXPECT_EQ(state_of(one_by_one), state_of(captured)) << "step " << step;
-    EXPECT_EQ(eager.losses().to_vector<float>(), graph.losses().to_vector<float>());
-    if (step != 1) continue;
-    // A roll-back in between.
-    for (GanModel* model : {&one_by_one, &captured}) {
-      models::FastGanCheckpoint checkpoint;
-      checkpoint.options = model->options();
-      GanModel other(small_options(), 2, 2e-4);
-      checkpoint.generator = other.generator().state_dict();
-      checkpoint.discriminator = other.discriminator().state_dict();
-      model->load(checkpoint);
-    }
-  }
-}
-
-TEST(GanStep, LearnsFromItsLosses) {
-  FewshotImages images(pictures().path(), 32, 1);
-  GanModel model(small_options(), 1, 2e-4);
-  const auto before = state_of(model);
-  GanStep step(model, perceptual_loss(), {.batch_size = 4, .seed = 1});
-  std::vector<double> reconstruction;
-  for (int64_t i = 0; i < 40; ++i) {
-    step.run(images, i);
-    reconstruction.push_back(step.losses().to_vector<double>()[1]);
-  }
-  const auto mean = [](auto begin) {
-    double sum = 0;
-    for (int i = 0; i < 10; ++i) sum += begin[i];
-    return sum / 10;
-  };
-  EXPECT_LT(mean(reconstruction.end() - 10), 0.9 * mean(reconstruction.begin()));
-  EXPECT_NE(before, state_of(model));
-}
-
-TEST(GanStep, ChannelsLastIsTheSameNetwork) {
-  FewshotImages images(pictures().path(), 32, 1);
-  models::FastGanOptions options = small_options();
-  options.sparse = {};  // a rounding error would change which are kept
-  GanModel contiguous(options, 1, 2e-4);
-  options.format = Format::channels_last;
-  GanModel channels_last(options, 1, 2e-4);
-  GanStep a(contiguous, perceptual_loss(), {.batch_size = 2, .seed = 1});
-  GanStep b(channels_last, perceptual_loss(), {.batch_size = 2, .seed = 1});
-  a.run(images, 0);
-  b.run(images, 0);
-  const auto of_a = a.losses().to_vector<double>(), of_b = b.losses().to_vector<double>();
-  for (size_t i = 0; i < of_a.size(); ++i) {
-    EXPECT_NEAR(of_a[i], of_b[i], 1e-4 * std::abs(of_a[i])) << gan_loss_names[i];
-  }
-  const Tensor z = Generator(1).normal({2, 16});
-  const NoGradGuard no_grad;
-  EXPECT_EQ(channels_last.generator().generate(z).big.format(), Format::channels_last);
-}
-
-TEST(GanStep, InBf16IsNearF32AndKeepsItsStateInF32) {
-  FewshotImages images(pictures().path(), 32, 1);
-  models::FastGanOptions options = small_options();
-  options.sparse = {};  // a rounding error would change which are kept
-  GanModel wide(options, 1, 2e-4), reduced(options, 1, 2e-4), captured(options, 1, 2e-4);
-  GanStep a(wide, perceptual_loss(), {.batch_size = 4, .seed = 1});
-  GanStep b(reduced, perceptual_loss(), {.batch_size = 4, .seed = 1, .dtype = DType::bf16});
-  GanStep c(captured, perceptual_loss(),
-            {.batch_size = 4, .seed = 1, .capture = true, .dtype = DType::bf16});
-  for (int64_t step = 0; step < 2; ++step) {
-    a.run(images, step);
-    b.run(images, step);
-    c.run(images, step);
-    const auto of_a = a.losses().to_vector<double>(), of_b = b.losses().to_vector<double>();
-    for (size_t i = 0; i < of_a.size(); ++i) {
-      EXPECT_NE(of_a[i], of_b[i]) << gan_loss_names[i];
-      EXPECT_TRUE(std::abs(of_a[i] - of_b[i]) <= 0.02 * std::abs(of_a[i]) + 0.02)
-          << gan_loss_names[i] << " in step " << step << ": " << of_a[i] << ", " << of_b[i];
-    }
-    EXPECT_EQ(of_b, c.losses().to_vector<double>());
-  }
-  EXPECT_EQ(state_of(reduced), state_of(captured));
-  for (const NamedTensor& entry : reduced.state_dict()) {
-    EXPECT_NE(entry.tensor.dtype(), DType::bf16) << entry.name;
-  }
 }
 
 TEST(FewshotImages, EachOnceInEachRoundAndHalfOfThemMirrored) {
