@@ -54,14 +54,14 @@ void spectral_norm_forward(Context& context, const View& w, const View& u, const
           // From the second step on u's length is not 1, which scaling to length 1 takes out again.
           launch(context, name, spectral_columns<T>, {dim3(blocks, runs), dim3(spectral_threads)},
                  m.rows, columns, w.as<const T>(), step == 0 ? u.as<float>() : image, partial);
-          launch(context, name, spectral_right,
+          launch(context, name, spectral_right<spectral_threads>,
                  {dim3(blocks), dim3(spectral_threads), spectral_shared_bytes}, columns,
                  static_cast<int>(runs), partial, raw, squares);
           multiply();
         }
         if (iterations == 0) {
-          launch(context, name, spectral_gather, {dim3(blocks), dim3(spectral_threads)}, m.columns,
-                 v.as<float>(), raw);
+          launch(context, name, spectral_gather<spectral_threads>,
+                 {dim3(blocks), dim3(spectral_threads)}, m.columns, v.as<float>(), raw);
           multiply();
         }
         const SpectralVectors vectors{.image = image,

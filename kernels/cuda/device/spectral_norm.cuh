@@ -51,23 +51,25 @@ __global__ void spectral_columns(int64_t rows, int64_t columns, const T* w, cons
 }
 
 // right = the sum of the runs, not yet of length 1; squares[block]: its part of the squared length.
-inline __global__ void spectral_right(int64_t columns, int runs, const float* partial, float* right,
-                                      float* squares) {
+template <int threads>
+__global__ void spectral_right(int64_t columns, int runs, const float* partial, float* right,
+                               float* squares) {
   SharedMemory shared;
-  const SharedArray<float> warps = shared.array<float>(spectral_warps);
-  const int64_t column = static_cast<int64_t>(blockIdx.x) * spectral_threads + threadIdx.x;
+  const SharedArray<float> warps = shared.array<float>(threads / warp_lanes);
+  const int64_t column = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
   float sum = 0;
   if (column < columns) {
     for (int run = 0; run < runs; ++run) sum += partial[run * columns + column];
     right[column] = sum;
   }
-  const float square = block_sum<spectral_threads>(warps, sum * sum);
+  const float square = block_sum<threads>(warps, sum * sum);
   if (threadIdx.x == 0) squares[blockIdx.x] = square;
 }
 
 // right = v, in the order of memory
-inline __global__ void spectral_gather(SpectralColumns columns, const float* v, float* right) {
-  const int64_t column = static_cast<int64_t>(blockIdx.x) * spectral_threads + threadIdx.x;
+template <int threads>
+__global__ void spectral_gather(SpectralColumns columns, const float* v, float* right) {
+  const int64_t column = static_cast<int64_t>(blockIdx.x) * threads + threadIdx.x;
   if (column < columns.count) right[column] = v[columns.logical(column)];
 }
 
