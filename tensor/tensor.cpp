@@ -1,5 +1,7 @@
 #include "tensor/tensor.h"
 
+#include <algorithm>
+
 #include "kernels/error.h"
 #include "kernels/runtime.h"
 #include "kernels/table.h"
@@ -46,17 +48,16 @@ bool is_within(const Storage& storage, int64_t offset, const Shape& shape, const
   return first >= 0 && last < static_cast<int64_t>(storage.bytes()) / size_of(dtype);
 }
 
-// Bytes of a dense tensor.
+// Bytes of a dense tensor. One without elements has strides all the same, as if no size were 0.
 size_t bytes_of(const Shape& shape, DType dtype) {
-  for (int64_t size : shape) {
-    if (size == 0) return 0;
-  }
   int64_t bytes = size_of(dtype);
+  bool is_empty = false;
   for (int64_t size : shape) {
-    GESTALT_CHECK(!__builtin_mul_overflow(bytes, size, &bytes),
+    is_empty |= size == 0;
+    GESTALT_CHECK(!__builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes),
                   "[empty] shape {} has more elements than can be counted", shape);
   }
-  return static_cast<size_t>(bytes);
+  return is_empty ? 0 : static_cast<size_t>(bytes);
 }
 
 }  // namespace

@@ -168,7 +168,8 @@ TEST_F(Synthesis, images_that_differ_in_their_extension_alone_keep_it) {
   data::save_image(folder_ / "in" / "a.jpg", make_picture(1));
   for (const std::string tool : {"synthesize_texture", "visualize_topk"}) {
     std::vector<std::string> arguments = shallow(tool, {"-n", "2", "--iter", "1", "--sheet"});
-    ASSERT_EQ(run_tool(tool, arguments).exit_code, 0);
+    const ToolResult first = run_tool(tool, arguments);
+    ASSERT_EQ(first.exit_code, 0) << first.output;
     std::map<std::string, std::string> pictures;
     for (const char* name : {"seed_0_a_jpg.jpg", "seed_0_a_png.jpg", "seed_0_b.jpg"}) {
       pictures[name] = read_text(folder_ / tool / name);
@@ -179,7 +180,8 @@ TEST_F(Synthesis, images_that_differ_in_their_extension_alone_keep_it) {
     EXPECT_FALSE(fs::exists(folder_ / tool / "seed_0_a.jpg"));
     EXPECT_EQ(losses(tool).count("seed_0_a_jpg"), 1u);
     arguments.push_back("--resume");
-    ASSERT_EQ(run_tool(tool, arguments).exit_code, 0);
+    const ToolResult resumed = run_tool(tool, arguments);
+    ASSERT_EQ(resumed.exit_code, 0) << resumed.output;
     for (const auto& [name, content] : pictures) {
       EXPECT_EQ(read_text(folder_ / tool / name), content) << name;
       EXPECT_EQ(fs::last_write_time(folder_ / tool / name), fs::file_time_type()) << name;
