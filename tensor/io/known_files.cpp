@@ -1,6 +1,7 @@
 #include "tensor/io/known_files.h"
 
 #ifdef GESTALT_WITH_OPENSSL
+#include <openssl/crypto.h>
 #include <openssl/evp.h>
 #endif
 
@@ -28,7 +29,11 @@ constexpr KnownFile known_files[] = {
 std::string digest_of(const Bytes& bytes, const EVP_MD* algorithm) {
   unsigned char digest[EVP_MAX_MD_SIZE];
   unsigned int size = 0;
-  if (EVP_Digest(bytes.data, bytes.size, digest, &size, algorithm, nullptr) != 1) return "";
+  const bool is_done = EVP_Digest(bytes.data, bytes.size, digest, &size, algorithm, nullptr) == 1;
+  // What OpenSSL keeps of a thread is freed as the thread ends. OpenMP's may do so while the
+  // process does, too late for that.
+  OPENSSL_thread_stop();
+  if (!is_done) return "";
   std::string hex;
   for (unsigned int i = 0; i < size; ++i) {
     hex += "0123456789abcdef"[digest[i] >> 4];
