@@ -31,9 +31,9 @@ TEST(Csv, what_is_written_is_read_back) {
 }
 
 TEST(Csv, names_the_line_of_a_bad_quote) {
-  EXPECT_EQ(tests::error_of([] { parse_csv("a\nb,\"c\nd\n"); }),
+  EXPECT_EQ(tests::thrown_by([] { parse_csv("a\nb,\"c\nd\n"); }),
             "line 2: a quote that is never closed");
-  EXPECT_EQ(tests::error_of([] { parse_csv("a\n\"b\"c\n"); }),
+  EXPECT_EQ(tests::thrown_by([] { parse_csv("a\n\"b\"c\n"); }),
             "line 2: text after a closing quote");
 }
 

@@ -9,8 +9,8 @@ namespace gestalt::eval {
 namespace {
 
 namespace fs = std::filesystem;
-using tests::error_of;
 using tests::TemporaryFolder;
+using tests::thrown_by;
 
 const std::string header = "subj,session,trial,rt,object_response,category,condition,imagename\n";
 
@@ -37,7 +37,7 @@ TEST(Categories, bad_files_are_named) {
   const TemporaryFolder folder;
   const auto message = [&](const std::string& text) {
     const fs::path path = folder.write("c.json", text);
-    return error_of([&] { read_categories(path); });
+    return thrown_by([&] { read_categories(path); });
   };
   EXPECT_NE(message("{").find("c.json': "), std::string::npos);
   EXPECT_NE(message("[1]").find("expected {\"category\""), std::string::npos);
@@ -45,7 +45,7 @@ TEST(Categories, bad_files_are_named) {
   EXPECT_NE(message("{\"cat\": []}").find("category 'cat' has no classes"), std::string::npos);
   EXPECT_NE(message("{\"cat\": [-1]}").find("class -1"), std::string::npos);
   EXPECT_NE(message("{\"cat\": \"x\"}").find("c.json': "), std::string::npos);
-  EXPECT_NE(error_of([] { read_categories("/no/such.json"); }).find("/no/such.json"),
+  EXPECT_NE(thrown_by([] { read_categories("/no/such.json"); }).find("/no/such.json"),
             std::string::npos);
 }
 
@@ -69,13 +69,13 @@ TEST(Stimulus, of_other_categories) {
 
 TEST(Stimulus, bad_names_are_named) {
   const Categories& categories = sixteen_categories();
-  EXPECT_EQ(error_of([&] { parse_stimulus("holiday.png", categories); }),
+  EXPECT_EQ(thrown_by([&] { parse_stimulus("holiday.png", categories); }),
             "image name 'holiday.png' is not {shape}{i}-{texture}{j}");
-  EXPECT_EQ(error_of([&] { parse_stimulus("zebra1-cat2.png", categories); }),
+  EXPECT_EQ(thrown_by([&] { parse_stimulus("zebra1-cat2.png", categories); }),
             "image name 'zebra1-cat2.png': unknown shape category 'zebra'");
-  EXPECT_EQ(error_of([&] { parse_stimulus("cat1-zebra2.png", categories); }),
+  EXPECT_EQ(thrown_by([&] { parse_stimulus("cat1-zebra2.png", categories); }),
             "image name 'cat1-zebra2.png': unknown texture category 'zebra'");
-  EXPECT_NE(error_of([&] { parse_stimulus("wildcat1-dog2.png", categories); }).find("'wildcat'"),
+  EXPECT_NE(thrown_by([&] { parse_stimulus("wildcat1-dog2.png", categories); }).find("'wildcat'"),
             std::string::npos);
 }
 
@@ -125,7 +125,7 @@ TEST(Decisions, bad_files_are_named_with_line_and_reason) {
   const std::string good = "x,1,1,NaN,cat,cat,NaN,cat1-dog1.png\n";
   const auto reason = [&](const std::string& text) {
     const fs::path path = folder.write("bad.csv", text);
-    const std::string message = error_of([&] { read_decisions(path, sixteen_categories()); });
+    const std::string message = thrown_by([&] { read_decisions(path, sixteen_categories()); });
     const std::string start = format("'{}': ", path.string());
     EXPECT_TRUE(message.starts_with(start)) << message;
     return message.substr(start.size());
@@ -143,7 +143,7 @@ TEST(Decisions, bad_files_are_named_with_line_and_reason) {
   EXPECT_EQ(reason(header + "x,1,1,NaN,cat,dog,NaN,cat1-dog1.png\n"),
             "line 2: category 'dog', but the shape of 'cat1-dog1.png' is 'cat'");
   EXPECT_EQ(reason(header + good + good), "line 3: stimulus 'cat1-dog1' for the second time");
-  EXPECT_NE(error_of([&] {
+  EXPECT_NE(thrown_by([&] {
               read_decisions(folder.path() / "none.csv", sixteen_categories());
             }).find("none.csv': no such file"),
             std::string::npos);

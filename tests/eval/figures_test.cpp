@@ -11,7 +11,7 @@
 namespace gestalt::eval {
 namespace {
 
-using tests::error_of;
+using tests::thrown_by;
 
 Observations fixture() {
   return read_observations({tests::fixture_decisions()}, sixteen_categories());
@@ -83,7 +83,7 @@ TEST(Figures, hold_the_fractions_sorted_by_people) {
 TEST(Figures, other_extensions_are_refused) {
   const Summary summary = summarize(fixture(), sixteen_categories());
   EXPECT_EQ(
-      error_of([&] { figure_script(FigureKind::box, summary, default_figure_style(), "f.jpg"); }),
+      thrown_by([&] { figure_script(FigureKind::box, summary, default_figure_style(), "f.jpg"); }),
       "a figure is .svg, .png or .pdf, not '.jpg'");
 }
 

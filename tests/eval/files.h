@@ -8,7 +8,7 @@
 #include <sstream>
 #include <string>
 
-#include "kernels/error.h"
+#include "tests/error_of.h"
 #include "tests/source_folder.h"
 #include "tests/temporary_folder.h"
 
@@ -28,16 +28,12 @@ inline std::string read_text(const std::filesystem::path& path) {
   return text.str();
 }
 
-// What the Error says that `call` throws; empty, and a failure, where it throws none.
+// error_of(call), and a failure where it throws none.
 template <class Call>
-std::string error_of(const Call& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  ADD_FAILURE() << "no Error was thrown";
-  return "";
+std::string thrown_by(const Call& call) {
+  const std::string message = error_of(call);
+  if (message.empty()) ADD_FAILURE() << "no Error was thrown";
+  return message;
 }
 
 }  // namespace gestalt::tests

@@ -210,7 +210,7 @@ TEST(Inception, LoadsWhatIsPublishedAndNamesWhatIsNot) {
   EXPECT_EQ(loaded.hash, load_inception(path, 192, Device{}).hash);  // of the weights alone
   state.erase(state.begin());
   write_safetensors(path, state);
-  const std::string message = tests::error_of([&] { load_inception(path, 64, Device{}); });
+  const std::string message = tests::thrown_by([&] { load_inception(path, 64, Device{}); });
   EXPECT_NE(message.find(path), std::string::npos) << message;
   EXPECT_NE(message.find("Conv2d_1a_3x3.conv.weight"), std::string::npos) << message;
   EXPECT_THROW(load_inception("", 100, Device{}), Error);

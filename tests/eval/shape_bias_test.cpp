@@ -14,8 +14,8 @@ namespace {
 
 namespace fs = std::filesystem;
 using nlohmann::json;
-using tests::error_of;
 using tests::TemporaryFolder;
+using tests::thrown_by;
 
 constexpr double tolerance = 1e-12;
 
@@ -209,9 +209,9 @@ TEST_F(Observations, a_copy_does_not_count_twice) {
 }
 
 TEST_F(Observations, nothing_left_is_an_error) {
-  EXPECT_NE(error_of([&] { summary_of({folder_.path()}); }).find("no .csv file"),
+  EXPECT_NE(thrown_by([&] { summary_of({folder_.path()}); }).find("no .csv file"),
             std::string::npos);
-  EXPECT_NE(error_of([&] { summary_of({folder_.path() / "x.csv"}); }).find("no such file"),
+  EXPECT_NE(thrown_by([&] { summary_of({folder_.path() / "x.csv"}); }).find("no such file"),
             std::string::npos);
 }
 

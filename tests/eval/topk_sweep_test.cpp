@@ -12,7 +12,7 @@
 namespace gestalt::eval {
 namespace {
 
-using tests::error_of;
+using tests::thrown_by;
 
 // conv, ReLU, conv, ReLU, flatten, linear; the same weights each time.
 std::shared_ptr<nn::Sequential> make_network() {
@@ -89,14 +89,14 @@ TEST_P(Sweep, only_active_places_count) {
 INSTANTIATE_TEST_SUITE_P(Modes, Sweep, testing::Values(TopKMode::keep, TopKMode::reverse));
 
 TEST(SweepErrors, are_named) {
-  EXPECT_NE(error_of([] { TopKSweep(make_network(), {"relu9"}, TopKMode::keep); }).find("relu9"),
+  EXPECT_NE(thrown_by([] { TopKSweep(make_network(), {"relu9"}, TopKMode::keep); }).find("relu9"),
             std::string::npos);
-  EXPECT_NE(error_of([] { TopKSweep(make_network(), {}, TopKMode::keep); }).find("no layers"),
+  EXPECT_NE(thrown_by([] { TopKSweep(make_network(), {}, TopKMode::keep); }).find("no layers"),
             std::string::npos);
   TopKSweep sweep(make_network(), {"fc"}, TopKMode::keep);
-  EXPECT_NE(error_of([&] { sweep.set_fractions({0}); }).find("fraction above 0"),
+  EXPECT_NE(thrown_by([&] { sweep.set_fractions({0}); }).find("fraction above 0"),
             std::string::npos);
-  EXPECT_NE(error_of([&] {
+  EXPECT_NE(thrown_by([&] {
               sweep(Tensor::zeros({1, 3, 8, 8}));
             }).find("Top-K behind 'fc'"),
             std::string::npos);
@@ -111,11 +111,11 @@ TEST(CategoryChoice, is_the_largest_mean_probability) {
   const std::vector<size_t> choices =
       choose_categories(Tensor::from_vector(logits, {3, 4}), categories);
   EXPECT_EQ(choices, (std::vector<size_t>{1, 0, 2}));
-  EXPECT_EQ(error_of([&] {
+  EXPECT_EQ(thrown_by([&] {
               choose_categories(Tensor::zeros({1, 3}), categories);
             }),
             "category 'c' has class 3, the network has 3 classes");
-  EXPECT_NE(error_of([&] {
+  EXPECT_NE(thrown_by([&] {
               choose_categories(Tensor::full({1, 4}, std::nan("")), categories);
             }).find("not finite"),
             std::string::npos);

@@ -9,6 +9,7 @@
 #include <map>
 
 #include "kernels/error.h"
+#include "tests/error_of.h"
 #include "tests/source_folder.h"
 #include "tests/temporary_folder.h"
 
@@ -28,15 +29,7 @@ double value(const std::string& name) {
   return static_cast<double>(hashed % 4096) / 8 + 1;
 }
 
-template <class F>
-std::string error_of(const F& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
+using tests::error_of;
 
 bool has(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

@@ -16,6 +16,7 @@
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
 #include "tensor/ops/unary.h"
+#include "tests/error_of.h"
 
 namespace gestalt::nn {
 namespace {
@@ -258,14 +259,7 @@ INSTANTIATE_TEST_SUITE_P(All, FusedTopK, testing::ValuesIn(parameters()), [](con
          (p.mode == TopKMode::keep ? "_keep" : "_reverse");
 });
 
-std::string error_of(auto&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using tests::error_of;
 
 TEST(FusedTopKErrors, AreNamed) {
   const Tensor x = Tensor::zeros({1, 2, 4, 4}), weight = Tensor::zeros({3, 2, 1, 1});

@@ -9,6 +9,7 @@
 #include "nn/layers.h"
 #include "nn/sequential.h"
 #include "tensor/random.h"
+#include "tests/error_of.h"
 
 namespace gestalt::nn {
 namespace {
@@ -76,13 +77,8 @@ TEST(InsertAfter, StandsBehindAChildOfASequentialAndBehindAnyOtherModule) {
 
 TEST(Modules, NameWhatIsWrongWithTheirOptions) {
   Generator generator(0);
-  const auto message_of = [&](const Conv2dOptions& options) -> std::string {
-    try {
-      Conv2d(options, generator);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "";
+  const auto message_of = [&](const Conv2dOptions& options) {
+    return tests::error_of([&] { Conv2d(options, generator); });
   };
   EXPECT_EQ(message_of({.out_channels = 4}),
             "[Conv2d] in_channels and out_channels must be positive, got 0 and 4");

@@ -8,18 +8,12 @@
 #include "kernels/error.h"
 #include "nn/loss.h"
 #include "tensor/autograd.h"
+#include "tests/error_of.h"
 
 namespace gestalt::nn {
 namespace {
 
-std::string error_of(auto&& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using tests::error_of;
 
 Tensor image() {
   return Tensor::from_vector(std::vector<float>{3, -1, 0, 2, -5, 4, 1, -2}, {1, 2, 2, 2});

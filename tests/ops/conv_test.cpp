@@ -6,30 +6,24 @@
 
 #include "kernels/error.h"
 #include "tensor/random.h"
+#include "tests/error_of.h"
 
 namespace gestalt {
 namespace {
 
-std::string message(const auto& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
+using tests::error_of;
 
 TEST(Conv2dOp, MessagesNameTheShapes) {
   const Tensor x = Tensor::zeros({1, 3, 8, 8}), w = Tensor::zeros({64, 64, 3, 3});
-  EXPECT_EQ(message([&] { nn::conv2d(x, w); }),
+  EXPECT_EQ(error_of([&] { nn::conv2d(x, w); }),
             "[conv2d] weight expects 64 input channels, input has 3 (input f32[1,3,8,8], weight "
             "f32[64,64,3,3])");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               nn::conv2d(x, Tensor::zeros({4, 3, 9, 1}));
             }),
             "[conv2d] kernel reaches over 9 elements, the padded input has 8 (input f32[1,3,8,8], "
             "weight f32[4,3,9,1])");
-  EXPECT_EQ(message([&] {
+  EXPECT_EQ(error_of([&] {
               nn::conv2d(x, Tensor::zeros({4, 3, 3, 3}), Tensor::zeros({5}));
             }),
             "[conv2d] bias expected 4 elements, got f32[5] (weight f32[4,3,3,3])");

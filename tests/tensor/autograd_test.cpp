@@ -8,6 +8,7 @@
 #include "kernels/error.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/unary.h"
+#include "tests/error_of.h"
 
 namespace gestalt {
 namespace {
@@ -139,14 +140,7 @@ Tensor own(const Tensor& x, std::function<Tensor(const Tensor&)> gradient) {
   return y;
 }
 
-std::string message_of(const std::function<void()>& call) {
-  try {
-    call();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
+using tests::error_of;
 
 TEST(Autograd, gradients_unlike_their_tensors_are_errors) {
   Tensor x = leaf({1, 2});
@@ -156,18 +150,18 @@ TEST(Autograd, gradients_unlike_their_tensors_are_errors) {
       return gradient;
     }).backward(Tensor::ones({2}, {.dtype = DType::f64}));
   };
-  EXPECT_EQ(message_of([&] { backward_of_own(wider); }),
+  EXPECT_EQ(error_of([&] { backward_of_own(wider); }),
             "[own] backward returned f64[3] on cpu for input 0, which is f64[2] on cpu");
-  EXPECT_EQ(message_of([&] { backward_of_own(narrower); }),
+  EXPECT_EQ(error_of([&] { backward_of_own(narrower); }),
             "[own] backward returned f32[2] on cpu for input 0, which is f64[2] on cpu");
-  EXPECT_EQ(message_of([&] { x.set_grad(narrower); }),
+  EXPECT_EQ(error_of([&] { x.set_grad(narrower); }),
             "[set_grad] the gradient of f64[2] on cpu must be like it, got f32[2] on cpu");
-  EXPECT_EQ(message_of([&] { exp(x).backward(narrower); }),
+  EXPECT_EQ(error_of([&] { exp(x).backward(narrower); }),
             "[backward] the gradient of f64[2] on cpu must be of its dtype and device, is f32[2] "
             "on cpu");
   const Tensor y = exp(x);
   y.register_hook([&](const Tensor&) { return wider; });
-  EXPECT_EQ(message_of([&] { y.backward(Tensor::ones({2}, {.dtype = DType::f64})); }),
+  EXPECT_EQ(error_of([&] { y.backward(Tensor::ones({2}, {.dtype = DType::f64})); }),
             "[exp] a hook replaced the gradient f64[2] on cpu by f64[3] on cpu");
   EXPECT_FALSE(x.grad().defined());
 }

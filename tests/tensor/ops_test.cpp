@@ -10,6 +10,7 @@
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
 #include "tensor/ops/unary.h"
+#include "tests/error_of.h"
 
 namespace gestalt {
 namespace {
@@ -27,14 +28,7 @@ std::vector<double> gradient(const std::function<Tensor(const Tensor&)>& f,
   return x.grad().to_vector<double>();
 }
 
-std::string message_of(const std::function<void()>& f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "nothing thrown";
-}
+using tests::error_of;
 
 TEST(Gradients, at_kinks_are_the_documented_ones) {
   using Values = std::vector<double>;
@@ -68,32 +62,31 @@ TEST(Gradients, keep_channels_last) {
 
 TEST(Errors, name_the_op_and_both_tensors) {
   const Tensor a = Tensor::zeros({2, 3}), b = Tensor::zeros({4});
-  EXPECT_EQ(message_of([&] { add(a, b); }), "[add] shapes do not broadcast: f32[2,3] and f32[4]");
-  EXPECT_EQ(message_of([&] { multiply(a, a.to(DType::f64)); }),
+  EXPECT_EQ(error_of([&] { add(a, b); }), "[add] shapes do not broadcast: f32[2,3] and f32[4]");
+  EXPECT_EQ(error_of([&] { multiply(a, a.to(DType::f64)); }),
             "[multiply] inputs have different dtypes: f32[2,3] and f64[2,3]");
-  EXPECT_EQ(message_of([&] { exp(a.to(DType::i64)); }), "[exp] no cpu kernel for i64");
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(error_of([&] { exp(a.to(DType::i64)); }), "[exp] no cpu kernel for i64");
+  EXPECT_EQ(error_of([&] {
               reshape(a, {4, -1});
             }),
             "[reshape] f32[2,3] does not have the elements of [4,-1]");
-  EXPECT_EQ(message_of([&] { narrow(a, 1, 2, 2); }),
+  EXPECT_EQ(error_of([&] { narrow(a, 1, 2, 2); }),
             "[narrow] 2 elements from 2 of dimension 1 are outside f32[2,3]");
   EXPECT_THROW(narrow(a, 1, 2, std::numeric_limits<int64_t>::max()), Error);
-  EXPECT_EQ(message_of([&] { select(a, 1, -4); }),
+  EXPECT_EQ(error_of([&] { select(a, 1, -4); }),
             "[select] index -4 of dimension 1 is outside f32[2,3]");
-  EXPECT_EQ(message_of([&] { add(a, Tensor()); }),
+  EXPECT_EQ(error_of([&] { add(a, Tensor()); }),
             "[add] an input is an undefined tensor: f32[2,3] and undefined");
-  EXPECT_EQ(message_of([&] { reshape(a, {-2, -3}); }), "[reshape] [-2,-3] has a negative size");
-  EXPECT_EQ(message_of([&] { expand(b, {-1, 4}); }), "[expand] f32[4] does not expand to [-1,4]");
-  EXPECT_EQ(message_of([&] { squeeze(a, 0); }),
-            "[squeeze] dimension 0 of f32[2,3] is not of size 1");
-  EXPECT_EQ(message_of([&] { expand(a, {2, 4}); }), "[expand] f32[2,3] does not expand to [2,4]");
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(error_of([&] { reshape(a, {-2, -3}); }), "[reshape] [-2,-3] has a negative size");
+  EXPECT_EQ(error_of([&] { expand(b, {-1, 4}); }), "[expand] f32[4] does not expand to [-1,4]");
+  EXPECT_EQ(error_of([&] { squeeze(a, 0); }), "[squeeze] dimension 0 of f32[2,3] is not of size 1");
+  EXPECT_EQ(error_of([&] { expand(a, {2, 4}); }), "[expand] f32[2,3] does not expand to [2,4]");
+  EXPECT_EQ(error_of([&] {
               cat({a, b}, 0);
             }),
             "[cat] f32[2,3] and f32[4] differ beside dimension 0");
-  EXPECT_EQ(message_of([&] { sum(a, {0, -2}); }), "[sum] dimension 0 comes twice");
-  EXPECT_EQ(message_of([&] { max(Tensor::zeros({0})); }),
+  EXPECT_EQ(error_of([&] { sum(a, {0, -2}); }), "[sum] dimension 0 comes twice");
+  EXPECT_EQ(error_of([&] { max(Tensor::zeros({0})); }),
             "[max] nothing to take the maximum of in f32[0]");
   EXPECT_THROW(sum(a, {2}), Error);
   EXPECT_THROW(permute(a, {0, 0}), Error);
@@ -118,7 +111,7 @@ TEST(Views, outside_of_the_storage_are_errors) {
 
 TEST(Tensors, with_more_elements_than_can_be_counted_are_errors) {
   const int64_t large = int64_t{1} << 32;
-  EXPECT_EQ(message_of([&] {
+  EXPECT_EQ(error_of([&] {
               Tensor::empty({large, large});
             }),
             "[empty] shape [4294967296,4294967296] has more elements than can be counted");

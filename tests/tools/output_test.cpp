@@ -14,6 +14,7 @@
 #include "data/dataset.h"
 #include "tensor/counted.h"
 #include "tensor/io/known_files.h"
+#include "tests/error_of.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/run_tool.h"
 #include "tools/common/file_hash.h"
@@ -29,16 +30,7 @@ namespace {
 namespace fs = std::filesystem;
 using nlohmann::json;
 
-// What it throws, else "".
-template <class Action>
-std::string error_of(const Action& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
-}
+using tests::error_of;
 
 pid_t pid_that_is_gone() {
   const pid_t child = fork();
