@@ -150,6 +150,7 @@ TopKPlan topk_rows_plan(Context& context, int64_t rows, int length) {
 template <class Key, class T>
 bool launch_topk_rows(Context& context, const char* name, TopKRows<T> rows, const TopKPlan& plan,
                       void* scratch) {
+  rows.input.ahead = plan.ahead;
   switch (plan.kernel) {
     case TopKKernel::thread:
       launch_topk_threads<Key>(context, name, rows, plan);
@@ -218,8 +219,9 @@ auto topk_tile_kernel(const TopKTilePlan& plan) {
 }
 
 template <class Key, class T>
-void launch_topk_tiles(Context& context, const char* name, const TopKRows<T>& rows, int channels,
+void launch_topk_tiles(Context& context, const char* name, TopKRows<T> rows, int channels,
                        const TopKTilePlan& plan) {
+  rows.input.ahead = plan.ahead;
   constexpr int wide = topk_wide<T>;
   const bool packs = rows.is_aligned() && channels % wide == 0;
   const int64_t width = topk_per_word<T> << plan.width_bits;

@@ -35,6 +35,7 @@ struct TopKPlan {
   unsigned blocks = 1;  // that share a row (all but long_rows)
   size_t shared_bytes = 0;
   unsigned grid = 0;         // blocks in all (but for long_rows)
+  int ahead = 0;             // rows from one to the one asked into L2 meanwhile (TopKInput)
   int chunk = 0;             // elements of a row that a block has (long_rows)
   int64_t rows_at_once = 0;  // (long_rows)
 };
@@ -84,6 +85,15 @@ constexpr int topk_quotient(int words, int parts) {
   return (words + parts - 1) / parts;
 }
 
+// How many rows (tiles) further those lie that follow the ones that are on the device, where these
+// are too few to keep memory busy while they are selected from. None where the ones that follow
+// would fill most of L2, through which what is written goes, too. blocks: that share one.
+inline int topk_ahead(const TopKDevice& device, int resident, int blocks, size_t bytes) {
+  const int rows = device.multiprocessors * resident / blocks;
+  const bool fit = static_cast<size_t>(rows) * bytes <= device.l2_bytes / 4 * 3;
+  return resident < topk_wanted_resident && fit ? rows : 0;
+}
+
 // A block a row in registers alone, with as few warps as hold it, since each step ends in a barrier
 // among them.
 inline void topk_plan_registers(int64_t rows, int row_words, int warps, TopKPlan& plan) {
@@ -112,7 +122,11 @@ inline bool topk_plan_overflow(int64_t rows, int row_words, int blocks, const To
     plan.shared_bytes = (blocks == 1 ? TopKBlockTeam::bytes : TopKClusterTeam::bytes) +
                         shared_size<TopKGroup>(static_cast<size_t>(plan.overflow * plan.threads));
     plan.grid = static_cast<unsigned>(rows * blocks);
-    if (topk_resident(device, plan.shared_bytes, plan.threads) >= resident) return true;
+    if (topk_resident(device, plan.shared_bytes, plan.threads) >= resident) {
+      const auto row_bytes = static_cast<size_t>(row_words * warp_lanes) * sizeof(uint32_t);
+      plan.ahead = topk_ahead(device, resident, blocks, row_bytes);
+      return true;
+    }
   }
   return false;
 }
@@ -194,6 +208,7 @@ struct TopKTilePlan {
   int width_bits = 0;  // 1 << width_bits words of channels of a tile (registers, column)
   int threads = 0;     // of a block
   size_t shared_bytes = 0;
+  int ahead = 0;  // tiles from one to the one asked into L2 meanwhile (TopKInput; column)
 };
 
 // A tile takes 64 bytes of each pixel, which is what memory delivers at once; 32, of which half of
@@ -223,6 +238,8 @@ TopKTilePlan topk_tile_plan(int length, const TopKDevice& device) {
       plan.lanes = topk_warp_plan<Bits>(length).lanes;
       plan.words = topk_warp_plan<Bits>(length).words;
       plan.threads = topk_tile_threads;
+    } else {
+      plan.ahead = topk_ahead(device, topk_resident(device, bytes, plan.threads), 1, bytes);
     }
     break;
   }

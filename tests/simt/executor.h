@@ -72,6 +72,8 @@ void set_seed(uint64_t seed);
 
 // How many there have been.
 uint64_t launches();
+// How often device code asked for memory to be brought into L2.
+uint64_t prefetches();
 
 // What device_language.h and shared memory are made of; only to be called inside run().
 
@@ -96,6 +98,9 @@ void* shared_access(size_t offset, size_t bytes, Access access, int rank = -1);
 // An access of device code to global memory, which must be aligned to `alignment` bytes. A fault
 // ends the launch, without unwinding the caller.
 void global_access(const void* pointer, size_t bytes, size_t alignment, Access access);
+
+// Checks what device code asks into L2, and counts it.
+void prefetch(const void* address);
 
 int cluster_rank();
 int cluster_size();

@@ -18,6 +18,10 @@ uint64_t launches() {
   return Executor::instance().launches();
 }
 
+uint64_t prefetches() {
+  return Executor::instance().prefetches();
+}
+
 void set_device(const EmulatedDevice& device) {
   Executor::instance().set_device(device);
 }
@@ -56,6 +60,11 @@ size_t shared_bytes() {
 void global_access(const void* pointer, size_t bytes, size_t alignment, Access access) {
   const OutsideDeviceCode outside;
   Executor::instance().global_access(pointer, bytes, alignment, access);
+}
+
+void prefetch(const void* address) {
+  const OutsideDeviceCode outside;
+  Executor::instance().prefetch(address);
 }
 
 void* shared_access(size_t offset, size_t bytes, Access access, int rank) {

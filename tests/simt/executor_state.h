@@ -81,7 +81,9 @@ class Executor {
   void* shared_access(size_t offset, size_t bytes, Access access, int rank);
   void global_access(const void* pointer, size_t bytes, size_t alignment, Access access);
   size_t shared_bytes() const { return launch_.shared_bytes; }
+  void prefetch(const void* address);
   uint64_t launches() const { return launches_; }
+  uint64_t prefetches() const { return prefetches_; }
   int lane() const { return index_in_block() % 32; }
   int cluster_rank() { return self().block; }
   int cluster_size() const { return static_cast<int>(blocks_.size()); }
@@ -133,7 +135,7 @@ class Executor {
   EmulatedDevice device_;
 
   Launch launch_{};
-  uint64_t launches_ = 0;
+  uint64_t launches_ = 0, prefetches_ = 0;
   ThreadBody body_ = nullptr;
   const void* closure_ = nullptr;
   std::vector<Thread> threads_;  // of the cluster that runs, block by block

@@ -93,6 +93,14 @@ void Executor::global_access(const void* pointer, size_t bytes, size_t alignment
   wait(State::exited);
 }
 
+// It neither reads nor races, but what lies outside was not meant.
+void Executor::prefetch(const void* address) {
+  ++prefetches_;
+  const std::string fault =
+      global_.check_declared(reinterpret_cast<uintptr_t>(address), 1, Access::read);
+  if (!fault.empty()) fail(format("asks for global memory, {}", fault));
+}
+
 // ---- bulk copies ----
 
 void Executor::finish_a_copy() {

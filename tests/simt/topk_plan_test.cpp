@@ -125,6 +125,20 @@ TEST(TopKPlan, TheRestIsSharedByManyBlocks) {
   EXPECT_EQ(plan_of<uint32_t>(1 << 20).rows_at_once, 6);
 }
 
+// Rows of 50176 f32: each multiprocessor of an H200 has one, so the one that follows is 132
+// further. Four rows at once load while others select; a device with less L2 than rows asks for
+// none.
+TEST(TopKPlan, FollowingRowsAreAskedForWhereFewAreAtOnce) {
+  EXPECT_EQ(plan_of<uint32_t>(50176).ahead, 132);
+  EXPECT_EQ(plan_of<uint16_t>(50176).ahead, 264);
+  EXPECT_EQ(plan_of<uint32_t>(262144).ahead, 33);
+  EXPECT_EQ(plan_of<uint32_t>(12544).ahead, 0);
+  EXPECT_EQ(plan_of<uint32_t>(784).ahead, 0);
+  EXPECT_EQ(plan_of<uint32_t>(36864, t4).ahead, 0);
+  EXPECT_EQ(topk_tile_plan<uint32_t>(3136, h200).ahead, 132);
+  EXPECT_EQ(topk_tile_plan<uint32_t>(784, h200).ahead, 0);
+}
+
 template <class Bits>
 TopKTilePlan tile_plan_of(int length, const TopKDevice& device = h200) {
   return topk_tile_plan<Bits>(length, device);

@@ -289,20 +289,20 @@ __global__ void __launch_bounds__(topk_column_most_threads, 2)
     topk_columns(TopKInput<T> input, int channels, int length, uint32_t k, TopKOutput<T> output) {
   using Bits = ElementBits<T>;
   using Tile = TopKTile<width_bits>;
-  constexpr int rows = topk_per_word<T>, width = rows << width_bits;
-  const int tiles = (channels + width - 1) / width;
-  const int64_t image = blockIdx.x / tiles;
-  const int first = static_cast<int>(blockIdx.x % tiles) * width;
+  constexpr int rows = topk_per_word<T>;
   SharedMemory memory;
-  const Tile tile{memory.array<uint32_t>(static_cast<size_t>(length) * Tile::pitch), length,
-                  channels, ::min(width, channels - first), image * length * channels + first};
+  const auto words = memory.array<uint32_t>(static_cast<size_t>(length) * Tile::pitch);
+  const Tile tile = Tile::template of<Bits>(blockIdx.x, words, length, channels);
   // A multiprocessor has one such block or two: 64 KB on the way, to keep memory busy.
   tile.template load<Bits, pack, 8>(input.x);
+  if (const unsigned next = blockIdx.x + input.ahead; input.ahead > 0 && next < gridDim.x) {
+    Tile::template of<Bits>(next, words, length, channels).prefetch(input.x);
+  }
   __syncthreads();
   for (int c = static_cast<int>(threadIdx.x / warp_lanes); c * rows < tile.here;
        c += static_cast<int>(blockDim.x / warp_lanes)) {
     const TopKColumn<Key, T, Tile::pitch> column(tile.words + c, length);
-    const int channel = first + c * rows, present = ::min(rows, channels - channel);
+    const int channel = tile.first + c * rows, present = ::min(rows, channels - channel);
     if (input.prologue.present()) {
       TopKRectify<T> rectify[rows];
 #pragma unroll
@@ -319,7 +319,7 @@ __global__ void __launch_bounds__(topk_column_most_threads, 2)
       });
       __syncwarp();
     }
-    topk_of_column(column, length, image * channels + channel, present, k, output);
+    topk_of_column(column, length, tile.image * channels + channel, present, k, output);
   }
   __syncthreads();
   tile.template store<Bits, pack>(output.y);

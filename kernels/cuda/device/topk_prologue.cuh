@@ -91,6 +91,9 @@ template <class T>
 struct TopKInput {
   const ElementBits<T>* x;
   TopKPrologue<T> prologue;
+  // How many rows (tiles) further that one lies which a block asks into L2 while it selects from
+  // its own; 0: none.
+  int ahead = 0;
 };
 
 }  // namespace GESTALT_CUDA_NAMESPACE

@@ -9,6 +9,7 @@
 // 30 instructions an element, and cost as many where mask words are put together. A word takes two
 // instructions a step of the bisection, 4 to 7 steps, and about ten to come and go.
 
+#include "kernels/cuda/device/prefetch.cuh"
 #include "kernels/cuda/device/topk_prologue.cuh"
 #include "kernels/cuda/device/topk_registers.cuh"
 #include "kernels/cuda/device/topk_team.cuh"
@@ -261,6 +262,15 @@ __global__ void __launch_bounds__(Team::most_threads, Team::resident)
   elements.fill(share.template extent<T>(aligned), [&](int w, auto at) {
     return topk_load_word<Key, T>(from, topk_element<T, Team>(w), share.count, aligned, at);
   });
+  if constexpr (overflows) {  // else others on the multiprocessor load meanwhile
+    if (input.ahead > 0 && row + input.ahead < rows) {
+      const Bits* next = from + static_cast<int64_t>(input.ahead) * length;
+      constexpr int step = prefetch_bytes / sizeof(Bits);
+      for (int i = Team::lane() * step; i < share.count; i += Team::lanes * step) {
+        prefetch_l2(next + i);
+      }
+    }
+  }
   if (input.prologue.present()) {
     const TopKRectify<T> rectify = input.prologue.of_row(row);
     elements.map([&](int w, uint32_t word) {

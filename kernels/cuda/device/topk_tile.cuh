@@ -5,6 +5,7 @@
 // by one.
 
 #include "kernels/cuda/device/convert.cuh"
+#include "kernels/cuda/device/prefetch.cuh"
 #include "kernels/cuda/device/shared.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
@@ -25,8 +26,27 @@ struct TopKTile {
 
   SharedArray<uint32_t> words;
   int length;
-  int channels, here;  // of x, and how many of them there are in the tile
-  int64_t origin;      // of x's first element
+  int channels;     // of x
+  int64_t image;    // of x, which the tile lies in
+  int first, here;  // channel, and how many there are in the tile
+  int64_t origin;   // of x's first element
+
+  // The tile of this number among all of x: image after image, in each channel after channel.
+  template <class Bits>
+  __device__ static TopKTile of(unsigned number, SharedArray<uint32_t> words, int length,
+                                int channels) {
+    constexpr int width = static_cast<int>(sizeof(uint32_t) / sizeof(Bits)) << width_bits;
+    const auto tiles = static_cast<unsigned>((channels + width - 1) / width);
+    const int64_t image = number / tiles;
+    const int first = static_cast<int>(number % tiles) * width;
+    return {words,
+            length,
+            channels,
+            image,
+            first,
+            ::min(width, channels - first),
+            image * length * channels + first};
+  }
 
   // f(i, at, size): `pack` neighbouring channels of a pixel, of which `size` exist, begin at
   // element i of x and, as they lie in the tile, at element `at`.
@@ -74,6 +94,16 @@ struct TopKTile {
           }
         });
       }
+    }
+  }
+
+  // Asks for it to be brought into L2.
+  template <class Bits>
+  __device__ void prefetch(const Bits* x) const {
+    static_assert(sizeof(uint32_t) << width_bits <= prefetch_bytes);
+    for (int pixel = static_cast<int>(threadIdx.x); pixel < length;
+         pixel += static_cast<int>(blockDim.x)) {
+      prefetch_l2(x + origin + static_cast<int64_t>(pixel) * channels);
     }
   }
 

@@ -67,22 +67,19 @@ __global__ void __launch_bounds__(topk_tile_threads, 4)
   using Bits = ElementBits<T>;
   using Tile = TopKTile<topk_tile_width_bits>;
   using Team = TopKWarpTeam<lanes>;
-  constexpr int width = topk_per_word<T> << topk_tile_width_bits;
-  const int tiles = (channels + width - 1) / width;
-  const int64_t image = blockIdx.x / tiles;
-  const int first = static_cast<int>(blockIdx.x % tiles) * width;
   SharedMemory memory;
   Team team(memory);
-  const Tile tile{memory.array<uint32_t>(static_cast<size_t>(length) * Tile::pitch), length,
-                  channels, ::min(width, channels - first), image * length * channels + first};
+  const Tile tile = Tile::template of<Bits>(
+      blockIdx.x, memory.array<uint32_t>(static_cast<size_t>(length) * Tile::pitch), length,
+      channels);
   tile.template load<Bits, pack, 4>(input.x);
   __syncthreads();
   for (int c = static_cast<int>(threadIdx.x) / lanes; Team::any(c < tile.here);
        c += topk_tile_threads / lanes) {
     TopKShare share(length, 0, 1, lanes * topk_per_word<T>);
-    const int channel = first + ::min(c, tile.here - 1);
+    const int column = ::min(c, tile.here - 1), channel = tile.first + column;
     if (c >= tile.here) share.clear();
-    const TopKTileRow<Key, T, Team> row(shared_cast<Bits>(tile.words) + (channel - first),
+    const TopKTileRow<Key, T, Team> row(shared_cast<Bits>(tile.words) + column,
                                         Tile::pitch * topk_per_word<T>, share);
     TopKRegisters<Key, T, words> elements(share.words);
     elements.fill(row.extent, [&](int w, auto at) { return row.get(w, at); });
@@ -94,8 +91,9 @@ __global__ void __launch_bounds__(topk_tile_threads, 4)
     }
     topk_select_in_registers<Key, T>(
         elements, team, share.count, k, output,
-        output.mask == nullptr ? nullptr
-                               : output.mask + (image * channels + channel) * ((length + 31) / 32),
+        output.mask == nullptr
+            ? nullptr
+            : output.mask + (tile.image * channels + channel) * ((length + 31) / 32),
         row);
   }
   __syncthreads();
