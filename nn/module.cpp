@@ -203,11 +203,7 @@ void Module::for_each_tensor(const F& f) {
   const NoGradGuard no_grad;
   std::vector<Named> all;
   collect("", true, true, all);
-  for (const Named& entry : all) {
-    const bool requires_grad = entry.tensor->requires_grad();
-    *entry.tensor = f(*entry.tensor);
-    entry.tensor->set_requires_grad(requires_grad);
-  }
+  for (const Named& entry : all) entry.tensor->set_data(f(*entry.tensor));
 }
 
 void Module::set_requires_grad(bool requires_grad) {

@@ -63,8 +63,9 @@ class Module {
   bool is_training() const { return training_; }
 
   void set_requires_grad(bool requires_grad);  // of every parameter
-  // Where something changes, parameters and buffers become new tensors: to be called before an
-  // optimizer or an average takes the parameters, which would go on with the old ones.
+  // Parameters and buffers stay the tensors that they are, with other data (Tensor::set_data), so
+  // that an optimizer or an average of them goes on. Gradients move with them; what a state dict
+  // shared before does not.
   void to(Device device);
   // Floating parameters and buffers, batch norm's too, which needs f32 (or f64) beside 16-bit
   // images: for networks with batch norm see nn/autocast.h.

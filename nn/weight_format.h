@@ -8,8 +8,8 @@
 
 namespace gestalt::nn {
 
-// Parameters of four dimensions ([O,I,H,W]) from here on have this layout; values, names and
-// requires_grad stay. New tensors: to be called before an optimizer takes the parameters.
+// Parameters of four dimensions ([O,I,H,W]) from here on have this layout; they stay the tensors
+// that they are, as with Module::to.
 void set_weight_format(Module& network, Format format);
 
 }  // namespace gestalt::nn

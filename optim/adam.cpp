@@ -34,6 +34,7 @@ void Adam::step() {
         moments.first = Tensor::zeros(parameter.shape(), state_options(parameter));
         moments.second = Tensor::zeros(parameter.shape(), state_options(parameter));
       }
+      for (Tensor* moment : {&moments.first, &moments.second}) follow(parameter, *moment);
       ++moments.step;
       calls[moments.step].push_back({flattened(parameter), flattened(gradients.back()),
                                      flattened(moments.first), flattened(moments.second)});

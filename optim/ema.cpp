@@ -21,6 +21,7 @@ ExponentialMovingAverage::ExponentialMovingAverage(std::vector<Tensor> parameter
 void ExponentialMovingAverage::update() {
   std::vector<AveragedParameter> entries;
   for (size_t i = 0; i < averages_.size(); ++i) {
+    follow(parameters_[i], averages_[i]);
     entries.push_back({flattened(parameters_[i]), flattened(averages_[i])});
   }
   Context& ctx = context(averages_[0].device());

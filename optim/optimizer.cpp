@@ -27,8 +27,7 @@ void check_parameters(const char* optimizer, const std::vector<Tensor>& paramete
 void check_gradients(const char* optimizer, const std::vector<Tensor>& parameters) {
   GESTALT_CHECK(std::any_of(parameters.begin(), parameters.end(),
                             [](const Tensor& parameter) { return parameter.grad().defined(); }),
-                "[{}] a step without any gradient: was backward run, and on these parameters (to() "
-                "gives a network new ones)?",
+                "[{}] a step without any gradient: was backward run, and on these parameters?",
                 optimizer);
 }
 
@@ -47,6 +46,14 @@ TensorOptions state_options(const Tensor& parameter) {
   TensorOptions options = parameter.options();
   options.dtype = parameter.dtype() == DType::f64 ? DType::f64 : DType::f32;
   return options;
+}
+
+void follow(const Tensor& parameter, Tensor& state) {
+  const TensorOptions wanted = state_options(parameter), is = state.options();
+  if (is.dtype == wanted.dtype && is.device == wanted.device && is.format == wanted.format) return;
+  Tensor moved = Tensor::empty(state.shape(), wanted);
+  moved.copy_(state);
+  state.set_data(moved);
 }
 
 }  // namespace gestalt::optim

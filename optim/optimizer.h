@@ -5,8 +5,8 @@
 //
 // Parameters are dense floating leaves, each in one group, all on one device. A parameter without
 // gradient is left as it is, its state too; a step where none has one is an Error: backward was
-// forgotten, or the network has other tensors by now (Module::to). The states are f32 (f64 for f64
-// parameters), in the parameter's layout.
+// forgotten. The states are f32 (f64 for f64 parameters), in the parameter's layout and on its
+// device, whereto they follow it (Module::to).
 //
 // State dicts have torch's names, with parameters counted through all groups:
 // state.{parameter}.{exp_avg, momentum_buffer, ...} and param_groups.{group}.{lr, momentum, ...};
@@ -47,6 +47,8 @@ View flattened(const Tensor& dense);
 Tensor gradient_of(const Tensor& parameter);
 // How the state of a parameter is stored.
 TensorOptions state_options(const Tensor& parameter);
+// Stores it so where the parameter has other options since it was made.
+void follow(const Tensor& parameter, Tensor& state);
 
 template <class Options>
 struct ParameterGroup {

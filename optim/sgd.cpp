@@ -39,6 +39,7 @@ void Sgd::step() {
       gradients.push_back(gradient_of(parameter));
       const bool first = has_momentum && !buffer.defined();
       if (first) buffer = Tensor::zeros(parameter.shape(), state_options(parameter));
+      if (has_momentum) follow(parameter, buffer);
       Call& call = calls[first];
       const View* momentum = nullptr;
       if (has_momentum) momentum = &call.buffers.emplace_back(flattened(buffer));

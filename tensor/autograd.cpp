@@ -28,6 +28,10 @@ class AccumulateNode : public Node {
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
     AutogradMeta& meta = leaf_.ensure_autograd();
     const Tensor& grad = grad_outputs[0];
+    GESTALT_CHECK(grad.dtype() == leaf_.dtype() && grad.device() == leaf_.device(),
+                  "[backward] a leaf {} on {} had another dtype or device in the forward pass: its "
+                  "gradient is {} on {}",
+                  leaf_, leaf_.device(), grad, grad.device());
     const std::lock_guard lock(mutex_);
     if (!meta.grad.defined()) {
       meta.grad = grad.is_sole_owner() && grad.is_dense() ? grad : grad.clone();
@@ -146,6 +150,12 @@ bool needs_grad(std::initializer_list<Tensor> inputs) {
   return needs_grad(std::span(inputs.begin(), inputs.size()));
 }
 
+void check_in_place(const char* op, const Tensor& tensor) {
+  GESTALT_CHECK(!(grad_enabled() && tensor.requires_grad()),
+                "[{}] in-place change of {}, which autograd follows; use NoGradGuard or detach()",
+                op, tensor);
+}
+
 void attach(std::shared_ptr<Node> node, std::vector<Tensor> inputs, std::vector<Tensor> outputs) {
   for (const Tensor& output : outputs) {
     GESTALT_CHECK(!output.requires_grad(),
@@ -238,7 +248,7 @@ class Engine {
 
   // Which nodes lead to a captured one; others are skipped.
   void find_paths() {
-    std::unordered_map<const Node*, std::vector<const Node*>> makers_of;
+    std::unordered_map<const Node*, std::vector<const Node*>> users_of;
     std::unordered_set<const Node*> seen;
     std::vector<const Node*> stack;
     for (const Edge& root : roots_) stack.push_back(root.node.get());
@@ -248,7 +258,7 @@ class Engine {
       if (!seen.insert(node).second) continue;
       for (const Edge& edge : node->edges()) {
         if (!edge.node) continue;
-        makers_of[edge.node.get()].push_back(node);
+        users_of[edge.node.get()].push_back(node);
         stack.push_back(edge.node.get());
       }
     }
@@ -259,7 +269,7 @@ class Engine {
       const Node* node = stack.back();
       stack.pop_back();
       if (!useful_.insert(node).second) continue;
-      for (const Node* user : makers_of[node]) stack.push_back(user);
+      for (const Node* user : users_of[node]) stack.push_back(user);
     }
   }
 

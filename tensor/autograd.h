@@ -124,6 +124,10 @@ class NoGradGuard {
 bool needs_grad(std::initializer_list<Tensor> inputs);
 bool needs_grad(std::span<const Tensor> inputs);
 
+// What every change in place checks: autograd, which would not record it, does not follow the
+// tensor.
+void check_in_place(const char* op, const Tensor& tensor);
+
 // Makes `node` the maker of `outputs` from `inputs` (undefined ones are allowed, and get no
 // gradient). Outputs are tensors that autograd does not follow yet; throws Error otherwise.
 void attach(std::shared_ptr<Node> node, std::vector<Tensor> inputs, std::vector<Tensor> outputs);

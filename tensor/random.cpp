@@ -20,12 +20,6 @@ uint64_t scaled(uint64_t bits, uint64_t bound) {
   return static_cast<uint64_t>(static_cast<unsigned __int128>(bits) * bound >> 64);
 }
 
-void check_in_place(const char* op, const Tensor& y) {
-  GESTALT_CHECK(!(grad_enabled() && y.requires_grad()),
-                "[{}] in-place change of {}, which autograd follows; use NoGradGuard or detach()",
-                op, y);
-}
-
 }  // namespace
 
 Tensor Generator::uniform(const Shape& shape, double low, double high,

@@ -191,15 +191,6 @@ Tensor Tensor::to(Device device) const {
 
 // ---- in place ----
 
-namespace {
-
-void check_in_place(const char* op, const Tensor& tensor) {
-  GESTALT_CHECK(!tensor.requires_grad() || !grad_enabled(),
-                "[{}] in-place change of a tensor that autograd follows; use a NoGradGuard", op);
-}
-
-}  // namespace
-
 Tensor& Tensor::fill_(double value) {
   check_in_place("fill_", *this);
   Context& ctx = context(device());
@@ -221,6 +212,22 @@ Tensor& Tensor::copy_(const Tensor& source) {
   ctx.kernels().copy(ctx, here.view(), view());
   bump_version();
   return *this;
+}
+
+void Tensor::set_data(const Tensor& data) const {
+  GESTALT_CHECK(is_leaf(), "[set_data] only leaves can be given other data, {} is none", *this);
+  GESTALT_CHECK(shape() == data.shape(), "[set_data] shapes differ: {} from {}", *this, data);
+  GESTALT_CHECK(!requires_grad() || is_floating(data.dtype()),
+                "[set_data] {} requires a gradient, so {} can't be its data", *this, data);
+  const Impl& other = data.impl();
+  impl_->storage = other.storage;
+  impl_->offset = other.offset;
+  impl_->strides = other.strides;
+  impl_->dtype = other.dtype;
+  if (const Tensor before = grad(); before.defined()) {
+    const NoGradGuard no_grad;
+    ensure_autograd().grad = before.to(device()).to(dtype());
+  }
 }
 
 Tensor Tensor::as_strided(const Shape& shape, const Strides& strides, int64_t offset) const {

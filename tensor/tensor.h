@@ -87,6 +87,11 @@ class Tensor {
   // gradient would be lost: detach() it, or use cat.
   Tensor& copy_(const Tensor& source);
 
+  // Every handle of this leaf has the memory, dtype, device and strides of `data` from here on,
+  // whose shape is the same; its gradient is converted alike. Views made before keep the old
+  // memory.
+  void set_data(const Tensor& data) const;
+
   // ---- views without gradient (differentiable views are in tensor/ops/shape.h) ----
   // Throws Error where the view would reach outside of the storage.
   Tensor as_strided(const Shape& shape, const Strides& strides, int64_t storage_offset) const;

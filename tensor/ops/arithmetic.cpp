@@ -117,12 +117,6 @@ Tensor with_scalar(Kernel<ScalarKernel> KernelTable::*entry, const char* name, c
   return y;
 }
 
-void check_in_place(const char* name, const Tensor& y) {
-  GESTALT_CHECK(!(grad_enabled() && y.requires_grad()),
-                "[{}] in-place change of {}, which autograd follows; use NoGradGuard or detach()",
-                name, y);
-}
-
 }  // namespace
 
 Tensor add(const Tensor& a, const Tensor& b) {

@@ -8,6 +8,7 @@
 #include "nn/conv.h"
 #include "nn/layers.h"
 #include "nn/sequential.h"
+#include "nn/weight_format.h"
 #include "tensor/random.h"
 #include "tests/error_of.h"
 
@@ -26,6 +27,31 @@ TEST(BatchNorm2d, TrainsItsStatisticsAndUsesThemInEvaluation) {
   const auto z = norm(x).to_vector<float>();
   EXPECT_NEAR(z[0], (1 - 2) / std::sqrt((1 + 20.0 / 3) / 2), 1e-6);
   EXPECT_EQ(norm.state_dict().back().tensor.item(), 1);
+}
+
+// Two layers share a weight.
+class Tied : public Module {
+ public:
+  Tied() {
+    register_parameter("first", first_, Tensor::ones({2, 3, 2, 2}));
+    register_parameter("second", second_, first_);
+  }
+  Tensor first_, second_;
+};
+
+TEST(Module, StaysWithItsTensorsWhereverItGoes) {
+  Tied network;
+  const Tensor handle = network.first_;
+  const StateDict before = network.state_dict();
+  network.to(DType::bf16);
+  set_weight_format(network, Format::channels_last);
+  for (const Tensor& tensor : {network.first_, network.second_}) {
+    EXPECT_TRUE(tensor.is_same(handle));
+    EXPECT_EQ(tensor.dtype(), DType::bf16);
+    EXPECT_EQ(tensor.format(), Format::channels_last);
+    EXPECT_TRUE(tensor.requires_grad());
+  }
+  EXPECT_EQ(before[0].tensor.dtype(), DType::f32);
 }
 
 TEST(BatchNorm2d, LoadsFilesFromBeforeBatchesWereCounted) {

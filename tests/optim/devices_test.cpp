@@ -106,6 +106,41 @@ TEST(OptimizersOnDevices, cuda_kernels_under_the_simt_executor) {
 #endif
 }
 
+// A run that goes to the device in the middle.
+Points run_moved(Device device) {
+  Points points;
+  Tensor x = on(Device{}, {1, -2, 0.5}), y = on(Device{}, {1, -2, 0.5});
+  Sgd sgd({x}, {.learning_rate = 0.1, .momentum = 0.9});
+  Adam adam({y}, {.learning_rate = 0.1});
+  ExponentialMovingAverage average({x}, 0.5);
+  Lbfgs lbfgs({y}, {.learning_rate = 0.1, .max_iterations = 2});
+  for (int step = 0; step < 4; ++step) {
+    if (step == 2) {
+      for (const Tensor& parameter : {x, y}) parameter.set_data(parameter.to(device));
+    }
+    for (Tensor* parameter : {&x, &y}) {
+      parameter->set_grad(on(parameter->device(), quadratic(values_of(*parameter)).gradient));
+    }
+    sgd.step();
+    adam.step();
+    average.update();
+    lbfgs.step([&] {
+      const Evaluation e = quadratic(values_of(y));
+      y.set_grad(on(y.device(), e.gradient));
+      return e.loss;
+    });
+    for (const Tensor& tensor : {x, y, average.averages()[0]}) points.push_back(values_of(tensor));
+  }
+  return points;
+}
+
+TEST(OptimizersOnDevices, cuda_from_the_middle_on) {
+  const Device cuda{DeviceType::cuda, 0};
+  const Points expected = run_moved(Device{});
+  GESTALT_NEEDS_DEVICE(cuda);
+  expect_same(run_moved(cuda), expected);
+}
+
 TEST(OptimizersOnDevices, cuda) {
   const Device cuda{DeviceType::cuda, 0};
   GESTALT_NEEDS_DEVICE(cuda);

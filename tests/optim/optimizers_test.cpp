@@ -9,6 +9,7 @@
 #include "optim/ema.h"
 #include "optim/schedule.h"
 #include "optim/sgd.h"
+#include "tensor/ops/arithmetic.h"
 #include "tests/optim/fixture.h"
 
 namespace gestalt::optim {
@@ -118,6 +119,38 @@ TEST(Optimizers, channels_last_parameters_get_the_same_steps) {
   EXPECT_EQ(run(Format::channels_last, Format::channels_last), expected);
   EXPECT_EQ(run(Format::channels_last, Format::contiguous), expected);
   EXPECT_EQ(run(Format::contiguous, Format::channels_last), expected);
+}
+
+// What a run leaves whose parameters get another layout in the middle, or not.
+std::vector<std::vector<double>> run_of_moved(bool moves) {
+  std::vector<Tensor> all;
+  for (int i = 0; i < 3; ++i) {
+    std::vector<float> values(2 * 3 * 2 * 2);
+    for (size_t k = 0; k < values.size(); ++k)
+      values[k] = std::sin(static_cast<float>(k * (i + 1)));
+    all.push_back(Tensor::from_vector(values, {2, 3, 2, 2}));
+  }
+  Sgd sgd({all[0]}, {.learning_rate = 0.1, .momentum = 0.9});
+  Adam adam({all[1]}, {.learning_rate = 0.1});
+  ExponentialMovingAverage average(all, 0.5);
+  const std::vector<Tensor> averages = average.averages();
+  for (int step = 0; step < 4; ++step) {
+    if (moves && step == 2) {
+      for (const Tensor& x : all) x.set_data(x.contiguous(Format::channels_last));
+    }
+    for (Tensor& x : all) x.set_grad(multiply(x, 0.5));
+    sgd.step();
+    adam.step();
+    average.update();
+  }
+  std::vector<std::vector<double>> left;
+  for (const Tensor& x : all) left.push_back(x.to_vector<double>());
+  for (const Tensor& x : averages) left.push_back(x.to_vector<double>());
+  return left;
+}
+
+TEST(Optimizers, states_follow_parameters_that_get_another_layout) {
+  EXPECT_EQ(run_of_moved(true), run_of_moved(false));
 }
 
 TEST(Optimizers, sixteen_bit_parameters_have_f32_states) {

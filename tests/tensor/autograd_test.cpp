@@ -191,6 +191,32 @@ TEST(Autograd, two_losses_share_what_is_retained) {
   EXPECT_EQ(x.grad().item(), 5);
 }
 
+TEST(SetData, every_handle_and_the_gradient_follow) {
+  Tensor x = leaf({1, 2});
+  const Tensor handle = x, before = x.detach();
+  x.set_grad(x.detach().clone());
+  x.set_data(before.to(DType::f32));
+  EXPECT_EQ(handle.dtype(), DType::f32);
+  EXPECT_TRUE(handle.requires_grad());
+  EXPECT_EQ(handle.grad().dtype(), DType::f32);
+  EXPECT_EQ(handle.grad().to_vector<double>(), (std::vector<double>{1, 2}));
+  EXPECT_EQ(before.dtype(), DType::f64);
+  exp(handle).backward(Tensor::ones({2}));
+  EXPECT_EQ(x.grad().dtype(), DType::f32);
+}
+
+TEST(SetData, refuses_what_can_not_be) {
+  Tensor x = leaf({1, 2});
+  EXPECT_THROW(x.set_data(Tensor::zeros({3})), Error);
+  EXPECT_THROW(x.set_data(Tensor::zeros({2}, {.dtype = DType::i64})), Error);
+  EXPECT_THROW(exp(x).set_data(Tensor::zeros({2})), Error);
+  const Tensor y = exp(x);
+  x.set_data(x.detach().to(DType::f32));
+  EXPECT_EQ(error_of([&] { y.backward(Tensor::ones({2}, {.dtype = DType::f64})); }),
+            "[backward] a leaf f32[2] on cpu had another dtype or device in the forward pass: its "
+            "gradient is f64[2] on cpu");
+}
+
 void threads_share_a_leaf(int size, int rounds) {
   Tensor x = leaf(std::vector<double>(size, 0));
   const Tensor one = Tensor::ones({size}, {.dtype = DType::f64});
