@@ -9,25 +9,29 @@ namespace {
 
 constexpr double points_per_inch = 72, css_pixels_per_inch = 96;
 
+std::string font(const FigureStyle& style, double scale) {
+  return gnuplot_text(format("{},{}", style.font, style.font_size * scale));
+}
+
 std::string terminal(const std::string& extension, double width, double height,
                      const FigureStyle& style) {
   if (extension == ".svg") {
-    return format("svg size {},{} dynamic font \"{},{}\" linewidth 1.1 background \"#ffffff\"",
+    return format("svg size {},{} dynamic font {} linewidth 1.1 background \"#ffffff\"",
                   std::lround(width * css_pixels_per_inch),
-                  std::lround(height * css_pixels_per_inch), style.font,
-                  style.font_size * css_pixels_per_inch / points_per_inch);
+                  std::lround(height * css_pixels_per_inch),
+                  font(style, css_pixels_per_inch / points_per_inch));
   }
   if (extension == ".png") {
     const double scale = style.dots_per_inch / points_per_inch;
-    return format("pngcairo size {},{} font \"{},{}\" fontscale {} linewidth {} pointscale {}",
+    return format("pngcairo size {},{} font {} fontscale {} linewidth {} pointscale {}",
                   std::lround(width * style.dots_per_inch),
-                  std::lround(height * style.dots_per_inch), style.font, style.font_size, scale,
-                  0.8 * scale, 0.75 * scale);
+                  std::lround(height * style.dots_per_inch), font(style, 1), scale, 0.8 * scale,
+                  0.75 * scale);
   }
   GESTALT_CHECK(extension == ".pdf", "a figure is .svg, .png or .pdf, not '{}'", extension);
   // Its default is half of every size.
-  return format("pdfcairo size {}in,{}in font \"{},{}\" fontscale 1 linewidth 1 pointscale 0.75",
-                width, height, style.font, style.font_size);
+  return format("pdfcairo size {}in,{}in font {} fontscale 1 linewidth 1 pointscale 0.75", width,
+                height, font(style, 1));
 }
 
 }  // namespace
@@ -47,12 +51,16 @@ Gnuplot::Gnuplot(const std::string& picture, double width, double height, const 
 std::string gnuplot_text(std::string_view text) {
   std::string quoted = "\"";
   for (const char c : text) {
-    if (c == '"' || c == '\\') quoted += '\\';
-    if (c == '\n') {
+    if (c == '"' || c == '\\') {
+      quoted += '\\';
+      quoted += c;
+    } else if (c == '`') {
+      quoted += "\\140";
+    } else if (c == '\n') {
       quoted += "\\n";
-      continue;
+    } else {
+      quoted += c >= 0 && c < ' ' ? ' ' : c;
     }
-    quoted += c;
   }
   return quoted + "\"";
 }

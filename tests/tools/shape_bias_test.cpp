@@ -1,5 +1,6 @@
 // shape_bias as a user runs it.
 
+#include <cstring>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -128,6 +129,28 @@ TEST_F(Pictures, every_kind_is_drawn_and_its_script_stays) {
     EXPECT_EQ(image.width, 300) << kind;
     EXPECT_GT(coloured(image), 200) << kind;
     EXPECT_TRUE(fs::exists(folder_ / (kind + ".gp")));
+  }
+}
+
+// gnuplot takes what stands in backquotes for a command; names are whoever's made the CSV.
+TEST_F(Pictures, names_of_others_are_never_run) {
+  const fs::path trap = folder_ / "run_by_gnuplot";
+  std::vector<std::string> files = {fixture_files[2]};
+  for (const std::string& file : {fixture_files[0], fixture_files[1]}) {
+    std::string text = read_text(file);
+    const std::string name = "`touch " + trap.string() + "`_";
+    for (size_t at = text.find("net_"); at != std::string::npos; at = text.find("net_", at)) {
+      text.replace(at, std::strlen("net_"), name);
+      at += name.size();
+    }
+    files.push_back((folder_ / fs::path(file).filename()).string());
+    write_file_atomically(files.back(), text.data(), text.size());
+  }
+  for (const std::string kind : {"figure", "box", "ablation"}) {
+    const ToolResult result =
+        shape_bias("plot", files, {"--kind", kind, "--out", (folder_ / (kind + ".svg")).string()});
+    ASSERT_EQ(result.exit_code, 0) << result.output;
+    EXPECT_FALSE(fs::exists(trap)) << kind;
   }
 }
 

@@ -361,7 +361,7 @@ TEST_F(Synthesis, a_plot_takes_names_of_several_lines_and_long_ones) {
   EXPECT_EQ(run.exit_code, 0) << run.output;
   EXPECT_EQ(run.output.find("gnuplot"), std::string::npos) << run.output;
   const std::string script = read_text(folder_ / "out" / "losses.gp");
-  EXPECT_NE(script.find("title 'seed_0_a aaaaaaaaaaaa...'"), std::string::npos) << script;
+  EXPECT_NE(script.find("title \"seed_0_a aaaaaaaaaaaa...\""), std::string::npos) << script;
 }
 
 }  // namespace

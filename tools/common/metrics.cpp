@@ -6,6 +6,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "eval/gnuplot.h"
 #include "kernels/error.h"
 #include "optim/state.h"
 #include "tools/common/output.h"
@@ -107,11 +108,12 @@ set grid linetype 1 linecolor rgb "#dddddd"
              550 * panels.size(), metrics.columns().front(), whole_ticks(metrics), panels.size());
   for (const CurvePanel& panel : panels) {
     if (!panel.settings.empty()) script += panel.settings + "\n";
-    script += format("set ylabel \"{}\"\nplot ", panel.label);
+    script += format("set ylabel {}\nplot ", eval::gnuplot_text(panel.label));
     for (size_t i = 0; i < panel.curves.size(); ++i) {
-      script += format("{}\"{}\" using 1:{} with lines linewidth 2 title \"{}\"",
-                       i > 0 ? ", \\\n     " : "", i > 0 ? "" : "metrics.csv",
-                       place_of(metrics, panel.curves[i].column), panel.curves[i].title);
+      script +=
+          format("{}\"{}\" using 1:{} with lines linewidth 2 title {}", i > 0 ? ", \\\n     " : "",
+                 i > 0 ? "" : "metrics.csv", place_of(metrics, panel.curves[i].column),
+                 eval::gnuplot_text(panel.curves[i].title));
     }
     script += "\n";
   }

@@ -8,6 +8,7 @@
 #include "data/contact_sheet.h"
 #include "data/encode.h"
 #include "eval/csv.h"
+#include "eval/gnuplot.h"
 #include "kernels/error.h"
 #include "tensor/io/safetensors.h"
 #include "tensor/ops/shape.h"
@@ -35,9 +36,8 @@ set key outside right noenhanced
 // More curves than this in one legend can't be told apart.
 constexpr size_t most_curves = 12;
 
-// In single quotes gnuplot expands nothing; but they may not hold the end of a line. What is long
-// would leave no room for the curves.
-std::string gnuplot_text(std::string text) {
+// One line; what is longer would leave no room for the curves.
+std::string shortened(std::string text) {
   constexpr size_t longest = 24;
   std::replace_if(
       text.begin(), text.end(), [](char c) { return c >= 0 && c < ' '; }, ' ');
@@ -47,9 +47,7 @@ std::string gnuplot_text(std::string text) {
     while (end > 0 && is_inside_a_letter(end)) --end;
     text = text.substr(0, end) + "...";
   }
-  std::string result = "'";
-  for (const char c : text) result.append(c == '\'' ? 2 : 1, c);
-  return result + "'";
+  return text;
 }
 
 }  // namespace
@@ -73,7 +71,7 @@ void write_losses(const SynthesisSettings& settings, const std::vector<Job>& job
         "{}\"losses.csv\" skip 1 every ::{}::{} using 2:3 with lines linewidth 2 dashtype {} title "
         "{}",
         plots.empty() ? "plot " : ", \\\n     ", first, row - 1, (curves - 1) / 8 + 1,
-        gnuplot_text(job.name()));
+        eval::gnuplot_text(shortened(job.name())));
   }
   write_text(folder / "losses.csv", csv);
   if (!plots.empty()) run_gnuplot(folder / "losses.gp", plot_script + plots + "\n");
