@@ -1,6 +1,7 @@
 #include "eval/figure_style.h"
 
 #include <algorithm>
+#include <charconv>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -198,9 +199,11 @@ SparseName parse_sparse_name(const std::string& observer) {
   const size_t found = observer.rfind(sparse);
   if (found == std::string::npos) return {observer, 0};
   const std::string rest = observer.substr(found + sparse.size());
-  char* end = nullptr;
-  const double percent = std::strtod(rest.c_str(), &end);
-  if (rest.empty() || *end != '\0') return {observer, 0};
+  double percent = 0;
+  const auto [end, fault] = std::from_chars(rest.data(), rest.data() + rest.size(), percent);
+  const bool is_percent = fault == std::errc{} && end == rest.data() + rest.size() && percent > 0 &&
+                          percent <= 100;  // not NaN either
+  if (!is_percent) return {observer, 0};
   return {observer.substr(0, found), percent};
 }
 

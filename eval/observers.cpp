@@ -20,11 +20,16 @@ std::string group_name(const std::string& subject) {
 }
 
 std::vector<fs::path> csv_files(const fs::path& folder) {
+  std::error_code fault;
   std::vector<fs::path> files;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder)) {
-    const std::string name = entry.path().filename().string();
-    if (entry.path().extension() == ".csv" && !name.starts_with('.')) files.push_back(entry.path());
+  for (fs::directory_iterator entry(folder, fault); !fault && entry != fs::directory_iterator();
+       entry.increment(fault)) {
+    const fs::path path = entry->path();
+    if (path.extension() == ".csv" && !path.filename().string().starts_with('.')) {
+      files.push_back(path);
+    }
   }
+  GESTALT_CHECK(!fault, "'{}' can't be read: {}", folder.string(), fault.message());
   std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
     return natural_less(a.filename().string(), b.filename().string());
   });
@@ -36,8 +41,14 @@ class Reader {
   explicit Reader(const Categories& categories) : categories_(categories) {}
 
   void add(const fs::path& path) {
-    if (!fs::is_directory(path)) return add_file(path);
-    const std::vector<fs::path> files = csv_files(path);
+    std::error_code ignored;
+    if (!fs::is_directory(path, ignored)) return add_file(path);
+    std::vector<fs::path> files;
+    try {
+      files = csv_files(path);
+    } catch (const Error& error) {
+      return leave_out(path, error.what());
+    }
     if (files.empty())
       leave_out(path, format("'{}': no .csv file is in this folder", path.string()));
     for (const fs::path& file : files) add_file(file);

@@ -45,7 +45,11 @@ TEST(FigureStyle, names_of_sparse_networks) {
   EXPECT_EQ(parse_sparse_name("VGG_topK_7.5").percent, 7.5);
   EXPECT_EQ(parse_sparse_name("AlexNet_normal").percent, 100);
   EXPECT_EQ(parse_sparse_name("clip").percent, 0);
-  EXPECT_EQ(parse_sparse_name("x_topK_many").percent, 0);
+  for (const char* name : {"x_topK_many", "x_topK_nan", "x_topK_inf", "x_topK_-5", "x_topK_0x10",
+                           "x_topK_0", "x_topK_101", "x_topK_"}) {
+    EXPECT_EQ(parse_sparse_name(name).percent, 0) << name;
+    EXPECT_EQ(parse_sparse_name(name).network, name);
+  }
   EXPECT_EQ(readable_name("AlexNet_topK_10"), "AlexNet, Top-K 10 %");
 }
 
