@@ -401,6 +401,20 @@ TEST_F(TrainFewshotGan, StartsFromTheCheckpointOfAnother) {
     EXPECT_EQ(a.generator[i].tensor.to_vector<float>(), b.generator[i].tensor.to_vector<float>())
         << a.generator[i].name;
   }
+  // It is resumed with the same command, with another --ckpt not, and without.
+  second.push_back("--resume");
+  for (const char* more : {"5", "6"}) {
+    set(second, "--iter", more);
+    const ToolResult resumed = run_tool("train_fewshot_gan", second);
+    ASSERT_EQ(resumed.exit_code, 0) << resumed.output;
+    EXPECT_EQ(models::read_fastgan_checkpoint((run("second") / "checkpoint.safetensors").string())
+                  .iterations,
+              std::stoll(more));
+    const auto flag = std::find(second.begin(), second.end(), "--ckpt");
+    if (flag != second.end()) second.erase(flag, flag + 2);
+  }
+  set(second, "--ckpt", "another.pth");
+  EXPECT_NE(run_tool("train_fewshot_gan", second).output.find("--ckpt was "), std::string::npos);
 }
 
 TEST_F(TrainFewshotGan, ValuesThatAreNotFiniteStopItOrSendItBack) {

@@ -46,7 +46,9 @@ void add_network_flags(CLI::App& app, FewshotSettings& s) {
   app.add_flag("--nonoise", s.nonoise, "no noise injection (the default)")
       ->excludes(noise)
       ->group(network);
-  app.add_option("--ckpt", s.checkpoint, "start from this checkpoint, ours or the published code's")
+  app.add_option(
+         "--ckpt", s.checkpoint,
+         "start from this checkpoint, ours or the published code's (--resume: from the run's own)")
       ->type_name("FILE")
       ->group(network);
   app.add_option("--vgg16", s.vgg16, "weights of the perceptual loss; none: untrained")
@@ -134,9 +136,6 @@ void add_fewshot_flags(Tool& tool, FewshotSettings& s) {
 
 void check_settings(const FewshotSettings& s) {
   GESTALT_CHECK(is_name(s.name), "--name wants letters, digits, '_' and '-', got '{}'", s.name);
-  GESTALT_CHECK(!s.resume || s.checkpoint.empty(),
-                "--resume goes on with the run's own checkpoint, --ckpt starts from another; give "
-                "one of them");
   GESTALT_CHECK(s.capture != "on" || !s.noise,
                 "--capture on and --noise do not go together: the noise is drawn by the host");
   const models::FastGanOptions options = network_options(s);

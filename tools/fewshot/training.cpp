@@ -98,6 +98,10 @@ class FewshotTraining {
     // Not of --ckpt: what it held is in the run's own checkpoint, and may have been that.
     config_["files"] = hashes_by_path({settings_.vgg16, settings_.lpips, settings_.inception});
     if (settings_.resume) {
+      if (settings_.checkpoint.empty()) {  // where the run began need not be said again
+        const nlohmann::json before = settings_of_config(folder_.path(), "train_fewshot_gan");
+        if (before.contains("ckpt")) config_["ckpt"] = before["ckpt"];
+      }
       folder_.check_resume(config_, to_json(FewshotSettings{}, CommonOptions{}),
                            {"iter", "save_every_steps", "capture", "on_nan"});
     }
