@@ -31,7 +31,8 @@ View batched(const Tensor& x, const Shape& batch, Tensor& holder) {
   };
   if (batch_of(x.shape()).numel() == 1) return flat(x, 0);
   if (x.shape() == with_matrix(batch, rows, columns) && (x.rank() == 3 || x.is_contiguous())) {
-    return flat(x, x.strides()[-3]);
+    // is_contiguous() knows nothing of the stride of a dimension of size 1.
+    return flat(x, x.rank() == 3 ? x.strides()[-3] : rows * columns);
   }
   const Shape stretched = with_matrix(batch, rows, columns);
   holder = Tensor::empty(stretched, {x.dtype(), x.device()});

@@ -1,6 +1,7 @@
 #include "nn/conv.h"
 #include "nn/linear.h"
 #include "tensor/ops/matmul.h"
+#include "tensor/ops/shape.h"
 #include "tests/cases/op_case.h"
 #include "tests/ref/conv.h"
 
@@ -129,6 +130,15 @@ const bool added = add_cases({
     matmul_case("batched", {.shape = {3, 4, 5}}, {.shape = {3, 5, 2}}),
     matmul_case("broadcast_matrix", {.shape = {3, 4, 5}}, {.shape = {5, 2}}),
     matmul_case("broadcast_both", {.shape = {2, 1, 3, 4}}, {.shape = {3, 4, 2}}),
+    // Dense, but the stride of the dimension of size 1 is none of the batch's.
+    {.name = "matmul/batch_of_one_transposed",
+     .inputs = {{.shape = {1, 2, 3, 4}}, {.shape = {4, 5}}},
+     .run = [](const std::vector<Tensor>& in) -> std::vector<Tensor> {
+       return {matmul(permute(in[0], {1, 0, 2, 3}), in[1])};
+     },
+     .reference = [](const std::vector<Array>& in) -> std::vector<Array> {
+       return {matmul_reference({{2, 1, 3, 4}, in[0].values}, in[1])};
+     }},
     matmul_case("rows_of_one", {.shape = {2, 1, 5}}, {.shape = {2, 5, 1}}),
     matmul_case("inner_0", {.shape = {3, 0}}, {.shape = {0, 2}}),
     matmul_case("batch_0", {.shape = {0, 3, 4}}, {.shape = {4, 2}}),
