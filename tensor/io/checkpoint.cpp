@@ -29,8 +29,11 @@ class Materializer {
     GESTALT_CHECK(type.dtype.has_value(), "the element type {} is not supported", type.torch);
     const Shape shape(record.sizes), strides(record.strides);
     const auto storage = storage_of(*record.storage, type);
-    logical_bytes_ += static_cast<uint64_t>(shape.numel()) * size_of(*type.dtype);
-    GESTALT_CHECK(logical_bytes_ <= free_expansion + highest_expansion * storage_bytes_,
+    uint64_t bytes = 0;
+    const bool counts = !__builtin_mul_overflow(static_cast<uint64_t>(shape.numel()),
+                                                size_of(*type.dtype), &bytes) &&
+                        !__builtin_add_overflow(logical_bytes_, bytes, &logical_bytes_);
+    GESTALT_CHECK(counts && logical_bytes_ <= free_expansion + highest_expansion * storage_bytes_,
                   "the tensors claim {} bytes from storages of {}", logical_bytes_, storage_bytes_);
     return Tensor::from_storage(storage, record.offset, shape, strides, *type.dtype);
   }
