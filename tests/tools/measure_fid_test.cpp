@@ -13,9 +13,11 @@
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/random.h"
+#include "tests/error_of.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/run_tool.h"
 #include "tools/common/npy.h"
+#include "tools/fid/feature_cache.h"
 #include "tools/fid/feature_file.h"
 
 namespace gestalt::tests {
@@ -245,6 +247,30 @@ TEST_F(MeasureFid, FeaturesTellOfTheWeightsBehindThem) {
   EXPECT_EQ(weights_of({{"trained", "true"}}), std::string("given"));
   EXPECT_EQ(weights_of({{"trained", "false"}}), std::string("untrained"));
   EXPECT_THROW(weights_of({}), Error);
+}
+
+// A damaged file of the cache is made again; one that can't be written costs nothing but the next
+// run's time.
+TEST_F(MeasureFid, WhatTheCacheCanNotKeepIsNotLost) {
+  const std::string kept = (folder_ / "a.safetensors").string();
+  ASSERT_EQ(measure_images({"--save_a", kept}).exit_code, 0);
+  const Checkpoint file = read_checkpoint(kept);
+  for (const std::string count : {"", "x", "1x", "99999999999999999999"}) {
+    Metadata metadata = file.metadata;
+    metadata["unreadable"] = count;
+    write_safetensors(kept, file.tensors, metadata);
+    EXPECT_PRED_FORMAT2(testing::IsSubstring, "a.safetensors': its metadata tell of '" + count,
+                        error_of([&] { tools::read_features(kept); }));
+  }
+  write_safetensors(kept, file.tensors, file.metadata);
+  const tools::Features features = tools::read_features(kept);
+  const tools::FeatureCache nowhere(folder_ / "none");
+  EXPECT_NO_THROW(nowhere.keep("hash of the images", features));
+  tools::Features many = features;
+  many.values = Generator(1).normal({5, 3});
+  many.content_hash = "hash";
+  EXPECT_EQ(nowhere.statistics(many).mean.numel(), 3);
+  EXPECT_FALSE(fs::exists(folder_ / "none"));
 }
 
 TEST_F(MeasureFid, NumPysFilesAreRead) {

@@ -1,6 +1,7 @@
 #include "tools/fid/feature_cache.h"
 
 #include <algorithm>
+#include <cstdio>
 #include <cstdlib>
 
 #include "kernels/error.h"
@@ -31,6 +32,16 @@ std::optional<eval::GaussianFactor> read_statistics(const fs::path& path, const 
     return fits && doubles ? std::optional(found) : std::nullopt;
   } catch (const Error&) {
     return {};
+  }
+}
+
+// The work that made it is not thrown away with a disk that is full.
+template <class Write>
+void try_to_keep(const Write& write) {
+  try {
+    write();
+  } catch (const Error& error) {
+    std::fprintf(stderr, "not kept for the next time: %s\n", error.what());
   }
 }
 
@@ -69,7 +80,8 @@ std::optional<Features> FeatureCache::find(const std::string& images_hash,
 
 void FeatureCache::keep(const std::string& images_hash, const Features& features) const {
   const fs::path path = path_of(images_hash, *features.origin, features.values.size(1));
-  if (!path.empty()) write_features(path, features);
+  if (path.empty()) return;
+  try_to_keep([&] { write_features(path, features); });
 }
 
 eval::GaussianFactor FeatureCache::statistics(const Features& features) const {
@@ -83,7 +95,9 @@ eval::GaussianFactor FeatureCache::statistics(const Features& features) const {
   eval::GaussianFactor made = eval::factor_gaussian(features.values);
   if (!path.empty()) {
     const NamedTensor tensors[] = {{"mean", made.mean}, {"factor", made.factor}};
-    write_safetensors(path.string(), tensors, {{"format", "gestalt statistics 1"}});
+    try_to_keep([&] {
+      write_safetensors(path.string(), tensors, {{"format", "gestalt statistics 1"}});
+    });
   }
   return made;
 }

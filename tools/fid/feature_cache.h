@@ -25,7 +25,7 @@ class FeatureCache {
   // Nothing for a file that is missing or damaged.
   std::optional<Features> find(const std::string& images_hash, const eval::FeatureOrigin& origin,
                                int64_t width) const;
-  // Throws Error where the file cannot be written; the folder must exist.
+  // Where the file cannot be written, a warning: what was made is still there to go on with.
   void keep(const std::string& images_hash, const Features& features) const;
 
   // Features::content_hash of such features; empty where nothing is kept of them.

@@ -1,6 +1,7 @@
 #include "tools/fid/feature_file.h"
 
 #include <algorithm>
+#include <charconv>
 #include <cmath>
 
 #include "kernels/error.h"
@@ -53,7 +54,11 @@ Features from_checkpoint(const std::string& path) {
                        .network = entry(metadata, "network"),
                        .network_hash = entry(metadata, "network_hash"),
                        .weights = weights_entry(metadata)};
-    features.unreadable = std::stoll(entry(metadata, "unreadable"));
+    const std::string& count = entry(metadata, "unreadable");
+    const auto [end, fault] =
+        std::from_chars(count.data(), count.data() + count.size(), features.unreadable);
+    GESTALT_CHECK(fault == std::errc{} && end == count.data() + count.size(),
+                  "its metadata tell of '{}' unreadable images", count);
   }
   return features;
 }

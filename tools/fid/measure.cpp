@@ -236,7 +236,9 @@ int measure_fid(const MeasureSettings& settings) {
   catch_interrupts();
   const std::optional<FeaturePairs> pairs = all_features(settings, cache, a, b);
   if (!pairs) {
-    std::fprintf(stderr, "interrupted; nothing was written\n");
+    std::fprintf(
+        stderr,
+        "interrupted; features of a whole set are kept in the cache, nothing else was written\n");
     return exit_interrupted;
   }
   for (const auto& [of_a, of_b] : *pairs) {
