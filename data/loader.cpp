@@ -4,6 +4,7 @@
 #include <condition_variable>
 #include <deque>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 #include "data/transfer.h"
@@ -81,17 +82,15 @@ class Loader::Workers {
         step_(options.step) {
     check_options(*source_, options_, sampler_.steps());
     const int threads = options_.workers > 0 ? options_.workers : num_threads();
-    for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+    try {
+      for (int i = 0; i < threads; ++i) threads_.emplace_back([this] { work(); });
+    } catch (const std::system_error& error) {
+      stop();
+      throw Error(format("[loader] {} workers can't be begun: {}", threads, error.what()));
+    }
   }
 
-  ~Workers() {
-    {
-      const std::lock_guard lock(mutex_);
-      stopped_ = true;
-    }
-    work_.notify_all();
-    for (std::thread& thread : threads_) thread.join();
-  }
+  ~Workers() { stop(); }
 
   int64_t steps() const { return sampler_.steps(); }
 
@@ -118,11 +117,22 @@ class Loader::Workers {
   }
 
  private:
-  // Throws at the end of an epoch without a single image.
+  void stop() {
+    {
+      const std::lock_guard lock(mutex_);
+      stopped_ = true;
+    }
+    work_.notify_all();
+    for (std::thread& thread : threads_) thread.join();
+  }
+
+  // Throws at the end of an epoch without a single image; of one that began in the middle, what
+  // came before is not known.
   void check_readable(const Batch& batch) {
     images_of_epoch_ += static_cast<int64_t>(batch.indices.size());
     if (batch.step + 1 < steps()) return;
-    GESTALT_CHECK(images_of_epoch_ > 0,
+    const bool whole = batch.epoch > options_.epoch || options_.step == 0;
+    GESTALT_CHECK(images_of_epoch_ > 0 || !whole,
                   "[loader] {}: none of the images can be read; the first: {}", source_->location(),
                   unreadable_.begin()->second);
     images_of_epoch_ = 0;

@@ -130,6 +130,16 @@ TEST_F(LoaderTest, BatchesOfUnreadableImagesArePassedOver) {
   EXPECT_EQ(batches[0].indices, (std::vector<int64_t>{6, 7}));
 }
 
+TEST_F(LoaderTest, ResumesBeforeATailOfUnreadableImages) {
+  for (int i = 0; i < 6; ++i) std::ofstream(root / ("dog/" + std::to_string(i) + ".png")) << "x";
+  LoaderOptions options = shuffled(2);
+  options.sampler.shuffle = false;
+  options.epochs = 1;
+  ASSERT_EQ(load(options).size(), 3u);  // of 5
+  options.step = 3;
+  EXPECT_EQ(load(options).size(), 0u);
+}
+
 TEST_F(LoaderTest, NoReadableImageIsAnError) {
   for (const auto& entry : std::filesystem::recursive_directory_iterator(root.path())) {
     if (entry.is_regular_file()) std::ofstream(entry.path()) << "x";
