@@ -15,7 +15,7 @@
 namespace gestalt {
 
 struct MemoryInfo {
-  size_t free = 0;
+  size_t free = 0;  // that this process can still have
   size_t total = 0;
 };
 
@@ -29,14 +29,16 @@ struct Runtime {
   Examination (*examine)();
   std::unique_ptr<Context> (*make_context)(int index);
   void (*destroy_stream)(Context& context);
-  void* (*allocate)(Context& context, size_t bytes);  // null when out of memory
-  void (*release)(Context& context, void* pointer);   // never throws
+  // Null when out of memory, also after what nobody uses was given back.
+  void* (*allocate)(Context& context, size_t bytes);
+  void (*release)(Context& context, void* pointer);  // never throws
   // Host memory that the device copies from and to without a detour (page-locked for CUDA), 64-byte
   // aligned; null when out of memory.
   void* (*allocate_host)(Context& context, size_t bytes);
   void (*release_host)(Context& context, void* pointer);  // never throws
   void (*copy)(Context& context, void* to, const void* from, size_t bytes, CopyKind kind);
   void (*synchronize)(Context& context);
+  void (*trim)(Context& context);  // waits, and gives memory that nobody uses to the system
   MemoryInfo (*memory)(Context& context);
   // See kernels/capture.h. Both may throw; after end_capture the context captures no more.
   void (*begin_capture)(Context& context);

@@ -30,10 +30,6 @@ CudaCounters& cuda_counters() {
 void* allocate_cuda(Device device, size_t bytes) {
   Context& ctx = context(device);
   void* pointer = ctx.runtime().allocate(ctx, bytes);
-  if (pointer == nullptr) {
-    ctx.runtime().synchronize(ctx);  // pending releases return to the pool
-    pointer = ctx.runtime().allocate(ctx, bytes);
-  }
   CudaCounters& counters = cuda_counters();
   const std::lock_guard lock(counters.mutex);
   MemoryStats& stats = counters.stats[device.index];
@@ -89,7 +85,8 @@ void empty_cache(Device device) {
   if (device.is_cpu()) {
     cpu_pool().drop();
   } else {
-    synchronize(device);
+    Context& ctx = context(device);
+    ctx.runtime().trim(ctx);
   }
 }
 

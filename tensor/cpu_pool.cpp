@@ -3,13 +3,14 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdlib>
-#include <fstream>
 #include <string>
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "kernels/error.h"
+#include "kernels/runtime.h"
+#include "tensor/context.h"
 
 // gcc says it with a macro, clang with a feature.
 #if defined(__SANITIZE_ADDRESS__)
@@ -46,16 +47,6 @@ size_t physical_memory() {
   return static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * page_size();
 }
 
-// What programs can still have without swapping.
-size_t available_memory() {
-  std::ifstream file("/proc/meminfo");
-  std::string name, rest;
-  for (size_t kilobytes = 0; file >> name >> kilobytes; std::getline(file, rest)) {
-    if (name == "MemAvailable:") return kilobytes << 10;
-  }
-  return static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES)) * page_size();
-}
-
 // `ulimit -v`, which counts reserved addresses too; RLIM_INFINITY without one.
 rlim_t address_limit() {
   rlimit limit{};
@@ -64,9 +55,11 @@ rlim_t address_limit() {
 
 std::string out_of_memory(size_t bytes, size_t in_use) {
   const rlim_t limit = address_limit();
+  Context& ctx = context(Device{});
+  const MemoryInfo memory = ctx.runtime().memory(ctx);
   return format(
       "out of memory on the CPU: asked {} bytes, {} in use, {} of {} free{}", bytes, in_use,
-      available_memory(), physical_memory(),
+      memory.free, memory.total,
       limit == RLIM_INFINITY ? "" : format(", addresses limited to {} (ulimit -v)", limit));
 }
 

@@ -2,6 +2,9 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
+#include <string>
+#include <unistd.h>
 
 #include "kernels/cpu/capture.h"
 #include "kernels/cpu/examine.h"
@@ -17,6 +20,19 @@ void* allocate(Context&, size_t bytes) {
 
 void release(Context&, void* pointer) {
   std::free(pointer);
+}
+
+// Free is what programs can still have without swapping.
+MemoryInfo memory(Context&) {
+  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+  MemoryInfo info{.free = static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES)) * page,
+                  .total = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * page};
+  std::ifstream file("/proc/meminfo");
+  std::string name, rest;
+  for (size_t kilobytes = 0; file >> name >> kilobytes; std::getline(file, rest)) {
+    if (name == "MemAvailable:") info.free = kilobytes << 10;
+  }
+  return info;
 }
 
 }  // namespace
@@ -36,7 +52,8 @@ const Runtime cpu_runtime = {
     .copy = [](Context&, void* to, const void* from, size_t bytes,
                CopyKind) { std::memcpy(to, from, bytes); },
     .synchronize = [](Context&) {},
-    .memory = [](Context&) { return MemoryInfo{}; },
+    .trim = [](Context&) {},
+    .memory = memory,
     .begin_capture = cpu::begin_capture,
     .end_capture = cpu::end_capture,
 };

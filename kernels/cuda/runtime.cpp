@@ -59,6 +59,13 @@ void destroy_stream(Context& context) {
   check_or_log(cudaStreamDestroy(stream(context)), "destroy stream");
 }
 
+void trim(Context& context) {
+  check_not_capturing(context, "giving memory back");
+  check(cudaSetDevice(context.device().index), "trim");
+  check(cudaDeviceSynchronize(), "trim");
+  check(cudaMemPoolTrimTo(memory_pool(context.device().index), 0), "trim");
+}
+
 void* allocate(Context& context, size_t bytes) {
   check_not_capturing(context, "an allocation of {} bytes", bytes);
   check(cudaSetDevice(context.device().index), "allocate");
@@ -68,8 +75,7 @@ void* allocate(Context& context, size_t bytes) {
   if (status == cudaErrorMemoryAllocation) {
     // Give back what the pool holds in pieces too small, and try once more.
     cudaGetLastError();
-    check(cudaDeviceSynchronize(), "allocate");
-    check(cudaMemPoolTrimTo(memory_pool(context.device().index), 0), "allocate");
+    trim(context);
     status = cudaMallocAsync(&pointer, bytes, stream(context));
     if (status == cudaErrorMemoryAllocation) {
       cudaGetLastError();
@@ -149,6 +155,7 @@ const Runtime cuda_runtime = {
     .release_host = cuda::release_host,
     .copy = cuda::copy_bytes,
     .synchronize = cuda::synchronize,
+    .trim = cuda::trim,
     .memory = cuda::memory,
     .begin_capture = cuda::begin_capture,
     .end_capture = cuda::end_capture,

@@ -233,7 +233,6 @@ TEST(Tiles, are_chosen_by_free_memory) {
   EXPECT_EQ(tile_for("auto", 5000, 5000, megabyte), 128);
   EXPECT_EQ(tile_for("256", 10, 10, 0), 256);
   EXPECT_EQ(tile_for("0", 50000, 50000, 0), 0);
-  EXPECT_GT(tools::available_memory(Device{}), 0);
 }
 
 }  // namespace

@@ -15,8 +15,10 @@
 #include "data/preprocess.h"
 #include "data/transforms.h"
 #include "kernels/error.h"
+#include "kernels/runtime.h"
 #include "models/adain.h"
 #include "tensor/autograd.h"
+#include "tensor/context.h"
 #include "tools/common/file_hash.h"
 #include "tools/common/output.h"
 #include "tools/common/passed_over.h"
@@ -270,8 +272,9 @@ class Job {
     }
     const nn::ChannelStats style = models::mix_styles(stats, picture.weights);
     const Device device = default_device();
-    const int64_t tile =
-        tile_for(settings_.tile, content.size(2), content.size(3), available_memory(device));
+    Context& ctx = context(device);
+    const int64_t tile = tile_for(settings_.tile, content.size(2), content.size(3),
+                                  static_cast<int64_t>(ctx.runtime().memory(ctx).free));
     const Tensor result = tile > 0 ? stylizer_.stylize_tiled(content, style, settings_.alpha, tile)
                                    : stylizer_.stylize(content.to(device), style, settings_.alpha);
     const fs::path path = fs::path(settings_.output) / picture.output;

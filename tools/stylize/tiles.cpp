@@ -3,30 +3,11 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
-#include <fstream>
-#include <limits>
 
 #include "kernels/error.h"
-#include "kernels/runtime.h"
 #include "models/adain.h"
-#include "tensor/context.h"
 
 namespace gestalt::tools {
-
-int64_t available_memory(Device device) {
-  if (device.is_cuda()) {
-    Context& ctx = context(device);
-    return static_cast<int64_t>(ctx.runtime().memory(ctx).free);
-  }
-  std::ifstream file("/proc/meminfo");
-  std::string name;
-  int64_t kilobytes = 0;
-  while (file >> name >> kilobytes) {
-    if (name == "MemAvailable:") return kilobytes * 1024;
-    file.ignore(std::numeric_limits<std::streamsize>::max(), '\n');
-  }
-  return int64_t{4} << 30;
-}
 
 int64_t tile_for(const std::string& choice, int64_t height, int64_t width, int64_t available) {
   constexpr int64_t step = 8, smallest = 128, largest = 2048;

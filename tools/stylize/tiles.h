@@ -3,12 +3,7 @@
 #include <cstdint>
 #include <string>
 
-#include "kernels/types.h"
-
 namespace gestalt::tools {
-
-// Bytes that a device could still give: of the CPU, what the kernel calls available.
-int64_t available_memory(Device device);
 
 // The side of a tile for an image of height x width: 0 for no tiles. `choice`: "auto", "0" or a
 // multiple of 8; auto takes tiles where the whole would need more than half of `available`. Throws
