@@ -24,11 +24,19 @@ memory::desc strided(const memory::dims& dims, const memory::dims& strides) {
   return memory::desc(dims, memory::data_type::f32, strides);
 }
 
+memory::dims dims_of(const Shape& shape) {
+  return memory::dims(shape.begin(), shape.end());
+}
+
+// Whatever layout the plan chooses.
+memory::desc any_layout(const View& view) {
+  return memory::desc(dims_of(view.shape), memory::data_type::f32, any);
+}
+
 // The layout that a plan may choose: its own for N, C, H, W, which has no fast direct convolution;
 // channels-last stays as it is.
 memory::desc free_layout(const memory::desc& user, const View& view) {
-  if (view.is_channels_last() && !view.is_contiguous()) return user;
-  return memory::desc(user.dims(), memory::data_type::f32, any);
+  return view.is_channels_last() && !view.is_contiguous() ? user : any_layout(view);
 }
 
 // One argument of a primitive: where the caller has it, and where the primitive wants it.
@@ -98,10 +106,6 @@ struct Problem {
   memory::dims stride, dilation, padding_low, padding_high;
 };
 
-memory::dims dims_of(const Shape& shape) {
-  return memory::dims(shape.begin(), shape.end());
-}
-
 // `x`, `w`, `y` may be slices of larger views, strided in their outer dimensions.
 Problem make_problem(const View& x, const View& w, const View* bias, const View& y,
                      const Conv2dDesc& desc) {
@@ -119,7 +123,7 @@ Problem make_problem(const View& x, const View& w, const View* bias, const View&
   p.w = strided(w_dims, w_strides);
   p.w_free = memory::desc(w_dims, memory::data_type::f32, any);
   if (bias != nullptr) p.bias = strided({bias->shape[0]}, {1});
-  for (int axis : {0, 1}) {
+  for (int axis = 0; axis < 2; ++axis) {
     p.stride.push_back(desc.stride[axis]);
     p.dilation.push_back(desc.dilation[axis] - 1);
     p.padding_low.push_back(desc.padding[axis]);
@@ -136,15 +140,47 @@ dnnl::primitive_attr attributes() {
   return attr;
 }
 
-dnnl::convolution_forward::primitive_desc forward_desc(const Problem& p, dnnl::prop_kind kind) {
-  const auto algorithm = dnnl::algorithm::convolution_direct;
-  using Forward = dnnl::convolution_forward;
-  const Forward::desc desc =
-      p.bias.get_size() > 0 ? Forward::desc(kind, algorithm, p.x_free, p.w_free, p.bias, p.y_free,
-                                            p.stride, p.dilation, p.padding_low, p.padding_high)
-                            : Forward::desc(kind, algorithm, p.x_free, p.w_free, p.y_free, p.stride,
-                                            p.dilation, p.padding_low, p.padding_high);
-  return {desc, attributes(), engine()};
+using Forward = dnnl::convolution_forward;
+
+// Of a convolution of these arguments; of a gradient with the forward pass behind it.
+#if DNNL_VERSION_MAJOR >= 3
+template <class... Arguments>
+Forward::primitive_desc describe(const Arguments&... arguments) {
+  return {engine(), arguments..., attributes()};
+}
+template <class Gradient, class... Arguments>
+typename Gradient::primitive_desc describe_gradient(const Forward::primitive_desc& forward,
+                                                    const Arguments&... arguments) {
+  return {engine(), arguments..., forward, attributes()};
+}
+#else
+template <class... Arguments>
+Forward::primitive_desc describe(const Arguments&... arguments) {
+  return {Forward::desc(arguments...), attributes(), engine()};
+}
+template <class Gradient, class... Arguments>
+typename Gradient::primitive_desc describe_gradient(const Forward::primitive_desc& forward,
+                                                    const Arguments&... arguments) {
+  return {typename Gradient::desc(arguments...), attributes(), engine(), forward};
+}
+#endif
+
+constexpr auto algorithm = dnnl::algorithm::convolution_direct;
+
+Forward::primitive_desc forward_desc(const Problem& p, dnnl::prop_kind kind) {
+  if (p.bias.get_size() > 0) {
+    return describe(kind, algorithm, p.x_free, p.w_free, p.bias, p.y_free, p.stride, p.dilation,
+                    p.padding_low, p.padding_high);
+  }
+  return describe(kind, algorithm, p.x_free, p.w_free, p.y_free, p.stride, p.dilation,
+                  p.padding_low, p.padding_high);
+}
+
+template <class Gradient>
+typename Gradient::primitive_desc gradient_desc(const Problem& p) {
+  return describe_gradient<Gradient>(forward_desc(p, dnnl::prop_kind::forward_training), algorithm,
+                                     p.x_free, p.w_free, p.y_free, p.stride, p.dilation,
+                                     p.padding_low, p.padding_high);
 }
 
 Plan make_plan(Direction direction, const Problem& p) {
@@ -158,22 +194,14 @@ Plan make_plan(Direction direction, const Problem& p) {
     if (p.bias.get_size() > 0) plan.ports.emplace_back(DNNL_ARG_BIAS, p.bias, p.bias);
     return plan;
   }
-  const auto hint = forward_desc(p, dnnl::prop_kind::forward_training);
-  const auto algorithm = dnnl::algorithm::convolution_direct;
   if (direction == Direction::data) {
-    const dnnl::convolution_backward_data::primitive_desc pd(
-        {algorithm, p.x_free, p.w_free, p.y_free, p.stride, p.dilation, p.padding_low,
-         p.padding_high},
-        attributes(), engine(), hint);
+    const auto pd = gradient_desc<dnnl::convolution_backward_data>(p);
     plan = {dnnl::convolution_backward_data(pd), pd.scratchpad_desc(), {}};
     plan.ports = {{DNNL_ARG_DIFF_DST, p.y, pd.diff_dst_desc()},
                   {DNNL_ARG_WEIGHTS, p.w, pd.weights_desc()},
                   {DNNL_ARG_DIFF_SRC, p.x, pd.diff_src_desc(), true}};
   } else {
-    const dnnl::convolution_backward_weights::primitive_desc pd(
-        {algorithm, p.x_free, p.w_free, p.y_free, p.stride, p.dilation, p.padding_low,
-         p.padding_high},
-        attributes(), engine(), hint);
+    const auto pd = gradient_desc<dnnl::convolution_backward_weights>(p);
     plan = {dnnl::convolution_backward_weights(pd), pd.scratchpad_desc(), {}};
     plan.ports = {{DNNL_ARG_DIFF_DST, p.y, pd.diff_dst_desc()},
                   {DNNL_ARG_SRC, p.x, pd.src_desc()},
@@ -198,8 +226,8 @@ std::shared_ptr<const Plan> plan_of(Context& context, Direction direction, const
   return context.state<ConvPlans>().get(key, [&] {
     Problem problem = make_problem(x, w, bias, y, desc);
     if (direction == Direction::weights) {  // some channels of a channels-last image are too slow
-      problem.x_free = memory::desc(problem.x.dims(), memory::data_type::f32, any);
-      problem.y_free = memory::desc(problem.y.dims(), memory::data_type::f32, any);
+      problem.x_free = any_layout(x);
+      problem.y_free = any_layout(y);
     }
     return make_plan(direction, problem);
   });
