@@ -38,7 +38,7 @@ bench-gpu:  ## on a machine with a GPU: measured limits, kernels, networks, besi
 
 bench: build  ## the benchmarks
 	cmake --build $(RELEASE) --target benchmarks -j $(JOBS)
-	@for bench in $(RELEASE)/bin/*_bench; do $$bench; done
+	@for bench in $(RELEASE)/bin/*_bench; do $$bench || exit 1; done
 
 test-parity: build  ## compare with PyTorch, where python3 has it
 	@tests/parity/run.sh $(RELEASE)/bin

@@ -84,10 +84,13 @@ TEST_F(Packed, OneSizeIsOneTensorOfImages) {
   const TemporaryFolder flat;
   for (int i = 0; i < 3; ++i) save(flat / (std::to_string(i) + ".png"), numbered_image(6, 5, i));
   pack(open_images(flat.path()), path);
+  int found = 0;
   for (const NamedTensor& entry : read_safetensors(map_file(path.string()))) {
     if (entry.name != "images") continue;
+    ++found;
     EXPECT_EQ(entry.tensor.shape(), (Shape{3, 6, 5, 3}));
   }
+  EXPECT_EQ(found, 1);
   EXPECT_FALSE(open_images(path)->index().has_labels());
   EXPECT_EQ(open_images(path)->read(1), numbered_image(6, 5, 1));
   EXPECT_PRED_FORMAT2(::testing::IsSubstring, "packed without classes",

@@ -50,7 +50,9 @@ class AdainTest : public ::testing::Test {
     const std::vector<float> x = a.to_vector<float>(), y = b.to_vector<float>();
     double largest = x.size() == y.size() ? 0 : INFINITY;
     for (size_t i = 0; i < x.size(); ++i) {
-      largest = std::max(largest, static_cast<double>(std::abs(x[i] - y[i])));
+      const double difference = std::abs(x[i] - y[i]);
+      if (!(difference <= largest)) largest = difference;  // NaN stays
+      if (std::isnan(largest)) break;
     }
     return largest;
   }

@@ -14,7 +14,7 @@ import numpy
 import torch
 
 from fastgan_networks import FastGanDiscriminator, FastGanGenerator, small_size
-from gestalt_io import read_safetensors, run_tool, write_safetensors
+from gestalt_io import read_safetensors, run_tool, worst_of, write_safetensors
 
 CASES = [(256, 16, "32_5"), (256, 16, "16-32_10-5"), (64, 32, "none"), (512, 8, "none"), (1024, 8, "32_15")]
 
@@ -48,8 +48,8 @@ def worst(expected, got, chosen):
     for name in filter(chosen, expected):
         scale = numpy.linalg.norm(expected[name])
         errors[name] = numpy.linalg.norm(got[name] - expected[name]) / scale if scale > 0 else 0.0
-    name = max(errors, key=errors.get)
-    return errors[name], name
+    name, error = worst_of(errors)
+    return error, name
 
 
 def is_value(name):

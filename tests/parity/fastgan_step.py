@@ -20,7 +20,7 @@ import torch
 from fastgan import sparse_of
 from fastgan_networks import FastGanDiscriminator, FastGanGenerator
 from fastgan_training import TAPS, Lpips, diff_augment, train_step, vgg16_features
-from gestalt_io import read_safetensors, run_tool, write_safetensors
+from gestalt_io import read_safetensors, run_tool, worst_of, write_safetensors
 
 STEPS, BATCH = 3, 2
 # f64 first: f32 is judged beside it.
@@ -125,8 +125,8 @@ def main():
                     exact = expected
                 for what, chosen, in_f32, in_f64 in KINDS:
                     found = errors(expected, got, chosen)
-                    worst = max(found, key=found.get)
-                    allowed, judged = in_f64 if mode == "f64" else in_f32, found[worst]
+                    worst, judged = worst_of(found)
+                    allowed = in_f64 if mode == "f64" else in_f32
                     if mode == "f32" and what == "gradients of D":
                         judged, allowed = (statistics.median(errors(exact, run, chosen).values())
                                            for run in (got, expected))

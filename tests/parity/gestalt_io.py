@@ -39,6 +39,11 @@ def write_safetensors(path, arrays):
         file.write(struct.pack("<Q", len(text)) + text.encode() + b"".join(chunks))
 
 
+def worst_of(errors):
+    """The name and the value of the largest; of one that is NaN, where there is any."""
+    return max(errors.items(), key=lambda item: numpy.inf if numpy.isnan(item[1]) else item[1])
+
+
 def run_tool(name, *arguments):
     """The tool of the release build, or of the folder that GESTALT_BIN names."""
     here = os.path.dirname(os.path.abspath(__file__))
