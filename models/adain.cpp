@@ -42,7 +42,7 @@ class Builder {
 
  private:
   Builder& add(std::shared_ptr<nn::Module> module) {
-    network_->add(std::to_string(network_->children().size()), std::move(module));
+    network_->append(std::move(module));
     return *this;
   }
 

@@ -1,10 +1,8 @@
 #include "models/fastgan_blocks.h"
 
 #include <array>
-#include <string>
 
 #include "nn/activations.h"
-#include "nn/resize.h"
 #include "nn/spectral_norm.h"
 #include "tensor/ops/arithmetic.h"
 
@@ -13,19 +11,12 @@ namespace {
 
 using nn::Sequential;
 
-class Upsample : public nn::Module {
- public:
-  Tensor forward(const Tensor& x) override {
-    return nn::resize_nearest(x, {2 * x.size(2), 2 * x.size(3)});
-  }
-};
-
 // Children named by their number.
 class Numbered {
  public:
   template <class M>
   Numbered& add(std::shared_ptr<M> module) {
-    sequential_->add(std::to_string(sequential_->children().size()), std::move(module));
+    sequential_->append(std::move(module));
     return *this;
   }
   template <class M>
@@ -74,7 +65,7 @@ Tensor NoiseInjection::forward(const Tensor& x) {
 std::shared_ptr<Sequential> up_block(int64_t in_channels, int64_t out_channels,
                                      Generator& generator) {
   return Numbered()
-      .add<Upsample>()
+      .add(std::make_shared<nn::Upsample>(2))
       .add(conv(in_channels, 2 * out_channels, 3, 1, 1, generator))
       .add(batch_norm(2 * out_channels, generator))
       .add<nn::GLU>()
@@ -93,7 +84,7 @@ std::shared_ptr<Sequential> up_block_comp(int64_t in_channels, int64_t out_chann
     block->add("bn" + number, batch_norm(2 * out_channels, generator));
     block->add("glu" + number, std::make_shared<nn::GLU>());
   };
-  block->add("up1", std::make_shared<Upsample>());
+  block->add("up1", std::make_shared<nn::Upsample>(2));
   stage(in_channels, "1");
   stage(out_channels, "2");
   return block;

@@ -20,10 +20,6 @@ int64_t channels_at(int64_t resolution, int64_t base) {
   return static_cast<int64_t>(multiples.at(resolution) * static_cast<double>(base));
 }
 
-void add(nn::Sequential& sequential, std::shared_ptr<nn::Module> module) {
-  sequential.add(std::to_string(sequential.children().size()), std::move(module));
-}
-
 int64_t log2(int64_t value) {
   int64_t result = 0;
   while (value > 1) value /= 2, ++result;
@@ -58,16 +54,16 @@ FastGanDiscriminator::FastGanDiscriminator(const FastGanOptions& options, Genera
   // To at most 256x256.
   down_from_big_ = std::make_shared<nn::Sequential>();
   if (size <= 256) {
-    add(*down_from_big_, conv(3, channels(512), 3, 1, 1, generator));
+    down_from_big_->append(conv(3, channels(512), 3, 1, 1, generator));
   } else if (size == 512) {
-    add(*down_from_big_, conv(3, channels(512), 4, 2, 1, generator));
+    down_from_big_->append(conv(3, channels(512), 4, 2, 1, generator));
   } else {
-    add(*down_from_big_, conv(3, channels(1024), 4, 2, 1, generator));
-    add(*down_from_big_, leaky_relu());
-    add(*down_from_big_, conv(channels(1024), channels(512), 4, 2, 1, generator));
-    add(*down_from_big_, batch_norm(channels(512), generator));
+    down_from_big_->append(conv(3, channels(1024), 4, 2, 1, generator));
+    down_from_big_->append(leaky_relu());
+    down_from_big_->append(conv(channels(1024), channels(512), 4, 2, 1, generator));
+    down_from_big_->append(batch_norm(channels(512), generator));
   }
-  add(*down_from_big_, leaky_relu());
+  down_from_big_->append(leaky_relu());
   register_module("down_from_big", down_from_big_);
 
   // To 8x8.
@@ -81,10 +77,10 @@ FastGanDiscriminator::FastGanDiscriminator(const FastGanOptions& options, Genera
   }
   const int64_t last = widths.back(), judged = channels(8);
   rf_big_ = std::make_shared<nn::Sequential>();
-  add(*rf_big_, conv(last, judged, 1, 1, 0, generator));
-  add(*rf_big_, batch_norm(judged, generator));
-  add(*rf_big_, leaky_relu());
-  add(*rf_big_, conv(judged, 1, 4, 1, 0, generator));
+  rf_big_->append(conv(last, judged, 1, 1, 0, generator));
+  rf_big_->append(batch_norm(judged, generator));
+  rf_big_->append(leaky_relu());
+  rf_big_->append(conv(judged, 1, 4, 1, 0, generator));
   register_module("rf_big", rf_big_);
   for (int64_t i = 0; i + 3 <= blocks; ++i) {
     const std::string name = "se_" + std::to_string(2 << i) + "_" + std::to_string(16 << i);
@@ -93,12 +89,12 @@ FastGanDiscriminator::FastGanDiscriminator(const FastGanOptions& options, Genera
   }
 
   down_from_small_ = std::make_shared<nn::Sequential>();
-  add(*down_from_small_, conv(3, channels(256), 4, 2, 1, generator));
-  add(*down_from_small_, leaky_relu());
+  down_from_small_->append(conv(3, channels(256), 4, 2, 1, generator));
+  down_from_small_->append(leaky_relu());
   int64_t small_width = channels(256);
   for (int64_t resolution = small_size(size) / 2, at = 128; resolution > 8;
        resolution /= 2, at /= 2) {
-    add(*down_from_small_, std::make_shared<DownBlock>(small_width, channels(at), generator));
+    down_from_small_->append(std::make_shared<DownBlock>(small_width, channels(at), generator));
     small_width = channels(at);
   }
   register_module("down_from_small", down_from_small_);
