@@ -42,67 +42,78 @@ class Experiment {
     // Whatever is wrong with the settings and files is found here, before anything is written.
     check_settings(settings_);
     jobs_ = make_jobs(settings_, common_.seed);
-    if (!settings_.save_tensors.empty() && jobs_.size() > batch_size()) {
-      throw UsageError(format("--save_tensors holds one batch: {} pictures need --batch {}",
-                              jobs_.size(), jobs_.size()));
-    }
     const std::set<fs::path> inputs = input_files(jobs_, settings_);
-    if (!settings_.save_tensors.empty()) {
-      for (const fs::path& input : inputs) {
-        check_not_input(settings_.save_tensors, input);
-      }
-    }
-    nlohmann::json config = to_json(settings_, common_);
+    check_tensors_file(inputs);
+    config_ = to_json(settings_, common_);
     // Weights take about as long to hash as to load: both at once.
     std::future<nlohmann::json> hashes =
         std::async(std::launch::async, [&inputs, threads = num_threads()] {
           set_num_threads(threads);  // each thread's own
           return hashes_by_path(inputs);
         });
-    const auto take_hashes = [&] {
-      config["files"] = hashes.get();
-      for (Job& job : jobs_) {
-        const nlohmann::json& hash = config["files"][job.source_file().string()];
-        // None where the file is gone: it is skipped when it is read.
-        job.set_source_hash(hash.is_string() ? hash.get<std::string>() : "");
-      }
-    };
     if (settings_.resume) {
-      take_hashes();
-      check_can_resume(settings_.output, config, to_json(SynthesisSettings{}, CommonOptions{}),
+      keep_hashes(hashes.get());
+      check_can_resume(settings_.output, config_, to_json(SynthesisSettings{}, CommonOptions{}),
                        free_settings);
       for (const Job& job : jobs_) job.check_checkpoint();
-    }
-    const fs::path checkpoints = checkpoint_folder(settings_);
-    if (settings_.resume && !fs::exists(checkpoints)) {
-      if (!common_.quiet) fmt::print("the run in {} is finished\n", settings_.output);
-      return exit_done;
+      if (!fs::exists(checkpoint_folder(settings_))) {
+        if (!common_.quiet) fmt::print("the run in {} is finished\n", settings_.output);
+        return exit_done;
+      }
     }
     context(default_device()).set_exact(settings_.exact);
     std::string description;
     network_ = make_network(settings_, description);
     init_images_ = read_init_images(settings_, jobs_.size());
     check_some_image();
-    if (!settings_.resume) take_hashes();
+    if (!settings_.resume) keep_hashes(hashes.get());
 
-    prepare_output_folder(settings_.output);
-    if (!settings_.save_tensors.empty()) check_can_write(settings_.save_tensors);
-    // What an earlier run with other settings left must not be taken for this one's.
-    if (!settings_.resume) fs::remove_all(checkpoints);
-    fs::create_directories(checkpoints);
-    logger_ = make_logger(settings_.output, common_, settings_.resume);
-    write_config(settings_.output, tool_, config);
-    logger_->info("{}: {} on {}, {}", tool_, counted(jobs_.size(), "picture"),
-                  to_string(default_device()), description);
-    std::vector<const data::ImageSource*> sources;
-    for (const Job& job : jobs_) sources.push_back(&job.images());
-    for (const std::string& line : passed_over(sources)) logger_->warn(line);
-
+    begin_run(description);
     progress_.emplace(tool_, settings_.steps * static_cast<int64_t>(jobs_.size()), common_.quiet);
     for (size_t first = 0; first < jobs_.size() && !interrupted(); first += batch_size()) {
       run_batch(first);
     }
     progress_->finish();
+    return end_run();
+  }
+
+ private:
+  void check_tensors_file(const std::set<fs::path>& inputs) const {
+    if (settings_.save_tensors.empty()) return;
+    if (jobs_.size() > batch_size()) {
+      throw UsageError(format("--save_tensors holds one batch: {} pictures need --batch {}",
+                              jobs_.size(), jobs_.size()));
+    }
+    for (const fs::path& input : inputs) check_not_input(settings_.save_tensors, input);
+  }
+
+  void keep_hashes(nlohmann::json hashes) {
+    config_["files"] = std::move(hashes);
+    for (Job& job : jobs_) {
+      const nlohmann::json& hash = config_["files"][job.source_file().string()];
+      // None where the file is gone: it is skipped when it is read.
+      job.set_source_hash(hash.is_string() ? hash.get<std::string>() : "");
+    }
+  }
+
+  // The folder and what stands in it before the first step. network: what is said of it.
+  void begin_run(const std::string& network) {
+    prepare_output_folder(settings_.output);
+    if (!settings_.save_tensors.empty()) check_can_write(settings_.save_tensors);
+    const fs::path checkpoints = checkpoint_folder(settings_);
+    // What an earlier run with other settings left must not be taken for this one's.
+    if (!settings_.resume) fs::remove_all(checkpoints);
+    fs::create_directories(checkpoints);
+    logger_ = make_logger(settings_.output, common_, settings_.resume);
+    write_config(settings_.output, tool_, config_);
+    logger_->info("{}: {} on {}, {}", tool_, counted(jobs_.size(), "picture"),
+                  to_string(default_device()), network);
+    std::vector<const data::ImageSource*> sources;
+    for (const Job& job : jobs_) sources.push_back(&job.images());
+    for (const std::string& line : passed_over(sources)) logger_->warn(line);
+  }
+
+  int end_run() {
     write_losses(settings_, jobs_);
     if (interrupted()) {
       const auto has_begun = [](const Job& job) { return !job.losses().empty(); };
@@ -112,13 +123,12 @@ class Experiment {
       return exit_interrupted;
     }
     if (settings_.sheet) write_sheet(tool_, settings_, jobs_);
-    fs::remove_all(checkpoints);
+    fs::remove_all(checkpoint_folder(settings_));
     logger_->info("{} in {}, {} skipped", counted(jobs_.size() - skipped_, "picture"),
                   settings_.output, skipped_);
     return exit_done;
   }
 
- private:
   size_t batch_size() const { return static_cast<size_t>(settings_.batch); }
 
   void check_some_image() {
@@ -212,6 +222,7 @@ class Experiment {
   const CommonOptions& common_;
   Clock::time_point started_;
   Logger logger_;
+  nlohmann::json config_;
   std::vector<Job> jobs_;
   std::shared_ptr<nn::Sequential> network_;
   Tensor init_images_;  // undefined: from noise
