@@ -3,11 +3,15 @@
 // Packed images: decoded pixels of many images in one file that is mapped, not read. A safetensors
 // file, so that anything else reads it too; the header's __metadata__ is {"format": "gestalt packed
 // images 1"}. Tensors, N being the number of images:
-//   images    u8 [N, height, width, 3] where all are of one size, else u8 [bytes], one after
-//   another offsets   i64 [N]     where each begins in `images`, in bytes sizes     i64 [N, 2]
-//   height, width checksums i64 [N]     of the pixels: FNV-1a over little-endian words of 8 bytes,
-//   zeros at the end labels    i64 [N]     0 where there are no classes names     u8  each followed
-//   by a zero byte classes   u8  likewise, sorted bytewise; [0] where there are none
+// clang-format off
+//   images     u8 [N, height, width, 3] where all are of one size, else u8 [bytes], one after another
+//   offsets    i64 [N]     where each begins in `images`, in bytes
+//   sizes      i64 [N, 2]  height, width
+//   checksums  i64 [N]     of the pixels: FNV-1a over little-endian words of 8 bytes, zeros at the end
+//   labels     i64 [N]     0 where there are no classes
+//   names      u8          each followed by a zero byte
+//   classes    u8          likewise, sorted bytewise; [0] where there are none
+// clang-format on
 //
 // Errors: gestalt::Error with the path and the reason (truncated, not a packed file, inconsistent).
 

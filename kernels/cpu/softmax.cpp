@@ -20,13 +20,13 @@ void for_rows(const View& like, const F& body) {
   });
 }
 
-// The largest value; NaN wins.
+// The largest value. NaN are passed over: they make the sums NaN.
 template <class T, class Sum = accumulate_t<T>>
 Sum largest(const T* x, int64_t length) {
   Sum most = -std::numeric_limits<Sum>::infinity();
   for (int64_t c = 0; c < length; ++c) {
     const Sum value = static_cast<Sum>(x[c]);
-    if (!(value <= most)) most = value;
+    if (value > most) most = value;
   }
   return most;
 }

@@ -11,17 +11,15 @@
 //  - a warp operation whose lanes disagree about mask or line, lack lanes that the mask names
 //    (elsewhere or exited), or read from a lane outside the mask;
 //  - shared memory, the own and that of the cluster's other blocks: accesses out of bounds, reads
-//  of
-//    bytes that nobody wrote, and races: two threads, the same bytes, at least one plain write, no
-//    barrier between (for lanes of one warp: no __syncwarp, for blocks: no cluster barrier
-//    between);
+//    of bytes that nobody wrote, and races: two threads, the same bytes, at least one plain write,
+//    no barrier between (for lanes of one warp: no __syncwarp, for blocks: no cluster barrier);
 //  - shared memory of a block that has exited, may exit or need not have begun;
 //  - bulk copies: accesses to what one fills, and writes to what one reads, before a wait for it;
 //    addresses and sizes that are not multiples of 16; memory written without a fence; copies that
 //    nobody waits for;
 //  - global memory: races, as above and between any two blocks that are not of one cluster;
-//  accesses
-//    out of bounds and reads of what nobody wrote, where global_memory.h was told of buffers;
+//    accesses out of bounds and reads of what nobody wrote, where global_memory.h was told of
+//    buffers; what is asked into L2 out of bounds;
 //  - launches that no GPU takes (more than 1024 threads, 65535 in grid.y or z, 227 KB shared).
 // Accesses to global memory are seen where the device code is compiled with the hooks of
 // access_hooks.h, which is always but in builds with AddressSanitizer (that one knows the fibers).

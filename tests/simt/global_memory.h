@@ -4,9 +4,7 @@
 // buffers that were declared; races, everywhere.
 //
 // Two kinds of declarations, both of this thread's kernels alone:
-//  - WatchedBuffer: memory between guard bytes (guarded_buffer.h). Accesses to the guards are out
-//  of
-//    bounds.
+//  - WatchedBuffer: memory between guard bytes (guarded_buffer.h), which nobody may access.
 //  - AllowedMemory: all memory that kernels may access from here on. The rest is out of bounds.
 
 #include <cstddef>

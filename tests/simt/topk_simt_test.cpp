@@ -2,9 +2,8 @@
 // that an implementation is tested on, f32, bf16 and f16, both layouts, keep and reverse, with and
 // without mask, aligned and unaligned, under many schedules.
 //
-// Each case runs under 20 schedules; in builds with AddressSanitizer, whose runs take longest,
-// under
-// 2. GESTALT_SIMT_SCHEDULES asks for another number.
+// Each case runs under 20 schedules, under 2 in builds with AddressSanitizer, whose runs take
+// longest. GESTALT_SIMT_SCHEDULES asks for another number.
 
 #include <cstdlib>
 #include <gtest/gtest.h>

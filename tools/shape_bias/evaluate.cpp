@@ -107,9 +107,6 @@ std::vector<Pass> passes_of(const Settings& settings, const std::vector<std::str
     if (settings.per_layer) naming.layers = group;
     Pass& pass = passes.emplace_back();
     pass.places = group;
-    GESTALT_CHECK(std::none_of(settings.name.begin(), settings.name.end(),
-                               [](unsigned char c) { return c == '/' || c < ' '; }),
-                  "--name becomes a part of file names, got '{}'", settings.name);
     for (const double fraction : settings.fractions) {
       const std::string subject = subject_name(naming, fraction);
       if (subjects.insert(subject).second) pass.sparsities.push_back({subject, fraction});
@@ -234,9 +231,11 @@ Command add_evaluate(Tool& tool) {
                   "its weights: .pth, .pt, .safetensors with torchvision's names")
       ->type_name("FILE");
   app->add_flag("--untrained", settings->untrained, "random weights; the names say so");
-  app->add_option("--data", settings->data,
-                  "the stimuli, {shape}/{shape}{i}-{texture}{j}.png or other images")
-      ->type_name("FOLDER")
+  app->add_option(
+         "--data", settings->data,
+         "the stimuli, folder or packed file: {shape}/{shape}{i}-{texture}{j}.png or other "
+         "images")
+      ->type_name("PATH")
       ->required();
   add_list(*app, "--topk", settings->fractions,
            "fractions of each channel that Top-K keeps, above 0 up to 1; 1 keeps all");
