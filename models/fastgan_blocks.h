@@ -47,6 +47,7 @@ std::shared_ptr<nn::Sequential> up_block_comp(int64_t in_channels, int64_t out_c
 class SkipExcitation : public nn::Module {
  public:
   SkipExcitation(int64_t small_channels, int64_t big_channels, Generator& generator);
+  using nn::Module::forward;  // which throws
   Tensor forward(const Tensor& small, const Tensor& big);
 
  private:
