@@ -91,6 +91,10 @@ using ReduceKernel = void(const View& x,
   X(relu, UnaryKernel) /* NaN stays NaN */                                                         \
   X(leaky_relu, ScalarKernel)                                                                      \
   X(clamp, void(const View& x, double low, double high, const View& y))                            \
+  /* y (u8): 1 where the comparison holds, else 0, as wherever one is NaN; a, b: any one dtype */  \
+  X(compare, void(const View& a, const View& b, Comparison comparison, const View& y))             \
+  /* y = a where condition (u8) is not 0, else b; any dtype; in place on a or b allowed */         \
+  X(where, void(const View& condition, const View& a, const View& b, const View& y))               \
   /* Gradients: dx from dy and the saved x or y; in place on dy allowed. */                        \
   X(power_scalar_backward, void(const View& dy, const View& x, double exponent, const View& dx))   \
   X(sqrt_backward, void(const View& dy, const View& y, const View& dx))                            \

@@ -38,6 +38,9 @@ KernelTable make_table() {
   GESTALT_ENTRY(leaky_relu_backward);
   GESTALT_ENTRY(clamp);
   GESTALT_ENTRY(clamp_backward);
+  // compare.cpp
+  GESTALT_ENTRY(compare);
+  GESTALT_ENTRY(where);
   // glu.cpp
   GESTALT_ENTRY(glu_forward);
   GESTALT_ENTRY(glu_backward);

@@ -16,6 +16,8 @@
   X(exp) X(log) X(sqrt) X(sqrt_backward) X(abs) X(abs_backward) X(sigmoid) X(sigmoid_backward) \
   X(tanh) X(tanh_backward) X(relu) X(relu_backward) X(leaky_relu) X(leaky_relu_backward) X(clamp) \
   X(clamp_backward) \
+  /* compare.cu */ \
+  X(compare) X(where) \
   /* glu.cu */ \
   X(glu_forward) X(glu_backward) \
   /* random.cu */ \

@@ -119,6 +119,26 @@ TEST_F(KernelPaths, FoldsOfEverything) {
   }
 }
 
+TEST_F(KernelPaths, ComparisonsAndChoices) {
+  Buffer half(DType::u8, {5001});
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16, DType::i64, DType::u8}) {
+    Buffer a(dtype, {5001}), b(dtype, {5001});
+    for (const Buffer* to : {&a, &b}) {
+      cpu_kernels.copy(*context_, random(DType::f32, {5001}, 0, 4).view, to->view);
+    }
+    for (const Comparison comparison :
+         {Comparison::greater, Comparison::greater_equal, Comparison::equal}) {
+      compare("compare", DType::u8, {5001}, 0, [&](const KernelTable& table, const View& y) {
+        table.compare(*context_, a.view, b.view, comparison, y);
+      });
+      cpu_kernels.compare(*context_, a.view, b.view, comparison, half.view);
+    }
+    compare("where", dtype, {5001}, 0, [&](const KernelTable& table, const View& y) {
+      table.where(*context_, half.view, a.view, b.view, y);
+    });
+  }
+}
+
 TEST_F(KernelPaths, ArgmaxOfTiesAndNan) {
   Buffer x = random(DType::f32, {3, 40000}, -1, 0);
   float* values = x.view.as<float>();
