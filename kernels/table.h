@@ -115,6 +115,7 @@ using ReduceKernel = void(const View& x,
   /* ---- reductions ---- */                                                                       \
   X(sum, void(const View& x, double scale, const View& y)) /* scale * sum, accumulated wide */     \
   X(max, ReduceKernel)                                     /* NaN wins */                          \
+  X(min, ReduceKernel)                                     /* NaN wins */                          \
   X(argmax,                                                                                        \
     void(const View& x, int dim, const View& y)) /* y: i64, 1 at dim; lowest index of ties */      \
   /* y (stat, 1 element) = sum of a*b over all elements, accumulated in f64 */                     \

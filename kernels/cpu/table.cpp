@@ -50,6 +50,7 @@ KernelTable make_table() {
   // reduce.cpp
   GESTALT_ENTRY(sum);
   GESTALT_ENTRY(max);
+  GESTALT_ENTRY(min);
   GESTALT_ENTRY(argmax);
   GESTALT_ENTRY(dot);
   GESTALT_ENTRY(absolute_norm);

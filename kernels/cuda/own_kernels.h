@@ -23,7 +23,7 @@
   /* random.cu */ \
   X(uniform) X(normal) \
   /* reduce.cu */ \
-  X(sum) X(max) X(argmax) X(dot) X(absolute_norm) X(squared_error) X(squared_error_backward) \
+  X(sum) X(max) X(min) X(argmax) X(dot) X(absolute_norm) X(squared_error) X(squared_error_backward) \
   X(conv2d_backward_bias) \
   /* pool.cu */ \
   X(max_pool2d_forward) X(max_pool2d_backward) X(avg_pool2d_forward) X(avg_pool2d_backward) \

@@ -19,6 +19,12 @@ void max(Context& context, const View& x, const View& y) {
   });
 }
 
+void min(Context& context, const View& x, const View& y) {
+  dispatch<DeviceFloatTypes>("min", x, [&]<class T>(std::type_identity<T>) {
+    reduce<T, T>(context, "min", MinOf<T>{}, y, x);
+  });
+}
+
 // Only `dim` is folded, so that its elements keep their numbers.
 void argmax(Context& context, const View& x, int, const View& y) {
   dispatch<DeviceFloatTypes>("argmax", x, [&]<class T>(std::type_identity<T>) {

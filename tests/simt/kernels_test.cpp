@@ -91,6 +91,8 @@ TEST_F(KernelPaths, Folds) {
             [&](const KernelTable& table, const View& y) { table.sum(*context_, x.view, 0.5, y); });
     compare(("max " + what).c_str(), DType::f32, to, 0,
             [&](const KernelTable& table, const View& y) { table.max(*context_, x.view, y); });
+    compare(("min " + what).c_str(), DType::f32, to, 0,
+            [&](const KernelTable& table, const View& y) { table.min(*context_, x.view, y); });
   }
 }
 

@@ -48,6 +48,25 @@ TEST(Gradients, of_max_are_shared_by_ties) {
             (std::vector<double>{0, 0.5, 0.5, 0}));
 }
 
+TEST(Gradients, of_max_and_min_are_shared_by_infinite_ties) {
+  const double inf = std::numeric_limits<double>::infinity();
+  using Values = std::vector<double>;
+  const auto of_max = [](const Tensor& x) { return max(x); };
+  const auto of_min = [](const Tensor& x) { return min(x); };
+  EXPECT_EQ(gradient(of_max, {1, inf, -inf, inf}), (Values{0, 0.5, 0, 0.5}));
+  EXPECT_EQ(gradient(of_max, {-inf, -inf}), (Values{0.5, 0.5}));
+  EXPECT_EQ(gradient(of_min, {1, inf, -inf, 2}), (Values{0, 0, 1, 0}));
+  EXPECT_EQ(gradient(of_min, {2, 1, 1, 3}), (Values{0, 0.5, 0.5, 0}));
+  EXPECT_TRUE(std::isnan(gradient(of_max, {1, NAN})[0]));
+}
+
+// More ties than 16 bits can count.
+TEST(Gradients, of_max_are_shared_by_many_ties) {
+  Tensor x = Tensor::ones({300000}, {.dtype = DType::f16}).set_requires_grad(true);
+  max(x).backward(Tensor::full({}, 300, {.dtype = DType::f16}));
+  EXPECT_EQ(x.grad().to_vector<float>()[7], static_cast<float>(float16(0.001f)));
+}
+
 TEST(Gradients, of_where_are_zero_where_the_other_was_chosen) {
   // 1 / x at x = 0 is what where is used against: inf comes back there, and 0 * inf is NaN.
   Tensor x = vector_of({0, 2}).set_requires_grad(true);
@@ -115,6 +134,8 @@ TEST(Errors, name_the_op_and_both_tensors) {
   EXPECT_EQ(error_of([&] { sum(a, {0, -2}); }), "[sum] dimension 0 comes twice");
   EXPECT_EQ(error_of([&] { max(Tensor::zeros({0})); }),
             "[max] nothing to take the maximum of in f32[0]");
+  EXPECT_EQ(error_of([&] { min(Tensor::zeros({0})); }),
+            "[min] nothing to take the minimum of in f32[0]");
   EXPECT_EQ(error_of([&] { less(a, b); }), "[less] shapes do not broadcast: f32[2,3] and f32[4]");
   const Tensor whole = b.to(DType::u8);
   EXPECT_EQ(error_of([&] { equal(whole, 0.5); }), "[equal] 0.5 is no u8, of which u8[4] is");
