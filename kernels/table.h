@@ -127,6 +127,12 @@ using ReduceKernel = void(const View& x,
   /* da = 2 * scale * dy * (a-b); dy: stat, 1 element */                                           \
   X(squared_error_backward,                                                                        \
     void(const View& dy, const View& a, const View& b, double scale, const View& da))              \
+  /* ---- rows by their numbers: indices i64[K]; y has x's shape, but K at dim ---- */             \
+  /* y[..., k, ...] = x[..., indices[k], ...]; any dtype. An index that x lacks is an Error on the \
+     CPU; on a device its elements are NaN, or 0 in integers. */                                   \
+  X(index_select_forward, void(const View& x, int dim, const View& indices, const View& y))        \
+  /* dx[..., i, ...] = the sum of dy[..., k, ...] over the k with indices[k] = i, k rising */      \
+  X(index_select_backward, void(const View& dy, int dim, const View& indices, const View& dx))     \
   /* ---- products: y[B,M,N] = alpha * a[B,M,K] b[B,K,N] + beta * y; a, b may be transposed by     \
      their strides or broadcast over B; with beta = 0, y is not read ---- */                       \
   X(matmul, void(const View& a, const View& b, double alpha, double beta, const View& y))          \

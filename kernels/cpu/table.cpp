@@ -57,6 +57,9 @@ KernelTable make_table() {
   // squared_error.cpp
   GESTALT_ENTRY(squared_error);
   GESTALT_ENTRY(squared_error_backward);
+  // index_select.cpp
+  GESTALT_ENTRY(index_select_forward);
+  GESTALT_ENTRY(index_select_backward);
   // topk.cpp, topk_mean_replace.cpp
   GESTALT_ENTRY(topk_forward);
   GESTALT_ENTRY(topk_backward);

@@ -25,6 +25,8 @@
   /* reduce.cu */ \
   X(sum) X(max) X(min) X(argmax) X(dot) X(absolute_norm) X(squared_error) X(squared_error_backward) \
   X(conv2d_backward_bias) \
+  /* index_select.cu */ \
+  X(index_select_forward) X(index_select_backward) \
   /* pool.cu */ \
   X(max_pool2d_forward) X(max_pool2d_backward) X(avg_pool2d_forward) X(avg_pool2d_backward) \
   X(adaptive_avg_pool2d_forward) X(adaptive_avg_pool2d_backward) \

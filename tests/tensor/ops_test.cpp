@@ -93,6 +93,30 @@ TEST(Comparisons, of_integers_are_exact) {
   EXPECT_EQ(less(a, 0).dtype(), DType::u8);
 }
 
+TEST(IndexSelect, takes_every_dtype) {
+  const Tensor rows = Tensor::from_vector<int64_t>({1, 1, 0}, {3});
+  const std::vector<double> values{1, 2, 3, 4}, expected{3, 4, 3, 4, 1, 2};
+  for (DType dtype : {DType::f32, DType::bf16, DType::f64, DType::i64, DType::u8}) {
+    const Tensor y = index_select(Tensor::from_vector(values, {2, 2}).to(dtype), 0, rows);
+    EXPECT_EQ(y.dtype(), dtype);
+    EXPECT_EQ(y.to_vector<double>(), expected);
+  }
+}
+
+TEST(IndexSelect, names_an_index_that_is_outside) {
+  const Tensor x = Tensor::zeros({2, 3});
+  const auto taken = [&](std::vector<int64_t> indices) {
+    const Shape shape{static_cast<int64_t>(indices.size())};
+    return error_of([&] { index_select(x, 1, Tensor::from_vector(indices, shape)); });
+  };
+  EXPECT_EQ(taken({0, 2}), "");
+  EXPECT_EQ(taken({0, 3}), "[index_select] index 3 at 1 is not one of the 3 rows");
+  EXPECT_EQ(taken({-1}), "[index_select] index -1 at 0 is not one of the 3 rows");
+  EXPECT_EQ(error_of([&] { index_select(x, 0, Tensor::zeros({2})); }),
+            "[index_select] expected indices i64[K] on cpu, got f32[2]");
+  EXPECT_THROW(index_select(x, 2, Tensor::zeros({1}, {.dtype = DType::i64})), Error);
+}
+
 TEST(Gradients, of_an_input_used_twice_add_up) {
   EXPECT_EQ(gradient([](const Tensor& x) { return x * x - x / 2 + x; }, {1, -3}),
             (std::vector<double>{2.5, -5.5}));
@@ -136,6 +160,9 @@ TEST(Errors, name_the_op_and_both_tensors) {
             "[max] nothing to take the maximum of in f32[0]");
   EXPECT_EQ(error_of([&] { min(Tensor::zeros({0})); }),
             "[min] nothing to take the minimum of in f32[0]");
+  EXPECT_EQ(error_of([&] { stack({a, b}); }), "[stack] shapes differ: f32[2,3] and f32[4]");
+  EXPECT_EQ(error_of([&] { stack({}); }), "[stack] expected at least one tensor");
+  EXPECT_THROW(stack({a}, 3), Error);
   EXPECT_EQ(error_of([&] { less(a, b); }), "[less] shapes do not broadcast: f32[2,3] and f32[4]");
   const Tensor whole = b.to(DType::u8);
   EXPECT_EQ(error_of([&] { equal(whole, 0.5); }), "[equal] 0.5 is no u8, of which u8[4] is");
