@@ -127,6 +127,18 @@ using ReduceKernel = void(const View& x,
   /* da = 2 * scale * dy * (a-b); dy: stat, 1 element */                                           \
   X(squared_error_backward,                                                                        \
     void(const View& dy, const View& a, const View& b, double scale, const View& da))              \
+  /* y (stat, 1 element) = scale * sum of |a-b| */                                                 \
+  X(absolute_error, void(const View& a, const View& b, double scale, const View& y))               \
+  /* da = scale * dy * sign(a-b), 0 at a = b; dy: stat, 1 element */                               \
+  X(absolute_error_backward,                                                                       \
+    void(const View& dy, const View& a, const View& b, double scale, const View& da))              \
+  /* y = scale * sum of -target * log(p) - (1-target) * log(1-p), p = sigmoid(x); all stat, y of 1 \
+     element */                                                                                    \
+  X(binary_cross_entropy_forward,                                                                  \
+    void(const View& x, const View& target, double scale, const View& y))                          \
+  /* dx = scale * dy * (p - target) */                                                             \
+  X(binary_cross_entropy_backward,                                                                 \
+    void(const View& dy, const View& x, const View& target, double scale, const View& dx))         \
   /* ---- rows by their numbers: indices i64[K]; y has x's shape, but K at dim ---- */             \
   /* y[..., k, ...] = x[..., indices[k], ...]; any dtype. An index that x lacks is an Error on the \
      CPU; on a device its elements are NaN, or 0 in integers. */                                   \

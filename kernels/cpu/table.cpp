@@ -54,9 +54,13 @@ KernelTable make_table() {
   GESTALT_ENTRY(argmax);
   GESTALT_ENTRY(dot);
   GESTALT_ENTRY(absolute_norm);
-  // squared_error.cpp
+  // losses.cpp
   GESTALT_ENTRY(squared_error);
   GESTALT_ENTRY(squared_error_backward);
+  GESTALT_ENTRY(absolute_error);
+  GESTALT_ENTRY(absolute_error_backward);
+  GESTALT_ENTRY(binary_cross_entropy_forward);
+  GESTALT_ENTRY(binary_cross_entropy_backward);
   // index_select.cpp
   GESTALT_ENTRY(index_select_forward);
   GESTALT_ENTRY(index_select_backward);

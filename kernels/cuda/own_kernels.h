@@ -23,8 +23,10 @@
   /* random.cu */ \
   X(uniform) X(normal) \
   /* reduce.cu */ \
-  X(sum) X(max) X(min) X(argmax) X(dot) X(absolute_norm) X(squared_error) X(squared_error_backward) \
-  X(conv2d_backward_bias) \
+  X(sum) X(max) X(min) X(argmax) X(dot) X(absolute_norm) X(conv2d_backward_bias) \
+  /* losses.cu */ \
+  X(squared_error) X(squared_error_backward) X(absolute_error) X(absolute_error_backward) \
+  X(binary_cross_entropy_forward) X(binary_cross_entropy_backward) \
   /* index_select.cu */ \
   X(index_select_forward) X(index_select_backward) \
   /* pool.cu */ \

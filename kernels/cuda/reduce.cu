@@ -38,20 +38,6 @@ void dot(Context& context, const View& a, const View& b, const View& y) {
   });
 }
 
-void squared_error(Context& context, const View& a, const View& b, double scale, const View& y) {
-  dispatch<DeviceFloatTypes>("squared_error", a, [&]<class T>(std::type_identity<T>) {
-    reduce<float, T, T>(context, "squared_error", SquaredError{{static_cast<float>(scale)}},
-                        as_single(y, a), a, b);
-  });
-}
-
-void squared_error_backward(Context& context, const View& dy, const View& a, const View& b,
-                            double scale, const View& da) {
-  elementwise_floating(context, "squared_error_backward",
-                       SquaredErrorBackward{dy.as<float>(), static_cast<float>(2 * scale)}, da, a,
-                       b);
-}
-
 void conv2d_backward_bias(Context& context, const View& dy, const View& db) {
   View y = db;
   y.shape = {1, db.shape[0], 1, 1};

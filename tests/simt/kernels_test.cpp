@@ -113,12 +113,24 @@ TEST_F(KernelPaths, FoldsOfEverything) {
     one("squared_error", [&](const KernelTable& table, const View& y) {
       table.squared_error(*context_, a.view, b.view, 2, y);
     });
+    one("absolute_error", [&](const KernelTable& table, const View& y) {
+      table.absolute_error(*context_, a.view, b.view, 2, y);
+    });
     for (int order : {0, 1}) {
       one("absolute_norm", [&](const KernelTable& table, const View& y) {
         table.absolute_norm(*context_, a.view, order, y);
       });
     }
   }
+}
+
+TEST_F(KernelPaths, BinaryCrossEntropyOfManyElements) {
+  const Buffer x = random(DType::f32, {3, 30001}, -100, 100),
+               target = random(DType::f32, {3, 30001}, 0, 1);
+  compare("binary_cross_entropy_forward", DType::f32, {1}, 2e-5,
+          [&](const KernelTable& table, const View& y) {
+            table.binary_cross_entropy_forward(*context_, x.view, target.view, 0.5, y);
+          });
 }
 
 // Rows that are taken by more warps than one and more often than a warp looks at once, in the order

@@ -141,14 +141,6 @@ struct AbsoluteSum : SumOf<float> {
   }
 };
 
-struct SquaredError : SumOf<float> {
-  template <class T>
-  __device__ float map(int64_t, T a, T b) const {
-    const float difference = load(a) - load(b);
-    return difference * difference;
-  }
-};
-
 // NaN wins: once in, no comparison puts it out.
 template <class Out>
 struct MaxOf {
