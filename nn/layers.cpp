@@ -86,6 +86,9 @@ Tensor AvgPool2d::forward(const Tensor& x) {
 Tensor AdaptiveAvgPool2d::forward(const Tensor& x) {
   return adaptive_avg_pool2d(x, output_);
 }
+Tensor ConstantPad2d::forward(const Tensor& x) {
+  return constant_pad2d(x, padding_, value_);
+}
 Tensor ReflectionPad2d::forward(const Tensor& x) {
   return reflection_pad2d(x, {padding_, padding_, padding_, padding_});
 }

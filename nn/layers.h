@@ -79,6 +79,17 @@ class AdaptiveAvgPool2d : public Module {
   Pair output_;
 };
 
+class ConstantPad2d : public Module {
+ public:
+  explicit ConstantPad2d(const Padding2d& padding, double value = 0)
+      : padding_(padding), value_(value) {}
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Padding2d padding_;
+  double value_;
+};
+
 class ReflectionPad2d : public Module {
  public:
   explicit ReflectionPad2d(int64_t padding) : padding_(padding) {}

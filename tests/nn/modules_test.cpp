@@ -96,6 +96,20 @@ TEST(Modules, NameWhatIsWrongWithTheirOptions) {
   EXPECT_THROW(network.insert_after("0", "next", nullptr), Error);
 }
 
+TEST(ConstantPad2d, PadsEachSideAndNamesWhatItCanNot) {
+  const Tensor x = Tensor::ones({1, 1, 1, 1});
+  ConstantPad2d zeros({.left = 1, .bottom = 1}), twos({.top = 1}, 2);
+  EXPECT_EQ(zeros(x).to_vector<float>(), (std::vector<float>{0, 1, 0, 0}));
+  EXPECT_EQ(twos(x.to(DType::i64)).to_vector<int64_t>(), (std::vector<int64_t>{2, 1}));
+  EXPECT_EQ(tests::error_of([&] { ConstantPad2d({.top = -1})(x); }),
+            "[constant_pad2d] paddings (left 0, right 0, top -1, bottom 0) must be non-negative");
+  EXPECT_EQ(tests::error_of([&] { ReflectionPad2d(1)(x); }),
+            "[reflection_pad2d] paddings (left 1, right 1, top 1, bottom 1) must be less than the "
+            "size of the input f32[1,1,1,1]");
+  EXPECT_EQ(tests::error_of([&] { zeros(Tensor::ones({1})); }),
+            "[constant_pad2d] expected a 4-d input, got f32[1]");
+}
+
 TEST(Modules, HaveOneTensorAName) {
   struct Twice : Module {
     Tensor first, second;
