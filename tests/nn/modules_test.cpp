@@ -8,6 +8,8 @@
 #include "nn/conv.h"
 #include "nn/layers.h"
 #include "nn/sequential.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/unary.h"
 #include "tensor/random.h"
 #include "tests/error_of.h"
 
@@ -88,12 +90,45 @@ TEST(Modules, NameWhatIsWrongWithTheirOptions) {
             "[Conv2d] 0 groups do not divide 3 input and 4 output channels");
   EXPECT_EQ(message_of({.in_channels = 3, .out_channels = 4, .kernel = {3, 0}}),
             "[Conv2d] the kernel must be positive, got 3 x 0");
+  EXPECT_EQ(tests::error_of([&] {
+              ConvTranspose2d({.in_channels = 3, .out_channels = 4, .desc = {.groups = 2}},
+                              generator);
+            }),
+            "[ConvTranspose2d] 2 groups do not divide 3 input and 4 output channels");
   EXPECT_THROW(Linear(0, 3, generator), Error);
   EXPECT_THROW(conv2d(Tensor::zeros({1, 3, 8, 8}), Tensor::zeros({4, 3, 0, 3})), Error);
   Sequential network;
   EXPECT_THROW(network.append(std::shared_ptr<ReLU>()), Error);
   network.append(std::make_shared<ReLU>());
   EXPECT_THROW(network.insert_after("0", "next", nullptr), Error);
+}
+
+TEST(ConvTranspose2d, HasPyTorchsNamesShapesAndInitialValues) {
+  Generator generator(0);
+  const ConvTranspose2dOptions options{.in_channels = 64,
+                                       .out_channels = 32,
+                                       .kernel = {2, 3},
+                                       .desc = {.stride = {2, 2}, .groups = 2}};
+  ConvTranspose2d layer(options, generator);
+  const StateDict state = layer.state_dict();
+  ASSERT_EQ(state.size(), 2u);
+  EXPECT_EQ(state[0].name, "weight");
+  EXPECT_EQ(state[0].tensor.shape(), (Shape{64, 16, 2, 3}));
+  EXPECT_EQ(state[1].name, "bias");
+  EXPECT_EQ(state[1].tensor.shape(), Shape{32});
+  const double bound = 1 / std::sqrt(16.0 * 2 * 3);
+  EXPECT_LE(max(abs(state[0].tensor)).item(), bound);
+  EXPECT_GT(max(state[0].tensor).item(), 0.99 * bound);
+  EXPECT_LT(min(state[0].tensor).item(), -0.99 * bound);
+  EXPECT_LE(max(abs(state[1].tensor)).item(), bound);
+  EXPECT_GT(max(abs(state[1].tensor)).item(), 0.7 * bound);
+
+  const Tensor x = generator.normal({1, 64, 3, 2}, 0, 1);
+  EXPECT_EQ(layer(x).to_vector<float>(),
+            conv_transpose2d(x, layer.weight(), layer.bias(), options.desc).to_vector<float>());
+  ConvTranspose2dOptions plain = options;
+  plain.bias = false;
+  EXPECT_EQ(ConvTranspose2d(plain, generator).parameters().size(), 1u);
 }
 
 TEST(ConstantPad2d, PadsEachSideAndNamesWhatItCanNot) {
