@@ -11,6 +11,9 @@ namespace gestalt {
 
 using Pair = std::array<int64_t, 2>;  // {height, width}
 
+// Less is greater with the two swapped.
+enum class Comparison : uint8_t { greater, greater_equal, equal };
+
 enum class TopKMode : uint8_t { keep, reverse };
 
 // See topk in nn/topk.h for the semantics.

@@ -91,6 +91,10 @@ using ReduceKernel = void(const View& x,
   X(relu, UnaryKernel) /* NaN stays NaN */                                                         \
   X(leaky_relu, ScalarKernel)                                                                      \
   X(clamp, void(const View& x, double low, double high, const View& y))                            \
+  /* y (u8): 1 where the comparison holds, else 0, as wherever one is NaN; a, b: any one dtype */  \
+  X(compare, void(const View& a, const View& b, Comparison comparison, const View& y))             \
+  /* y = a where condition (u8) is not 0, else b; any dtype; in place on a or b allowed */         \
+  X(where, void(const View& condition, const View& a, const View& b, const View& y))               \
   /* Gradients: dx from dy and the saved x or y; in place on dy allowed. */                        \
   X(power_scalar_backward, void(const View& dy, const View& x, double exponent, const View& dx))   \
   X(sqrt_backward, void(const View& dy, const View& y, const View& dx))                            \
@@ -111,6 +115,7 @@ using ReduceKernel = void(const View& x,
   /* ---- reductions ---- */                                                                       \
   X(sum, void(const View& x, double scale, const View& y)) /* scale * sum, accumulated wide */     \
   X(max, ReduceKernel)                                     /* NaN wins */                          \
+  X(min, ReduceKernel)                                     /* NaN wins */                          \
   X(argmax,                                                                                        \
     void(const View& x, int dim, const View& y)) /* y: i64, 1 at dim; lowest index of ties */      \
   /* y (stat, 1 element) = sum of a*b over all elements, accumulated in f64 */                     \
@@ -122,6 +127,24 @@ using ReduceKernel = void(const View& x,
   /* da = 2 * scale * dy * (a-b); dy: stat, 1 element */                                           \
   X(squared_error_backward,                                                                        \
     void(const View& dy, const View& a, const View& b, double scale, const View& da))              \
+  /* y (stat, 1 element) = scale * sum of |a-b| */                                                 \
+  X(absolute_error, void(const View& a, const View& b, double scale, const View& y))               \
+  /* da = scale * dy * sign(a-b), 0 at a = b; dy: stat, 1 element */                               \
+  X(absolute_error_backward,                                                                       \
+    void(const View& dy, const View& a, const View& b, double scale, const View& da))              \
+  /* y = scale * sum of -target * log(p) - (1-target) * log(1-p), p = sigmoid(x); all stat, y of 1 \
+     element */                                                                                    \
+  X(binary_cross_entropy_forward,                                                                  \
+    void(const View& x, const View& target, double scale, const View& y))                          \
+  /* dx = scale * dy * (p - target) */                                                             \
+  X(binary_cross_entropy_backward,                                                                 \
+    void(const View& dy, const View& x, const View& target, double scale, const View& dx))         \
+  /* ---- rows by their numbers: indices i64[K]; y has x's shape, but K at dim ---- */             \
+  /* y[..., k, ...] = x[..., indices[k], ...]; any dtype. An index that x lacks is an Error on the \
+     CPU; on a device its elements are NaN, or 0 in integers. */                                   \
+  X(index_select_forward, void(const View& x, int dim, const View& indices, const View& y))        \
+  /* dx[..., i, ...] = the sum of dy[..., k, ...] over the k with indices[k] = i, k rising */      \
+  X(index_select_backward, void(const View& dy, int dim, const View& indices, const View& dx))     \
   /* ---- products: y[B,M,N] = alpha * a[B,M,K] b[B,K,N] + beta * y; a, b may be transposed by     \
      their strides or broadcast over B; with beta = 0, y is not read ---- */                       \
   X(matmul, void(const View& a, const View& b, double alpha, double beta, const View& y))          \

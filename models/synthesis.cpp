@@ -70,7 +70,7 @@ Tensor SynthesisLoss::operator()(const Tensor& images) const {
 
 BoundedImages::BoundedImages(const Tensor& targets) {
   const NoGradGuard no_grad;
-  minimum_ = max(targets * -1.0, {1, 2, 3}, true) * -1.0;
+  minimum_ = min(targets, {1, 2, 3}, true);
   range_ = max(targets, {1, 2, 3}, true) - minimum_;
 }
 

@@ -25,21 +25,26 @@ Tensor fan_in_uniform(const Shape& shape, int64_t fan_in, Generator& generator) 
   return weight;
 }
 
-}  // namespace
-
-Conv2d::Conv2d(const Conv2dOptions& options, Generator& generator) : options_(options) {
+template <class Desc>
+void check(const char* layer, const ConvOptions<Desc>& options) {
   const int64_t groups = options.desc.groups;
   GESTALT_CHECK(options.in_channels > 0 && options.out_channels > 0,
-                "[Conv2d] in_channels and out_channels must be positive, got {} and {}",
+                "[{}] in_channels and out_channels must be positive, got {} and {}", layer,
                 options.in_channels, options.out_channels);
   GESTALT_CHECK(
       groups > 0 && options.in_channels % groups == 0 && options.out_channels % groups == 0,
-      "[Conv2d] {} groups do not divide {} input and {} output channels", groups,
+      "[{}] {} groups do not divide {} input and {} output channels", layer, groups,
       options.in_channels, options.out_channels);
   GESTALT_CHECK(options.kernel[0] > 0 && options.kernel[1] > 0,
-                "[Conv2d] the kernel must be positive, got {} x {}", options.kernel[0],
+                "[{}] the kernel must be positive, got {} x {}", layer, options.kernel[0],
                 options.kernel[1]);
-  const int64_t in_per_group = options.in_channels / groups;
+}
+
+}  // namespace
+
+Conv2d::Conv2d(const Conv2dOptions& options, Generator& generator) : options_(options) {
+  check("Conv2d", options);
+  const int64_t in_per_group = options.in_channels / options.desc.groups;
   const Shape shape{options.out_channels, in_per_group, options.kernel[0], options.kernel[1]};
   const int64_t fan_in = in_per_group * options.kernel[0] * options.kernel[1];
   register_parameter("weight", weight_, fan_in_uniform(shape, fan_in, generator));
@@ -60,6 +65,22 @@ Tensor Conv2d::forward_relu_topk(const Tensor& x, double fraction, TopKMode mode
   desc.activation = Activation::relu;
   desc.topk = {.k = topk_count(fraction, y[2], y[3]), .mode = mode};
   return conv2d(x, weight_, bias_, desc);
+}
+
+ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dOptions& options, Generator& generator)
+    : desc_(options.desc) {
+  check("ConvTranspose2d", options);
+  const int64_t out_per_group = options.out_channels / options.desc.groups;
+  const Shape shape{options.in_channels, out_per_group, options.kernel[0], options.kernel[1]};
+  const int64_t fan_in = out_per_group * options.kernel[0] * options.kernel[1];
+  register_parameter("weight", weight_, fan_in_uniform(shape, fan_in, generator));
+  if (options.bias) {
+    register_parameter("bias", bias_, fan_in_uniform({options.out_channels}, fan_in, generator));
+  }
+}
+
+Tensor ConvTranspose2d::forward(const Tensor& x) {
+  return conv_transpose2d(x, weight_, bias_, desc_);
 }
 
 Linear::Linear(int64_t in_features, int64_t out_features, Generator& generator) {
@@ -85,6 +106,9 @@ Tensor AvgPool2d::forward(const Tensor& x) {
 }
 Tensor AdaptiveAvgPool2d::forward(const Tensor& x) {
   return adaptive_avg_pool2d(x, output_);
+}
+Tensor ConstantPad2d::forward(const Tensor& x) {
+  return constant_pad2d(x, padding_, value_);
 }
 Tensor ReflectionPad2d::forward(const Tensor& x) {
   return reflection_pad2d(x, {padding_, padding_, padding_, padding_});

@@ -7,18 +7,23 @@
 
 #include "kernels/descriptors.h"
 #include "nn/batch_norm.h"
+#include "nn/conv_transpose.h"
 #include "nn/module.h"
 #include "tensor/random.h"
 
 namespace gestalt::nn {
 
-// weight [out, in/groups, kh, kw], bias [out]; drawn as PyTorch's default, U(+-1/sqrt(fan_in)).
-struct Conv2dOptions {
+template <class Desc>
+struct ConvOptions {
   int64_t in_channels = 0, out_channels = 0;
   Pair kernel{3, 3};
-  Conv2dDesc desc = {};
+  Desc desc = {};
   bool bias = true;
 };
+using Conv2dOptions = ConvOptions<Conv2dDesc>;
+using ConvTranspose2dOptions = ConvOptions<ConvTranspose2dDesc>;
+
+// weight [out, in/groups, kh, kw], bias [out]; drawn as PyTorch's default, U(+-1/sqrt(fan_in)).
 
 class Conv2d : public Module {
  public:
@@ -32,6 +37,20 @@ class Conv2d : public Module {
 
  private:
   Conv2dOptions options_;
+  Tensor weight_, bias_;
+};
+
+// Transposed convolution (nn/conv_transpose.h): weight [in, out/groups, kh, kw], bias [out]; drawn
+// as PyTorch's default, which takes out/groups * kh * kw for the fan-in.
+class ConvTranspose2d : public Module {
+ public:
+  ConvTranspose2d(const ConvTranspose2dOptions& options, Generator& generator);
+  Tensor forward(const Tensor& x) override;
+  Tensor& weight() { return weight_; }
+  Tensor& bias() { return bias_; }  // undefined without bias
+
+ private:
+  ConvTranspose2dDesc desc_;
   Tensor weight_, bias_;
 };
 
@@ -77,6 +96,17 @@ class AdaptiveAvgPool2d : public Module {
 
  private:
   Pair output_;
+};
+
+class ConstantPad2d : public Module {
+ public:
+  explicit ConstantPad2d(const Padding2d& padding, double value = 0)
+      : padding_(padding), value_(value) {}
+  Tensor forward(const Tensor& x) override;
+
+ private:
+  Padding2d padding_;
+  double value_;
 };
 
 class ReflectionPad2d : public Module {

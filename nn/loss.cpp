@@ -4,6 +4,7 @@
 #include "kernels/table.h"
 #include "nn/autocast.h"
 #include "tensor/autograd.h"
+#include "tensor/ops/arithmetic.h"
 
 namespace gestalt::nn {
 namespace {
@@ -12,13 +13,25 @@ Tensor empty_loss(const Tensor& x) {
   return Tensor::empty(Shape{}, {x.dtype() == DType::f64 ? DType::f64 : DType::f32, x.device()});
 }
 
-class MseLossNode : public Node {
+using ErrorKernel = Kernel<void(const View& a, const View& b, double scale, const View& y)>;
+using ErrorGradient =
+    Kernel<void(const View& dy, const View& a, const View& b, double scale, const View& da)>;
+
+// A loss of |a - b|: a and b may be swapped, in the gradients too.
+struct ErrorLoss {
+  const char* name;
+  ErrorKernel KernelTable::*forward;
+  ErrorGradient KernelTable::*backward;
+};
+
+class ErrorLossNode : public Node {
  public:
-  MseLossNode(const Tensor& a, const Tensor& b, double scale) : scale_(scale) {
+  ErrorLossNode(const ErrorLoss& loss, const Tensor& a, const Tensor& b, double scale)
+      : loss_(loss), scale_(scale) {
     save("a", a);
     save("b", b);
   }
-  const char* name() const override { return "mse_loss"; }
+  const char* name() const override { return loss_.name; }
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
                                const NeedsGrad& needs) override {
     const Tensor& a = saved("a");
@@ -31,11 +44,58 @@ class MseLossNode : public Node {
   Tensor gradient(const Tensor& dy, const Tensor& of, const Tensor& other) const {
     Tensor result = Tensor::empty(of.shape(), of.options());
     Context& ctx = context(of.device());
-    ctx.kernels().squared_error_backward(ctx, dy.view(), of.view(), other.view(), scale_,
-                                         result.view());
+    (ctx.kernels().*loss_.backward)(ctx, dy.view(), of.view(), other.view(), scale_, result.view());
     return result;
   }
 
+  ErrorLoss loss_;
+  double scale_;
+};
+
+// 1 / n for a mean over n elements, which must not be none.
+double scale_of(const char* name, const Tensor& x, Reduction reduction) {
+  GESTALT_CHECK(reduction == Reduction::sum || x.numel() > 0, "[{}] the mean of no elements ({})",
+                name, x);
+  return reduction == Reduction::mean ? 1.0 / static_cast<double>(x.numel()) : 1.0;
+}
+
+Tensor error_loss(const ErrorLoss& loss, const Tensor& given_a, const Tensor& given_b,
+                  Reduction reduction) {
+  const Tensor a = autocast_to_f32(given_a), b = autocast_to_f32(given_b);
+  check_same_kind(loss.name, a, b);
+  GESTALT_CHECK(a.shape() == b.shape() && is_floating(a.dtype()),
+                "[{}] expected two floating tensors of one shape, got {} and {}", loss.name, a, b);
+  const double scale = scale_of(loss.name, a, reduction);
+  Tensor y = empty_loss(a);
+  Context& ctx = context(a.device());
+  (ctx.kernels().*loss.forward)(ctx, a.view(), b.view(), scale, y.view());
+  if (needs_grad({a, b})) attach(std::make_shared<ErrorLossNode>(loss, a, b, scale), {a, b}, {y});
+  return y;
+}
+
+class BinaryCrossEntropyNode : public Node {
+ public:
+  BinaryCrossEntropyNode(const Tensor& logits, const Tensor& target, double scale) : scale_(scale) {
+    save("logits", logits);
+    save("target", target);
+  }
+  const char* name() const override { return "binary_cross_entropy_with_logits"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
+                               const NeedsGrad& needs) override {
+    const Tensor& dy = grad_outputs[0];
+    const Tensor& logits = saved("logits");
+    Tensor dlogits, dtarget;
+    if (needs[0]) {
+      dlogits = Tensor::empty(logits.shape(), logits.options());
+      Context& ctx = context(logits.device());
+      ctx.kernels().binary_cross_entropy_backward(ctx, dy.view(), logits.view(),
+                                                  saved("target").view(), scale_, dlogits.view());
+    }
+    if (needs[1]) dtarget = multiply(logits, multiply(dy, -scale_));
+    return {dlogits, dtarget};
+  }
+
+ private:
   double scale_;
 };
 
@@ -64,19 +124,15 @@ class CrossEntropyNode : public Node {
 
 }  // namespace
 
-Tensor mse_loss(const Tensor& given_a, const Tensor& given_b, Reduction reduction) {
-  const Tensor a = autocast_to_f32(given_a), b = autocast_to_f32(given_b);
-  check_same_kind("mse_loss", a, b);
-  GESTALT_CHECK(a.shape() == b.shape() && is_floating(a.dtype()),
-                "[mse_loss] expected two floating tensors of one shape, got {} and {}", a, b);
-  GESTALT_CHECK(reduction == Reduction::sum || a.numel() > 0,
-                "[mse_loss] the mean of no elements ({})", a);
-  const double scale = reduction == Reduction::mean ? 1.0 / static_cast<double>(a.numel()) : 1.0;
-  Tensor loss = empty_loss(a);
-  Context& ctx = context(a.device());
-  ctx.kernels().squared_error(ctx, a.view(), b.view(), scale, loss.view());
-  if (needs_grad({a, b})) attach(std::make_shared<MseLossNode>(a, b, scale), {a, b}, {loss});
-  return loss;
+Tensor mse_loss(const Tensor& a, const Tensor& b, Reduction reduction) {
+  return error_loss({"mse_loss", &KernelTable::squared_error, &KernelTable::squared_error_backward},
+                    a, b, reduction);
+}
+
+Tensor l1_loss(const Tensor& a, const Tensor& b, Reduction reduction) {
+  return error_loss(
+      {"l1_loss", &KernelTable::absolute_error, &KernelTable::absolute_error_backward}, a, b,
+      reduction);
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyDesc& desc) {
@@ -104,6 +160,26 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
     attach(
         std::make_shared<CrossEntropyNode>(log_probabilities, classes, scale, desc.label_smoothing),
         {wide}, {loss});
+  }
+  return loss;
+}
+
+Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& target,
+                                        Reduction reduction) {
+  constexpr const char* name = "binary_cross_entropy_with_logits";
+  GESTALT_CHECK(logits.defined() && target.defined() && is_floating(logits.dtype()) &&
+                    is_floating(target.dtype()) && logits.shape() == target.shape() &&
+                    logits.device() == target.device(),
+                "[{}] expected floating logits and target of one shape and device, got {} and {}",
+                name, logits, target);
+  const DType wide = logits.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  const Tensor x = logits.to(wide), t = target.to(wide);
+  const double scale = scale_of(name, x, reduction);
+  Tensor loss = empty_loss(x);
+  Context& ctx = context(x.device());
+  ctx.kernels().binary_cross_entropy_forward(ctx, x.view(), t.view(), scale, loss.view());
+  if (needs_grad({x, t})) {
+    attach(std::make_shared<BinaryCrossEntropyNode>(x, t, scale), {x, t}, {loss});
   }
   return loss;
 }

@@ -10,6 +10,8 @@ namespace gestalt::nn {
 
 // Sum or mean of (a - b)^2 over all elements of one shape. Gradients to both.
 Tensor mse_loss(const Tensor& a, const Tensor& b, Reduction reduction = Reduction::mean);
+// The same of |a - b|; the gradient is 0 where a = b.
+Tensor l1_loss(const Tensor& a, const Tensor& b, Reduction reduction = Reduction::mean);
 
 struct CrossEntropyDesc {
   Reduction reduction = Reduction::mean;
@@ -19,5 +21,11 @@ struct CrossEntropyDesc {
 // -log softmax(logits)[target], summed or averaged over rows: logits [N,C], target i64[N] in
 // [0, C). Computed in f32 (f64) whatever the logits' dtype. Gradient to the logits.
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyDesc& desc = {});
+
+// Sum or mean of -target log(p) - (1 - target) log(1 - p) with p = sigmoid(logits), over all
+// elements of one shape; target of any floating dtype, usually in [0, 1]. Finite for every finite
+// logit. Computed in f32 (f64 for f64 logits) whatever the dtypes. Gradients to both.
+Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& target,
+                                        Reduction reduction = Reduction::mean);
 
 }  // namespace gestalt::nn

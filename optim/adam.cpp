@@ -9,13 +9,13 @@
 namespace gestalt::optim {
 
 Adam::Adam(std::vector<ParameterGroup<AdamOptions>> groups)
-    : GroupedOptimizer("adam", std::move(groups)), moments_(parameters_.size()) {
-  for (const auto& group : groups_) {
-    const AdamOptions& options = group.options;
-    GESTALT_CHECK(
-        options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
-        "[adam] betas must be in [0, 1), are {} and {}", options.beta1, options.beta2);
-  }
+    : GroupedOptimizer("adam", std::move(groups)) {
+  for (const auto& group : groups_) Adam::check_options(group.options);
+}
+
+void Adam::check_options(const AdamOptions& options) const {
+  GESTALT_CHECK(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
+                "[adam] betas must be in [0, 1), are {} and {}", options.beta1, options.beta2);
 }
 
 void Adam::step() {
@@ -27,7 +27,7 @@ void Adam::step() {
     std::map<int64_t, std::vector<AdamParameter>> calls;
     std::vector<Tensor> gradients;
     for (const Tensor& parameter : group.parameters) {
-      Moments& moments = moments_[index++];
+      AdamMoments& moments = states_[index++];
       if (!parameter.grad().defined()) continue;
       gradients.push_back(gradient_of(parameter));
       if (moments.step == 0) {
@@ -55,17 +55,17 @@ void Adam::step() {
 }
 
 void Adam::save_parameter_state(size_t index, const std::string& prefix, StateDict& state) const {
-  const Moments& moments = moments_[index];
+  const AdamMoments& moments = states_[index];
   if (moments.step == 0) return;
   state.push_back(number(prefix + "step", moments.step));
   state.push_back({prefix + "exp_avg", moments.first});
   state.push_back({prefix + "exp_avg_sq", moments.second});
 }
 
-void Adam::load_parameter_state(size_t index, const std::string& prefix, const StateDict& state) {
-  Moments& moments = moments_[index];
-  moments = {};
-  if (find(state, prefix + "step") == nullptr) return;
+AdamMoments Adam::load_parameter_state(size_t index, const std::string& prefix,
+                                       const StateDict& state) const {
+  AdamMoments moments;
+  if (find(state, prefix + "step") == nullptr) return moments;
   const Tensor& parameter = parameters_[index];
   const auto load = [&](const std::string& name) {
     return restored(name_, name, require(name_, state, name), parameter.shape(),
@@ -74,6 +74,7 @@ void Adam::load_parameter_state(size_t index, const std::string& prefix, const S
   moments.first = load(prefix + "exp_avg");
   moments.second = load(prefix + "exp_avg_sq");
   moments.step = require_integer(name_, state, prefix + "step");
+  return moments;
 }
 
 }  // namespace gestalt::optim

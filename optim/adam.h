@@ -39,7 +39,12 @@ struct AdamOptions {
   }
 };
 
-class Adam : public GroupedOptimizer<AdamOptions> {
+struct AdamMoments {
+  Tensor first, second;  // undefined before the parameter's first step
+  int64_t step = 0;
+};
+
+class Adam : public GroupedOptimizer<AdamOptions, AdamMoments> {
  public:
   Adam(std::vector<Tensor> parameters, const AdamOptions& options)
       : Adam({{std::move(parameters), options}}) {}
@@ -48,17 +53,11 @@ class Adam : public GroupedOptimizer<AdamOptions> {
   void step() override;
 
  private:
-  struct Moments {
-    Tensor first, second;  // undefined before the parameter's first step
-    int64_t step = 0;
-  };
-
+  void check_options(const AdamOptions& options) const override;
   void save_parameter_state(size_t index, const std::string& prefix,
                             StateDict& state) const override;
-  void load_parameter_state(size_t index, const std::string& prefix,
-                            const StateDict& state) override;
-
-  std::vector<Moments> moments_;
+  AdamMoments load_parameter_state(size_t index, const std::string& prefix,
+                                   const StateDict& state) const override;
 };
 
 }  // namespace gestalt::optim

@@ -45,11 +45,13 @@ StateDict ExponentialMovingAverage::state_dict() const {
 }
 
 void ExponentialMovingAverage::load_state_dict(const StateDict& state) {
+  std::vector<Tensor> loaded;
   for (size_t i = 0; i < averages_.size(); ++i) {
     const std::string name = "average." + std::to_string(i);
-    averages_[i] = restored("ema", name, require("ema", state, name), parameters_[i].shape(),
-                            state_options(parameters_[i]));
+    loaded.push_back(restored("ema", name, require("ema", state, name), parameters_[i].shape(),
+                              state_options(parameters_[i])));
   }
+  averages_ = std::move(loaded);
 }
 
 }  // namespace gestalt::optim

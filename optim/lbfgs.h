@@ -31,7 +31,7 @@
 // State: torch's keys (d, t, old_dirs.i, old_stps.i, ro, H_diag, prev_flat_grad, prev_loss, n_iter,
 // func_evals), between steps only; x, the point, is in the stepper's. A run that goes on from them
 // repeats the uninterrupted one bit for bit. The tensors are snapshots that no later step changes.
-// The options are not in it.
+// The options are not in it. Loading is all or nothing.
 //
 // Source: Liu and Nocedal 1989; Nocedal and Wright, Numerical Optimization, algorithms 7.4 and 7.5.
 

@@ -10,7 +10,8 @@
 //
 // State dicts have torch's names, with parameters counted through all groups:
 // state.{parameter}.{exp_avg, momentum_buffer, ...} and param_groups.{group}.{lr, momentum, ...};
-// loading restores both. Saved states share memory with the optimizer.
+// loading restores both, or throws Error naming the key and changes nothing. Saved states share
+// memory with the optimizer.
 
 #include <string>
 #include <utility>
@@ -57,8 +58,8 @@ struct ParameterGroup {
 };
 
 // Options have `learning_rate` and `template for_each(options, f)`, which calls f(torch's name,
-// member) for each of them.
-template <class Options>
+// member) for each of them. State: what is kept of a parameter between steps.
+template <class Options, class State>
 class GroupedOptimizer : public Optimizer {
  public:
   void zero_grad() override {
@@ -92,15 +93,22 @@ class GroupedOptimizer : public Optimizer {
   }
 
   void load_state_dict(const StateDict& state) override {
+    std::vector<Options> options;
     for (size_t g = 0; g < groups_.size(); ++g) {
       const std::string prefix = "param_groups." + std::to_string(g) + ".";
-      Options::for_each(groups_[g].options, [&]<class T>(const char* name, T& value) {
-        value = static_cast<T>(require_number(name_, state, prefix + name));
-      });
+      Options::for_each(options.emplace_back(groups_[g].options),
+                        [&]<class T>(const char* name, T& value) {
+                          value = static_cast<T>(require_number(name_, state, prefix + name));
+                        });
+      check_options(options.back());
     }
+    std::vector<State> states;
     for (size_t i = 0; i < parameters_.size(); ++i) {
-      load_parameter_state(i, "state." + std::to_string(i) + ".", state);
+      states.push_back(load_parameter_state(i, "state." + std::to_string(i) + ".", state));
     }
+    // Only now, when nothing throws any more.
+    for (size_t g = 0; g < groups_.size(); ++g) groups_[g].options = options[g];
+    states_ = std::move(states);
   }
 
  protected:
@@ -110,13 +118,15 @@ class GroupedOptimizer : public Optimizer {
       for (const Tensor& parameter : group.parameters) parameters_.push_back(parameter);
     }
     check_parameters(name_, parameters_);
+    states_.resize(parameters_.size());
   }
 
+  virtual void check_options(const Options& options) const = 0;  // of a group; throws Error
   // Appends what is kept of parameter `index`, under `prefix`; nothing where nothing is.
   virtual void save_parameter_state(size_t index, const std::string& prefix,
                                     StateDict& state) const = 0;
-  virtual void load_parameter_state(size_t index, const std::string& prefix,
-                                    const StateDict& state) = 0;
+  virtual State load_parameter_state(size_t index, const std::string& prefix,
+                                     const StateDict& state) const = 0;
 
   void check_group(size_t group) const {
     GESTALT_CHECK(group < groups_.size(), "[{}] no parameter group {}, there are {}", name_, group,
@@ -126,6 +136,7 @@ class GroupedOptimizer : public Optimizer {
   const char* name_;
   std::vector<ParameterGroup<Options>> groups_;
   std::vector<Tensor> parameters_;  // of all groups
+  std::vector<State> states_;       // one a parameter; as constructed before its first step
 };
 
 }  // namespace gestalt::optim

@@ -4,7 +4,8 @@
 // construction are the bases; step() sets those of the next epoch (or whatever is counted). The
 // optimizer must outlive its schedule.
 //
-// State: last_epoch, base_lrs, _last_lr. Loading sets the optimizer's learning rates too.
+// State: last_epoch, base_lrs, _last_lr. Loading, all or nothing, sets the optimizer's learning
+// rates too.
 
 #include <cstdint>
 #include <functional>

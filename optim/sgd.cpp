@@ -9,13 +9,14 @@
 namespace gestalt::optim {
 
 Sgd::Sgd(std::vector<ParameterGroup<SgdOptions>> groups)
-    : GroupedOptimizer("sgd", std::move(groups)), momentum_(parameters_.size()) {
-  for (const auto& group : groups_) {
-    const SgdOptions& options = group.options;
-    GESTALT_CHECK(!options.nesterov || (options.momentum > 0 && options.dampening == 0),
-                  "[sgd] Nesterov's momentum needs momentum, and no dampening; got {} and {}",
-                  options.momentum, options.dampening);
-  }
+    : GroupedOptimizer("sgd", std::move(groups)) {
+  for (const auto& group : groups_) Sgd::check_options(group.options);
+}
+
+void Sgd::check_options(const SgdOptions& options) const {
+  GESTALT_CHECK(!options.nesterov || (options.momentum > 0 && options.dampening == 0),
+                "[sgd] Nesterov's momentum needs momentum, and no dampening; got {} and {}",
+                options.momentum, options.dampening);
 }
 
 void Sgd::step() {
@@ -34,7 +35,7 @@ void Sgd::step() {
     const bool has_momentum = group.options.momentum != 0;
 
     for (const Tensor& parameter : group.parameters) {
-      Tensor& buffer = momentum_[index++];
+      Tensor& buffer = states_[index++];
       if (!parameter.grad().defined()) continue;
       gradients.push_back(gradient_of(parameter));
       const bool first = has_momentum && !buffer.defined();
@@ -61,16 +62,16 @@ void Sgd::step() {
 }
 
 void Sgd::save_parameter_state(size_t index, const std::string& prefix, StateDict& state) const {
-  if (momentum_[index].defined()) state.push_back({prefix + "momentum_buffer", momentum_[index]});
+  if (states_[index].defined()) state.push_back({prefix + "momentum_buffer", states_[index]});
 }
 
-void Sgd::load_parameter_state(size_t index, const std::string& prefix, const StateDict& state) {
+Tensor Sgd::load_parameter_state(size_t index, const std::string& prefix,
+                                 const StateDict& state) const {
   const std::string name = prefix + "momentum_buffer";
   const Tensor* saved = find(state, name);
+  if (saved == nullptr) return {};
   const Tensor& parameter = parameters_[index];
-  momentum_[index] =
-      saved == nullptr ? Tensor()
-                       : restored(name_, name, *saved, parameter.shape(), state_options(parameter));
+  return restored(name_, name, *saved, parameter.shape(), state_options(parameter));
 }
 
 }  // namespace gestalt::optim

@@ -28,7 +28,8 @@ struct SgdOptions {
   }
 };
 
-class Sgd : public GroupedOptimizer<SgdOptions> {
+// The state is the momentum buffer, undefined before the parameter's first step.
+class Sgd : public GroupedOptimizer<SgdOptions, Tensor> {
  public:
   Sgd(std::vector<Tensor> parameters, const SgdOptions& options)
       : Sgd({{std::move(parameters), options}}) {}
@@ -37,12 +38,11 @@ class Sgd : public GroupedOptimizer<SgdOptions> {
   void step() override;
 
  private:
+  void check_options(const SgdOptions& options) const override;
   void save_parameter_state(size_t index, const std::string& prefix,
                             StateDict& state) const override;
-  void load_parameter_state(size_t index, const std::string& prefix,
-                            const StateDict& state) override;
-
-  std::vector<Tensor> momentum_;  // undefined before the parameter's first step
+  Tensor load_parameter_state(size_t index, const std::string& prefix,
+                              const StateDict& state) const override;
 };
 
 }  // namespace gestalt::optim

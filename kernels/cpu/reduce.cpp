@@ -42,6 +42,13 @@ struct Max {
 };
 
 template <class T>
+struct Min : Max<T> {
+  using Value = typename Max<T>::Value;
+  static Value identity() { return std::numeric_limits<Value>::infinity(); }
+  static Value combine(Value a, Value b) { return ((b < a) | (b != b)) ? b : a; }
+};
+
+template <class T>
 struct AbsoluteMax : Max<T> {
   using Value = typename Max<T>::Value;
   static Value identity() { return 0; }
@@ -61,6 +68,11 @@ void sum(Context& context, const View& x, double scale, const View& y) {
 void max(Context& context, const View& x, const View& y) {
   dispatch<FloatTypes>(
       "max", x, [&]<class T>(std::type_identity<T>) { reduce<T, T>(context, Max<T>{}, y, x); });
+}
+
+void min(Context& context, const View& x, const View& y) {
+  dispatch<FloatTypes>(
+      "min", x, [&]<class T>(std::type_identity<T>) { reduce<T, T>(context, Min<T>{}, y, x); });
 }
 
 void dot(Context& context, const View& a, const View& b, const View& y) {

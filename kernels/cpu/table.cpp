@@ -38,6 +38,9 @@ KernelTable make_table() {
   GESTALT_ENTRY(leaky_relu_backward);
   GESTALT_ENTRY(clamp);
   GESTALT_ENTRY(clamp_backward);
+  // compare.cpp
+  GESTALT_ENTRY(compare);
+  GESTALT_ENTRY(where);
   // glu.cpp
   GESTALT_ENTRY(glu_forward);
   GESTALT_ENTRY(glu_backward);
@@ -47,12 +50,20 @@ KernelTable make_table() {
   // reduce.cpp
   GESTALT_ENTRY(sum);
   GESTALT_ENTRY(max);
+  GESTALT_ENTRY(min);
   GESTALT_ENTRY(argmax);
   GESTALT_ENTRY(dot);
   GESTALT_ENTRY(absolute_norm);
-  // squared_error.cpp
+  // losses.cpp
   GESTALT_ENTRY(squared_error);
   GESTALT_ENTRY(squared_error_backward);
+  GESTALT_ENTRY(absolute_error);
+  GESTALT_ENTRY(absolute_error_backward);
+  GESTALT_ENTRY(binary_cross_entropy_forward);
+  GESTALT_ENTRY(binary_cross_entropy_backward);
+  // index_select.cpp
+  GESTALT_ENTRY(index_select_forward);
+  GESTALT_ENTRY(index_select_backward);
   // topk.cpp, topk_mean_replace.cpp
   GESTALT_ENTRY(topk_forward);
   GESTALT_ENTRY(topk_backward);

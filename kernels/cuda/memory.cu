@@ -1,6 +1,7 @@
 // Copies, conversions and constants.
 
 #include "kernels/cuda/device/transpose.cuh"
+#include "kernels/cuda/element_size.h"
 #include "kernels/cuda/elementwise.h"
 #include "kernels/cuda/kernels.h"
 
@@ -27,39 +28,6 @@ struct Constant {
   T value;
   __device__ T operator()() const { return value; }
 };
-
-// Calls f with the unsigned integer of the elements' size: copies move bits.
-template <class F>
-void dispatch_size(DType dtype, const F& f) {
-  switch (size_of(dtype)) {
-    case 1:
-      return f(std::type_identity<uint8_t>{});
-    case 2:
-      return f(std::type_identity<uint16_t>{});
-    case 4:
-      return f(std::type_identity<uint32_t>{});
-    default:
-      return f(std::type_identity<uint64_t>{});
-  }
-}
-
-// The bits of `value` as an element of `dtype`.
-uint64_t bits_of(double value, DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return std::bit_cast<uint32_t>(static_cast<float>(value));
-    case DType::bf16:
-      return bfloat16(static_cast<float>(value)).bits;
-    case DType::f16:
-      return float16(static_cast<float>(value)).bits;
-    case DType::f64:
-      return std::bit_cast<uint64_t>(value);
-    case DType::i64:
-      return static_cast<uint64_t>(static_cast<int64_t>(value));
-    default:
-      return static_cast<uint8_t>(value);
-  }
-}
 
 // Copies by tiles where x and y are dense along two different dimensions, both long enough to fill
 // lines; false, and nothing is done, elsewhere.

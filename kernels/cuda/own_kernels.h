@@ -16,13 +16,19 @@
   X(exp) X(log) X(sqrt) X(sqrt_backward) X(abs) X(abs_backward) X(sigmoid) X(sigmoid_backward) \
   X(tanh) X(tanh_backward) X(relu) X(relu_backward) X(leaky_relu) X(leaky_relu_backward) X(clamp) \
   X(clamp_backward) \
+  /* compare.cu */ \
+  X(compare) X(where) \
   /* glu.cu */ \
   X(glu_forward) X(glu_backward) \
   /* random.cu */ \
   X(uniform) X(normal) \
   /* reduce.cu */ \
-  X(sum) X(max) X(argmax) X(dot) X(absolute_norm) X(squared_error) X(squared_error_backward) \
-  X(conv2d_backward_bias) \
+  X(sum) X(max) X(min) X(argmax) X(dot) X(absolute_norm) X(conv2d_backward_bias) \
+  /* losses.cu */ \
+  X(squared_error) X(squared_error_backward) X(absolute_error) X(absolute_error_backward) \
+  X(binary_cross_entropy_forward) X(binary_cross_entropy_backward) \
+  /* index_select.cu */ \
+  X(index_select_forward) X(index_select_backward) \
   /* pool.cu */ \
   X(max_pool2d_forward) X(max_pool2d_backward) X(avg_pool2d_forward) X(avg_pool2d_backward) \
   X(adaptive_avg_pool2d_forward) X(adaptive_avg_pool2d_backward) \

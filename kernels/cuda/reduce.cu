@@ -19,6 +19,12 @@ void max(Context& context, const View& x, const View& y) {
   });
 }
 
+void min(Context& context, const View& x, const View& y) {
+  dispatch<DeviceFloatTypes>("min", x, [&]<class T>(std::type_identity<T>) {
+    reduce<T, T>(context, "min", MinOf<T>{}, y, x);
+  });
+}
+
 // Only `dim` is folded, so that its elements keep their numbers.
 void argmax(Context& context, const View& x, int, const View& y) {
   dispatch<DeviceFloatTypes>("argmax", x, [&]<class T>(std::type_identity<T>) {
@@ -30,20 +36,6 @@ void dot(Context& context, const View& a, const View& b, const View& y) {
   dispatch<DeviceFloatTypes>("dot", a, [&]<class T>(std::type_identity<T>) {
     reduce<float, T, T>(context, "dot", Dot{}, as_single(y, a), a, b);
   });
-}
-
-void squared_error(Context& context, const View& a, const View& b, double scale, const View& y) {
-  dispatch<DeviceFloatTypes>("squared_error", a, [&]<class T>(std::type_identity<T>) {
-    reduce<float, T, T>(context, "squared_error", SquaredError{{static_cast<float>(scale)}},
-                        as_single(y, a), a, b);
-  });
-}
-
-void squared_error_backward(Context& context, const View& dy, const View& a, const View& b,
-                            double scale, const View& da) {
-  elementwise_floating(context, "squared_error_backward",
-                       SquaredErrorBackward{dy.as<float>(), static_cast<float>(2 * scale)}, da, a,
-                       b);
 }
 
 void conv2d_backward_bias(Context& context, const View& dy, const View& db) {

@@ -9,14 +9,6 @@
 namespace gestalt {
 namespace {
 
-// The result's options: a's layout where it already has the result's shape, else b's.
-TensorOptions result_options(const Tensor& a, const Tensor& b, const Shape& shape) {
-  const Format format = a.shape() == shape   ? a.format()
-                        : b.shape() == shape ? b.format()
-                                             : Format::contiguous;
-  return {a.dtype(), a.device(), format};
-}
-
 using Entry = Kernel<BinaryKernel> KernelTable::*;
 
 template <class MakeNode>
@@ -24,7 +16,7 @@ Tensor binary(Entry entry, const char* name, const Tensor& a, const Tensor& b,
               const MakeNode& make_node) {
   check_same_kind(name, a, b);
   const Shape shape = broadcast_shape(name, a, b);
-  Tensor y = Tensor::empty(shape, result_options(a, b, shape));
+  Tensor y = Tensor::empty(shape, {a.dtype(), a.device(), broadcast_format(a, b, shape)});
   Context& ctx = context(a.device());
   (ctx.kernels().*entry)(ctx, broadcast_view(a, shape), broadcast_view(b, shape), y.view());
   if (needs_grad({a, b})) attach(make_node(y), {a, b}, {y});

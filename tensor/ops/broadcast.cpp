@@ -20,6 +20,11 @@ Shape broadcast_shape(const char* op, const Tensor& a, const Tensor& b) {
   return shape;
 }
 
+Format broadcast_format(const Tensor& a, const Tensor& b, const Shape& shape) {
+  if (a.shape() == shape) return a.format();
+  return b.shape() == shape ? b.format() : Format::contiguous;
+}
+
 View broadcast_view(const Tensor& x, const Shape& shape) {
   View view = x.view();
   Strides strides = Shape::filled(shape.rank(), 0);

@@ -1,13 +1,13 @@
 #include "tensor/ops/reduce.h"
 
 #include <algorithm>
-#include <limits>
 
 #include "kernels/error.h"
 #include "kernels/table.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/broadcast.h"
+#include "tensor/ops/compare.h"
 #include "tensor/ops/shape.h"
 
 namespace gestalt {
@@ -82,25 +82,39 @@ int64_t count_of(const Tensor& x, const Shape& kept) {
   return count;
 }
 
-class MaxNode : public Node {
+class ExtremumNode : public Node {
  public:
-  MaxNode(const Tensor& x, const Tensor& y) {
+  ExtremumNode(const char* name, const Tensor& x, const Tensor& y) : name_(name) {
     save("x", x);
     save("y", y);
   }
-  const char* name() const override { return "max"; }
+  const char* name() const override { return name_; }
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
-    // 1 where x - y is not below 0, which is at the maxima.
-    const Tensor difference = subtract(saved("x"), saved("y"));
-    Tensor is_max = Tensor::empty(difference.shape(), difference.options());
-    const Tensor one = Tensor::ones({1}, {difference.dtype(), difference.device()});
-    Context& ctx = context(difference.device());
-    ctx.kernels().clamp_backward(ctx, broadcast_view(one, difference.shape()), difference.view(), 0,
-                                 std::numeric_limits<double>::infinity(), is_max.view());
-    const Tensor maxima = reduce_to_shape(is_max, saved("y").shape());
-    return {multiply(is_max, divide(grad_outputs[0], maxima))};
+    const Tensor& dy = grad_outputs[0];
+    // Counted and divided in f32: 16 bits hold no large count.
+    const DType wide = dy.dtype() == DType::f64 ? DType::f64 : DType::f32;
+    const Tensor& x = saved("x");
+    const Tensor& y = saved("y");
+    const Tensor ties = equal(x, y).to(wide);
+    const Tensor share = divide(dy.to(wide), reduce_to_shape(ties, y.shape()));
+    return {multiply(ties, share).to(x.dtype())};
   }
+
+ private:
+  const char* name_;
 };
+
+Tensor extremum(const char* name, Kernel<ReduceKernel> KernelTable::*entry, const Tensor& x,
+                const Dims& dims, bool keep_dims) {
+  const Shape kept = kept_shape(name, x, dims);
+  GESTALT_CHECK(x.numel() > 0 || kept.numel() == 0, "[{}] nothing to take the {}imum of in {}",
+                name, name, x);
+  Tensor y = Tensor::empty(kept, {x.dtype(), x.device()});
+  Context& ctx = context(x.device());
+  (ctx.kernels().*entry)(ctx, x.view(), y.view());
+  if (needs_grad({x})) attach(std::make_shared<ExtremumNode>(name, x, y), {x}, {y});
+  return without(y, x, dims, keep_dims);
+}
 
 }  // namespace
 
@@ -122,14 +136,11 @@ Tensor variance(const Tensor& x, const Dims& dims, const VarianceDesc& desc) {
 }
 
 Tensor max(const Tensor& x, const Dims& dims, bool keep_dims) {
-  const Shape kept = kept_shape("max", x, dims);
-  GESTALT_CHECK(x.numel() > 0 || kept.numel() == 0, "[max] nothing to take the maximum of in {}",
-                x);
-  Tensor y = Tensor::empty(kept, {x.dtype(), x.device()});
-  Context& ctx = context(x.device());
-  ctx.kernels().max(ctx, x.view(), y.view());
-  if (needs_grad({x})) attach(std::make_shared<MaxNode>(x, y), {x}, {y});
-  return without(y, x, dims, keep_dims);
+  return extremum("max", &KernelTable::max, x, dims, keep_dims);
+}
+
+Tensor min(const Tensor& x, const Dims& dims, bool keep_dims) {
+  return extremum("min", &KernelTable::min, x, dims, keep_dims);
 }
 
 Tensor argmax(const Tensor& x, int dim, bool keep_dims) {

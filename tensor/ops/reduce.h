@@ -20,8 +20,10 @@ struct VarianceDesc {
   bool keep_dims = false;
 };
 Tensor variance(const Tensor& x, const Dims& dims = {}, const VarianceDesc& desc = {});
-// NaN wins. The gradient is shared equally by all maxima, as in torch.amax.
+// NaN wins. The gradient is shared equally by all maxima (minima), as in torch.amax; it is NaN
+// where NaN won.
 Tensor max(const Tensor& x, const Dims& dims = {}, bool keep_dims = false);
+Tensor min(const Tensor& x, const Dims& dims = {}, bool keep_dims = false);
 // i64, the lowest index of ties; NaN wins. No gradient.
 Tensor argmax(const Tensor& x, int dim, bool keep_dims = false);
 

@@ -96,6 +96,27 @@ class CatNode : public Node {
   std::vector<int64_t> sizes_;
 };
 
+class IndexSelectNode : public Node {
+ public:
+  IndexSelectNode(const Tensor& x, int dim, const Tensor& indices)
+      : shape_(x.shape()), format_(x.format()), dim_(dim) {
+    save("indices", indices);
+  }
+  const char* name() const override { return "index_select"; }
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
+    const Tensor& dy = grad_outputs[0];
+    Tensor dx = Tensor::empty(shape_, {dy.dtype(), dy.device(), format_});
+    Context& ctx = context(dy.device());
+    ctx.kernels().index_select_backward(ctx, dy.view(), dim_, saved("indices").view(), dx.view());
+    return {dx};
+  }
+
+ private:
+  Shape shape_;
+  Format format_;
+  int dim_;
+};
+
 }  // namespace
 
 Tensor reshape(const Tensor& x, Shape shape) {
@@ -232,6 +253,36 @@ Tensor cat(std::span<const Tensor> tensors, int dim) {
 
 Tensor cat(std::initializer_list<Tensor> tensors, int dim) {
   return cat(std::span(tensors.begin(), tensors.size()), dim);
+}
+
+Tensor stack(std::span<const Tensor> tensors, int dim) {
+  GESTALT_CHECK(!tensors.empty(), "[stack] expected at least one tensor");
+  std::vector<Tensor> layers;
+  for (const Tensor& tensor : tensors) {
+    check_same_kind("stack", tensors[0], tensor);
+    GESTALT_CHECK(tensor.shape() == tensors[0].shape(), "[stack] shapes differ: {} and {}",
+                  tensors[0], tensor);
+    layers.push_back(unsqueeze(tensor, checked_dim(dim, tensor.rank() + 1, "stack")));
+  }
+  return cat(layers, dim);
+}
+
+Tensor stack(std::initializer_list<Tensor> tensors, int dim) {
+  return stack(std::span(tensors.begin(), tensors.size()), dim);
+}
+
+Tensor index_select(const Tensor& x, int dim, const Tensor& indices) {
+  const int d = checked_dim(dim, x.rank(), "index_select");
+  GESTALT_CHECK(indices.defined() && indices.dtype() == DType::i64 && indices.rank() == 1 &&
+                    indices.device() == x.device(),
+                "[index_select] expected indices i64[K] on {}, got {}", x.device(), indices);
+  Shape shape = x.shape();
+  shape[d] = indices.size(0);
+  Tensor y = Tensor::empty(shape, x.options());
+  Context& ctx = context(x.device());
+  ctx.kernels().index_select_forward(ctx, x.view(), d, indices.view(), y.view());
+  if (needs_grad({x})) attach(std::make_shared<IndexSelectNode>(x, d, indices), {x}, {y});
+  return y;
 }
 
 }  // namespace gestalt

@@ -1,7 +1,8 @@
 #pragma once
 
-// Views and rearrangements: any dtype. All but reshape of a tensor that is not contiguous, and cat,
-// share x's memory. Negative dimensions count from the end. Gradients flow to x in its own shape.
+// Views and rearrangements: any dtype. All but reshape of a tensor that is not contiguous, cat,
+// stack and index_select share x's memory. Negative dimensions count from the end. Gradients flow
+// to x in its own shape.
 
 #include <span>
 #include <vector>
@@ -25,5 +26,15 @@ Tensor expand(const Tensor& x, const Shape& shape);
 // Along an existing dimension; the layout of the first.
 Tensor cat(std::span<const Tensor> tensors, int dim);
 Tensor cat(std::initializer_list<Tensor> tensors, int dim);
+// Of one shape, along a new dimension before `dim`, in the result's counting.
+Tensor stack(std::span<const Tensor> tensors, int dim = 0);
+Tensor stack(std::initializer_list<Tensor> tensors, int dim = 0);
+
+// y[..., k, ...] = x[..., indices[k], ...] at dimension `dim`: indices i64[K], each in [0, size),
+// also more than once. The gradient adds up in the order of the indices, so the same inputs give
+// the same bits; its time grows with K * x's elements on CUDA. Another index is an Error on the
+// CPU; on CUDA, which is not waited for, its elements of y are NaN, or 0 in integers, and it adds
+// no gradient.
+Tensor index_select(const Tensor& x, int dim, const Tensor& indices);
 
 }  // namespace gestalt

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cmath>
 
 #include "nn/pad.h"
@@ -58,6 +59,28 @@ OpCase pad_case(const std::string& name, Input input, const Padding2d& padding) 
       "reflection_pad2d/" + name, std::move(input),
       [padding](const Tensor& x) { return nn::reflection_pad2d(x, padding); },
       [padding](const Array& x) { return reflection_pad2d_reference(x, padding); });
+}
+
+OpCase constant_pad_case(const std::string& name, Input input, const Padding2d& padding,
+                         double value) {
+  return image_case(
+      "constant_pad2d/" + name, std::move(input),
+      [=](const Tensor& x) { return nn::constant_pad2d(x, padding, value); },
+      [=](const Array& x) {
+        Array y({x.shape[0], x.shape[1], x.shape[2] + padding.top + padding.bottom,
+                 x.shape[3] + padding.left + padding.right});
+        std::fill(y.values.begin(), y.values.end(), value);
+        for (int64_t n = 0; n < x.shape[0]; ++n) {
+          for (int64_t c = 0; c < x.shape[1]; ++c) {
+            for (int64_t h = 0; h < x.shape[2]; ++h) {
+              for (int64_t w = 0; w < x.shape[3]; ++w) {
+                y(n, c, h + padding.top, w + padding.left) = x(n, c, h, w);
+              }
+            }
+          }
+        }
+        return y;
+      });
 }
 
 OpCase nearest_case(const std::string& name, Input input, Pair size) {
@@ -133,6 +156,12 @@ const bool added = add_cases({
     pad_case("channels_last", channels_last, {1, 1, 1, 1}),
     pad_case("none", {.shape = odd}, {}),
     pad_case("batch_0", empty, {1, 1, 1, 1}),
+    constant_pad_case("each_side", {.shape = odd}, {.left = 1, .right = 2, .top = 3, .bottom = 9},
+                      0.5),
+    constant_pad_case("channels_last", channels_last, {1, 2, 0, 1}, 0),
+    constant_pad_case("strided", {.shape = odd, .layout = Layout::strided}, {1, 2, 0, 1}, 0),
+    constant_pad_case("none", {.shape = odd}, {}, 1),
+    constant_pad_case("batch_0", empty, {1, 1, 1, 1}, 0),
     nearest_case("twice", {.shape = odd}, {14, 12}),
     nearest_case("uneven_channels_last", channels_last, {5, 8}),
     nearest_case("batch_0", empty, {5, 8}),

@@ -11,6 +11,7 @@
 namespace gestalt::cases {
 namespace {
 
+constexpr double inf = std::numeric_limits<double>::infinity();
 constexpr double nan = std::numeric_limits<double>::quiet_NaN();
 
 double plus(double a, double b) {
@@ -81,15 +82,28 @@ OpCase make_variance(const std::string& name, const Input& input, const std::vec
       .tolerance_f16 = 4e-3};
 }
 
+double smaller(double a, double b) {
+  return std::isnan(a) || a < b ? a : b;
+}
+
 OpCase make_max(const std::string& name, const Input& input, const std::vector<int>& dims) {
   return {.name = "max/" + name,
           .inputs = {input},
           .run = [dims](const std::vector<Tensor>& in) { return std::vector{max(in[0], dims)}; },
           .reference =
               [dims](const std::vector<Array>& in) {
-                const double lowest = -std::numeric_limits<double>::infinity();
-                return std::vector{dropped(ref::fold(in[0], dims, lowest, larger), dims)};
+                return std::vector{dropped(ref::fold(in[0], dims, -inf, larger), dims)};
               }};
+}
+
+OpCase make_min(const std::string& name, const Input& input, const std::vector<int>& dims) {
+  OpCase result = make_max(name, input, dims);
+  result.name = "min/" + name;
+  result.run = [dims](const std::vector<Tensor>& in) { return std::vector{min(in[0], dims)}; };
+  result.reference = [dims](const std::vector<Array>& in) {
+    return std::vector{dropped(ref::fold(in[0], dims, inf, smaller), dims)};
+  };
+  return result;
 }
 
 OpCase make_argmax(const std::string& name, const Input& input, int dim) {
@@ -200,6 +214,7 @@ std::vector<OpCase> cases() {
   each(make_sum);
   each(make_mean);
   each(make_max);
+  each(make_min);
   list.push_back(make_sum("empty_sum", {.shape = {3, 0}}, {1}));
   list.push_back(make_sum("no_results", {.shape = {0, 3}}, {1}));
   list.push_back(make_sum("rank_0", {.shape = {}}, {}));
@@ -213,10 +228,12 @@ std::vector<OpCase> cases() {
     list.push_back(make_variance("inner" + suffix, image, {2, 3}, unbiased));
     list.push_back(make_variance("channels_last" + suffix, nhwc, {0, 2, 3}, unbiased));
   }
-  OpCase nan_max = make_max("nan", {.shape = {2, 40}, .values = std::vector<double>(80, 1)}, {1});
-  nan_max.inputs[0].values[57] = nan;
-  nan_max.differentiable = false;
-  list.push_back(nan_max);
+  for (const auto make : {make_max, make_min}) {
+    OpCase with_nan = make("nan", {.shape = {2, 40}, .values = std::vector<double>(80, 1)}, {1});
+    with_nan.inputs[0].values[57] = nan;
+    with_nan.differentiable = false;
+    list.push_back(with_nan);
+  }
 
   list.push_back(make_argmax("inner", image, 3));
   list.push_back(make_argmax("channels", image, 1));

@@ -66,6 +66,52 @@ OpCase make_cat(const std::string& name, const Input& a, const Input& b) {
               }};
 }
 
+OpCase make_stack(const std::string& name, const Input& x, int dim) {
+  return {.name = "stack/" + name,
+          .inputs = {x, x},
+          .run =
+              [dim](const std::vector<Tensor>& in) {
+                return std::vector{stack({in[0], in[1], in[0]}, dim)};
+              },
+          .reference =
+              [dim](const std::vector<Array>& in) {
+                Shape shape = in[0].shape;
+                const int at = dim < 0 ? dim + shape.rank() + 1 : dim;
+                shape.insert(at, 3);
+                Array y(shape);
+                for (size_t i = 0; i < y.values.size(); ++i) {
+                  Shape index = ref::index_of(shape, static_cast<int64_t>(i));
+                  const bool in_b = index[at] == 1;
+                  index.erase(at);
+                  y.values[i] = ref::at(in[in_b ? 1 : 0], index);
+                }
+                return std::vector{y};
+              }};
+}
+
+OpCase make_index_select(const std::string& name, const Input& x, int dim,
+                         const std::vector<double>& indices) {
+  const Shape taken{static_cast<int64_t>(indices.size())};
+  return {.name = "index_select/" + name,
+          .inputs = {x, {.shape = taken, .values = indices, .gradient = false, .integer = true}},
+          .run =
+              [dim](const std::vector<Tensor>& in) {
+                return std::vector{index_select(in[0], dim, in[1])};
+              },
+          .reference =
+              [dim](const std::vector<Array>& in) {
+                Shape shape = in[0].shape;
+                shape[dim] = in[1].shape[0];
+                Array y(shape);
+                for (size_t i = 0; i < y.values.size(); ++i) {
+                  Shape index = ref::index_of(shape, static_cast<int64_t>(i));
+                  index[dim] = static_cast<int64_t>(in[1].values[index[dim]]);
+                  y.values[i] = ref::at(in[0], index);
+                }
+                return std::vector{y};
+              }};
+}
+
 std::vector<OpCase> cases() {
   std::vector<OpCase> list;
   for (Layout layout : {Layout::contiguous, Layout::channels_last, Layout::strided}) {
@@ -110,6 +156,13 @@ std::vector<OpCase> cases() {
           return Shape{i[0], 2, i[1], i[2]};
         }));
     list.push_back(make_cat(suffix.substr(1), input, {.shape = {2, 2, 4, 6}, .layout = layout}));
+    list.push_back(make_stack(suffix.substr(1), input, 1));
+    // Forwards, backwards, more than once, and rows that nobody takes.
+    const std::string name = suffix.substr(1);
+    list.push_back(make_index_select(name + "_0", input, 0, {1, 1, 0}));
+    list.push_back(make_index_select(name + "_1", input, 1, {2, 0, 2, 2}));
+    list.push_back(make_index_select(name + "_2", input, -2, {3, 1}));
+    list.push_back(make_index_select(name + "_3", input, 3, {5, 4, 0, 0, 1, 4, 4}));
   }
   list.push_back(make(
       "narrow/nothing", {.shape = {2, 3}}, {2, 0},
@@ -126,6 +179,18 @@ std::vector<OpCase> cases() {
       [](const Shape& i) {
         return Shape{i[1], 0};
       }));
+  list.push_back(make_stack("first", {.shape = {3, 5}}, 0));
+  list.push_back(make_stack("last", {.shape = {3, 5}}, -1));
+  list.push_back(make_stack("rank_0", {.shape = {}}, 0));
+  list.push_back(make_stack("empty", {.shape = {2, 0}}, 1));
+  std::vector<double> many(300);
+  for (size_t k = 0; k < many.size(); ++k) many[k] = static_cast<double>(k * k % 61);
+  list.push_back(make_index_select("many_outer", {.shape = {61, 33}}, 0, many));
+  list.push_back(make_index_select("many_inner", {.shape = {3, 61}}, 1, many));
+  list.push_back(make_index_select("vector", {.shape = {61}}, 0, many));
+  list.push_back(make_index_select("wide", {.shape = {3, 700}}, 0, {2, 0, 2}));
+  list.push_back(make_index_select("none", {.shape = {3, 4}}, 1, {}));
+  list.push_back(make_index_select("no_elements", {.shape = {3, 0}}, 0, {2, 2}));
   list.push_back(make_cat("with_empty", {.shape = {2, 3}}, {.shape = {2, 0}}));
   return list;
 }

@@ -96,6 +96,42 @@ OpCase mse_case(const std::string& name, Input a, Input b, Reduction reduction) 
           .tolerance_f16 = 4e-3};
 }
 
+OpCase l1_case(const std::string& name, Input a, Input b, Reduction reduction) {
+  OpCase result = mse_case(name, std::move(a), std::move(b), reduction);
+  result.name = "l1_loss/" + name;
+  result.run = [reduction](const Tensors& in) -> Tensors {
+    return {nn::l1_loss(in[0], in[1], reduction)};
+  };
+  result.reference = [reduction](const Arrays& in) -> Arrays {
+    double sum = 0;
+    for (size_t i = 0; i < in[0].values.size(); ++i) {
+      sum += std::abs(in[0].values[i] - in[1].values[i]);
+    }
+    if (reduction == Reduction::mean) sum /= static_cast<double>(in[0].values.size());
+    return {{Shape{}, {sum}}};
+  };
+  return result;
+}
+
+OpCase binary_case(const std::string& name, Input logits, Input target, Reduction reduction) {
+  target.low = 0;
+  return {.name = "binary_cross_entropy/" + name,
+          .inputs = {std::move(logits), std::move(target)},
+          .run = [reduction](const Tensors& in) -> Tensors {
+            return {nn::binary_cross_entropy_with_logits(in[0], in[1], reduction)};
+          },
+          .reference = [reduction](const Arrays& in) -> Arrays {
+            double sum = 0;
+            for (size_t i = 0; i < in[0].values.size(); ++i) {
+              const double x = in[0].values[i], t = in[1].values[i];
+              sum += t * std::log1p(std::exp(-x)) + (1 - t) * (x + std::log1p(std::exp(-x)));
+            }
+            if (reduction == Reduction::mean) sum /= static_cast<double>(in[0].values.size());
+            return {{Shape{}, {sum}}};
+          },
+          .tolerance_f32 = 2e-6};
+}
+
 Array map(const Array& x, double (*f)(double)) {
   Array y = x;
   for (double& value : y.values) value = f(value);
@@ -192,6 +228,23 @@ const bool added = add_cases({
              {.shape = {2, 3, 4, 4}, .layout = Layout::strided}, Reduction::mean),
     mse_case("target_fixed", {.shape = {33}}, {.shape = {33}, .gradient = false}, Reduction::mean),
     mse_case("empty", {.shape = {0, 3}}, {.shape = {0, 3}}, Reduction::sum),
+    l1_case("mean", {.shape = {2, 3, 5, 7}}, {.shape = {2, 3, 5, 7}}, Reduction::mean),
+    l1_case("sum", {.shape = {4, 9}}, {.shape = {4, 9}}, Reduction::sum),
+    l1_case("layouts", {.shape = {2, 3, 4, 4}, .layout = last},
+            {.shape = {2, 3, 4, 4}, .layout = Layout::strided}, Reduction::mean),
+    l1_case("target_fixed", {.shape = {33}}, {.shape = {33}, .gradient = false}, Reduction::mean),
+    l1_case("one", {.shape = {}}, {.shape = {}}, Reduction::mean),
+    l1_case("empty", {.shape = {0, 3}}, {.shape = {0, 3}}, Reduction::sum),
+    binary_case("mean", {.shape = {3, 35}, .low = -6, .high = 6}, {.shape = {3, 35}},
+                Reduction::mean),
+    binary_case("sum", {.shape = {9}, .low = -3, .high = 3}, {.shape = {9}}, Reduction::sum),
+    binary_case("layouts", {.shape = {2, 3, 4, 4}, .layout = last},
+                {.shape = {2, 3, 4, 4}, .layout = Layout::strided}, Reduction::mean),
+    binary_case("target_fixed", {.shape = {33}}, {.shape = {33}, .gradient = false},
+                Reduction::mean),
+    binary_case("far", {.shape = {4}, .values = {30, -30, 300, -300}},
+                {.shape = {4}, .values = {0.25, 0.25, 1, 0}}, Reduction::mean),
+    binary_case("empty", {.shape = {0, 3}}, {.shape = {0, 3}}, Reduction::sum),
     softmax_case("rows", {.shape = {5, 17}, .low = -4, .high = 4}),
     forward_only(softmax_case("large", {.shape = {3, 6}, .low = -400, .high = 80})),
     softmax_case("strided", {.shape = {3, 6}, .layout = Layout::strided}),

@@ -64,6 +64,9 @@ TEST_F(Autocast, SoftmaxAndLossesAreF32) {
             cross_entropy(logits.to(DType::f32), targets).item());
   const Tensor other = normal({3, 4});  // f32 beside bf16
   EXPECT_EQ(mse_loss(logits, other).item(), mse_loss(logits.to(DType::f32), other).item());
+  EXPECT_EQ(l1_loss(logits, other).item(), l1_loss(logits.to(DType::f32), other).item());
+  EXPECT_EQ(binary_cross_entropy_with_logits(logits, other).item(),
+            binary_cross_entropy_with_logits(logits.to(DType::f32), other).item());
 }
 
 TEST_F(Autocast, EndsWithItsGuardAndLeavesF64Alone) {

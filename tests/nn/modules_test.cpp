@@ -9,6 +9,8 @@
 #include "nn/layers.h"
 #include "nn/sequential.h"
 #include "nn/weight_format.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/unary.h"
 #include "tensor/random.h"
 #include "tests/error_of.h"
 
@@ -114,12 +116,59 @@ TEST(Modules, NameWhatIsWrongWithTheirOptions) {
             "[Conv2d] 0 groups do not divide 3 input and 4 output channels");
   EXPECT_EQ(message_of({.in_channels = 3, .out_channels = 4, .kernel = {3, 0}}),
             "[Conv2d] the kernel must be positive, got 3 x 0");
+  EXPECT_EQ(tests::error_of([&] {
+              ConvTranspose2d({.in_channels = 3, .out_channels = 4, .desc = {.groups = 2}},
+                              generator);
+            }),
+            "[ConvTranspose2d] 2 groups do not divide 3 input and 4 output channels");
   EXPECT_THROW(Linear(0, 3, generator), Error);
   EXPECT_THROW(conv2d(Tensor::zeros({1, 3, 8, 8}), Tensor::zeros({4, 3, 0, 3})), Error);
   Sequential network;
   EXPECT_THROW(network.append(std::shared_ptr<ReLU>()), Error);
   network.append(std::make_shared<ReLU>());
   EXPECT_THROW(network.insert_after("0", "next", nullptr), Error);
+}
+
+TEST(ConvTranspose2d, HasPyTorchsNamesShapesAndInitialValues) {
+  Generator generator(0);
+  const ConvTranspose2dOptions options{.in_channels = 64,
+                                       .out_channels = 32,
+                                       .kernel = {2, 3},
+                                       .desc = {.stride = {2, 2}, .groups = 2}};
+  ConvTranspose2d layer(options, generator);
+  const StateDict state = layer.state_dict();
+  ASSERT_EQ(state.size(), 2u);
+  EXPECT_EQ(state[0].name, "weight");
+  EXPECT_EQ(state[0].tensor.shape(), (Shape{64, 16, 2, 3}));
+  EXPECT_EQ(state[1].name, "bias");
+  EXPECT_EQ(state[1].tensor.shape(), Shape{32});
+  const double bound = 1 / std::sqrt(16.0 * 2 * 3);
+  EXPECT_LE(max(abs(state[0].tensor)).item(), bound);
+  EXPECT_GT(max(state[0].tensor).item(), 0.99 * bound);
+  EXPECT_LT(min(state[0].tensor).item(), -0.99 * bound);
+  EXPECT_LE(max(abs(state[1].tensor)).item(), bound);
+  EXPECT_GT(max(abs(state[1].tensor)).item(), 0.7 * bound);
+
+  const Tensor x = generator.normal({1, 64, 3, 2}, 0, 1);
+  EXPECT_EQ(layer(x).to_vector<float>(),
+            conv_transpose2d(x, layer.weight(), layer.bias(), options.desc).to_vector<float>());
+  ConvTranspose2dOptions plain = options;
+  plain.bias = false;
+  EXPECT_EQ(ConvTranspose2d(plain, generator).parameters().size(), 1u);
+}
+
+TEST(ConstantPad2d, PadsEachSideAndNamesWhatItCanNot) {
+  const Tensor x = Tensor::ones({1, 1, 1, 1});
+  ConstantPad2d zeros({.left = 1, .bottom = 1}), twos({.top = 1}, 2);
+  EXPECT_EQ(zeros(x).to_vector<float>(), (std::vector<float>{0, 1, 0, 0}));
+  EXPECT_EQ(twos(x.to(DType::i64)).to_vector<int64_t>(), (std::vector<int64_t>{2, 1}));
+  EXPECT_EQ(tests::error_of([&] { ConstantPad2d({.top = -1})(x); }),
+            "[constant_pad2d] paddings (left 0, right 0, top -1, bottom 0) must be non-negative");
+  EXPECT_EQ(tests::error_of([&] { ReflectionPad2d(1)(x); }),
+            "[reflection_pad2d] paddings (left 1, right 1, top 1, bottom 1) must be less than the "
+            "size of the input f32[1,1,1,1]");
+  EXPECT_EQ(tests::error_of([&] { zeros(Tensor::ones({1})); }),
+            "[constant_pad2d] expected a 4-d input, got f32[1]");
 }
 
 TEST(Modules, HaveOneTensorAName) {

@@ -91,6 +91,8 @@ TEST_F(KernelPaths, Folds) {
             [&](const KernelTable& table, const View& y) { table.sum(*context_, x.view, 0.5, y); });
     compare(("max " + what).c_str(), DType::f32, to, 0,
             [&](const KernelTable& table, const View& y) { table.max(*context_, x.view, y); });
+    compare(("min " + what).c_str(), DType::f32, to, 0,
+            [&](const KernelTable& table, const View& y) { table.min(*context_, x.view, y); });
   }
 }
 
@@ -111,11 +113,93 @@ TEST_F(KernelPaths, FoldsOfEverything) {
     one("squared_error", [&](const KernelTable& table, const View& y) {
       table.squared_error(*context_, a.view, b.view, 2, y);
     });
+    one("absolute_error", [&](const KernelTable& table, const View& y) {
+      table.absolute_error(*context_, a.view, b.view, 2, y);
+    });
     for (int order : {0, 1}) {
       one("absolute_norm", [&](const KernelTable& table, const View& y) {
         table.absolute_norm(*context_, a.view, order, y);
       });
     }
+  }
+}
+
+TEST_F(KernelPaths, BinaryCrossEntropyOfManyElements) {
+  const Buffer x = random(DType::f32, {3, 30001}, -100, 100),
+               target = random(DType::f32, {3, 30001}, 0, 1);
+  compare("binary_cross_entropy_forward", DType::f32, {1}, 2e-5,
+          [&](const KernelTable& table, const View& y) {
+            table.binary_cross_entropy_forward(*context_, x.view, target.view, 0.5, y);
+          });
+}
+
+// Rows that are taken by more warps than one and more often than a warp looks at once, in the order
+// of the indices: 16-bit sums in another order would differ.
+TEST_F(KernelPaths, RowsByTheirNumbers) {
+  Buffer indices(DType::i64, {200});
+  for (int64_t k = 0; k < 200; ++k) indices.view.as<int64_t>()[k] = k % 3 == 0 ? 4 : k * k % 7;
+  View every_other = indices.view;
+  every_other.shape = {100};
+  every_other.strides = {2};
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
+    for (const int dim : {0, 1, 2}) {
+      for (const View& taken : {indices.view, every_other}) {
+        Shape whole{7, 7, 7}, part = whole;
+        whole[(dim + 1) % 3] = part[(dim + 1) % 3] = 33;
+        part[dim] = taken.numel();
+        const Buffer x = random(dtype, whole), dy = random(dtype, part);
+        compare("index_select_forward", dtype, part, 0,
+                [&](const KernelTable& table, const View& y) {
+                  table.index_select_forward(*context_, x.view, dim, taken, y);
+                });
+        compare("index_select_backward", dtype, whole, 0,
+                [&](const KernelTable& table, const View& dx) {
+                  table.index_select_backward(*context_, dy.view, dim, taken, dx);
+                });
+      }
+    }
+  }
+}
+
+// A number that no row has must not be read there; the result says so, and no gradient comes of it.
+TEST_F(KernelPaths, RowsThatAreNone) {
+  const Buffer x = random(DType::f32, {2, 5});
+  Buffer indices(DType::i64, {3}), y(DType::f32, {3, 5}), dx(DType::f32, {2, 5});
+  indices.view.as<int64_t>()[0] = 2;
+  indices.view.as<int64_t>()[1] = 1;
+  indices.view.as<int64_t>()[2] = -1;
+  simt_kernels().index_select_forward(*context_, x.view, 0, indices.view, y.view);
+  const float* got = y.view.as<float>();
+  EXPECT_TRUE(std::isnan(got[0]) && std::isnan(got[10]));
+  EXPECT_EQ(got[5], x.view.as<float>()[5]);
+  Buffer whole(DType::i64, {2}), taken(DType::i64, {3});
+  whole.view.as<int64_t>()[1] = whole.view.as<int64_t>()[0] = 7;
+  simt_kernels().index_select_forward(*context_, whole.view, 0, indices.view, taken.view);
+  EXPECT_EQ(taken.view.as<int64_t>()[0], 0);
+  EXPECT_EQ(taken.view.as<int64_t>()[1], 7);
+  const Buffer dy = random(DType::f32, {3, 5});
+  simt_kernels().index_select_backward(*context_, dy.view, 0, indices.view, dx.view);
+  EXPECT_EQ(dx.view.as<float>()[0], 0);
+  EXPECT_EQ(dx.view.as<float>()[5], dy.view.as<float>()[5]);
+}
+
+TEST_F(KernelPaths, ComparisonsAndChoices) {
+  Buffer half(DType::u8, {5001});
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16, DType::i64, DType::u8}) {
+    Buffer a(dtype, {5001}), b(dtype, {5001});
+    for (const Buffer* to : {&a, &b}) {
+      cpu_kernels.copy(*context_, random(DType::f32, {5001}, 0, 4).view, to->view);
+    }
+    for (const Comparison comparison :
+         {Comparison::greater, Comparison::greater_equal, Comparison::equal}) {
+      compare("compare", DType::u8, {5001}, 0, [&](const KernelTable& table, const View& y) {
+        table.compare(*context_, a.view, b.view, comparison, y);
+      });
+      cpu_kernels.compare(*context_, a.view, b.view, comparison, half.view);
+    }
+    compare("where", dtype, {5001}, 0, [&](const KernelTable& table, const View& y) {
+      table.where(*context_, half.view, a.view, b.view, y);
+    });
   }
 }
 

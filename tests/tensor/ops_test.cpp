@@ -7,6 +7,7 @@
 #include "kernels/error.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
+#include "tensor/ops/compare.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
 #include "tensor/ops/unary.h"
@@ -45,6 +46,75 @@ TEST(Gradients, at_kinks_are_the_documented_ones) {
 TEST(Gradients, of_max_are_shared_by_ties) {
   EXPECT_EQ(gradient([](const Tensor& x) { return max(x); }, {1, 3, 3, 2}),
             (std::vector<double>{0, 0.5, 0.5, 0}));
+}
+
+TEST(Gradients, of_max_and_min_are_shared_by_infinite_ties) {
+  const double inf = std::numeric_limits<double>::infinity();
+  using Values = std::vector<double>;
+  const auto of_max = [](const Tensor& x) { return max(x); };
+  const auto of_min = [](const Tensor& x) { return min(x); };
+  EXPECT_EQ(gradient(of_max, {1, inf, -inf, inf}), (Values{0, 0.5, 0, 0.5}));
+  EXPECT_EQ(gradient(of_max, {-inf, -inf}), (Values{0.5, 0.5}));
+  EXPECT_EQ(gradient(of_min, {1, inf, -inf, 2}), (Values{0, 0, 1, 0}));
+  EXPECT_EQ(gradient(of_min, {2, 1, 1, 3}), (Values{0, 0.5, 0.5, 0}));
+  EXPECT_TRUE(std::isnan(gradient(of_max, {1, NAN})[0]));
+}
+
+// More ties than 16 bits can count.
+TEST(Gradients, of_max_are_shared_by_many_ties) {
+  Tensor x = Tensor::ones({300000}, {.dtype = DType::f16}).set_requires_grad(true);
+  max(x).backward(Tensor::full({}, 300, {.dtype = DType::f16}));
+  EXPECT_EQ(x.grad().to_vector<float>()[7], static_cast<float>(float16(0.001f)));
+}
+
+TEST(Gradients, of_where_are_zero_where_the_other_was_chosen) {
+  // 1 / x at x = 0 is what where is used against: inf comes back there, and 0 * inf is NaN.
+  Tensor x = vector_of({0, 2}).set_requires_grad(true);
+  Tensor y = vector_of({5}).set_requires_grad(true);
+  const Tensor condition = equal(x, 0);
+  sum(where(condition, y, 1 / where(condition, Tensor::ones({1}, {.dtype = DType::f64}), x)))
+      .backward();
+  EXPECT_EQ(x.grad().to_vector<double>(), (std::vector<double>{0, -0.25}));
+  EXPECT_EQ(y.grad().to_vector<double>(), (std::vector<double>{1}));
+
+  Tensor a = vector_of({1, 2}).set_requires_grad(true);
+  where(condition, a, vector_of({3, 4})).backward(vector_of({1, NAN}));
+  EXPECT_EQ(a.grad().to_vector<double>(), (std::vector<double>{1, 0}));
+}
+
+TEST(Comparisons, of_integers_are_exact) {
+  const int64_t large = (int64_t{1} << 60) + 1;  // no double
+  const Tensor a = Tensor::from_vector<int64_t>({large, large - 1, -1}, {3});
+  const Tensor b = Tensor::from_vector<int64_t>({large - 1, large - 1, 1}, {3});
+  EXPECT_EQ(greater(a, b).to_vector<uint8_t>(), (std::vector<uint8_t>{1, 0, 0}));
+  EXPECT_EQ(equal(a, b).to_vector<uint8_t>(), (std::vector<uint8_t>{0, 1, 0}));
+  EXPECT_EQ(less_equal(a, b).to_vector<uint8_t>(), (std::vector<uint8_t>{0, 1, 1}));
+  EXPECT_EQ(less(a, 0).to_vector<uint8_t>(), (std::vector<uint8_t>{0, 0, 1}));
+  EXPECT_EQ(less(a, 0).dtype(), DType::u8);
+}
+
+TEST(IndexSelect, takes_every_dtype) {
+  const Tensor rows = Tensor::from_vector<int64_t>({1, 1, 0}, {3});
+  const std::vector<double> values{1, 2, 3, 4}, expected{3, 4, 3, 4, 1, 2};
+  for (DType dtype : {DType::f32, DType::bf16, DType::f64, DType::i64, DType::u8}) {
+    const Tensor y = index_select(Tensor::from_vector(values, {2, 2}).to(dtype), 0, rows);
+    EXPECT_EQ(y.dtype(), dtype);
+    EXPECT_EQ(y.to_vector<double>(), expected);
+  }
+}
+
+TEST(IndexSelect, names_an_index_that_is_outside) {
+  const Tensor x = Tensor::zeros({2, 3});
+  const auto taken = [&](std::vector<int64_t> indices) {
+    const Shape shape{static_cast<int64_t>(indices.size())};
+    return error_of([&] { index_select(x, 1, Tensor::from_vector(indices, shape)); });
+  };
+  EXPECT_EQ(taken({0, 2}), "");
+  EXPECT_EQ(taken({0, 3}), "[index_select] index 3 at 1 is not one of the 3 rows");
+  EXPECT_EQ(taken({-1}), "[index_select] index -1 at 0 is not one of the 3 rows");
+  EXPECT_EQ(error_of([&] { index_select(x, 0, Tensor::zeros({2})); }),
+            "[index_select] expected indices i64[K] on cpu, got f32[2]");
+  EXPECT_THROW(index_select(x, 2, Tensor::zeros({1}, {.dtype = DType::i64})), Error);
 }
 
 TEST(Gradients, of_an_input_used_twice_add_up) {
@@ -88,6 +158,20 @@ TEST(Errors, name_the_op_and_both_tensors) {
   EXPECT_EQ(error_of([&] { sum(a, {0, -2}); }), "[sum] dimension 0 comes twice");
   EXPECT_EQ(error_of([&] { max(Tensor::zeros({0})); }),
             "[max] nothing to take the maximum of in f32[0]");
+  EXPECT_EQ(error_of([&] { min(Tensor::zeros({0})); }),
+            "[min] nothing to take the minimum of in f32[0]");
+  EXPECT_EQ(error_of([&] { stack({a, b}); }), "[stack] shapes differ: f32[2,3] and f32[4]");
+  EXPECT_EQ(error_of([&] { stack({}); }), "[stack] expected at least one tensor");
+  EXPECT_THROW(stack({a}, 3), Error);
+  EXPECT_EQ(error_of([&] { less(a, b); }), "[less] shapes do not broadcast: f32[2,3] and f32[4]");
+  const Tensor whole = b.to(DType::u8);
+  EXPECT_EQ(error_of([&] { equal(whole, 0.5); }), "[equal] 0.5 is no u8, of which u8[4] is");
+  EXPECT_THROW(equal(whole, 256), Error);
+  EXPECT_EQ(error_of([&] { where(a, a, a); }),
+            "[where] expected a condition of u8 on cpu, got f32[2,3]");
+  EXPECT_EQ(error_of([&] { where(whole, a, a); }),
+            "[where] shapes do not broadcast: u8[4] and f32[2,3]");
+  EXPECT_THROW(where(whole, b, b.to(DType::f64)), Error);
   EXPECT_THROW(sum(a, {2}), Error);
   EXPECT_THROW(permute(a, {0, 0}), Error);
   EXPECT_THROW(select(a, 0, 2), Error);

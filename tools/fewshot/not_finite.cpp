@@ -16,9 +16,9 @@ std::optional<std::string> find_not_finite(const GanModel& model) {
   for (const NamedTensor& entry : model.state_dict()) {
     if (entry.tensor.dtype() != DType::f32 || entry.tensor.device() != default_device()) continue;
     names.push_back(entry.name);
-    largest.push_back(reshape(max(abs(entry.tensor)), {1}));
+    largest.push_back(max(abs(entry.tensor)));
   }
-  const std::vector<double> values = cat(largest, 0).to_vector<double>();
+  const std::vector<double> values = stack(largest).to_vector<double>();
   for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) return names[i];
   }

@@ -81,7 +81,7 @@ __global__ void __launch_bounds__(pool_pack_threads)
       Pack<T, size> values[together];
 #pragma unroll
       for (int j = 0; j < together; ++j) {
-        column[j] = min(w + j, w_range.end - 1);
+        column[j] = ::min(w + j, w_range.end - 1);
         values[j] = x[(row + column[j]) * pixel_packs + pack];
       }
 #pragma unroll

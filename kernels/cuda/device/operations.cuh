@@ -106,11 +106,6 @@ struct Clamp {
     return raised > high ? high : raised;
   }
 };
-struct SquaredErrorBackward {
-  const float* dy;  // one element
-  float scale;
-  __device__ float operator()(float a, float b) const { return scale * *dy * (a - b); }
-};
 struct ClampBackward {
   float low, high;
   __device__ float operator()(float dy, float x) const { return x >= low && x <= high ? dy : 0.0f; }

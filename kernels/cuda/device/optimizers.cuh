@@ -54,7 +54,7 @@ __device__ inline void for_each_element(const OptimizerList<states>& list, const
   }
   const OptimizerEntry<states>& entry = list.entries[low];
   const int64_t begin = static_cast<int64_t>(blockIdx.x - list.first_block[low]) * optimizer_chunk;
-  const int64_t end = min(entry.numel, begin + optimizer_chunk);
+  const int64_t end = ::min(entry.numel, begin + optimizer_chunk);
   T* parameter = static_cast<T*>(entry.parameter);
   const Gradient* gradient = static_cast<const Gradient*>(entry.gradient);
   for (int64_t i = begin + threadIdx.x; i < end; i += optimizer_threads) {

@@ -39,8 +39,8 @@ struct PoolAxis {
   // The inputs that output i sees.
   __device__ Range window(int i) const {
     const int begin = first(i);
-    const int end = min(begin + kernel, size + padding);
-    return {begin > 0 ? begin : 0, min(end, size), end - begin};
+    const int end = ::min(begin + kernel, size + padding);
+    return {begin > 0 ? begin : 0, ::min(end, size), end - begin};
   }
   __device__ int quotient(int i) const {
     return static_cast<int>(by_stride.divide(static_cast<uint32_t>(i)));
@@ -48,7 +48,7 @@ struct PoolAxis {
   // The outputs that see input i.
   __device__ Range seen_by(int i) const {
     const int past = i + padding - kernel;  // outputs up to past / stride end before i
-    return {past >= 0 ? quotient(past) + 1 : 0, min(quotient(i + padding) + 1, outputs), 0};
+    return {past >= 0 ? quotient(past) + 1 : 0, ::min(quotient(i + padding) + 1, outputs), 0};
   }
 };
 

@@ -79,7 +79,7 @@ __global__ void reduce_kernel(R reduction, ReduceShape shape, StridedIndex<sizeo
   const int64_t output =
       static_cast<int64_t>(blockIdx.x) * (reduce_threads / shape.lanes) + at.output;
   const int64_t begin = blockIdx.y * shape.chunk_size;
-  const int64_t end = min(folded.numel, begin + shape.chunk_size);
+  const int64_t end = ::min(folded.numel, begin + shape.chunk_size);
   int64_t base[inputs + 1];
   typename R::Value value = reduction.identity();
   if (output < kept.numel) {
@@ -141,14 +141,6 @@ struct AbsoluteSum : SumOf<float> {
   }
 };
 
-struct SquaredError : SumOf<float> {
-  template <class T>
-  __device__ float map(int64_t, T a, T b) const {
-    const float difference = load(a) - load(b);
-    return difference * difference;
-  }
-};
-
 // NaN wins: once in, no comparison puts it out.
 template <class Out>
 struct MaxOf {
@@ -160,6 +152,12 @@ struct MaxOf {
   }
   __device__ float combine(float a, float b) const { return b > a || b != b ? b : a; }
   __device__ Out finish(float value) const { return store<Out>(value); }
+};
+
+template <class Out>
+struct MinOf : MaxOf<Out> {
+  __device__ float identity() const { return std::numeric_limits<float>::infinity(); }
+  __device__ float combine(float a, float b) const { return b < a || b != b ? b : a; }
 };
 
 struct AbsoluteMax : MaxOf<float> {

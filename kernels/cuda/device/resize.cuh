@@ -75,7 +75,7 @@ struct NearestAxis {
         scale(static_cast<float>(size) / static_cast<float>(outputs)) {}
 
   __device__ int source(int i) const {
-    return min(static_cast<int>(floorf(static_cast<float>(i) * scale)), size - 1);
+    return ::min(static_cast<int>(floorf(static_cast<float>(i) * scale)), size - 1);
   }
   // The outputs [begin, end) whose source is i: found by their rational positions, then corrected
   // for the rounding.
@@ -148,7 +148,7 @@ struct BilinearAxis {
 
   __device__ BilinearTap tap(int i) const {
     const int64_t position = factor * i + offset;
-    if (position <= 0) return {0, min(1, size - 1), 0.0f};
+    if (position <= 0) return {0, ::min(1, size - 1), 0.0f};
     const int64_t low = position / denominator;
     if (low >= size - 1) return {size - 1, size - 1, 0.0f};
     return {static_cast<int>(low), static_cast<int>(low) + 1,

@@ -153,7 +153,7 @@ __global__ void spectral_along(int64_t numel, int64_t part, const Y* dy, const Y
                                float* partial) {
   SharedMemory shared;
   const SharedArray<float> warps = shared.array<float>(spectral_warps);
-  const int64_t begin = blockIdx.x * part, end = min(numel, begin + part);
+  const int64_t begin = blockIdx.x * part, end = ::min(numel, begin + part);
   float sum = 0;
   for (int64_t i = begin + threadIdx.x; i < end; i += spectral_threads) {
     sum += load(dy[i]) * load(y[i]);

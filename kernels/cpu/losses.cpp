@@ -1,0 +1,110 @@
+// Losses summed over elements: squared and absolute errors, binary cross-entropy, and their
+// gradients.
+
+#include <cmath>
+
+#include "kernels/cpu/elementwise.h"
+#include "kernels/cpu/kernels.h"
+#include "kernels/cpu/reduce.h"
+#include "kernels/dispatch.h"
+
+namespace gestalt::cpu {
+namespace {
+
+// scale * the sum, in f64, of what a loss makes of an element.
+template <class T>
+struct LossSum {
+  using Value = double;
+  double scale;
+  static double identity() { return 0; }
+  static double combine(double a, double b) { return a + b; }
+  accumulate_t<T> finish(double sum) const { return static_cast<accumulate_t<T>>(scale * sum); }
+};
+
+template <class T>
+struct SquaredError : LossSum<T> {
+  static double map(T a, T b) {
+    const double difference = static_cast<double>(a) - static_cast<double>(b);
+    return difference * difference;
+  }
+};
+
+template <class T>
+struct AbsoluteError : LossSum<T> {
+  static double map(T a, T b) { return std::abs(static_cast<double>(a) - static_cast<double>(b)); }
+};
+
+// log(1 - p) = -x + log(p): neither logarithm is taken of what was rounded to 0 or 1.
+template <class T>
+struct BinaryCrossEntropy : LossSum<T> {
+  static double map(T logit, T target) {
+    const double x = static_cast<double>(logit), t = static_cast<double>(target);
+    return (x > 0 ? (1 - t) * x : -t * x) + std::log1p(std::exp(-std::abs(x)));
+  }
+};
+
+using StatTypes = TypeList<float, double>;
+
+template <template <class> class Loss, class Types>
+void sum_loss(Context& context, const char* name, Types, const View& a, const View& b, double scale,
+              const View& y) {
+  dispatch<Types>(name, a, [&]<class T>(std::type_identity<T>) {
+    reduce<accumulate_t<T>, T, T>(context, Loss<T>{{scale}}, as_single(y, a), a, b);
+  });
+}
+
+// da = f(scale * dy, a, b)
+template <class Types, class F>
+void loss_gradient(const char* name, Types, const View& dy, const View& a, const View& b,
+                   double scale, const View& da, const F& f) {
+  if (da.numel() == 0) return;
+  dispatch<Types>(name, a, [&]<class T>(std::type_identity<T>) {
+    using Sum = accumulate_t<T>;
+    const Sum factor = static_cast<Sum>(scale * *dy.as<Sum>());
+    elementwise<T, T, T>(
+        [&f, factor](T left, T right) {
+          return T(f(factor, static_cast<Sum>(left), static_cast<Sum>(right)));
+        },
+        da, a, b);
+  });
+}
+
+}  // namespace
+
+void squared_error(Context& context, const View& a, const View& b, double scale, const View& y) {
+  sum_loss<SquaredError>(context, "squared_error", FloatTypes{}, a, b, scale, y);
+}
+
+void squared_error_backward(Context&, const View& dy, const View& a, const View& b, double scale,
+                            const View& da) {
+  loss_gradient("squared_error_backward", FloatTypes{}, dy, a, b, 2 * scale, da,
+                [](auto factor, auto a, auto b) { return factor * (a - b); });
+}
+
+void absolute_error(Context& context, const View& a, const View& b, double scale, const View& y) {
+  sum_loss<AbsoluteError>(context, "absolute_error", FloatTypes{}, a, b, scale, y);
+}
+
+void absolute_error_backward(Context&, const View& dy, const View& a, const View& b, double scale,
+                             const View& da) {
+  loss_gradient("absolute_error_backward", FloatTypes{}, dy, a, b, scale, da,
+                [](auto factor, auto a, auto b) {
+                  const auto if_less = a < b ? -factor : decltype(factor)(0);
+                  return a > b ? factor : if_less;
+                });
+}
+
+void binary_cross_entropy_forward(Context& context, const View& x, const View& target, double scale,
+                                  const View& y) {
+  sum_loss<BinaryCrossEntropy>(context, "binary_cross_entropy_forward", StatTypes{}, x, target,
+                               scale, y);
+}
+
+void binary_cross_entropy_backward(Context&, const View& dy, const View& x, const View& target,
+                                   double scale, const View& dx) {
+  loss_gradient(
+      "binary_cross_entropy_backward", StatTypes{}, dy, x, target, scale, dx,
+      [](auto factor, auto x, auto target) { return factor * (1 / (1 + std::exp(-x)) - target); });
+}
+
+}  // namespace gestalt::cpu

@@ -1,0 +1,43 @@
+#pragma once
+
+// Comparisons of elements and choices between them: ops of elementwise.cuh, whose floor is theirs.
+
+#include <cstdint>
+
+#include "kernels/cuda/device/convert.cuh"
+#include "kernels/cuda/namespace.h"
+#include "kernels/descriptors.h"
+
+namespace GESTALT_CUDA_NAMESPACE {
+
+template <class T>
+__device__ inline T comparable(T value) {
+  return value;
+}
+__device__ inline float comparable(bfloat16 value) {
+  return load(value);
+}
+__device__ inline float comparable(float16 value) {
+  return load(value);
+}
+
+// Which comparison is asked at run time, of all threads alike: a kernel for each would be three
+// times as many, and the memory sets the time.
+struct Compare {
+  Comparison comparison;
+  template <class T>
+  __device__ uint8_t operator()(T left, T right) const {
+    const auto a = comparable(left), b = comparable(right);
+    if (comparison == Comparison::equal) return a == b;
+    return comparison == Comparison::greater ? a > b : a >= b;
+  }
+};
+
+struct Choose {
+  template <class T>
+  __device__ T operator()(uint8_t condition, T a, T b) const {
+    return condition != 0 ? a : b;
+  }
+};
+
+}  // namespace GESTALT_CUDA_NAMESPACE
