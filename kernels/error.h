@@ -47,8 +47,14 @@ class FormatArg {
 // Replaces each "{}" of `pattern` by the next argument.
 std::string format_args(std::string_view pattern, std::initializer_list<FormatArg> args);
 
+// For std::string arguments std::format is a candidate, too, where it exists: these fit better,
+// since they take the pattern as it is and the rest no worse.
 template <class... Args>
-std::string format(std::string_view pattern, const Args&... args) {
+std::string format(const char* pattern, Args&&... args) {
+  return format_args(pattern, {FormatArg(args)...});
+}
+template <class... Args>
+std::string format(std::string_view pattern, Args&&... args) {
   return format_args(pattern, {FormatArg(args)...});
 }
 
