@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <map>
+#include <set>
 #include <string_view>
 
 #include "kernels/error.h"
@@ -14,9 +15,29 @@ std::string joined(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + '.' + name;
 }
 
-std::string stripped(const std::string& name) {
+// DataParallel has "module." before the names of what it wraps, a whole network or a part of one.
+std::string unwrapped(const std::string& name) {
   constexpr std::string_view wrapper = "module.";
-  return name.starts_with(wrapper) ? name.substr(wrapper.size()) : name;
+  std::string result;
+  for (size_t begin = 0; begin < name.size();) {
+    const size_t end = std::min(name.find('.', begin), name.size() - 1) + 1;
+    const std::string_view part = std::string_view(name).substr(begin, end - begin);
+    if (part != wrapper) result += part;
+    begin = end;
+  }
+  return result;
+}
+
+// Under the names that the network has for them: as they are, or unwrapped.
+StateDict under_own_names(const StateDict& state, const std::vector<Module::Named>& own) {
+  std::set<std::string_view> names;
+  for (const Module::Named& entry : own) names.insert(entry.name);
+  StateDict result;
+  for (const NamedTensor& entry : state) {
+    result.push_back(
+        {names.contains(entry.name) ? entry.name : unwrapped(entry.name), entry.tensor});
+  }
+  return result;
 }
 
 // "3 missing (a, b, c)": the count tells how far off it is, a few names of what kind.
@@ -59,7 +80,9 @@ Tensor Module::forward(const Tensor&) {
 
 Tensor Module::operator()(const Tensor& x) {
   Tensor y = forward(x);
-  for (const NumberedHook& entry : hooks_) {
+  if (hooks_.empty()) return y;
+  const std::vector<NumberedHook> hooks = hooks_;  // one may add or remove some, itself too
+  for (const NumberedHook& entry : hooks) {
     if (Tensor replaced = entry.hook(y); replaced.defined()) y = replaced;
   }
   return y;
@@ -132,7 +155,10 @@ std::vector<Module::Named> Module::named_buffers() const {
 
 std::vector<Tensor> Module::parameters() const {
   std::vector<Tensor> out;
-  for (const Named& entry : named_parameters()) out.push_back(*entry.tensor);
+  std::set<const AutogradMeta*> seen;  // each parameter has its own
+  for (const Named& entry : named_parameters()) {
+    if (seen.insert(&entry.tensor->ensure_autograd()).second) out.push_back(*entry.tensor);
+  }
   return out;
 }
 
@@ -161,10 +187,9 @@ StateDict Module::state_dict() const {
 }
 
 StateDictReport Module::check_state_dict(const StateDict& state) const {
-  StateDict given;
-  for (const NamedTensor& entry : state) given.push_back({stripped(entry.name), entry.tensor});
   std::vector<Named> own;
   collect("", true, true, own);
+  const StateDict given = under_own_names(state, own);
   std::vector<ExpectedTensor> expected;
   for (const Named& entry : own) {
     const auto is_given = [&](const NamedTensor& other) { return other.name == entry.name; };
@@ -175,10 +200,11 @@ StateDictReport Module::check_state_dict(const StateDict& state) const {
 }
 
 StateDictReport Module::load_state_dict(const StateDict& state, bool strict) {
-  std::map<std::string, const Tensor*> by_name;
-  for (const NamedTensor& entry : state) by_name[stripped(entry.name)] = &entry.tensor;
   std::vector<Named> own;
   collect("", true, true, own);
+  const StateDict given = under_own_names(state, own);
+  std::map<std::string_view, const Tensor*> by_name;
+  for (const NamedTensor& entry : given) by_name[entry.name] = &entry.tensor;
   const StateDictReport report = check_state_dict(state);
   GESTALT_CHECK(!strict || report.ok(), "the state dict does not fit the network: {}",
                 in_one_line(report));

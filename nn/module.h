@@ -41,7 +41,7 @@ class Module {
   };
   std::vector<Named> named_parameters() const;
   std::vector<Named> named_buffers() const;
-  std::vector<Tensor> parameters() const;
+  std::vector<Tensor> parameters() const;  // each once, also of a module that stands twice
   struct Child {
     std::string name;
     std::shared_ptr<Module> module;
@@ -52,10 +52,12 @@ class Module {
 
   // Parameters and buffers, sharing memory with the module.
   StateDict state_dict() const;
-  // What of a state dict does not fit, by name and shape; "module." is stripped.
+  // What of a state dict does not fit, by name and shape. A name that the network has not may have
+  // "module" among its parts, as DataParallel leaves it.
   StateDictReport check_state_dict(const StateDict& state) const;
   // Copies values by name (converting dtype and device). Strict: throws Error with the table of
-  // what does not fit, and changes nothing; otherwise copies what fits. "module." is stripped.
+  // what does not fit, and changes nothing; otherwise copies what fits. Names as in
+  // check_state_dict.
   StateDictReport load_state_dict(const StateDict& state, bool strict = true);
 
   void train(bool training = true);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
+#include <tuple>
 
 #include "kernels/error.h"
 #include "nn/conv.h"
@@ -54,6 +55,61 @@ TEST(Module, StaysWithItsTensorsWhereverItGoes) {
     EXPECT_TRUE(tensor.requires_grad());
   }
   EXPECT_EQ(before[0].tensor.dtype(), DType::f32);
+}
+
+TEST(Module, AForwardHookMayRemoveItselfAndAddAnother) {
+  ReLU layer;
+  int first = 0, second = 0;
+  int64_t number = 0;
+  number = layer.register_forward_hook([&](const Tensor&) {
+    layer.remove_forward_hook(number);
+    for (int i = 0; i < 20; ++i) {
+      layer.register_forward_hook([&](const Tensor&) {
+        ++second;
+        return Tensor();
+      });
+    }
+    ++first;
+    return Tensor();
+  });
+  layer(Tensor::ones({1}));
+  layer(Tensor::ones({1}));
+  EXPECT_EQ(first, 1);
+  EXPECT_EQ(second, 20);
+}
+
+TEST(Module, ThatStandsTwiceHasItsParametersOnce) {
+  Generator generator(1);
+  Sequential network;
+  const auto layer = network.append(std::make_shared<Linear>(2, 2, generator));
+  network.append(layer);
+  EXPECT_EQ(network.parameters().size(), 2u);
+  EXPECT_EQ(network.named_parameters().size(), 4u);  // as a state dict has them
+  EXPECT_EQ(Tied().parameters().size(), 1u);
+}
+
+// As DataParallel leaves names, around the whole network or a part of it.
+TEST(Module, LoadsNamesOfWrappedModules) {
+  Generator generator(1);
+  Sequential network;
+  const auto features = network.add("features", std::make_shared<Sequential>());
+  features->append(std::make_shared<Linear>(2, 3, generator));
+  network.add("module", std::make_shared<Linear>(1, 1, generator));
+  const auto load = [&](const std::string& first, const std::string& second) {
+    StateDict state;
+    for (const std::string name : {"weight", "bias"}) {
+      for (const auto& [prefix, out, in] : {std::tuple{first, 3, 2}, std::tuple{second, 1, 1}}) {
+        state.push_back({prefix + name,
+                         name == "weight" ? Tensor::full({out, in}, 5) : Tensor::full({out}, 5)});
+      }
+    }
+    network.load_state_dict(state);
+    return network.parameters()[0].to_vector<float>()[0];
+  };
+  EXPECT_EQ(load("features.0.", "module."), 5);
+  EXPECT_EQ(load("features.module.0.", "module."), 5);
+  EXPECT_EQ(load("module.module.features.0.", "module."), 5);
+  EXPECT_THROW(load("features.1.", "module."), Error);
 }
 
 TEST(BatchNorm2d, LoadsFilesFromBeforeBatchesWereCounted) {
