@@ -180,19 +180,21 @@ constexpr Known known_names[] = {
     {"collections.defaultdict", make_dict},
     {"collections.Counter", make_dict},
     {"builtins.dict", make_dict},
-    {"__builtin__.dict", make_dict},
     {"builtins.set", make_sequence},
-    {"__builtin__.set", make_sequence},
     {"builtins.frozenset", make_sequence},
-    {"__builtin__.frozenset", make_sequence},
     {"torch.Size", make_sequence},
     {"builtins.list", nullptr},
     {"builtins.int", nullptr},
     {"builtins.float", nullptr},
+    {"builtins.bool", nullptr},
+    {"builtins.str", nullptr},
+    {"builtins.tuple", nullptr},
     {"builtins.slice", nothing},
+    {"builtins.range", nothing},
     {"builtins.bytearray", first_argument},
     {"builtins.complex", nothing},
-    {"__builtin__.complex", nothing},
+    {"pathlib.PosixPath", nothing},
+    {"datetime.datetime", nothing},
     {"_codecs.encode", encode_latin1},
     {"torch._utils._rebuild_tensor", rebuild_tensor},
     {"torch._utils._rebuild_tensor_v2", rebuild_tensor},
@@ -226,7 +228,20 @@ constexpr Known known_names[] = {
     {"numpy._core.multiarray._reconstruct", make_record},
 };
 
-const Known* find_known(std::string_view name) {
+// The names of Python 2, which protocol 2 writes, torch.save's own.
+std::string name_of_python3(std::string_view name) {
+  constexpr std::string_view old = "__builtin__.";
+  if (!name.starts_with(old)) return std::string(name);
+  name.remove_prefix(old.size());
+  const std::string_view renamed = name == "long"      ? "int"
+                                   : name == "unicode" ? "str"
+                                   : name == "xrange"  ? "range"
+                                                       : name;
+  return "builtins." + std::string(renamed);
+}
+
+const Known* find_known(std::string_view given) {
+  const std::string name = name_of_python3(given);
   const auto found = std::find_if(std::begin(known_names), std::end(known_names),
                                   [&](const Known& known) { return known.name == name; });
   return found == std::end(known_names) ? nullptr : found;
@@ -251,7 +266,10 @@ bool TorchNames::is_record_class(const std::string& name) const {
   if (dot == std::string::npos) return false;
   if (name.starts_with("__torch__.")) return true;
   if (name.find("__") != std::string::npos) return false;
-  return name.starts_with("torch.nn.modules.") || allowed_modules_.contains(name.substr(0, dot));
+  for (const char* prefix : {"torch.nn.modules.", "torch.nn.parallel.", "torch.nn.utils."}) {
+    if (name.starts_with(prefix)) return true;
+  }
+  return allowed_modules_.contains(name.substr(0, dot));
 }
 
 void TorchNames::check_global(const std::string& name) {
