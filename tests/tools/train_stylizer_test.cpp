@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -206,6 +207,21 @@ TEST_F(TrainStylizer, ALossThatIsNotFiniteStopsIt) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_TRUE(has(result.output, "in step 1; the last checkpoint stays")) << result.output;
   EXPECT_TRUE(fs::exists(run_folder("nan") / "checkpoint.safetensors"));
+}
+
+// The loss of the step that spoils the weights is still finite.
+TEST_F(TrainStylizer, WeightsThatAreNotFiniteAreInNoFile) {
+  const ToolResult result =
+      run_tool("train_stylizer", arguments("spoilt", {"--lr", "1e39", "--save_every_steps", "1"}));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(has(result.output, "is not finite behind step 1; the last checkpoint stays"))
+      << result.output;
+  const std::string kept = run_folder("spoilt") / "checkpoint.safetensors";
+  for (const NamedTensor& entry : read_checkpoint(kept).tensors) {
+    for (const double value : entry.tensor.to_vector<double>()) {
+      ASSERT_TRUE(std::isfinite(value)) << entry.name;
+    }
+  }
 }
 
 TEST_F(TrainStylizer, BadInputIsOneLine) {

@@ -36,6 +36,31 @@ std::vector<std::vector<std::string>> read_csv(const fs::path& path) {
   return rows;
 }
 
+// The loss of the step that spoils the weights is still finite; here it is an epoch's only one.
+TEST_F(TrainClassifier, WeightsThatAreNotFiniteAreInNoFile) {
+  const std::vector<std::string> flags =
+      with(arguments("spoilt"), {"--lr", "1e39", "--batch_size", "14", "--save_every_steps", "0"});
+  const ToolResult result = run_tool("train_classifier", flags);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.output.find("is not finite behind step 1 of epoch 1; the last checkpoint stays"),
+            std::string::npos)
+      << result.output;
+  const fs::path folder = folder_ / "runs/spoilt";
+  EXPECT_FALSE(fs::exists(folder / "last.safetensors"));
+  EXPECT_FALSE(fs::exists(folder / "best_val.safetensors"));
+}
+
+// ResNet-18 ends at one pixel then, and the last batch has one image.
+TEST_F(TrainClassifier, ALastBatchThatBatchNormCanNotTakeIsSaidBeforeTheFirstStep) {
+  const std::vector<std::string> flags =
+      with(arguments("one"), {"--model", "resnet18", "--image_size", "32", "--batch_size", "13"});
+  const ToolResult result = run_tool("train_classifier", flags);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_NE(result.output.find("--batch_size 13 leaves one of 14 images"), std::string::npos)
+      << result.output;
+  EXPECT_FALSE(fs::exists(folder_ / "runs/one"));
+}
+
 // ---- --evaluate ----
 
 TEST_F(TrainClassifier, EvaluatesAnyWeightsOnAnySet) {

@@ -1,23 +1,28 @@
-#include "tools/fewshot/not_finite.h"
+#include "tools/common/not_finite.h"
 
 #include <cmath>
 
 #include "tensor/autograd.h"
+#include "tensor/context.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
 #include "tensor/ops/unary.h"
 
 namespace gestalt::tools {
 
-std::optional<std::string> find_not_finite(const GanModel& model) {
+std::optional<std::string> find_not_finite(const StateDict& state) {
   const NoGradGuard no_grad;
   std::vector<std::string> names;
   std::vector<Tensor> largest;
-  for (const NamedTensor& entry : model.state_dict()) {
-    if (entry.tensor.dtype() != DType::f32 || entry.tensor.device() != default_device()) continue;
+  for (const NamedTensor& entry : state) {
+    if (entry.tensor.dtype() != DType::f32 || entry.tensor.device() != default_device() ||
+        entry.tensor.numel() == 0) {
+      continue;
+    }
     names.push_back(entry.name);
     largest.push_back(max(abs(entry.tensor)));
   }
+  if (names.empty()) return std::nullopt;
   const std::vector<double> values = stack(largest).to_vector<double>();
   for (size_t i = 0; i < values.size(); ++i) {
     if (!std::isfinite(values[i])) return names[i];

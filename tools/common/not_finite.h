@@ -1,16 +1,16 @@
 #pragma once
 
-// Where a few-shot training's state has gone astray.
+// Where a training's state has gone astray.
 
 #include <optional>
 #include <string>
 
-#include "tools/fewshot/model.h"
+#include "tensor/state_dict.h"
 
 namespace gestalt::tools {
 
-// "the generator's feat_8.conv1.weight_orig": the first tensor of the model's state that holds what
-// is not finite. Waits for the device.
-std::optional<std::string> find_not_finite(const GanModel& model);
+// The name of the first f32 tensor on the default device that holds what is not finite. Waits for
+// the device.
+std::optional<std::string> find_not_finite(const StateDict& state);
 
 }  // namespace gestalt::tools

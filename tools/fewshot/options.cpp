@@ -1,6 +1,7 @@
 #include "tools/fewshot/options.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "kernels/error.h"
@@ -12,7 +13,8 @@ namespace gestalt::tools {
 namespace {
 
 CLI::Validator positive() {
-  return number("above 0", [](double value) { return value > 0; });
+  return number("above 0 and finite",
+                [](double value) { return value > 0 && std::isfinite(value); });
 }
 
 void add_data_flags(CLI::App& app, FewshotSettings& s) {

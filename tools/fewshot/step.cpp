@@ -43,7 +43,8 @@ void seed_noise(nn::Module& network, uint64_t seed, int64_t place) {
   uint64_t layer = 0;
   const std::function<void(nn::Module&)> visit = [&](nn::Module& module) {
     if (auto* noise = dynamic_cast<models::fastgan::NoiseInjection*>(&module)) {
-      noise->generator() = random_stream(seed + ++layer, Stream::noise, place);
+      const PhiloxState state = random_stream(seed, Stream::noise, place).state();
+      noise->generator().set_state({state.seed, state.offset + (++layer << 16)});
     }
     for (const nn::Module::Child& child : module.children()) visit(*child.module);
   };

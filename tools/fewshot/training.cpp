@@ -17,6 +17,7 @@
 #include "tools/common/image_hash.h"
 #include "tools/common/log.h"
 #include "tools/common/loss_ring.h"
+#include "tools/common/not_finite.h"
 #include "tools/common/output.h"
 #include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
@@ -26,7 +27,6 @@
 #include "tools/fewshot/evaluation.h"
 #include "tools/fewshot/history.h"
 #include "tools/fewshot/model.h"
-#include "tools/fewshot/not_finite.h"
 #include "tools/fewshot/perceptual.h"
 #include "tools/fewshot/pictures.h"
 #include "tools/fewshot/random.h"
@@ -219,7 +219,7 @@ class FewshotTraining {
     for (const LossRing::Step& each : ring_->take()) {
       for (size_t i = 0; i < each.losses.size(); ++i) {
         if (std::isfinite(each.losses[i])) continue;
-        const auto tensor = find_not_finite(*model_);
+        const auto tensor = find_not_finite(model_->state_dict());
         return not_finite(format("{} is {} in step {}{}", gan_loss_names[i],
                                  std::isnan(each.losses[i]) ? "nan" : "infinite", each.step,
                                  tensor ? format(" ({} is not finite either)", *tensor) : ""));
@@ -329,7 +329,7 @@ class FewshotTraining {
   void save_checkpoint() {
     if (step_ > 0) {
       collect();
-      if (const auto tensor = find_not_finite(*model_)) {
+      if (const auto tensor = find_not_finite(model_->state_dict())) {
         return not_finite(format("{} is not finite behind step {}", *tensor, step_));
       }
     }

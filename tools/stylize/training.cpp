@@ -18,6 +18,7 @@
 #include "tools/common/image_hash.h"
 #include "tools/common/loss_ring.h"
 #include "tools/common/metrics.h"
+#include "tools/common/not_finite.h"
 #include "tools/common/output.h"
 #include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
@@ -345,6 +346,12 @@ class StylizerTraining {
 
   void save() {
     collect_losses();
+    // A loss is that of the weights before its step.
+    const auto tensor = position_.step > 0 ? find_not_finite(decoder_->state_dict()) : std::nullopt;
+    GESTALT_CHECK(!tensor,
+                  "the decoder's {} is not finite behind step {}; the last checkpoint stays (a "
+                  "smaller --lr may help)",
+                  *tensor, position_.step);
     write_safetensors((folder_ / "decoder.safetensors").string(), decoder_->state_dict());
     StateDict state;
     add_part(state, "decoder.", decoder_->state_dict());

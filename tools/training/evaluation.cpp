@@ -23,7 +23,7 @@ namespace fs = std::filesystem;
 // What the weights of a run depend on must be what they were trained with, where that is known.
 void check_network_settings(const TrainSettings& settings, const CommonOptions& common) {
   const fs::path folder = fs::path(settings.evaluate).parent_path();
-  if (!fs::exists(folder / "config.json")) return;
+  if (settings_of_config(folder, "train_classifier").is_null()) return;  // weights from elsewhere
   const nlohmann::json all = to_json(settings, common);
   nlohmann::json network;
   for (const char* key : {"model", "stem_stride", "image_size", "topk", "topk_mode"}) {
@@ -94,7 +94,7 @@ int run_evaluation(const TrainSettings& given, const CommonOptions& common) {
   const auto network = make_network(settings, common, *sets.train, lines);
   load_all_weights(*network, settings.evaluate);
   const fs::path folder = fs::path(settings.output) / settings.name;
-  prepare_output_folder(folder);
+  prepare_output_folder(folder, "train_classifier");
 
   std::string csv = "set,images,loss,accuracy\n";
   for (size_t i = 0; i < sets.names.size(); ++i) {

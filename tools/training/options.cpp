@@ -1,5 +1,6 @@
 #include "tools/training/options.h"
 
+#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -99,10 +100,12 @@ void check_settings(const TrainSettings& s) {
                 "--total_epochs and --batch_size must be at least 1");
   GESTALT_CHECK(s.image_size >= 16 && s.image_size <= 4096,
                 "--image_size must be between 16 and 4096, got {}", s.image_size);
-  GESTALT_CHECK(s.learning_rate > 0, "--lr must be positive, got {}", s.learning_rate);
+  GESTALT_CHECK(s.learning_rate > 0 && std::isfinite(s.learning_rate),
+                "--lr must be positive and finite, got {}", s.learning_rate);
   GESTALT_CHECK(s.momentum >= 0 && s.momentum < 1, "--momentum must be in [0, 1), got {}",
                 s.momentum);
-  GESTALT_CHECK(s.weight_decay >= 0, "--weight_decay must be 0 or more, got {}", s.weight_decay);
+  GESTALT_CHECK(s.weight_decay >= 0 && std::isfinite(s.weight_decay),
+                "--weight_decay must be 0 or more and finite, got {}", s.weight_decay);
   GESTALT_CHECK(s.label_smoothing >= 0 && s.label_smoothing <= 1,
                 "--label_smoothing must be in [0, 1], got {}", s.label_smoothing);
   GESTALT_CHECK(s.val_fraction >= 0 && s.val_fraction < 1,

@@ -107,6 +107,24 @@ std::shared_ptr<nn::Module> make_network(const TrainSettings& settings, const Co
   return network;
 }
 
+void check_last_batch(nn::Module& network, const TrainSettings& settings, int64_t images) {
+  if (settings.batch_size > 1 && images % settings.batch_size != 1) return;
+  const NoGradGuard no_grad;
+  StateDict buffers;  // running statistics move
+  for (const nn::Module::Named& entry : network.named_buffers()) {
+    buffers.push_back({entry.name, entry.tensor->clone()});
+  }
+  try {
+    network(Tensor::zeros({1, 3, settings.image_size, settings.image_size}));
+  } catch (const Error& error) {
+    throw Error(
+        format("--batch_size {} leaves one of {} images for the last step of an epoch, "
+               "which {} with --image_size {} can't train on: {}",
+               settings.batch_size, images, settings.model, settings.image_size, error.what()));
+  }
+  network.load_state_dict(buffers, false);
+}
+
 std::unique_ptr<optim::Optimizer> make_optimizer(const TrainSettings& settings,
                                                  std::vector<Tensor> parameters) {
   if (settings.optimizer == "sgd") {

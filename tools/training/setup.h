@@ -31,6 +31,10 @@ std::shared_ptr<nn::Module> make_network(const TrainSettings& settings, const Co
                                          const data::ImageSource& train,
                                          std::vector<std::string>& lines);
 
+// Throws Error where the last batch of an epoch has one image, which the network can't train on:
+// batch norm of a single pixel has no statistics. The network stays as it is.
+void check_last_batch(nn::Module& network, const TrainSettings& settings, int64_t images);
+
 std::unique_ptr<optim::Optimizer> make_optimizer(const TrainSettings& settings,
                                                  std::vector<Tensor> parameters);
 

@@ -16,6 +16,7 @@
 #include "tensor/io/checkpoint.h"
 #include "tools/common/event_file.h"
 #include "tools/common/image_hash.h"
+#include "tools/common/not_finite.h"
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
 #include "tools/common/run_folder.h"
@@ -82,6 +83,7 @@ class Training {
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
     std::vector<std::string> lines;
     network_ = make_network(settings_, common_, *sets_.train, lines);
+    check_last_batch(*network_, settings_, sets_.train->size());
     ClassifierStepOptions step;
     as_usage([&] { step = step_options(settings_, *network_); });
     lines.push_back(format("steps in {}{}{}", settings_.dtype,
@@ -175,8 +177,17 @@ class Training {
     position_.images += batch.images.size(0);
   }
 
-  // Waits for the device. Throws Error for a loss that is not finite; weights of that kind are in
-  // no file then, because every file is written behind this.
+  // Before any file is written: a loss is that of the weights before its step.
+  void check_weights() {
+    if (position_.step == 0) return;
+    const auto tensor = find_not_finite(network_->state_dict());
+    GESTALT_CHECK(!tensor,
+                  "{} is not finite behind step {} of epoch {}; the last checkpoint stays (a "
+                  "smaller --lr may help)",
+                  *tensor, position_.step, position_.epoch + 1);
+  }
+
+  // Waits for the device. Throws Error for a loss that is not finite.
   void collect_results() {
     for (const StepResult& result : results_.take()) {
       GESTALT_CHECK(std::isfinite(result.loss),
@@ -190,6 +201,7 @@ class Training {
   }
 
   void finish_epoch() {
+    check_weights();
     const auto images = static_cast<double>(position_.images);
     const double seconds = std::chrono::duration<double>(Clock::now() - started_).count();
     EpochRecord record{
@@ -199,6 +211,10 @@ class Training {
     for (const data::ImageSourcePtr& set : sets_.evaluation) {
       const EvaluatedSet evaluated = evaluate(*network_, set, evaluation_options(settings_));
       report_unreadable(set->location(), evaluated.unreadable);
+      GESTALT_CHECK(std::isfinite(evaluated.result.loss),
+                    "the loss of {} is {} behind epoch {}; the last checkpoint stays (a smaller "
+                    "--lr may help)",
+                    set->location(), evaluated.result.loss, position_.epoch + 1);
       record.sets.push_back(evaluated.result);
     }
     const std::vector<size_t> improved = history_->add_epoch(record);
@@ -252,6 +268,7 @@ class Training {
   }
 
   void save_checkpoint() {
+    check_weights();
     collect_results();
     StateDict state;
     add_part(state, "model.", network_->state_dict());
