@@ -96,6 +96,31 @@ TEST_F(StylizeImages, mirrors_the_tree_and_skips_what_is_done) {
   EXPECT_NE(data::decode_image(out_ / expected[3]), image);
 }
 
+TEST_F(StylizeImages, other_pictures_of_the_same_names_are_made_anew) {
+  GESTALT_NEEDS_HASHES();
+  ASSERT_EQ(stylize({}).exit_code, 0);
+  save_picture(folder_ / "content/cat/a.png", 24, 40, 9);
+  ToolResult result = stylize({});
+  EXPECT_TRUE(has(result.output, "2 made, 2 done before")) << result.output;
+  save_picture(folder_ / "style/two.png", 30, 26, 11);
+  result = stylize({});
+  EXPECT_TRUE(has(result.output, "2 made, 2 done before")) << result.output;
+  result = stylize({});
+  EXPECT_TRUE(has(result.output, "0 made, 4 done before")) << result.output;
+}
+
+// The pictures made would be contents of the next run, or overwrite them.
+TEST_F(StylizeImages, the_output_lies_outside_of_what_is_read) {
+  for (const char* inside : {"content", "content/made", "style/../content/cat", "style"}) {
+    const ToolResult result = run_tool(
+        "stylize_images", {"--content", folder_ / "content", "--style", folder_ / "style", "-o",
+                           folder_ / inside, "--decoder", decoder_, "--device", "cpu"});
+    EXPECT_EQ(result.exit_code, 2) << result.output;
+    EXPECT_TRUE(has(result.output, "whose images are taken: give one outside")) << result.output;
+  }
+  EXPECT_FALSE(fs::exists(folder_ / "content/manifest.csv"));
+}
+
 TEST_F(StylizeImages, names_keep_the_extensions_that_alone_tell_pictures_apart) {
   save_picture(folder_ / "content/cat/a.jpg", 20, 20, 5);
   ASSERT_EQ(stylize({}).exit_code, 0);

@@ -5,9 +5,11 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <utility>
 
 #include "data/coral.h"
 #include "data/dataset.h"
@@ -138,7 +140,7 @@ class Job {
 
   int run() {
     const std::vector<Picture> pictures = plan();  // whose errors come before anything is written
-    prepare_output_folder(settings_.output);
+    prepare_output_folder(settings_.output, "stylize_images");
     manifest_.emplace(settings_.output);
     write_config();
     std::printf("encoder: %s\n%zu pictures of %lld contents and %lld styles\n",
@@ -170,7 +172,24 @@ class Job {
   }
 
  private:
+  // Else the next run would find its own pictures among the contents, or write over one of them.
+  void check_output_is_apart() const {
+    std::error_code ignored;
+    const fs::path output = fs::weakly_canonical(settings_.output, ignored);
+    for (const std::string& input : {settings_.content, settings_.style}) {
+      const fs::path folder = fs::weakly_canonical(input, ignored);
+      if (!fs::is_directory(folder, ignored)) continue;
+      const fs::path below = output.lexically_relative(folder);
+      if (below.empty() || *below.begin() == "..") continue;
+      throw UsageError(
+          format("the output '{}' lies in the folder '{}', whose images are taken: give "
+                 "one outside",
+                 settings_.output, input));
+    }
+  }
+
   std::vector<Picture> plan() const {
+    check_output_is_apart();
     const int64_t count = styles_.source().size();
     std::vector<Picture> pictures;
     for (int64_t content = 0; content < contents_->size(); ++content) {
@@ -238,8 +257,12 @@ class Job {
       style_text += (i > 0 ? "+" : "") + styles_.source().name(styles[i]);
       if (mixed) style_text += "*" + short_text(weights[i]);
     }
+    std::string files = " content_file=" + fingerprint(*contents_, content) + " style_files=";
+    for (size_t i = 0; i < styles.size(); ++i) {
+      files += (i > 0 ? "+" : "") + fingerprint(styles_.source(), styles[i]);
+    }
     ManifestEntry entry{name.string(), style_text, short_text(settings_.alpha), common_.seed,
-                        options_};
+                        options_ + files};
     Picture result{content, std::move(styles), std::move(weights), "", entry};
     result.output = output_of(result, Extension::left_out, Extension::left_out);
     return result;
@@ -251,6 +274,30 @@ class Job {
                   settings_.preserve_color,
                   settings_.encoder.empty() ? "untrained" : content_name(settings_.encoder),
                   content_name(settings_.decoder));
+  }
+
+  // Of an image's file (of a packed set, of that): its size and both its ends, which tell others
+  // apart without reading millions of files.
+  std::string fingerprint(const data::ImageSource& source, int64_t i) const {
+    const fs::path location = source.location();
+    std::error_code ignored;
+    const fs::path file =
+        fs::is_directory(location, ignored) ? location / source.name(i) : location;
+    std::string& known = fingerprints_[file.string()];
+    if (!known.empty()) return known;
+    constexpr int64_t end = 4096;
+    std::string text = std::to_string(fs::file_size(file, ignored)) + " ";
+    std::ifstream in(file, std::ios::binary);
+    for (const auto& [offset, from] :
+         {std::pair{int64_t{0}, std::ios::beg}, {-end, std::ios::end}}) {
+      std::string part(end, '\0');
+      in.clear();
+      in.seekg(offset, from);
+      in.read(part.data(), end);
+      text.append(part, 0, static_cast<size_t>(in.gcount()));
+    }
+    const std::string hash = sha256_of_text(text);
+    return known = hash.empty() ? "unknown" : hash.substr(0, 16);
   }
 
   // Weights are what they hold, not where they lie.
@@ -318,7 +365,8 @@ class Job {
   models::Stylizer stylizer_;
   data::ImageSourcePtr contents_;
   Styles styles_;
-  std::string options_;  // in the manifest
+  std::string options_;                                      // in the manifest
+  mutable std::map<std::string, std::string> fingerprints_;  // by file
   std::optional<Manifest> manifest_;
   int64_t made_ = 0, skipped_ = 0, left_out_ = 0;
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
