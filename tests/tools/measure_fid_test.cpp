@@ -341,6 +341,8 @@ TEST_F(MeasureFid, BadInputIsOneLineThatNamesIt) {
   says({wide, narrow}, "wide.safetensors' has 96 features an image, '" + narrow + "' has 64");
   says({narrow, one}, "one.safetensors' holds 1 image");
   says({narrow, narrow, "--range", "both"}, "holds features of one range", 2);
+  const std::string figures = (folder_ / "figures.json").string();
+  says({narrow, narrow, "--save_a", figures, "--json", figures}, "two outputs would be written to");
   says({narrow, narrow, "--subset_size", "1"}, "--subset_size must be at least 2", 2);
   std::vector<float> values(5 * 64, 0.5f);
   values[64 + 7] = std::nanf("");

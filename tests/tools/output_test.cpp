@@ -32,6 +32,17 @@ using nlohmann::json;
 
 using tests::error_of;
 
+// Its checkpoint could not be resumed behind another tool's config.json.
+TEST(OutputFolder, OfATrainingIsNotAnothersToolsOutput) {
+  const tests::TemporaryFolder folder;
+  write_config(folder.path(), "train_classifier", {{"lr", 1}});
+  EXPECT_PRED_FORMAT2(testing::IsSubstring, "is the folder of a run of train_classifier",
+                      error_of([&] { prepare_output_folder(folder.path(), "visualize_topk"); }));
+  EXPECT_NO_THROW(prepare_output_folder(folder.path(), "train_classifier"));
+  write_config(folder.path(), "visualize_topk", {{"topk", 1}});
+  EXPECT_NO_THROW(prepare_output_folder(folder.path(), "synthesize_texture"));
+}
+
 pid_t pid_that_is_gone() {
   const pid_t child = fork();
   if (child == 0) _exit(0);

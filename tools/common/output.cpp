@@ -22,7 +22,26 @@ namespace gestalt::tools {
 
 namespace fs = std::filesystem;
 
-void prepare_output_folder(const fs::path& folder) {
+namespace {
+
+// A training's folder is more than its files: it can be resumed.
+void check_no_training_of_another_tool(const fs::path& folder, const std::string& tool) {
+  std::ifstream file(folder / "config.json");
+  if (!file.is_open()) return;
+  const nlohmann::json config = nlohmann::json::parse(file, nullptr, false);
+  if (!config.is_object() || !config.contains("tool") || !config["tool"].is_string()) return;
+  const std::string before = config["tool"];
+  if (before == tool || !before.starts_with("train_")) return;
+  throw UsageError(
+      format("'{}' is the folder of a run of {}, which {} would write over: give "
+             "another",
+             folder.string(), before, tool));
+}
+
+}  // namespace
+
+void prepare_output_folder(const fs::path& folder, const std::string& tool) {
+  check_no_training_of_another_tool(folder, tool);
   std::error_code error;
   fs::create_directories(folder, error);
   GESTALT_CHECK(!error, "cannot make the output folder '{}': {}", folder.string(), error.message());

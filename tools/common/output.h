@@ -17,8 +17,8 @@ class ImageSource;
 namespace gestalt::tools {
 
 // Makes the folder and writes to it once, so that a job fails before its work, not after. Throws
-// Error.
-void prepare_output_folder(const std::filesystem::path& folder);
+// Error, and UsageError where it is that of a training by another tool, which could not be resumed.
+void prepare_output_folder(const std::filesystem::path& folder, const std::string& tool);
 
 // Throws UsageError where `output` is the file `input`, by whatever name: writing it would cost the
 // user the input.

@@ -63,7 +63,7 @@ void RunFolder::check_keeps(const std::string& flag, const fs::path& input) cons
 }
 
 Logger RunFolder::start(const nlohmann::json& settings, const CommonOptions& common, bool resume) {
-  prepare_output_folder(path_);
+  prepare_output_folder(path_, tool_);
   lock();
   if (!resume) {
     for (const fs::path& file : files_of_earlier_run()) fs::remove(file);

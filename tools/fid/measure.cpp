@@ -54,6 +54,13 @@ void check_settings(const MeasureSettings& settings, const MeasureInput& a, cons
 }
 
 void check_outputs(const MeasureSettings& settings, const MeasureInput& a, const MeasureInput& b) {
+  const std::string* const outputs[] = {&settings.save_a, &settings.save_b, &settings.json};
+  for (size_t i = 0; i < std::size(outputs); ++i) {
+    for (size_t j = 0; j < i; ++j) {
+      GESTALT_CHECK(outputs[i]->empty() || *outputs[i] != *outputs[j],
+                    "two outputs would be written to '{}'", *outputs[i]);
+    }
+  }
   for (const std::string& output : {settings.save_a, settings.save_b, settings.json}) {
     check_not_input(output, settings.inception);
     for (const MeasureInput* input : {&a, &b}) {
@@ -133,6 +140,11 @@ void print(const Result& result, const MeasureSettings& settings) {
                 static_cast<long long>(settings.subset_size));
   }
   std::printf("  %s\n", eval::to_text(result.stamp).c_str());
+  if (result.unreadable_a + result.unreadable_b > 0) {
+    std::printf("  left out, since they can't be read: %lld of A, %lld of B\n",
+                static_cast<long long>(result.unreadable_a),
+                static_cast<long long>(result.unreadable_b));
+  }
   if (!result.origin_known) {
     std::printf("  a file of features does not tell how they were made\n");
   }

@@ -62,7 +62,7 @@ class Pictures {
  public:
   explicit Pictures(const SamplingSettings& settings)
       : folder_(fs::path(settings.output) / "images"), packed_(settings.format == "packed") {
-    prepare_output_folder(settings.output);
+    prepare_output_folder(settings.output, "sample_fewshot_gan");
     if (packed_) {
       const fs::path file = fs::path(settings.output) / "samples.safetensors";
       check_not_input(file, settings.checkpoint);
@@ -70,7 +70,7 @@ class Pictures {
       writer_.emplace(file, std::vector<std::string>());
       return;
     }
-    prepare_output_folder(folder_);
+    prepare_output_folder(folder_, "sample_fewshot_gan");
     remove_old(settings.overwrite);
   }
 

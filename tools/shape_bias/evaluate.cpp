@@ -191,7 +191,7 @@ int run(Settings settings, const CommonOptions& common) {
   context(default_device()).set_exact(settings.exact);
 
   catch_interrupts();
-  prepare_output_folder(settings.out);
+  prepare_output_folder(settings.out, "shape_bias evaluate");
   json config = identity(settings, places, stimuli);
   if (settings.overwrite) {
     remove_old(settings, passes);

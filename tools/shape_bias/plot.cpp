@@ -1,7 +1,9 @@
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
 
+#include "tools/common/output.h"
 #include "tools/shape_bias/commands.h"
 #include "tools/shape_bias/figure.h"
 #include "tools/shape_bias/input.h"
@@ -21,6 +23,9 @@ const std::map<std::string, eval::FigureKind> kinds = {{"figure", eval::FigureKi
 
 int run(const Settings& settings) {
   check_not_input(settings.out, settings.input);
+  if (!settings.style.empty()) {
+    check_not_input(settings.out, std::filesystem::path(settings.style));
+  }
   const eval::FigureStyle style = load_figure_style(settings.style);
   const Input input = read_input(settings.input);
   draw_figure(kinds.at(settings.kind), input.summary, style, settings.out);

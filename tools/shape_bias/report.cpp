@@ -129,6 +129,7 @@ std::vector<std::pair<std::string, std::string>> made_by(const std::string& comm
 
 int run(const Settings& settings, const std::string& command) {
   check_not_input(settings.out, settings.input);
+  if (!settings.style.empty()) check_not_input(settings.out, fs::path(settings.style));
   const eval::FigureStyle style = load_figure_style(settings.style);
   const Input input = read_input(settings.input);
   eval::Report report;

@@ -98,7 +98,7 @@ class Experiment {
 
   // The folder and what stands in it before the first step. network: what is said of it.
   void begin_run(const std::string& network) {
-    prepare_output_folder(settings_.output);
+    prepare_output_folder(settings_.output, tool_);
     if (!settings_.save_tensors.empty()) check_can_write(settings_.save_tensors);
     const fs::path checkpoints = checkpoint_folder(settings_);
     // What an earlier run with other settings left must not be taken for this one's.
