@@ -74,6 +74,17 @@ std::vector<std::string> subfolders(const fs::path& folder) {
   return names;
 }
 
+// Whether a link leads back to a folder on its own path, from `top` on: below it come the same
+// files again.
+bool leads_back(const fs::path& link, const fs::path& top) {
+  std::error_code ignored;
+  if (!fs::is_symlink(link, ignored)) return false;
+  for (fs::path above = link.parent_path();; above = above.parent_path()) {
+    if (fs::equivalent(link, above, ignored)) return true;
+    if (above == top || !above.has_relative_path()) return false;
+  }
+}
+
 // The images below `folder`, as paths relative to `root`, in the order of (folder, name). Files of
 // foreign image extensions go behind `passed_over`.
 std::vector<std::string> images_below(const fs::path& root, const std::string& folder,
@@ -87,7 +98,7 @@ std::vector<std::string> images_below(const fs::path& root, const std::string& f
     const fs::path& path = iterator->path();
     std::error_code ignored;
     const bool is_folder = fs::is_directory(path, ignored);
-    if (is_hidden(path)) {
+    if (is_hidden(path) || (is_folder && leads_back(path, root / folder))) {
       if (is_folder) iterator.disable_recursion_pending();
     } else if (!is_folder && has_image_extension(path)) {
       found.emplace_back(path.parent_path().lexically_relative(root).string(),

@@ -27,6 +27,21 @@ TEST(Dataset, ListsAsImageFolderDoes) {
   EXPECT_EQ(source->location(), root.path().string());
 }
 
+// Below a link that leads back the same files come again, until the system has enough of it.
+TEST(Dataset, LinksThatLeadBackAreNotFollowed) {
+  const TemporaryFolder root;
+  for (const char* name : {"cat/1.png", "dog/1.png", "elsewhere/2.png"}) touch(root / name);
+  namespace fs = std::filesystem;
+  fs::create_directory_symlink(".", root / "cat/self");
+  fs::create_directory_symlink("../dog", root / "cat/other");
+  fs::create_directory_symlink("../cat", root / "dog/back");
+  fs::create_directory_symlink(root / "elsewhere", root / "dog/there");
+  EXPECT_EQ(open_dataset(root.path())->index().names,
+            (std::vector<std::string>{"cat/1.png", "cat/other/1.png", "cat/other/there/2.png",
+                                      "dog/1.png", "dog/back/1.png", "dog/there/2.png",
+                                      "elsewhere/2.png"}));
+}
+
 TEST(Dataset, ReadsImages) {
   const TemporaryFolder root;
   make_class_folders(root.path(), 2);
