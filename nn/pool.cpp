@@ -19,6 +19,7 @@ Shape output_shape(const char* op, const Tensor& x, const Pool2dDesc& desc) {
                   "[{}] kernel {} and stride {} must be positive, padding {} at most half the "
                   "kernel",
                   op, kernel, stride, padding);
+    GESTALT_CHECK(x.size(2 + axis) > 0, "[{}] the input has no pixels: {}", op, x);
     const int64_t room = x.size(2 + axis) + 2 * padding - kernel;
     GESTALT_CHECK(room >= 0, "[{}] a window of {} does not fit into the input {}", op, kernel, x);
     int64_t size = (room + (desc.ceil_mode ? stride - 1 : 0)) / stride + 1;

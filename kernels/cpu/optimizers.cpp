@@ -83,7 +83,8 @@ void adam(const AdamParameter& entry, const AdamDesc& desc, int64_t begin, int64
   for (int64_t i = begin; i < end; ++i) {
     const C p = static_cast<C>(parameter[i]) * shrink;
     const C g = static_cast<C>(gradient[i]) + decay * p;
-    const C m = first_moment[i] + (g - first_moment[i]) * new1;
+    const C to_gradient = g - first_moment[i];  // from the end that is nearer, as torch.lerp
+    const C m = new1 < C(0.5) ? first_moment[i] + to_gradient * new1 : g - to_gradient * (1 - new1);
     const C v = second_moment[i] * beta2 + new2 * (g * g);
     first_moment[i] = m;
     second_moment[i] = v;

@@ -84,7 +84,8 @@ struct AdamUpdate {
     p *= shrink;
     g += weight_decay * p;
     const float old_m = entry.state[0][i];
-    const float m = old_m + (g - old_m) * new1;
+    const float to_gradient = g - old_m;  // from the end that is nearer, as torch.lerp
+    const float m = new1 < 0.5f ? old_m + to_gradient * new1 : g - to_gradient * (1 - new1);
     const float v = entry.state[1][i] * beta2 + new2 * (g * g);
     entry.state[0][i] = m;
     entry.state[1][i] = v;

@@ -1,5 +1,7 @@
 #include "kernels/cuda/library/handles.h"
 
+#include <utility>
+
 #include "kernels/cuda/library/check.h"
 #include "kernels/runtime.h"
 
@@ -29,13 +31,16 @@ constexpr size_t cublas_workspace_bytes = size_t{32} << 20;  // what cuBLAS asks
 
 }  // namespace
 
+// Whole or not at all: a later call would take one that is half made.
 cudnnHandle_t cudnn_handle(Context& context) {
   CudnnHandle& state = context.state<CudnnHandle>();
   check(cudaSetDevice(context.device().index), "cudnn_handle");
   if (state.handle == nullptr) {
-    check(cudnn().cudnnCreate(&state.handle), "cudnnCreate");
-    check(cudnn().cudnnSetStream(state.handle, static_cast<cudaStream_t>(context.stream())),
+    CudnnHandle made;
+    check(cudnn().cudnnCreate(&made.handle), "cudnnCreate");
+    check(cudnn().cudnnSetStream(made.handle, static_cast<cudaStream_t>(context.stream())),
           "cudnnSetStream");
+    std::swap(state.handle, made.handle);
   }
   return state.handle;
 }
@@ -44,20 +49,24 @@ cublasHandle_t cublas_handle(Context& context) {
   CublasHandle& state = context.state<CublasHandle>();
   check(cudaSetDevice(context.device().index), "cublas_handle");
   if (state.handle == nullptr) {
-    state.context = &context;
-    check(cublas().cublasCreate(&state.handle), "cublasCreate");
-    check(cublas().cublasSetStream(state.handle, static_cast<cudaStream_t>(context.stream())),
-          "cublasSetStream");
-    state.workspace = context.runtime().allocate(context, cublas_workspace_bytes);
-    GESTALT_CHECK(state.workspace != nullptr, "out of memory: cuBLAS's workspace of {} bytes",
+    CublasHandle made;
+    made.context = &context;
+    made.workspace = context.runtime().allocate(context, cublas_workspace_bytes);
+    GESTALT_CHECK(made.workspace != nullptr, "out of memory: cuBLAS's workspace of {} bytes",
                   cublas_workspace_bytes);
-    check(cublas().cublasSetWorkspace(state.handle, state.workspace, cublas_workspace_bytes),
+    check(cublas().cublasCreate(&made.handle), "cublasCreate");
+    check(cublas().cublasSetStream(made.handle, static_cast<cudaStream_t>(context.stream())),
+          "cublasSetStream");
+    check(cublas().cublasSetWorkspace(made.handle, made.workspace, cublas_workspace_bytes),
           "cublasSetWorkspace");
     check(cublas().cublasSetMathMode(
-              state.handle,
+              made.handle,
               static_cast<cublasMath_t>(CUBLAS_DEFAULT_MATH |
                                         CUBLAS_MATH_DISALLOW_REDUCED_PRECISION_REDUCTION)),
           "cublasSetMathMode");
+    std::swap(state.handle, made.handle);
+    std::swap(state.context, made.context);
+    std::swap(state.workspace, made.workspace);
   }
   return state.handle;
 }
