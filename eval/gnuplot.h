@@ -35,8 +35,8 @@ class Gnuplot {
   double width_, height_, font_size_;
 };
 
-// In double quotes, for gnuplot. Nothing in it is run: gnuplot takes what stands in backquotes there
-// for a command, and names come from others' files.
+// In double quotes, for gnuplot. Nothing in it is run: gnuplot takes what stands in backquotes
+// there for a command, and names come from others' files.
 std::string gnuplot_text(std::string_view text);
 
 // One entry of "set ytics (...)".

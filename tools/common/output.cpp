@@ -24,11 +24,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
+// Null where there is no such file, of a kind of its own where it is damaged.
+nlohmann::json parse_config(const fs::path& folder) {
+  std::ifstream file(folder / "config.json");
+  return file.is_open() ? nlohmann::json::parse(file, nullptr, false) : nlohmann::json();
+}
+
 // A training's folder is more than its files: it can be resumed.
 void check_no_training_of_another_tool(const fs::path& folder, const std::string& tool) {
-  std::ifstream file(folder / "config.json");
-  if (!file.is_open()) return;
-  const nlohmann::json config = nlohmann::json::parse(file, nullptr, false);
+  const nlohmann::json config = parse_config(folder);
   if (!config.is_object() || !config.contains("tool") || !config["tool"].is_string()) return;
   const std::string before = config["tool"];
   if (before == tool || !before.starts_with("train_")) return;
@@ -106,12 +110,6 @@ void write_config(const fs::path& folder, const std::string& tool, const nlohman
 }
 
 namespace {
-
-// Null where there is no such file, of a kind of its own where it is damaged.
-nlohmann::json parse_config(const fs::path& folder) {
-  std::ifstream file(folder / "config.json");
-  return file.is_open() ? nlohmann::json::parse(file, nullptr, false) : nlohmann::json();
-}
 
 bool has_settings(const nlohmann::json& config) {
   return config.is_object() && config.contains("settings") && config["settings"].is_object();
