@@ -1,5 +1,6 @@
 #include "data/dataset.h"
 
+#include <algorithm>
 #include <fstream>
 #include <gtest/gtest.h>
 
