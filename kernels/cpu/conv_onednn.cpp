@@ -2,235 +2,19 @@
 
 #include "kernels/cpu/conv_onednn.h"
 
-#include <dnnl.hpp>
+#include <cmath>
+#include <optional>
 
+#include "kernels/cpu/conv_plan.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
-#include "kernels/cpu/plan_cache.h"
 #include "kernels/cpu/single_thread.h"
 
 namespace gestalt::cpu {
 namespace {
 
-using dnnl::memory;
-constexpr auto any = memory::format_tag::any;
-
-const dnnl::engine& engine() {
-  static const dnnl::engine cpu(dnnl::engine::kind::cpu, 0);
-  return cpu;
-}
-
-memory::desc strided(const memory::dims& dims, const memory::dims& strides) {
-  return memory::desc(dims, memory::data_type::f32, strides);
-}
-
-memory::dims dims_of(const Shape& shape) {
-  return memory::dims(shape.begin(), shape.end());
-}
-
-// Whatever layout the plan chooses.
-memory::desc any_layout(const View& view) {
-  return memory::desc(dims_of(view.shape), memory::data_type::f32, any);
-}
-
-// The layout that a plan may choose: its own for N, C, H, W, which has no fast direct convolution;
-// channels-last stays as it is.
-memory::desc free_layout(const memory::desc& user, const View& view) {
-  return view.is_channels_last() && !view.is_contiguous() ? user : any_layout(view);
-}
-
-// One argument of a primitive: where the caller has it, and where the primitive wants it.
-struct Port {
-  int argument;
-  memory::desc user, wanted;
-  bool output = false;
-  dnnl::reorder reorder = {};  // where the two differ
-
-  Port(int argument, const memory::desc& user, const memory::desc& wanted, bool output = false)
-      : argument(argument), user(user), wanted(wanted), output(output) {
-    if (!moves()) return;
-    const auto &from = output ? wanted : user, &to = output ? user : wanted;
-    reorder = dnnl::reorder(dnnl::reorder::primitive_desc(engine(), from, engine(), to));
-  }
-  bool moves() const { return user != wanted; }
-};
-
-struct Plan {
-  dnnl::primitive primitive;
-  memory::desc scratchpad;
-  std::vector<Port> ports;
-
-  static size_t aligned(size_t bytes) { return (bytes + 255) / 256 * 256; }
-
-  size_t workspace_bytes() const {
-    size_t bytes = aligned(scratchpad.get_size());
-    for (const Port& port : ports) bytes += port.moves() ? aligned(port.wanted.get_size()) : 0;
-    return bytes;
-  }
-
-  // `data`: one pointer a port; `workspace`: workspace_bytes() of memory.
-  void run(std::initializer_list<void*> data, void* workspace) const {
-    dnnl::stream stream(engine());
-    char* free = static_cast<char*>(workspace);
-    const auto take = [&](const memory::desc& desc) {
-      const memory result(desc, engine(), free);
-      free += aligned(desc.get_size());
-      return result;
-    };
-    std::unordered_map<int, memory> arguments{{DNNL_ARG_SCRATCHPAD, take(scratchpad)}};
-    std::vector<std::pair<memory, memory>> moved;
-    size_t i = 0;
-    for (void* pointer : data) {
-      const Port& port = ports[i++];
-      memory user(port.user, engine(), pointer);
-      memory wanted = port.moves() ? take(port.wanted) : user;
-      if (port.moves() && !port.output) port.reorder.execute(stream, user, wanted);
-      arguments.emplace(port.argument, wanted);
-      moved.emplace_back(user, wanted);
-    }
-    primitive.execute(stream, arguments);
-    for (i = 0; i < ports.size(); ++i) {
-      auto& [user, wanted] = moved[i];
-      if (ports[i].moves() && ports[i].output) ports[i].reorder.execute(stream, wanted, user);
-    }
-    stream.wait();
-  }
-};
-
-enum class Direction : int64_t { forward, data, weights };
-
-// The sizes of one convolution and how its images lie.
-struct Problem {
-  memory::desc x, w, bias, y;  // bias: zero-sized where there is none
-  memory::desc x_free, w_free, y_free;
-  memory::dims stride, dilation, padding_low, padding_high;
-};
-
-// `x`, `w`, `y` may be slices of larger views, strided in their outer dimensions.
-Problem make_problem(const View& x, const View& w, const View* bias, const View& y,
-                     const Conv2dDesc& desc) {
-  Problem p;
-  p.x = strided(dims_of(x.shape), dims_of(x.strides));
-  p.y = strided(dims_of(y.shape), dims_of(y.strides));
-  p.x_free = free_layout(p.x, x);
-  p.y_free = free_layout(p.y, y);
-  memory::dims w_dims = dims_of(w.shape), w_strides = dims_of(w.strides);
-  if (desc.groups > 1) {
-    w_dims[0] /= desc.groups;
-    w_dims.insert(w_dims.begin(), desc.groups);
-    w_strides.insert(w_strides.begin(), w_strides[0] * w_dims[1]);
-  }
-  p.w = strided(w_dims, w_strides);
-  p.w_free = memory::desc(w_dims, memory::data_type::f32, any);
-  if (bias != nullptr) p.bias = strided({bias->shape[0]}, {1});
-  for (int axis = 0; axis < 2; ++axis) {
-    p.stride.push_back(desc.stride[axis]);
-    p.dilation.push_back(desc.dilation[axis] - 1);
-    p.padding_low.push_back(desc.padding[axis]);
-    const int64_t reach = desc.dilation[axis] * (w.shape[2 + axis] - 1) + 1;
-    p.padding_high.push_back((y.shape[2 + axis] - 1) * desc.stride[axis] + reach -
-                             x.shape[2 + axis] - desc.padding[axis]);
-  }
-  return p;
-}
-
-dnnl::primitive_attr attributes() {
-  dnnl::primitive_attr attr;
-  attr.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-  return attr;
-}
-
-using Forward = dnnl::convolution_forward;
-
-// Of a convolution of these arguments; of a gradient with the forward pass behind it.
-#if DNNL_VERSION_MAJOR >= 3
-template <class... Arguments>
-Forward::primitive_desc describe(const Arguments&... arguments) {
-  return {engine(), arguments..., attributes()};
-}
-template <class Gradient, class... Arguments>
-typename Gradient::primitive_desc describe_gradient(const Forward::primitive_desc& forward,
-                                                    const Arguments&... arguments) {
-  return {engine(), arguments..., forward, attributes()};
-}
-#else
-template <class... Arguments>
-Forward::primitive_desc describe(const Arguments&... arguments) {
-  return {Forward::desc(arguments...), attributes(), engine()};
-}
-template <class Gradient, class... Arguments>
-typename Gradient::primitive_desc describe_gradient(const Forward::primitive_desc& forward,
-                                                    const Arguments&... arguments) {
-  return {typename Gradient::desc(arguments...), attributes(), engine(), forward};
-}
-#endif
-
-constexpr auto algorithm = dnnl::algorithm::convolution_direct;
-
-Forward::primitive_desc forward_desc(const Problem& p, dnnl::prop_kind kind) {
-  if (p.bias.get_size() > 0) {
-    return describe(kind, algorithm, p.x_free, p.w_free, p.bias, p.y_free, p.stride, p.dilation,
-                    p.padding_low, p.padding_high);
-  }
-  return describe(kind, algorithm, p.x_free, p.w_free, p.y_free, p.stride, p.dilation,
-                  p.padding_low, p.padding_high);
-}
-
-template <class Gradient>
-typename Gradient::primitive_desc gradient_desc(const Problem& p) {
-  return describe_gradient<Gradient>(forward_desc(p, dnnl::prop_kind::forward_training), algorithm,
-                                     p.x_free, p.w_free, p.y_free, p.stride, p.dilation,
-                                     p.padding_low, p.padding_high);
-}
-
-Plan make_plan(Direction direction, const Problem& p) {
-  Plan plan;
-  if (direction == Direction::forward) {
-    const auto pd = forward_desc(p, dnnl::prop_kind::forward_inference);
-    plan = {dnnl::convolution_forward(pd), pd.scratchpad_desc(), {}};
-    plan.ports = {{DNNL_ARG_SRC, p.x, pd.src_desc()},
-                  {DNNL_ARG_WEIGHTS, p.w, pd.weights_desc()},
-                  {DNNL_ARG_DST, p.y, pd.dst_desc(), true}};
-    if (p.bias.get_size() > 0) plan.ports.emplace_back(DNNL_ARG_BIAS, p.bias, p.bias);
-    return plan;
-  }
-  if (direction == Direction::data) {
-    const auto pd = gradient_desc<dnnl::convolution_backward_data>(p);
-    plan = {dnnl::convolution_backward_data(pd), pd.scratchpad_desc(), {}};
-    plan.ports = {{DNNL_ARG_DIFF_DST, p.y, pd.diff_dst_desc()},
-                  {DNNL_ARG_WEIGHTS, p.w, pd.weights_desc()},
-                  {DNNL_ARG_DIFF_SRC, p.x, pd.diff_src_desc(), true}};
-  } else {
-    const auto pd = gradient_desc<dnnl::convolution_backward_weights>(p);
-    plan = {dnnl::convolution_backward_weights(pd), pd.scratchpad_desc(), {}};
-    plan.ports = {{DNNL_ARG_DIFF_DST, p.y, pd.diff_dst_desc()},
-                  {DNNL_ARG_SRC, p.x, pd.src_desc()},
-                  {DNNL_ARG_DIFF_WEIGHTS, p.w, pd.diff_weights_desc(), true}};
-  }
-  return plan;
-}
-
-struct ConvPlans : PlanCache<Plan> {};
-
-std::shared_ptr<const Plan> plan_of(Context& context, Direction direction, const View& x,
-                                    const View& w, const View* bias, const View& y,
-                                    const Conv2dDesc& desc) {
-  PlanKey key{static_cast<int64_t>(direction), desc.groups, bias != nullptr, omp_get_max_threads()};
-  for (const View* view : {&x, &w, &y}) {
-    key.insert(key.end(), view->shape.begin(), view->shape.end());
-    key.insert(key.end(), view->strides.begin(), view->strides.end());
-  }
-  for (const Pair& pair : {desc.stride, desc.padding, desc.dilation}) {
-    key.insert(key.end(), pair.begin(), pair.end());
-  }
-  return context.state<ConvPlans>().get(key, [&] {
-    Problem problem = make_problem(x, w, bias, y, desc);
-    if (direction == Direction::weights) {  // some channels of a channels-last image are too slow
-      problem.x_free = any_layout(x);
-      problem.y_free = any_layout(y);
-    }
-    return make_plan(direction, problem);
-  });
+int64_t ceil_div(int64_t a, int64_t b) {
+  return (a + b - 1) / b;
 }
 
 // Elements first to first + count of one dimension.
@@ -241,18 +25,218 @@ View slice(const View& view, int dim, int64_t first, int64_t count) {
   return part;
 }
 
-// So many images of a batch as keep oneDNN's own copies of them small: in the cache, and out of the
-// peak of memory. A rule of the shapes alone.
-int64_t images_at_once(const Plan& plan_of_all, int64_t images) {
-  constexpr size_t most_bytes = size_t{16} << 20;
-  size_t bytes = 0;
-  for (const Port& port : plan_of_all.ports) {
-    const bool of_images = port.argument == DNNL_ARG_SRC || port.argument == DNNL_ARG_DST;
-    if (of_images && port.moves()) bytes += port.wanted.get_size();
-  }
-  const auto parts = static_cast<int64_t>((bytes + most_bytes - 1) / most_bytes);
-  return parts <= 1 ? images : (images + std::min(parts, images) - 1) / std::min(parts, images);
+View image(const View& batch, int64_t index) {
+  return slice(batch, 0, index, 1);
 }
+
+// Forward: `result` is y, of `source` x. Data: dx, of dy.
+struct Convolution {
+  Direction direction;
+  View source, w;
+  const View* bias;
+  View result;
+  Conv2dDesc desc;
+
+  int64_t reach() const { return desc.dilation[0] * (w.shape[2] - 1) + 1; }
+};
+
+// How many rows and channels of an image's result are computed at once. A rule of the shapes of one
+// image alone, so that bits depend neither on threads nor on the other images of a batch.
+struct Cut {
+  int64_t rows, channels;
+};
+
+// Rows of a gradient are cut between strides.
+int64_t row_step(const Convolution& conv) {
+  return conv.direction == Direction::forward ? 1 : conv.desc.stride[0];
+}
+
+// Pieces of about 0.1 ms of a core with AVX-512 where the image has enough work, but none of so few
+// rows or channels that the sums run slower. Each piece of rows reads all weights, each of channels
+// the whole source: the lesser decides.
+Cut cut_of(const Convolution& conv) {
+  constexpr double piece_flops = 12e6;
+  constexpr int64_t most_pieces = 64, least_pixels = 64, least_channels = 64;
+  const int64_t height = conv.result.shape[2], channels = conv.result.shape[1];
+  const bool forward = conv.direction == Direction::forward;
+  const View& y = forward ? conv.result : conv.source;
+  const int64_t pixels = y.shape[2] * y.shape[3];
+  const double flops = 2.0 * static_cast<double>(conv.w.numel()) * static_cast<double>(pixels);
+  const auto pieces = static_cast<int64_t>(
+      std::clamp(std::ceil(flops / piece_flops), 1.0, static_cast<double>(most_pieces)));
+  const int64_t by_rows = conv.desc.padding[0] < conv.reach()
+                              ? std::clamp<int64_t>(pixels / least_pixels, 1, pieces)
+                              : 1;
+  const int64_t by_channels =
+      conv.desc.groups == 1 ? std::clamp<int64_t>(channels / least_channels, 1, pieces) : 1;
+  const bool few_weights = conv.w.numel() <= 8 * conv.source.numel() / conv.source.shape[0];
+  if (by_rows >= by_channels || (few_weights && by_rows >= 4)) {
+    const int64_t step = row_step(conv);
+    return {ceil_div(ceil_div(height, by_rows), step) * step, channels};
+  }
+  return {height, ceil_div(ceil_div(channels, by_channels), 16) * 16};
+}
+
+// Sets `piece` to rows first to first + count of the result, and to the rows of the source and the
+// padding before them that belong to these. With padding < reach and steps of row_step() no piece
+// is without a source row, and no padding negative.
+void take_rows(Convolution& piece, int64_t first, int64_t count) {
+  const int64_t stride = piece.desc.stride[0], padding = piece.desc.padding[0];
+  const int64_t reach = piece.reach(), height = piece.source.shape[2];
+  int64_t source_first, source_end;
+  if (piece.direction == Direction::forward) {
+    const int64_t from = first * stride - padding;
+    source_first = std::max<int64_t>(from, 0);
+    source_end = std::min(from + (count - 1) * stride + reach, height);
+    piece.desc.padding[0] = source_first - from;
+  } else {
+    const int64_t from = first + padding;
+    source_first = ceil_div(std::max<int64_t>(from - reach + 1, 0), stride);
+    source_end = std::min((from + count - 1) / stride + 1, height);
+    piece.desc.padding[0] = from - source_first * stride;
+  }
+  piece.source = slice(piece.source, 2, source_first, source_end - source_first);
+  piece.result = slice(piece.result, 2, first, count);
+}
+
+void take_channels(Convolution& piece, int64_t first, int64_t count) {
+  piece.result = slice(piece.result, 1, first, count);
+  piece.w = slice(piece.w, piece.direction == Direction::forward ? 0 : 1, first, count);
+}
+
+struct Piece {
+  Convolution conv;  // of the first image
+  View bias;
+  std::shared_ptr<const ConvPlan> plan;
+  size_t weights = 0;          // which copy of the weights, where they move
+  bool shares_source = false;  // takes the copy of the whole image that is made for all pieces
+
+  const ConvPlan::Port& source_port() const { return plan->ports[0]; }
+  const ConvPlan::Port& weights_port() const { return plan->ports[1]; }
+};
+
+class Run {
+ public:
+  Run(Context& context, const Convolution& conv) : context_(context), conv_(conv) {
+    const Cut cut = cut_of(conv);
+    const int64_t channels = conv.result.shape[1], height = conv.result.shape[2];
+    const int64_t step = row_step(conv);
+    for (int64_t channel = 0; channel < channels; channel += cut.channels) {
+      for (int64_t row = 0; row < height;) {
+        const int64_t end = height - row - cut.rows < step ? height : row + cut.rows;
+        add(channel, std::min(cut.channels, channels - channel), row, end - row);
+        row = end;
+      }
+    }
+  }
+
+  void operator()() {
+    const int64_t images = conv_.result.shape[0];
+    const auto pieces = static_cast<int64_t>(pieces_.size());
+    const size_t source_bytes =
+        pieces_[0].shares_source ? pieces_[0].source_port().copy_bytes() : 0;
+    // So many images at once as keep copies of the source in the cache, and out of the peak of
+    // memory.
+    constexpr size_t most_bytes = size_t{16} << 20;
+    const int64_t fit = static_cast<int64_t>(most_bytes / std::max<size_t>(source_bytes, 1));
+    const int64_t step = std::clamp<int64_t>(fit, 1, images);
+    const int64_t workers = std::min<int64_t>(num_threads(), step * pieces);
+    sources_ = static_cast<char*>(context_.workspace(shared_bytes_ +
+                                                     source_bytes * static_cast<size_t>(step) +
+                                                     own_bytes_ * static_cast<size_t>(workers)));
+    weights_ = sources_ + source_bytes * static_cast<size_t>(step);
+    char* own = weights_ + shared_bytes_;
+    std::vector<std::optional<ConvRunner>> runners(static_cast<size_t>(workers));
+    for_each_unit(static_cast<int64_t>(copies_.size()), [&](int64_t copy, int64_t) {
+      const Piece& piece = pieces_[copies_[copy].piece];
+      piece.weights_port().move_in(piece.conv.w.data, weights_ + copies_[copy].offset);
+    });
+    for (int64_t first = 0; first < images; first += step) {
+      const int64_t count = std::min(step, images - first);
+      if (source_bytes > 0) {
+        for_each_unit(count, [&](int64_t i, int64_t) {
+          pieces_[0].source_port().move_in(image(conv_.source, first + i).data,
+                                           sources_ + static_cast<size_t>(i) * source_bytes);
+        });
+      }
+      // The images of a piece one after the other: its weights stay in the cache.
+      for_each_unit(count * pieces, [&](int64_t unit, int64_t worker) {
+        const SingleThread alone;
+        const int64_t i = unit % count;
+        run(pieces_[unit / count], first + i, sources_ + static_cast<size_t>(i) * source_bytes,
+            own + static_cast<size_t>(worker) * own_bytes_, runners[worker]);
+      });
+    }
+  }
+
+ private:
+  struct Copy {
+    size_t piece, offset;
+  };
+
+  void add(int64_t channel, int64_t channels, int64_t row, int64_t rows) {
+    Piece piece{conv_, {}, nullptr};
+    Convolution& c = piece.conv;
+    c.source = image(c.source, 0);
+    c.result = image(c.result, 0);
+    if (rows < c.result.shape[2]) take_rows(c, row, rows);
+    if (channels < c.result.shape[1]) take_channels(c, channel, channels);
+    if (c.bias != nullptr) piece.bias = slice(*c.bias, 0, channel, channels);
+    const bool forward = c.direction == Direction::forward;
+    piece.plan =
+        conv_plan(context_, c.direction, forward ? c.source : c.result, c.w,
+                  c.bias != nullptr ? &piece.bias : nullptr, forward ? c.result : c.source, c.desc);
+    const ConvPlan::Port& source = piece.source_port();
+    const ConvPlan::Port& first = pieces_.empty() ? source : pieces_[0].source_port();
+    piece.shares_source = channels < conv_.result.shape[1] && source.moves() && first.moves() &&
+                          source.wanted == first.wanted;
+    size_t moved = piece.weights_port().copy_bytes();
+    if (piece.shares_source) moved += source.copy_bytes();
+    own_bytes_ = std::max(own_bytes_, piece.plan->workspace_bytes() - moved);
+    pieces_.push_back(std::move(piece));
+    if (pieces_.back().weights_port().moves()) find_copy(pieces_.back());
+  }
+
+  // Pieces of the same channels, other rows, mostly want their weights alike.
+  void find_copy(Piece& piece) {
+    const ConvPlan::Port& port = piece.weights_port();
+    for (piece.weights = 0; piece.weights < copies_.size(); ++piece.weights) {
+      const Piece& other = pieces_[copies_[piece.weights].piece];
+      if (other.conv.w.data == piece.conv.w.data && other.weights_port().wanted == port.wanted) {
+        return;
+      }
+    }
+    copies_.push_back({pieces_.size() - 1, shared_bytes_});
+    shared_bytes_ += port.copy_bytes();
+  }
+
+  // Of one image, with that runner of the worker if it has the plan.
+  void run(const Piece& piece, int64_t index, void* moved_source, void* workspace,
+           std::optional<ConvRunner>& runner) const {
+    const Convolution& c = piece.conv;
+    const auto at = [&](const View& view) -> void* {
+      return view.as<float>() + index * view.strides[0];
+    };
+    const bool weights_moved = piece.weights_port().moves();
+    if (!runner || runner->plan() != piece.plan.get()) {
+      runner = ConvRunner(piece.plan, {piece.shares_source, weights_moved}, workspace);
+    }
+    void* source = piece.shares_source ? moved_source : at(c.source);
+    void* weights = weights_moved ? weights_ + copies_[piece.weights].offset : c.w.data;
+    if (c.bias != nullptr) {
+      runner->run({source, weights, at(c.result), piece.bias.data});
+    } else {
+      runner->run({source, weights, at(c.result)});
+    }
+  }
+
+  Context& context_;
+  const Convolution& conv_;
+  std::vector<Piece> pieces_;
+  std::vector<Copy> copies_;
+  size_t shared_bytes_ = 0, own_bytes_ = 0;
+  char *sources_ = nullptr, *weights_ = nullptr;
+};
 
 }  // namespace
 
@@ -265,71 +249,51 @@ bool takes_onednn(const View& x, const View& w, const View& y) {
 
 void conv2d_forward_onednn(Context& context, const View& x, const View& w, const View* bias,
                            const View& y, const Conv2dDesc& desc) {
-  const int64_t images = x.shape[0];
-  const auto plan_of_all = plan_of(context, Direction::forward, x, w, bias, y, desc);
-  const int64_t step = images_at_once(*plan_of_all, images);
-  for (int64_t first = 0; first < images; first += step) {
-    const int64_t count = std::min(step, images - first);
-    const View xs = slice(x, 0, first, count), ys = slice(y, 0, first, count);
-    const auto plan =
-        count == images ? plan_of_all : plan_of(context, Direction::forward, xs, w, bias, ys, desc);
-    void* workspace = context.workspace(plan->workspace_bytes());
-    if (bias != nullptr) {
-      plan->run({xs.data, w.data, ys.data, bias->data}, workspace);
-    } else {
-      plan->run({xs.data, w.data, ys.data}, workspace);
-    }
-  }
+  const Convolution conv{Direction::forward, x, w, bias, y, desc};
+  Run(context, conv)();
   // Not fused: oneDNN's relu turns NaN into a number.
   if (desc.activation == Activation::relu) relu(context, y, y);
 }
 
 void conv2d_backward_data_onednn(Context& context, const View& dy, const View& w, const View& dx,
                                  const Conv2dDesc& desc) {
-  const auto plan = plan_of(context, Direction::data, dx, w, nullptr, dy, desc);
-  plan->run({dy.data, w.data, dx.data}, context.workspace(plan->workspace_bytes()));
+  const Convolution conv{Direction::data, dy, w, nullptr, dx, desc};
+  Run(context, conv)();
 }
 
 void conv2d_backward_weights_onednn(Context& context, const View& dy, const View& x, const View& dw,
                                     const Conv2dDesc& desc) {
   constexpr int64_t block_outputs = 32;
   const int64_t group_outputs = dy.shape[1] / desc.groups, group_inputs = dw.shape[1];
-  const int64_t blocks = (group_outputs + block_outputs - 1) / block_outputs;
+  const int64_t blocks = ceil_div(group_outputs, block_outputs);
   // The views of one block: some channels of dy, those of x in its group, some rows of dw.
   struct Block {
     View dy, x, dw;
-    std::shared_ptr<const Plan> plan;
+    std::shared_ptr<const ConvPlan> plan;
   };
   std::vector<Block> work;
   size_t bytes = 0;
-  {
-    const SingleThread planned_for;
-    Conv2dDesc block_desc = desc;
-    block_desc.groups = 1;
-    for (int64_t unit = 0; unit < desc.groups * blocks; ++unit) {
-      const int64_t group = unit / blocks, in_group = unit % blocks * block_outputs;
-      const int64_t first = group * group_outputs + in_group;
-      const int64_t count = std::min(block_outputs, group_outputs - in_group);
-      Block block{slice(dy, 1, first, count), slice(x, 1, group * group_inputs, group_inputs),
-                  slice(dw, 0, first, count), nullptr};
-      block.plan =
-          plan_of(context, Direction::weights, block.x, block.dw, nullptr, block.dy, block_desc);
-      bytes = std::max(bytes, block.plan->workspace_bytes());
-      work.push_back(std::move(block));
-    }
+  Conv2dDesc block_desc = desc;
+  block_desc.groups = 1;
+  for (int64_t unit = 0; unit < desc.groups * blocks; ++unit) {
+    const int64_t group = unit / blocks, in_group = unit % blocks * block_outputs;
+    const int64_t first = group * group_outputs + in_group;
+    const int64_t count = std::min(block_outputs, group_outputs - in_group);
+    Block block{slice(dy, 1, first, count), slice(x, 1, group * group_inputs, group_inputs),
+                slice(dw, 0, first, count), nullptr};
+    block.plan =
+        conv_plan(context, Direction::weights, block.x, block.dw, nullptr, block.dy, block_desc);
+    bytes = std::max(bytes, block.plan->workspace_bytes());
+    work.push_back(std::move(block));
   }
   const auto units = static_cast<int64_t>(work.size());
   const int64_t workers = std::min<int64_t>(num_threads(), units);
   char* workspace = static_cast<char*>(context.workspace(bytes * static_cast<size_t>(workers)));
-  parallel_for(workers, 1, [&](int64_t begin, int64_t end) {
+  for_each_unit(units, [&](int64_t unit, int64_t worker) {
     const SingleThread alone;
-    for (int64_t worker = begin; worker < end; ++worker) {
-      for (int64_t unit = worker; unit < units; unit += workers) {
-        const Block& block = work[unit];
-        block.plan->run({block.dy.data, block.x.data, block.dw.data},
-                        workspace + static_cast<size_t>(worker) * bytes);
-      }
-    }
+    const Block& block = work[unit];
+    ConvRunner runner(block.plan, {}, workspace + static_cast<size_t>(worker) * bytes);
+    runner.run({block.dy.data, block.x.data, block.dw.data});
   });
 }
 

@@ -1,7 +1,8 @@
 #pragma once
 
-// Direct convolution in f32 by oneDNN, for dense views. Plans (with their changes of layout) are
-// cached in the context, by shapes, formats, descriptor and thread count.
+// Direct convolution in f32 by oneDNN, for dense views. oneDNN cuts a convolution by the number of
+// threads, and with the cut goes the order of sums; so here the work is cut into pieces by the
+// shapes alone, a single-threaded plan each.
 
 #include "kernels/context.h"
 #include "kernels/descriptors.h"
@@ -19,12 +20,13 @@ inline constexpr bool with_onednn = false;
 // Dense f32 views with elements.
 bool takes_onednn(const View& x, const View& w, const View& y);
 
+// Forward and the gradient to the data are cut by images, and large images by rows or channels: an
+// image's bits don't depend on the others of its batch. The gradient to the weights is cut by
+// output channels.
 void conv2d_forward_onednn(Context& context, const View& x, const View& w, const View* bias,
                            const View& y, const Conv2dDesc& desc);
 void conv2d_backward_data_onednn(Context& context, const View& dy, const View& w, const View& dx,
                                  const Conv2dDesc& desc);
-// oneDNN shares a weight gradient's sums among its threads, so here it is cut into blocks of output
-// channels, a single-threaded plan each.
 void conv2d_backward_weights_onednn(Context& context, const View& dy, const View& x, const View& dw,
                                     const Conv2dDesc& desc);
 

@@ -4,6 +4,7 @@
 // element in one thread, from sums whose order depends on the shapes alone.
 
 #include <algorithm>
+#include <atomic>
 #include <cstdint>
 
 namespace gestalt {
@@ -27,6 +28,19 @@ void parallel_for(int64_t size, int64_t grain, const Body& body) {
         (*static_cast<const Body*>(closure))(begin, end);
       },
       &body);
+}
+
+// Runs body(unit, worker) for every unit; workers take the next unit as they get free, and worker
+// numbers are below num_threads().
+template <class Body>
+void for_each_unit(int64_t units, const Body& body) {
+  std::atomic<int64_t> next = 0;
+  const int64_t workers = std::min<int64_t>(num_threads(), units);
+  parallel_for(workers, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t worker = begin; worker < end; ++worker) {
+      for (int64_t unit = next++; unit < units; unit = next++) body(unit, worker);
+    }
+  });
 }
 
 }  // namespace cpu

@@ -1,7 +1,5 @@
 #include "kernels/cpu/winograd.h"
 
-#include <atomic>
-
 #include "kernels/cpu/features.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/winograd_kernels.h"
@@ -14,19 +12,6 @@ using namespace winograd;
 
 int64_t ceil_div(int64_t a, int64_t b) {
   return (a + b - 1) / b;
-}
-
-// Runs body(unit, worker) for every unit; workers take the next unit as they get free, and worker
-// numbers are below num_threads().
-template <class Body>
-void for_each_unit(int64_t units, const Body& body) {
-  std::atomic<int64_t> next = 0;
-  const int64_t workers = std::min<int64_t>(num_threads(), units);
-  parallel_for(workers, 1, [&](int64_t begin, int64_t end) {
-    for (int64_t worker = begin; worker < end; ++worker) {
-      for (int64_t unit = next++; unit < units; unit = next++) body(unit, worker);
-    }
-  });
 }
 
 // One convolution: its tiles, numbered over images, rows and columns, in blocks of block_tiles.

@@ -4,6 +4,8 @@
 #include <cmath>
 #include <cstring>
 #include <gtest/gtest.h>
+#include <ostream>
+#include <span>
 #include <vector>
 
 #include "kernels/cpu/features.h"
@@ -16,16 +18,19 @@
 namespace gestalt {
 namespace {
 
-std::vector<float> values(int64_t count, double phase) {
-  std::vector<float> result(count);
+template <class T = float>
+std::vector<T> values(int64_t count, double phase) {
+  std::vector<T> result(count);
   for (int64_t i = 0; i < count; ++i) {
     result[i] = static_cast<float>(std::sin(phase + 1.7 * static_cast<double>(i)));
   }
   return result;
 }
 
-View view(std::vector<float>& data, const Shape& shape, int64_t offset = 0) {
-  return {data.data() + offset, DType::f32, {}, shape, strides_of(shape, Format::contiguous)};
+template <class T>
+View view(std::vector<T>& data, const Shape& shape, int64_t offset = 0,
+          Format format = Format::contiguous) {
+  return {data.data() + offset, dtype_of<T>, {}, shape, strides_of(shape, format)};
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
@@ -34,24 +39,46 @@ bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
 
 struct Layer {
   int64_t batch, inputs, outputs, height, width, kernel, stride;
+  int64_t padding = 1, groups = 1, dilation = 1;
+
+  int64_t out(int64_t size) const {
+    return (size + 2 * padding - dilation * (kernel - 1) - 1) / stride + 1;
+  }
+  Conv2dDesc desc() const {
+    return {.stride = {stride, stride},
+            .padding = {padding, padding},
+            .dilation = {dilation, dilation},
+            .groups = groups};
+  }
 };
 
+std::ostream& operator<<(std::ostream& out, const Layer& l) {
+  return out << l.batch << "x" << l.inputs << "x" << l.height << "x" << l.width << " to "
+             << l.outputs << ", " << l.kernel << "x" << l.kernel << ", stride " << l.stride
+             << ", padding " << l.padding << ", groups " << l.groups << ", dilation " << l.dilation;
+}
+
 // Forward, then all gradients, one after the other in one buffer.
-std::vector<float> run(const Layer& layer, bool exact = false, Activation activation = {}) {
+template <class T = float>
+std::vector<T> run(const Layer& layer, bool exact = false, Activation activation = {},
+                   Format format = {}) {
   const std::unique_ptr<Context> context = cpu_runtime.make_context(0);
   context->set_exact(exact);
-  const auto [n, c, o, h, w, k, s] = layer;
-  const int64_t oh = (h + 2 - k) / s + 1, ow = (w + 2 - k) / s + 1;
-  std::vector<float> x = values(n * c * h * w, 0.1), weight = values(o * c * k * k, 0.2);
-  std::vector<float> bias = values(o, 0.3);
-  std::vector<float> all(n * o * oh * ow + n * c * h * w + o * c * k * k + o);
-  const View y = view(all, {n, o, oh, ow});
-  const View dx = view(all, {n, c, h, w}, y.numel());
-  const View dw = view(all, {o, c, k, k}, y.numel() + dx.numel());
+  const int64_t n = layer.batch, c = layer.inputs, o = layer.outputs, k = layer.kernel;
+  const int64_t h = layer.height, w = layer.width, group = c / layer.groups;
+  const int64_t oh = layer.out(h), ow = layer.out(w);
+  std::vector<T> x = values<T>(n * c * h * w, 0.1), bias = values<T>(o, 0.3);
+  std::vector<T> weight = values<T>(o * group * k * k, 0.2);
+  std::vector<T> all(n * o * oh * ow + n * c * h * w + o * group * k * k + o);
+  const View y = view(all, {n, o, oh, ow}, 0, format);
+  const View dx = view(all, {n, c, h, w}, y.numel(), format);
+  const View dw = view(all, {o, group, k, k}, y.numel() + dx.numel(), format);
   const View db = view(all, {o}, y.numel() + dx.numel() + dw.numel());
-  const View x_view = view(x, {n, c, h, w}), w_view = view(weight, {o, c, k, k});
+  const View x_view = view(x, {n, c, h, w}, 0, format);
+  const View w_view = view(weight, {o, group, k, k}, 0, format);
   const View b_view = view(bias, {o});
-  const Conv2dDesc desc{.stride = {s, s}, .padding = {1, 1}, .activation = activation};
+  Conv2dDesc desc = layer.desc();
+  desc.activation = activation;
   const KernelTable& kernels = context->kernels();
   kernels.conv2d_forward(*context, x_view, w_view, &b_view, y, desc);
   kernels.conv2d_backward_data(*context, y, w_view, dx, desc);
@@ -65,6 +92,15 @@ const Layer layers[] = {{2, 20, 33, 13, 18, 3, 1},
                         {1, 12, 20, 96, 100, 3, 1},
                         {2, 16, 24, 21, 19, 4, 2},
                         {3, 16, 24, 17, 9, 1, 1}};
+
+// What oneDNN's own threads would sum in another order from some number of them on, and what is cut
+// into pieces: by rows, by channels, with a rest of either, in groups, with rows that no output
+// sees.
+const Layer direct_layers[] = {{1, 512, 512, 8, 8, 3, 1},           {1, 512, 512, 7, 7, 3, 1},
+                               {1, 512, 1, 8, 8, 4, 1, 0},          {2, 16, 24, 21, 19, 4, 2},
+                               {1, 3, 64, 112, 64, 7, 2, 3},        {1, 3, 64, 125, 90, 11, 4, 2},
+                               {2, 200, 328, 9, 10, 3, 2},          {1, 256, 200, 40, 30, 2, 3, 1},
+                               {1, 64, 128, 40, 40, 3, 1, 2, 4, 2}, {1, 1280, 320, 8, 8, 1, 1, 0}};
 
 class Conv2d : public testing::Test {
  protected:
@@ -83,10 +119,54 @@ TEST_F(Conv2d, SameBitsForAnyThreadCount) {
       const std::vector<float> expected = run(layer, exact);
       for (int threads : {2, 3, 5}) {
         set_num_threads(threads);
-        EXPECT_TRUE(same_bits(run(layer, exact), expected))
-            << layer.kernel << "x" << layer.kernel << ", " << threads << " threads";
+        EXPECT_TRUE(same_bits(run(layer, exact), expected)) << layer << "; " << threads;
       }
     }
+  }
+}
+
+TEST_F(Conv2d, DirectConvolutionGivesTheSameBitsForAnyThreadCount) {
+  for (const Layer& layer : direct_layers) {
+    for (Format format : {Format::contiguous, Format::channels_last}) {
+      set_num_threads(1);
+      const std::vector<float> expected = run(layer, true, {}, format);
+      for (int threads : {2, 3, 7, 8, 12, 16, 32}) {
+        set_num_threads(threads);
+        EXPECT_TRUE(same_bits(run(layer, true, {}, format), expected))
+            << layer << ", " << to_string(format) << "; " << threads;
+      }
+    }
+  }
+}
+
+// Every piece has its rows, its padding and its channels: f64 goes through plain loops, uncut.
+TEST_F(Conv2d, DirectConvolutionIsThatOfPlainLoops) {
+  for (const Layer& layer : std::span(direct_layers).subspan(3)) {
+    for (Format format : {Format::contiguous, Format::channels_last}) {
+      const std::vector<float> result = run(layer, true, {}, format);
+      const std::vector<double> expected = run<double>(layer, true, {}, format);
+      double scale = 0, error = 0;
+      for (size_t i = 0; i < result.size(); ++i) {
+        scale = std::max(scale, std::abs(expected[i]));
+        error = std::max(error, std::abs(result[i] - expected[i]));
+      }
+      EXPECT_LT(error, 1e-5 * scale) << layer << ", " << to_string(format);
+    }
+  }
+}
+
+TEST_F(Conv2d, DirectConvolutionOfABatchGivesTheBitsOfOneAlone) {
+  for (Layer layer : direct_layers) {
+    const int64_t size = layer.outputs * layer.out(layer.height) * layer.out(layer.width);
+    layer.batch = 1;
+    const std::vector<float> one = run(layer, true);
+    layer.batch = 5;
+    const std::vector<float> five = run(layer, true);
+    EXPECT_EQ(std::memcmp(one.data(), five.data(), size * sizeof(float)), 0) << layer;
+    EXPECT_EQ(std::memcmp(one.data() + size, five.data() + 5 * size,
+                          layer.inputs * layer.height * layer.width * sizeof(float)),
+              0)
+        << layer << ", data gradient";
   }
 }
 
@@ -124,9 +204,8 @@ TEST_F(Conv2d, ExactForbidsWinograd) {
 TEST_F(Conv2d, FusedReluIsReluOfTheSameBits) {
   for (const Layer& layer : layers) {
     const std::vector<float> plain = run(layer), fused = run(layer, false, Activation::relu);
-    const int64_t oh = (layer.height + 2 - layer.kernel) / layer.stride + 1;
-    const int64_t ow = (layer.width + 2 - layer.kernel) / layer.stride + 1;
-    for (int64_t i = 0; i < layer.batch * layer.outputs * oh * ow; ++i) {
+    const int64_t pixels = layer.out(layer.height) * layer.out(layer.width);
+    for (int64_t i = 0; i < layer.batch * layer.outputs * pixels; ++i) {
       ASSERT_EQ(fused[i], std::max(plain[i], 0.0f)) << i;
     }
   }
@@ -135,7 +214,8 @@ TEST_F(Conv2d, FusedReluIsReluOfTheSameBits) {
 TEST_F(Conv2d, VectorWidthChangesNoBit) {
   if (!cpu::has_avx512()) GTEST_SKIP() << "no AVX-512 on this processor";
   for (const Layer& layer : {layers[0], layers[1]}) {
-    const auto [n, c, o, h, w, k, s] = layer;
+    const int64_t n = layer.batch, c = layer.inputs, o = layer.outputs;
+    const int64_t h = layer.height, w = layer.width;
     std::vector<float> x = values(n * c * h * w, 0.1), weight = values(o * c * 9, 0.2);
     std::vector<float> y[2];
     int count = 0;
