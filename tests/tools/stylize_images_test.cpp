@@ -1,5 +1,6 @@
 // The tool as a user runs it, with a random decoder: what is checked is which pictures are made.
 
+#include <cmath>
 #include <fstream>
 #include <gtest/gtest.h>
 
@@ -244,6 +245,18 @@ TEST_F(StylizeImages, errors_come_before_anything_is_written) {
   EXPECT_EQ(read_text(out_ / "config.json"), config);
   fs::remove_all(out_);
   EXPECT_TRUE(has(failure({}), twice));
+  EXPECT_FALSE(fs::exists(out_));
+}
+
+TEST_F(StylizeImages, weights_that_are_not_finite_make_no_pictures) {
+  Generator generator(1);
+  StateDict weights = models::make_adain_decoder(generator)->state_dict();
+  weights.back().tensor = Tensor::full(weights.back().tensor.shape(), INFINITY);
+  write_safetensors(decoder_, weights);
+  const ToolResult result = stylize({});
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.output, "stylize_images: '" + decoder_ + "': " + weights.back().name +
+                               " holds values that are not finite\n");
   EXPECT_FALSE(fs::exists(out_));
 }
 

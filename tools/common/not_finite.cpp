@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "kernels/error.h"
 #include "tensor/autograd.h"
 #include "tensor/context.h"
 #include "tensor/ops/reduce.h"
@@ -28,6 +29,11 @@ std::optional<std::string> find_not_finite(const StateDict& state) {
     if (!std::isfinite(values[i])) return names[i];
   }
   return std::nullopt;
+}
+
+void check_finite(const StateDict& weights, const std::string& file) {
+  const auto tensor = find_not_finite(weights);
+  GESTALT_CHECK(!tensor, "'{}': {} holds values that are not finite", file, *tensor);
 }
 
 }  // namespace gestalt::tools

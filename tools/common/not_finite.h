@@ -1,6 +1,6 @@
 #pragma once
 
-// Where a training's state has gone astray.
+// Where a training's state has gone astray, or a file of weights.
 
 #include <optional>
 #include <string>
@@ -12,5 +12,8 @@ namespace gestalt::tools {
 // The name of the first f32 tensor on the default device that holds what is not finite. Waits for
 // the device.
 std::optional<std::string> find_not_finite(const StateDict& state);
+
+// Throws Error naming `file`, which the weights are of, and the tensor.
+void check_finite(const StateDict& weights, const std::string& file);
 
 }  // namespace gestalt::tools

@@ -18,6 +18,8 @@
 #include "tensor/io/atomic_file.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
+#include "tools/common/folder_lock.h"
+#include "tools/common/not_finite.h"
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
@@ -127,6 +129,7 @@ class Job {
                          ema && checkpoint_.average.empty() ? "; give --weights last" : ""));
     }
     generator_->to(default_device());
+    check_finite(generator_->state_dict(), settings.checkpoint);
     generator_->set_requires_grad(false);
     generator_->train(settings.statistics == "batch");
     latents_ = draw_latents(common.seed, settings.samples, options_.latent_size);

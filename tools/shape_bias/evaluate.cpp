@@ -11,6 +11,7 @@
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
 #include "tools/common/list_flag.h"
+#include "tools/common/not_finite.h"
 #include "tools/common/output.h"
 #include "tools/shape_bias/commands.h"
 #include "tools/shape_bias/evaluation.h"
@@ -83,6 +84,7 @@ std::shared_ptr<nn::Module> make_network(const Settings& settings) {
   network->eval();
   network->set_requires_grad(false);
   network->to(default_device());
+  if (!settings.untrained) check_finite(network->state_dict(), settings.weights);
   return network;
 }
 

@@ -4,6 +4,7 @@
 #include "models/adain.h"
 #include "nn/init.h"
 #include "tensor/io/checkpoint.h"
+#include "tools/common/not_finite.h"
 
 namespace gestalt::tools {
 namespace {
@@ -16,10 +17,12 @@ void load(nn::Sequential& network, const StateDict& state, const std::string& pa
   }
 }
 
-void place(nn::Sequential& network) {
+// weights: their file; empty: none.
+void place(nn::Sequential& network, const std::string& weights) {
   network.eval();
   network.set_requires_grad(false);
   network.to(default_device());
+  if (!weights.empty()) check_finite(network.state_dict(), weights);
 }
 
 }  // namespace
@@ -36,7 +39,7 @@ std::shared_ptr<nn::Sequential> load_adain_encoder(const std::string& weights,
     load(*encoder, models::adain_encoder_weights(load_weights(weights)), weights);
     description = format("VGG-19 of {}", weights);
   }
-  place(*encoder);
+  place(*encoder, weights);
   return encoder;
 }
 
@@ -45,7 +48,7 @@ std::shared_ptr<nn::Sequential> load_adain_decoder(const std::string& weights) {
   Generator generator(0);
   auto decoder = models::make_adain_decoder(generator);
   load(*decoder, load_weights(weights), weights);
-  place(*decoder);
+  place(*decoder, weights);
   return decoder;
 }
 

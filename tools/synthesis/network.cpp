@@ -1,13 +1,11 @@
 #include "tools/synthesis/network.h"
 
 #include <algorithm>
-#include <cmath>
 
 #include "models/vgg.h"
 #include "nn/init.h"
 #include "tensor/io/checkpoint.h"
-#include "tensor/ops/reduce.h"
-#include "tensor/ops/unary.h"
+#include "tools/common/not_finite.h"
 
 namespace gestalt::tools {
 namespace {
@@ -38,14 +36,10 @@ void check_layers(const nn::Sequential& network, const std::vector<std::string>&
   }
 }
 
-void load_finite(nn::Sequential& network, const std::string& path) {
+void load(nn::Sequential& network, const std::string& path) {
   const StateDict weights = load_weights(path);
   try {
     network.load_state_dict(weights);
-    for (const nn::Module::Named& parameter : network.named_parameters()) {
-      GESTALT_CHECK(std::isfinite(max(abs(*parameter.tensor)).item()),
-                    "{} holds values that are not finite", parameter.name);
-    }
   } catch (const Error& error) {
     throw Error(format("'{}': {}", path, error.what()));
   }
@@ -67,10 +61,11 @@ std::shared_ptr<nn::Sequential> make_network(const SynthesisSettings& settings,
     models::init_well_scaled(*network, generator);
     description = "untrained VGG-19 with well-scaled random weights";
   } else {
-    load_finite(*network, settings.weights);
+    load(*network, settings.weights);
     description = format("VGG-19 of {}", settings.weights);
   }
   network->to(default_device());
+  if (!settings.weights.empty()) check_finite(network->state_dict(), settings.weights);
   return network;
 }
 

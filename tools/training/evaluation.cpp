@@ -12,6 +12,8 @@
 #include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/reduce.h"
+#include "tools/common/file_hash.h"
+#include "tools/common/not_finite.h"
 #include "tools/common/output.h"
 #include "tools/training/setup.h"
 
@@ -39,6 +41,7 @@ void load_all_weights(nn::Module& network, const std::string& path) {
   } catch (const Error& error) {
     throw Error(format("--evaluate: '{}': {}", path, error.what()));
   }
+  check_finite(network.state_dict(), path);
 }
 
 }  // namespace
