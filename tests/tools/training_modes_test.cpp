@@ -1,6 +1,9 @@
 // What train_classifier does beside training in f32 on exact pixels: --evaluate, --fast_jpeg, bf16.
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "data/encode.h"
@@ -10,6 +13,7 @@
 #include "tensor/io/checkpoint.h"
 #include "tensor/random.h"
 #include "tests/tools/training_fixture.h"
+#include "tools/common/file_hash.h"
 #include "tools/training/step_results.h"
 
 namespace gestalt::tests {
@@ -80,9 +84,14 @@ TEST_F(TrainClassifier, EvaluatesAnyWeightsOnAnySet) {
   const auto rows = read_csv(folder / "evaluation_last.csv");
   const auto epochs = read_csv(folder / "metrics.csv");
   ASSERT_EQ(rows.size(), 3u);
-  EXPECT_EQ(rows[0], (std::vector<std::string>{"set", "images", "loss", "accuracy"}));
-  EXPECT_EQ(rows[1], (std::vector<std::string>{"val", "4", epochs.back()[4], epochs.back()[5]}));
+  const std::string weights = folder / "last.safetensors", hash = tools::sha256_of_file(weights);
+  EXPECT_EQ(rows[0], (std::vector<std::string>{"set", "images", "loss", "accuracy", "weights",
+                                               "weights_sha256"}));
+  std::vector<std::string> val = {"val", "4", epochs.back()[4], epochs.back()[5], weights};
+  if (!hash.empty()) val.push_back(hash);
+  EXPECT_EQ(rows[1], val);
   EXPECT_EQ(rows[2][0], "more");
+  EXPECT_EQ(rows[2][4], weights);
   EXPECT_EQ(read_text(folder / "config.json"), config);  // the run's own files stay
 }
 
@@ -105,6 +114,51 @@ TEST_F(TrainClassifier, WeightsOfAnotherNetworkAreNotEvaluated) {
   fails({"--evaluate", alone, "--model", "resnet18"}, "alone': the state dict does not fit");
   fails({"--evaluate", folder_ / "nowhere"}, "nowhere");
   fails({"--evaluate", weights, "--resume"}, "--resume", 2);
+}
+
+TEST_F(TrainClassifier, WeightsThatAreNotFiniteAreNotEvaluated) {
+  const auto flags = with(arguments("run"), {"--total_epochs", "1"});
+  ASSERT_EQ(run_tool("train_classifier", flags).exit_code, 0);
+  StateDict weights = read_checkpoint(folder_ / "runs/run/last.safetensors").tensors;
+  const auto spoilt = std::find_if(weights.begin(), weights.end(), [](const NamedTensor& entry) {
+    return entry.name == "conv1.weight";
+  });
+  ASSERT_NE(spoilt, weights.end());
+  spoilt->tensor = Tensor::full(spoilt->tensor.shape(), NAN);
+  const std::string file = folder_ / "nan.safetensors";
+  write_safetensors(file, weights);
+  const ToolResult result =
+      run_tool("train_classifier", with(arguments("other"), {"--evaluate", file}));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.output, "train_classifier: '" + file + "': " + spoilt->name +
+                               " holds values that are not finite\n");
+}
+
+// Not behind the first epoch; an earlier run stays.
+TEST_F(TrainClassifier, ASetInWhichNothingCanBeReadIsFoundBeforeTheFirstStep) {
+  write_set(folder_ / "bad", 2);
+  for (const char* name : {"across/0.png", "across/1.png", "along/0.png", "along/1.png"}) {
+    std::ofstream(folder_ / "bad" / name) << "no picture";
+  }
+  const std::string bad = folder_ / "bad";
+  const auto fails = [&](const std::vector<std::string>& more) {
+    const ToolResult result = run_tool("train_classifier", with(arguments("run"), more));
+    EXPECT_EQ(result.exit_code, 1);
+    EXPECT_TRUE(result.output.starts_with("train_classifier: '" + bad +
+                                          "': none of the images can be read; the first: "))
+        << result.output;
+    EXPECT_EQ(std::count(result.output.begin(), result.output.end(), '\n'), 1) << result.output;
+    EXPECT_FALSE(fs::exists(folder_ / "runs/run"));
+  };
+  fails({"--eval_folder", "bad=" + bad});
+  fails({"--eval_folder", "bad=" + bad, "--evaluate", folder_ / "bad/across/0.png"});
+  fails({"--use_sin_val_folder", bad});
+  fs::copy(folder_ / "data/val/across/0.png", folder_ / "bad/along/1.png",
+           fs::copy_options::overwrite_existing);
+  const ToolResult one =
+      run_tool("train_classifier",
+               with(arguments("run"), {"--eval_folder", "bad=" + bad, "--total_epochs", "1"}));
+  EXPECT_EQ(one.exit_code, 0) << one.output;
 }
 
 // ---- --fast_jpeg ----

@@ -6,6 +6,7 @@
 #include <spdlog/fmt/fmt.h>
 
 #include "data/loader.h"
+#include "eval/csv.h"
 #include "kernels/error.h"
 #include "nn/autocast.h"
 #include "nn/loss.h"
@@ -99,7 +100,10 @@ int run_evaluation(const TrainSettings& given, const CommonOptions& common) {
   const fs::path folder = fs::path(settings.output) / settings.name;
   prepare_output_folder(folder, "train_classifier");
 
-  std::string csv = "set,images,loss,accuracy\n";
+  // Which weights these are: several runs have a file of that name.
+  const std::string weights =
+      eval::csv_field(settings.evaluate) + ',' + sha256_of_file(settings.evaluate);
+  std::string csv = "set,images,loss,accuracy,weights,weights_sha256\n";
   for (size_t i = 0; i < sets.names.size(); ++i) {
     const EvaluatedSet set = evaluate(*network, sets.evaluation[i], evaluation_options(settings));
     for (const auto& [index, reason] : set.unreadable) {
@@ -108,8 +112,8 @@ int run_evaluation(const TrainSettings& given, const CommonOptions& common) {
     fmt::print("{}: {:.2f} % of {} images, loss {:.4f}\n", sets.names[i], 100 * set.result.accuracy,
                set.images, set.result.loss);
     std::fflush(stdout);
-    csv += fmt::format("{},{},{:.9g},{:.9g}\n", sets.names[i], set.images, set.result.loss,
-                       set.result.accuracy);
+    csv += fmt::format("{},{},{:.9g},{:.9g},{}\n", sets.names[i], set.images, set.result.loss,
+                       set.result.accuracy, weights);
   }
   const std::string stem = fs::path(settings.evaluate).stem().string();
   write_text(folder / ("evaluation_" + stem + ".csv"), csv);

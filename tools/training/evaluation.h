@@ -33,7 +33,8 @@ EvaluatedSet evaluate(nn::Module& network, const data::ImageSourcePtr& source,
 EvaluationOptions evaluation_options(const TrainSettings& settings);
 
 // --evaluate: the weights on every set, without training. Prints a line a set and writes them to
-// OUTPUT/NAME/evaluation_<weights file's stem>.csv. Returns the exit code.
+// OUTPUT/NAME/evaluation_<weights file's stem>.csv, with the weights' path and SHA-256. Returns the
+// exit code.
 int run_evaluation(const TrainSettings& settings, const CommonOptions& common);
 
 // Elements that are the same in two i64 tensors of one shape. Waits for the device.

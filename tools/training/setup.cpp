@@ -55,6 +55,20 @@ void check_has_each_class(const data::ImageSource& set, const std::string& name,
   }
 }
 
+// Else an evaluation set would fail behind the first epoch.
+void check_some_image(const data::ImageSource& set) {
+  std::string first;
+  for (int64_t i = 0; i < set.size(); ++i) {
+    try {
+      set.read(i);
+      return;
+    } catch (const Error& error) {
+      if (first.empty()) first = error.what();
+    }
+  }
+  throw Error(format("'{}': none of the images can be read; the first: {}", set.location(), first));
+}
+
 }  // namespace
 
 Sets open_sets(const TrainSettings& settings) {
@@ -81,6 +95,7 @@ Sets open_sets(const TrainSettings& settings) {
   }
   std::vector<const data::ImageSource*> all = {sets.train.get()};
   for (const data::ImageSourcePtr& set : sets.evaluation) all.push_back(set.get());
+  for (const data::ImageSource* set : all) check_some_image(*set);
   sets.passed_over = passed_over(all);
   return sets;
 }

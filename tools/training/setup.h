@@ -21,8 +21,8 @@ struct Sets {
   std::vector<std::string> passed_over;  // a line for each folder with files of foreign kinds
 };
 
-// Throws Error where a folder is missing, a class is empty (after the split too), or train's
-// classes and a set's differ.
+// Throws Error where a folder is missing, a class is empty (after the split too), train's classes
+// and a set's differ, or no image of a set can be read.
 Sets open_sets(const TrainSettings& settings);
 
 // With pretrained weights and Top-K layers; adds what it is to `lines`, for the log. Writes
