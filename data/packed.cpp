@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
-#include <unistd.h>
 
 #include "kernels/error.h"
+#include "tensor/io/atomic_file.h"
 #include "tensor/io/bytes.h"
 #include "tensor/io/safetensors.h"
 
@@ -186,7 +186,7 @@ void verify_packed(const std::filesystem::path& path) {
 }
 
 PackWriter::PackWriter(const std::filesystem::path& path, std::vector<std::string> classes)
-    : path_(path), pixels_path_(path.string() + ".pixels.tmp." + std::to_string(::getpid())) {
+    : path_(path), pixels_path_(temporary_path(path.string() + ".pixels")) {
   pixels_.open(pixels_path_, std::ios::binary | std::ios::trunc);
   GESTALT_CHECK(pixels_.is_open(), "[packed] cannot write {}: {}", pixels_path_.string(),
                 std::strerror(errno));

@@ -181,6 +181,7 @@ int convert(const Settings& settings) {
   if (!settings.list) {
     check_not_input(settings.out, settings.in);
     check_can_write(settings.out);
+    remove_leftovers(std::filesystem::path(settings.out).parent_path());
   }
   const Checkpoint checkpoint = read_checkpoint(settings.in);
   std::string several;

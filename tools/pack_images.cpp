@@ -62,6 +62,7 @@ void check_is_no_image_of(const std::string& out, const std::string& folder) {
 int pack(const Settings& settings) {
   if (settings.threads > 0) set_num_threads(settings.threads);
   check_can_write(settings.out);
+  remove_leftovers(std::filesystem::path(settings.out).parent_path());
   const data::ImageSourcePtr source =
       settings.flat ? data::open_images(settings.in) : data::open_dataset(settings.in);
   check_not_input(settings.out, *source);

@@ -1,11 +1,16 @@
 #include "tensor/io/atomic_file.h"
 
 #include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <csignal>
 #include <cstdio>
 #include <cstring>
 #include <fcntl.h>
-#include <filesystem>
+#include <optional>
+#include <string_view>
 #include <sys/stat.h>
+#include <sys/types.h>
 #include <unistd.h>
 
 #include "kernels/error.h"
@@ -13,11 +18,27 @@
 namespace gestalt {
 namespace {
 
+namespace fs = std::filesystem;
+
+// Ours alone: what other programs left is not to be taken for it.
+constexpr std::string_view temporary_mark = ".gestalt-tmp.";
+constexpr std::chrono::hours longest_write{24};
+
+// The process in a temporary file's name; none in other names.
+std::optional<int64_t> writer_of(std::string_view name) {
+  const size_t mark = name.rfind(temporary_mark);
+  if (mark == std::string_view::npos || mark == 0) return std::nullopt;
+  const std::string_view digits = name.substr(mark + temporary_mark.size());
+  pid_t pid = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), pid);
+  const bool is_pid = error == std::errc() && end == digits.data() + digits.size() && pid > 0;
+  return is_pid ? std::optional<int64_t>(pid) : std::nullopt;
+}
+
 // The temporary file; gone again unless committed.
 class Temporary {
  public:
-  explicit Temporary(const std::string& path)
-      : path_(path), name_(path + ".tmp." + std::to_string(::getpid())) {
+  explicit Temporary(const std::string& path) : path_(path), name_(temporary_path(path)) {
     struct stat found;
     if (::stat(path.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) {
       throw Error(format("cannot write '{}': is {}", path,
@@ -57,7 +78,7 @@ class Temporary {
  private:
   // So that the new name outlives a loss of power.
   void sync_folder() const {
-    const std::string parent = std::filesystem::path(path_).parent_path().string();
+    const std::string parent = fs::path(path_).parent_path().string();
     const int folder = ::open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_CLOEXEC);
     if (folder < 0) return;  // one may write in a folder that one may not read
     const bool synced = ::fsync(folder) == 0 || errno == EINVAL;  // EINVAL: it has no such call
@@ -77,6 +98,26 @@ class Temporary {
 };
 
 }  // namespace
+
+std::string temporary_path(const std::string& path) {
+  return path + std::string(temporary_mark) + std::to_string(::getpid());
+}
+
+bool process_is_gone(int64_t pid) {
+  return ::kill(static_cast<pid_t>(pid), 0) != 0 && errno == ESRCH;
+}
+
+void remove_leftovers(const fs::path& folder, int64_t gone) {
+  std::error_code error;
+  fs::directory_iterator each(folder.empty() ? "." : folder, error);
+  for (; !error && each != fs::directory_iterator(); each.increment(error)) {
+    const std::optional<int64_t> pid = writer_of(each->path().filename().native());
+    std::error_code ignored;
+    if (!pid || !each->is_regular_file(ignored) || !process_is_gone(*pid)) continue;
+    const auto age = fs::file_time_type::clock::now() - each->last_write_time(ignored);
+    if (!ignored && (*pid == gone || age > longest_write)) fs::remove(each->path(), ignored);
+  }
+}
 
 void write_file_atomically(const std::string& path,
                            const std::function<void(const ByteSink&)>& write) {

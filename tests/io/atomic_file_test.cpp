@@ -1,12 +1,16 @@
 #include "tensor/io/atomic_file.h"
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <iterator>
+#include <set>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "kernels/error.h"
+#include "tests/processes.h"
 #include "tests/temporary_folder.h"
 
 namespace gestalt {
@@ -62,6 +66,72 @@ TEST_F(AtomicFile, only_files_are_replaced) {
   EXPECT_EQ(refusal("pipe"), "cannot write '" + path("pipe") + "': is no regular file");
   EXPECT_TRUE(fs::is_fifo(path("pipe")));
   EXPECT_EQ(files(), 2);
+}
+
+class Leftovers : public AtomicFile {
+ protected:
+  void add(const std::string& name, std::chrono::hours age) const {
+    const fs::path file = folder_.write(name, "half of");
+    fs::last_write_time(file, fs::file_time_type::clock::now() - age);
+  }
+  std::set<std::string> names() const {
+    std::set<std::string> names;
+    for (const auto& entry : fs::directory_iterator(folder_.path())) {
+      names.insert(entry.path().filename().string());
+    }
+    return names;
+  }
+  static constexpr std::chrono::hours new_ = std::chrono::hours(1), old_ = std::chrono::hours(25);
+};
+
+TEST_F(Leftovers, are_named_as_the_writer_names_them) {
+  const std::string file = path("file");
+  write_file_atomically(file, [&](const ByteSink&) {
+    EXPECT_TRUE(fs::exists(temporary_path(file)));
+    EXPECT_EQ(files(), 1);
+  });
+}
+
+TEST_F(Leftovers, of_processes_that_are_gone_go_when_they_are_old) {
+  const std::string gone = ".gestalt-tmp." + std::to_string(tests::pid_that_is_gone()),
+                    here = ".gestalt-tmp." + std::to_string(getpid());
+  add("file" + gone, old_);
+  add("packed.pixels" + gone, old_);
+  fs::create_directories(path("below"));
+  add("below/file" + gone, old_);
+  const std::set<std::string> others = {"below",
+                                        "file",
+                                        "new" + gone,
+                                        "running" + here,
+                                        gone,
+                                        "x" + gone + ".png",
+                                        "x.gestalt-tmp.",
+                                        "x.gestalt-tmp.-1",
+                                        "x.gestalt-tmp.99999999999999999999",
+                                        "x.tmp.1"};
+  for (const std::string& name : others) add(name, name.starts_with("new") ? new_ : old_);
+  fs::create_directories(path("folder" + gone));
+  fs::last_write_time(path("folder" + gone), fs::file_time_type::clock::now() - old_);
+  remove_leftovers(folder_.path());
+  std::set<std::string> left = names();
+  EXPECT_EQ(left.erase("folder" + gone), 1u);
+  EXPECT_EQ(left, others);
+  EXPECT_TRUE(fs::exists(path("below/file" + gone)));
+  remove_leftovers(path("none"));
+}
+
+// As a lock tells that its last owner has ended.
+TEST_F(Leftovers, of_a_process_that_is_known_to_be_gone_go_at_once) {
+  const int64_t killed = tests::pid_that_is_gone();
+  const std::string mark = ".gestalt-tmp.";
+  add("file" + mark + std::to_string(killed), new_);
+  add("mine" + mark + std::to_string(getpid()), old_);
+  remove_leftovers(folder_.path(), killed + 1);
+  EXPECT_EQ(files(), 2);
+  remove_leftovers(folder_.path(), killed);
+  EXPECT_EQ(names(), std::set<std::string>{"mine" + mark + std::to_string(getpid())});
+  remove_leftovers(folder_.path(), getpid());  // which is not gone
+  EXPECT_EQ(files(), 1);
 }
 
 }  // namespace

@@ -8,13 +8,13 @@
 #include <functional>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "data/dataset.h"
 #include "tensor/counted.h"
 #include "tensor/io/known_files.h"
 #include "tests/error_of.h"
+#include "tests/processes.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/run_tool.h"
 #include "tools/common/file_hash.h"
@@ -31,6 +31,8 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 using tests::error_of;
+using tests::host_name;
+using tests::pid_that_is_gone;
 
 // Its checkpoint could not be resumed behind another tool's config.json.
 TEST(OutputFolder, OfATrainingIsNotAnothersToolsOutput) {
@@ -41,19 +43,6 @@ TEST(OutputFolder, OfATrainingIsNotAnothersToolsOutput) {
   EXPECT_NO_THROW(prepare_output_folder(folder.path(), "train_classifier"));
   write_config(folder.path(), "visualize_topk", {{"topk", 1}});
   EXPECT_NO_THROW(prepare_output_folder(folder.path(), "synthesize_texture"));
-}
-
-pid_t pid_that_is_gone() {
-  const pid_t child = fork();
-  if (child == 0) _exit(0);
-  waitpid(child, nullptr, 0);
-  return child;
-}
-
-std::string host_name() {
-  char name[256] = {};
-  gethostname(name, sizeof name - 1);
-  return name;
 }
 
 class Output : public testing::Test {

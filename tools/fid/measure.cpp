@@ -88,6 +88,7 @@ FeatureCache open_cache(const MeasureSettings& settings) {
     std::filesystem::create_directories(folder, error);
     GESTALT_CHECK(!error, "cannot make the folder '{}': {}", folder.string(), error.message());
     check_can_write(folder / "features");
+    remove_leftovers(folder);
     return FeatureCache(folder);
   } catch (const Error& error) {
     if (!settings.cache.empty()) throw;

@@ -173,8 +173,8 @@ void check_overwrites_nothing(const std::vector<Job>& jobs, const SynthesisSetti
 }
 
 // What the file system takes in one name, less what a checkpoint's has beside the picture's:
-// ".safetensors.tmp.PID".
-constexpr size_t longest_name = 255 - 28;
+// ".safetensors.gestalt-tmp.PID".
+constexpr size_t longest_name = 255 - 36;
 
 struct Input {
   data::ImageSourcePtr images;
