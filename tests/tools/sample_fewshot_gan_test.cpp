@@ -1,17 +1,22 @@
 // The tool as a user runs it, with random weights: which pictures are made, and of what.
 
 #include <algorithm>
+#include <cmath>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <unistd.h>
 
 #include "data/dataset.h"
 #include "data/encode.h"
 #include "data/image.h"
 #include "kernels/error.h"
 #include "models/fastgan_checkpoint.h"
+#include "tensor/io/checkpoint.h"
 #include "tensor/ops/arithmetic.h"
 #include "tests/source_folder.h"
 #include "tests/tools/run_tool.h"
+#include "tools/common/folder_lock.h"
 
 namespace gestalt::tests {
 namespace {
@@ -42,8 +47,10 @@ class SampleFewshotGan : public testing::Test {
   }
 
   ToolResult sample(std::vector<std::string> more, const std::string& output = "out") {
-    std::vector<std::string> arguments = {"--ckpt",         checkpoint_, "-o",
-                                          folder_ / output, "--device",  "cpu"};
+    std::vector<std::string> arguments = {"-o", folder_ / output, "--device", "cpu"};
+    if (std::find(more.begin(), more.end(), "--ckpt") == more.end()) {
+      arguments.insert(arguments.end(), {"--ckpt", checkpoint_});
+    }
     arguments.insert(arguments.end(), more.begin(), more.end());
     return run_tool("sample_fewshot_gan", arguments);
   }
@@ -235,11 +242,11 @@ TEST_F(SampleFewshotGan, AnInterruptLeavesWholePicturesAndNoPackedFile) {
 
   const ToolResult packed = interrupted("packed", "config.json");
   EXPECT_EQ(packed.exit_code, 130) << packed.output;
-  std::vector<std::string> left;
+  std::set<std::string> left;
   for (const auto& file : fs::directory_iterator(folder_ / "packed")) {
-    left.push_back(file.path().filename().string());
+    left.insert(file.path().filename().string());
   }
-  EXPECT_EQ(left, std::vector<std::string>{"config.json"});
+  EXPECT_EQ(left, (std::set<std::string>{".lock", "config.json"}));
 }
 
 TEST_F(SampleFewshotGan, PicturesOfAnEarlierRunAreNotMixedIn) {
@@ -250,6 +257,37 @@ TEST_F(SampleFewshotGan, PicturesOfAnEarlierRunAreNotMixedIn) {
   EXPECT_EQ(pictures("out").size(), 3u);
   ASSERT_EQ(sample({"--n_sample", "2", "--overwrite"}).exit_code, 0);
   EXPECT_EQ(pictures("out").size(), 2u);
+}
+
+// --overwrite would take the pictures of another that is at work.
+TEST_F(SampleFewshotGan, AFolderInUseIsRefused) {
+  ASSERT_EQ(sample({"--n_sample", "3"}).exit_code, 0);
+  const tools::FolderLock lock(folder_ / "out");
+  const ToolResult refused = sample({"--n_sample", "2", "--overwrite", "--quiet"});
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_EQ(refused.output,
+            format("sample_fewshot_gan: '{}' is in use: process {} is running there\n",
+                   (folder_ / "out").string(), getpid()));
+  EXPECT_EQ(pictures("out").size(), 3u);
+}
+
+TEST_F(SampleFewshotGan, WeightsThatAreNotFiniteMakeNoPictures) {
+  StateDict all = read_checkpoint(checkpoint_).tensors;
+  const auto spoil = [&](const std::string& name) {
+    for (NamedTensor& entry : all) {
+      if (entry.name == name) entry.tensor = Tensor::full(entry.tensor.shape(), NAN);
+    }
+  };
+  const std::string name = all.back().name;  // of the average
+  spoil(name);
+  const std::string file = folder_ / "nan.safetensors";
+  write_safetensors(file, all, read_checkpoint(checkpoint_).metadata);
+  const ToolResult result = sample({"--ckpt", file, "--quiet"}, "nan");
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.output, format("sample_fewshot_gan: '{}': {} holds values that are not finite\n",
+                                  file, name.substr(name.find('.') + 1)));
+  EXPECT_FALSE(fs::exists(folder_ / "nan"));
+  EXPECT_EQ(sample({"--ckpt", file, "--weights", "last"}).exit_code, 0);  // takes others
 }
 
 }  // namespace

@@ -65,6 +65,8 @@ class Pictures {
   explicit Pictures(const SamplingSettings& settings)
       : folder_(fs::path(settings.output) / "images"), packed_(settings.format == "packed") {
     prepare_output_folder(settings.output, "sample_fewshot_gan");
+    lock_.emplace(settings.output);
+    if (!lock_->warning().empty()) std::fprintf(stderr, "warning: %s\n", lock_->warning().c_str());
     if (packed_) {
       const fs::path file = fs::path(settings.output) / "samples.safetensors";
       check_not_input(file, settings.checkpoint);
@@ -108,6 +110,7 @@ class Pictures {
 
   fs::path folder_;
   bool packed_;
+  std::optional<FolderLock> lock_;
   std::optional<data::PackWriter> writer_;
 };
 

@@ -9,6 +9,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "data/coral.h"
@@ -22,6 +23,7 @@
 #include "tensor/autograd.h"
 #include "tensor/context.h"
 #include "tools/common/file_hash.h"
+#include "tools/common/folder_lock.h"
 #include "tools/common/output.h"
 #include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
@@ -141,6 +143,9 @@ class Job {
   int run() {
     const std::vector<Picture> pictures = plan();  // whose errors come before anything is written
     prepare_output_folder(settings_.output, "stylize_images");
+    const FolderLock lock(settings_.output);
+    if (!lock.warning().empty()) std::fprintf(stderr, "warning: %s\n", lock.warning().c_str());
+    remove_leftovers(lock, pictures);
     manifest_.emplace(settings_.output);
     write_config();
     std::printf("encoder: %s\n%zu pictures of %lld contents and %lld styles\n",
@@ -185,6 +190,15 @@ class Job {
           format("the output '{}' lies in the folder '{}', whose images are taken: give "
                  "one outside",
                  settings_.output, input));
+    }
+  }
+
+  // Of killed runs; the lock itself looks into the upper folders alone.
+  void remove_leftovers(const FolderLock& lock, const std::vector<Picture>& pictures) const {
+    std::set<fs::path> folders;
+    for (const Picture& picture : pictures) folders.insert(fs::path(picture.output).parent_path());
+    for (const fs::path& folder : folders) {
+      if (folder.has_parent_path()) lock.remove_leftovers_in(settings_.output / folder);
     }
   }
 

@@ -14,6 +14,7 @@
 #include "tensor/counted.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/ops/shape.h"
+#include "tools/common/folder_lock.h"
 #include "tools/common/log.h"
 #include "tools/common/output.h"
 #include "tools/common/passed_over.h"
@@ -53,6 +54,8 @@ class Experiment {
         });
     if (settings_.resume) {
       keep_hashes(hashes.get());
+      // A finished run needs none: nothing is written then.
+      if (fs::exists(checkpoint_folder(settings_))) lock_.emplace(settings_.output);
       check_can_resume(settings_.output, config_, to_json(SynthesisSettings{}, CommonOptions{}),
                        free_settings);
       for (const Job& job : jobs_) job.check_checkpoint();
@@ -99,6 +102,7 @@ class Experiment {
   // The folder and what stands in it before the first step. network: what is said of it.
   void begin_run(const std::string& network) {
     prepare_output_folder(settings_.output, tool_);
+    if (!lock_) lock_.emplace(settings_.output);
     if (!settings_.save_tensors.empty()) check_can_write(settings_.save_tensors);
     const fs::path checkpoints = checkpoint_folder(settings_);
     // What an earlier run with other settings left must not be taken for this one's.
@@ -108,6 +112,7 @@ class Experiment {
     write_config(settings_.output, tool_, config_);
     logger_->info("{}: {} on {}, {}", tool_, counted(jobs_.size(), "picture"),
                   to_string(default_device()), network);
+    if (!lock_->warning().empty()) logger_->warn(lock_->warning());
     std::vector<const data::ImageSource*> sources;
     for (const Job& job : jobs_) sources.push_back(&job.images());
     for (const std::string& line : passed_over(sources)) logger_->warn(line);
@@ -221,6 +226,7 @@ class Experiment {
   const SynthesisSettings& settings_;
   const CommonOptions& common_;
   Clock::time_point started_;
+  std::optional<FolderLock> lock_;
   Logger logger_;
   nlohmann::json config_;
   std::vector<Job> jobs_;
