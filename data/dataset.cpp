@@ -48,6 +48,9 @@ class Subset : public ImageSource {
   }
   std::unique_ptr<OpenedImage> open(int64_t i) const override { return source_->open(indices_[i]); }
   std::string location() const override { return source_->location(); }
+  std::optional<int64_t> checksum_of(int64_t i) const override {
+    return source_->checksum_of(indices_[i]);
+  }
 
  private:
   ImageSourcePtr source_;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -39,6 +40,8 @@ class ImageSource {
   virtual std::unique_ptr<OpenedImage> open(int64_t i) const = 0;
   // Where the images come from, for logs and errors: the folder or the file.
   virtual std::string location() const = 0;
+  // That of the pixels, where it is kept beside them: in a packed file.
+  virtual std::optional<int64_t> checksum_of(int64_t) const { return std::nullopt; }
 
   Image read(int64_t i) const;  // the whole image
 

@@ -100,6 +100,7 @@ class PackedSource : public ImageSource {
     return std::make_unique<PackedImage>(view(i));
   }
   std::string location() const override { return path_.string(); }
+  std::optional<int64_t> checksum_of(int64_t i) const override { return checksums_[i]; }
 
   void verify() const {
     for (int64_t i = 0; i < size(); ++i) {

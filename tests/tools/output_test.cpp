@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "data/dataset.h"
+#include "data/packed.h"
 #include "tensor/counted.h"
 #include "tensor/io/known_files.h"
 #include "tests/error_of.h"
@@ -141,6 +142,36 @@ TEST_F(Output, resuming_with_other_images_is_refused) {
   EXPECT_NE(by_content(), content);
   fs::rename(folder_ / "set/a/2.png", folder_ / "set/a/4.png");
   EXPECT_NE(by_listing(), listing);
+}
+
+// By the checksums in it, without reading the pixels.
+TEST_F(Output, a_packed_set_is_known_by_its_checksums) {
+  GESTALT_NEEDS_HASHES();
+  const fs::path path = folder_ / "set.packed";
+  const auto pack = [&](const std::string& second, uint8_t value) {
+    data::PackWriter writer(path, {});
+    data::Image image(4, 4);
+    writer.add("1.png", 0, image);
+    image.pixels[5] = value;
+    writer.add(second, 0, image);
+    writer.finish();
+    return data::open_packed(path);
+  };
+  const auto before = pack("2.png", 7);
+  const std::string listing = hash_listing(*before), content = hash_images(*before, path);
+  const std::vector<std::string> each = hash_each(*before);
+  const std::string of_part = hash_listing(*data::subset(before, {1}));
+  const auto same = pack("2.png", 7);
+  EXPECT_EQ(hash_listing(*same), listing);
+  EXPECT_EQ(hash_images(*same, path), content);
+  EXPECT_EQ(hash_each(*same), each);
+  const auto other = pack("2.png", 8);
+  EXPECT_NE(hash_listing(*other), listing);
+  EXPECT_NE(hash_images(*other, path), content);
+  EXPECT_NE(hash_listing(*data::subset(other, {1})), of_part);
+  EXPECT_EQ(hash_each(*other)[0], each[0]);
+  EXPECT_NE(hash_each(*other)[1], each[1]);
+  EXPECT_NE(hash_listing(*pack("3.png", 7)), listing);
 }
 
 TEST_F(Output, a_new_run_takes_away_what_an_earlier_one_of_its_tool_left_and_nothing_else) {

@@ -3,13 +3,28 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "kernels/error.h"
 #include "tools/common/file_hash.h"
 
 namespace gestalt::tools {
 
 namespace fs = std::filesystem;
 
+std::vector<std::string> hash_each(const data::ImageSource& source) {
+  std::vector<fs::path> files;
+  std::vector<std::string> checksums;
+  for (int64_t i = 0; i < source.size(); ++i) {
+    if (const auto checksum = source.checksum_of(i)) {
+      checksums.push_back(format("pixels {}", *checksum));
+    } else {
+      files.push_back(fs::path(source.location()) / source.name(i));
+    }
+  }
+  return files.empty() ? checksums : sha256_of_files(files);
+}
+
 std::string hash_images(const data::ImageSource& source, const fs::path& path) {
+  if (source.size() > 0 && source.checksum_of(0)) return hash_listing(source);
   std::error_code ignored;
   if (!fs::is_directory(path, ignored)) return sha256_of_file(path);
   std::vector<fs::path> files;
@@ -24,10 +39,14 @@ std::string hash_listing(const data::ImageSource& source) {
   std::error_code ignored;
   const bool is_folder = fs::is_directory(location, ignored);
   std::string listing = is_folder ? "" : std::to_string(fs::file_size(location, ignored));
-  for (const std::string& name : source.index().names) {
+  for (int64_t i = 0; i < source.size(); ++i) {
+    const std::string& name = source.name(i);
     listing.append(1, '\0').append(name);
-    if (!is_folder) continue;
-    listing.append(1, '\0').append(std::to_string(fs::file_size(location / name, ignored)));
+    if (const auto checksum = source.checksum_of(i)) {
+      listing.append(1, '\0').append(std::to_string(*checksum));
+    } else if (is_folder) {
+      listing.append(1, '\0').append(std::to_string(fs::file_size(location / name, ignored)));
+    }
   }
   return sha256_of_text(listing);
 }
