@@ -10,6 +10,7 @@
 #include "nn/init.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
+#include "tools/common/folder_lock.h"
 #include "tools/common/list_flag.h"
 #include "tools/common/not_finite.h"
 #include "tools/common/output.h"
@@ -17,6 +18,7 @@
 #include "tools/shape_bias/evaluation.h"
 #include "tools/shape_bias/input.h"
 #include "tools/shape_bias/observer_names.h"
+#include "tools/shape_bias/output_files.h"
 
 namespace gestalt::tools {
 namespace {
@@ -156,13 +158,31 @@ void check_folder(const Settings& settings, const json& wanted) {
   }
 }
 
-void remove_old(const Settings& settings, const std::vector<Pass>& passes) {
-  fs::remove_all(fs::path(settings.out) / ".unfinished");
+std::vector<std::string> subjects_of(const std::vector<Pass>& passes) {
+  std::vector<std::string> subjects;
   for (const Pass& pass : passes) {
-    for (const Sparsity& sparsity : pass.sparsities) {
-      fs::remove(fs::path(settings.out) / decisions_file(sparsity.subject));
-    }
+    for (const Sparsity& sparsity : pass.sparsities) subjects.push_back(sparsity.subject);
   }
+  return subjects;
+}
+
+// Takes what is there for this run's, or removes it, and writes config.json. Others may begin in
+// the folder at the same moment: of different networks one is refused.
+void begin(const Settings& settings, const OutputFiles& files, const eval::Categories& categories,
+           json config) {
+  const fs::path path = fs::path(settings.out) / "config.json";
+  const FileLock lock(path, unfinished_folder(settings.out) / "config.json.lock", WhileInUse::wait);
+  files.check_observers(categories);
+  if (settings.overwrite) {
+    files.remove();
+  } else {
+    check_folder(settings, config);
+  }
+  config["data"] = settings.data;
+  config["batch_size"] = settings.batch_size;
+  config["device"] = to_string(default_device());
+  config["topk"] = settings.fractions;
+  write_config(settings.out, "shape_bias evaluate", config);
 }
 
 void print_results(const Evaluation& evaluation, const eval::Categories& categories) {
@@ -194,18 +214,8 @@ int run(Settings settings, const CommonOptions& common) {
 
   catch_interrupts();
   prepare_output_folder(settings.out, "shape_bias evaluate");
-  json config = identity(settings, places, stimuli);
-  if (settings.overwrite) {
-    remove_old(settings, passes);
-  } else {
-    check_folder(settings, config);
-  }
-  config["data"] = settings.data;
-  config["batch_size"] = settings.batch_size;
-  config["device"] = to_string(default_device());
-  config["topk"] = settings.fractions;
-  write_config(settings.out, "shape_bias evaluate", config);
-
+  const OutputFiles files(settings.out, subjects_of(passes));
+  begin(settings, files, categories, identity(settings, places, stimuli));
   Evaluation evaluation({settings.out, settings.batch_size, common.quiet}, stimuli, categories);
   for (const Pass& pass : passes) {
     if (evaluation.run(network, pass)) continue;
@@ -251,7 +261,9 @@ Command add_evaluate(Tool& tool) {
   app->add_option("--categories", settings->categories,
                   "JSON, {\"category\": [class, ...], ...}; the 16 of Geirhos et al. 2019 without")
       ->type_name("FILE");
-  app->add_option("--name", settings->name, "of the observer; AlexNet, VGG, ResNet18 ... without");
+  app->add_option(
+      "--name", settings->name,
+      "of the observer; AlexNet, VGG, ResNet18 ... without; '_' and '-' are one in names of files");
   app->add_option("--batch_size", settings->batch_size,
                   "images at once; behind the first Top-K they count once a fraction");
   app->add_flag("--exact", settings->exact,

@@ -2,11 +2,14 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 
 #include "data/loader.h"
 #include "eval/category_choice.h"
 #include "kernels/error.h"
 #include "tensor/autograd.h"
+#include "tensor/counted.h"
+#include "tools/common/image_hash.h"
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
 #include "tools/shape_bias/observer_names.h"
@@ -19,36 +22,46 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::chrono::seconds save_interval{30};
 
-fs::path unfinished_folder(const fs::path& folder) {
-  return folder / ".unfinished";
-}
-
 }  // namespace
 
 Evaluation::Evaluation(const EvaluationSettings& settings, const Stimuli& stimuli,
                        const eval::Categories& categories)
-    : settings_(settings), stimuli_(stimuli), categories_(categories) {}
+    : settings_(settings),
+      stimuli_(stimuli),
+      categories_(categories),
+      image_hashes_(hash_each(*stimuli.source)) {}
 
 // Files hold the images' order, without those that could not be read; one of other stimuli is none.
-Evaluation::Decisions Evaluation::read(const fs::path& path) const {
+// Images that are not what was decided on are left out and go to `changed`.
+Evaluation::Decisions Evaluation::read(const fs::path& path, std::set<size_t>& changed) const {
   if (!fs::exists(path)) return {};
+  const ImageHashes hashes = read_image_hashes(path);
   Decisions decisions;
   size_t image = 0;
   for (eval::Decision& decision : eval::read_decisions(path, categories_)) {
     const std::vector<std::string>& names = stimuli_.image_names;
     while (image < names.size() && names[image] != decision.image_name) ++image;
     if (image == names.size()) return {};
-    decisions.emplace(image++, std::move(decision));
+    const auto hash = hashes.find(decision.image_name);
+    const std::string known = hash == hashes.end() ? "" : hash->second;
+    if (known.empty() || image_hashes_[image].empty() || known == image_hashes_[image]) {
+      decisions.emplace(image, Decided{std::move(decision), known});
+    } else {
+      changed.insert(image);
+    }
+    ++image;
   }
   return decisions;
 }
 
 // A finished file lacks what could not be read then.
-Evaluation::Decisions Evaluation::made_before(const Sparsity& sparsity) const {
+Evaluation::Before Evaluation::made_before(const Sparsity& sparsity,
+                                           std::set<size_t>& changed) const {
   const fs::path file = decisions_file(sparsity.subject);
-  Decisions finished = read(settings_.folder / file);
-  Decisions unfinished = read(unfinished_folder(settings_.folder) / file);
-  return unfinished.size() > finished.size() ? unfinished : finished;
+  Decisions finished = read(settings_.folder / file, changed);
+  if (finished.size() == stimuli_.names.size()) return {std::move(finished), true};
+  Decisions unfinished = read(unfinished_folder(settings_.folder) / file, changed);
+  return {unfinished.size() > finished.size() ? std::move(unfinished) : std::move(finished)};
 }
 
 void Evaluation::decide(const std::vector<Tensor>& logits, const std::vector<int64_t>& images,
@@ -57,7 +70,8 @@ void Evaluation::decide(const std::vector<Tensor>& logits, const std::vector<int
     const std::vector<size_t> choices = eval::choose_categories(logits[i], categories_);
     for (size_t j = 0; j < choices.size(); ++j) {
       const auto image = static_cast<size_t>(images[j]);
-      eval::Decision& decision = decisions[i][image];
+      decisions[i][image].image_hash = image_hashes_[image];
+      eval::Decision& decision = decisions[i][image].decision;
       decision.subject = pass.sparsities[i].subject;
       decision.response = categories_.name(choices[j]);
       decision.category = stimuli_.names[image].shape;
@@ -74,15 +88,18 @@ void Evaluation::save(const Pass& pass, const std::vector<Decisions>& decisions,
   for (size_t i = 0; i < decisions.size(); ++i) {
     const fs::path file = decisions_file(pass.sparsities[i].subject);
     std::vector<eval::Decision> rows;
-    for (const auto& [image, decision] : decisions[i]) {
-      rows.push_back(decision);
+    ImageHashes hashes;
+    for (const auto& [image, decided] : decisions[i]) {
+      rows.push_back(decided.decision);
       rows.back().trial = std::to_string(rows.size());
+      if (!decided.image_hash.empty()) hashes[rows.back().image_name] = decided.image_hash;
     }
+    // In this order: a new file beside old hashes is done again, an old one beside new hashes
+    // would pass for new.
     if (!rows.empty()) eval::write_decisions(folder / file, rows);
-    if (finished) fs::remove(unfinished / file);
+    if (!rows.empty()) write_image_hashes(folder / file, hashes);
+    if (finished) remove_decisions(unfinished / file);
   }
-  std::error_code not_empty;
-  if (finished) fs::remove(unfinished, not_empty);
 }
 
 bool Evaluation::run(eval::TopKSweep& network, Pass pass) {
@@ -91,14 +108,20 @@ bool Evaluation::run(eval::TopKSweep& network, Pass pass) {
   }
   std::vector<Decisions> decisions;
   std::vector<double> fractions;
+  std::set<size_t> changed;
   std::erase_if(pass.sparsities, [&](const Sparsity& sparsity) {
-    Decisions before = made_before(sparsity);
-    if (before.size() == stimuli_.names.size()) return true;
-    decisions.push_back(std::move(before));
+    Before before = made_before(sparsity, changed);
+    if (before.is_finished) return true;
+    decisions.push_back(std::move(before.decisions));
     fractions.push_back(sparsity.fraction);
     return false;
   });
   if (pass.sparsities.empty()) return true;
+  if (!changed.empty()) {
+    std::fprintf(stderr, "content changed, decided anew: %s, the first: %s\n",
+                 counted(static_cast<int64_t>(changed.size()), "image").c_str(),
+                 stimuli_.source->name(static_cast<int64_t>(*changed.begin())).c_str());
+  }
 
   network.activate(pass.places);
   network.set_fractions(fractions);
