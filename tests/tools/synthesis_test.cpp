@@ -6,9 +6,11 @@
 #include <gtest/gtest.h>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "data/encode.h"
 #include "data/image.h"
+#include "kernels/error.h"
 #include "models/registry.h"
 #include "models/vgg.h"
 #include "tensor/io/checkpoint.h"
@@ -86,6 +88,40 @@ TEST_F(Synthesis, a_packed_file_stands_for_its_folder) {
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_NE(result.output.find("in.packed/a.png' would write the same picture"), std::string::npos)
       << result.output;
+}
+
+// As in a packed set of classes, whose images are numbered in each.
+TEST_F(Synthesis, images_of_one_name_in_several_classes_of_a_packed_file_keep_the_class) {
+  const std::vector<std::pair<const char*, int>> images = {
+      {"cat/1.png", 0}, {"dog/1.png", 1}, {"dog/2.png", 1}};
+  for (const auto& [name, kind] : images) {
+    fs::create_directories((folder_ / "classes" / name).parent_path());
+    data::save_image(folder_ / "classes" / name, make_picture(kind));
+  }
+  const std::string packed = folder_ / "in.packed";
+  ASSERT_EQ(run_tool("pack_images", {folder_ / "classes", packed, "--resize", "none"}).exit_code,
+            0);
+  std::vector<std::string> of_packed = shallow("out", {"-n", "1", "--iter", "1"});
+  of_packed[1] = packed;
+  const ToolResult result = run_tool("synthesize_texture", of_packed);
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  std::set<std::string> pictures;
+  for (const auto& file : fs::directory_iterator(folder_ / "out")) {
+    if (file.path().extension() == ".jpg") pictures.insert(file.path().filename());
+  }
+  EXPECT_EQ(pictures,
+            (std::set<std::string>{"seed_0_cat_1.jpg", "seed_0_dog_1.jpg", "seed_0_2.jpg"}));
+  EXPECT_NE(read_text(folder_ / "out/seed_0_cat_1.jpg"),
+            read_text(folder_ / "out/seed_0_dog_1.jpg"));
+
+  data::save_image(folder_ / "classes/cat/1.jpg", make_picture(1));
+  ASSERT_EQ(run_tool("pack_images", {folder_ / "classes", packed, "--resize", "none"}).exit_code,
+            0);
+  of_packed[3] = folder_ / "both";
+  ASSERT_EQ(run_tool("synthesize_texture", of_packed).exit_code, 0);
+  for (const char* name : {"cat_1_png", "cat_1_jpg", "dog_1_png", "2"}) {
+    EXPECT_TRUE(fs::exists(folder_ / "both" / format("seed_0_{}.jpg", name))) << name;
+  }
 }
 
 TEST_F(Synthesis, threads_do_not_change_the_pictures) {

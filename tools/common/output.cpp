@@ -74,6 +74,14 @@ std::string stem_with_extension(const fs::path& path) {
   return path.stem().string() + (extension.empty() ? "" : "_" + extension.substr(1));
 }
 
+std::string flat_stem(const fs::path& name, Extension extension) {
+  const bool keeps = extension == Extension::kept;
+  const std::string stem = keeps ? stem_with_extension(name) : name.stem().string();
+  std::string text = (name.parent_path() / stem).string();
+  std::replace(text.begin(), text.end(), '/', '_');
+  return text;
+}
+
 void write_text(const fs::path& path, const std::string& text) {
   write_file_atomically(path, text.data(), text.size());
 }

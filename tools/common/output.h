@@ -30,6 +30,10 @@ void check_not_input(const std::filesystem::path& output, const data::ImageSourc
 // "a_jpg" of "a.jpg", where another picture of the folder is "a" without its extension.
 std::string stem_with_extension(const std::filesystem::path& path);
 
+// With the folders: "painter_2" or "painter_2_jpg" of "painter/2.jpg".
+enum class Extension { left_out, kept };
+std::string flat_stem(const std::filesystem::path& name, Extension extension);
+
 // Whole or not at all: written beside, synced, renamed.
 void write_text(const std::filesystem::path& path, const std::string& text);
 

@@ -68,17 +68,8 @@ std::string short_text(double value) {
 }
 
 // Of an input in the name of a picture made of it.
-enum class Extension { left_out, kept };
-
 std::string stem(const fs::path& name, Extension extension) {
   return extension == Extension::kept ? stem_with_extension(name) : name.stem().string();
-}
-
-// "painter/2.jpg" to "painter_2".
-std::string flat_stem(const fs::path& name, Extension extension) {
-  std::string text = (name.parent_path() / stem(name, extension)).string();
-  std::replace(text.begin(), text.end(), '/', '_');
-  return text;
 }
 
 uint64_t hash(const std::string& text) {

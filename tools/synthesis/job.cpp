@@ -183,23 +183,43 @@ struct Input {
   std::string name;  // in those of the pictures made of it
 };
 
-// Names are without extension, but where two images are told apart by that alone. Throws Error.
+// Names for images of one stem: with extensions, else with the folders that they have within a
+// packed file, else with both.
+void tell_apart(const std::vector<Input*>& same) {
+  using Form = std::string (*)(const fs::path&);
+  for (const Form form : std::initializer_list<Form>{
+           stem_with_extension,
+           [](const fs::path& name) { return flat_stem(name, Extension::left_out); },
+           [](const fs::path& name) { return flat_stem(name, Extension::kept); }}) {
+    std::set<std::string> names;
+    for (Input* input : same) {
+      input->name = form(input->images->name(input->number));
+      names.insert(input->name);
+    }
+    if (names.size() == same.size()) return;
+  }
+}
+
+// Names are without extension and folders, but where images are told apart by these alone. Throws
+// Error.
 std::vector<Input> list_inputs(const std::vector<std::string>& locations) {
   std::vector<Input> inputs;
   std::set<fs::path> given;
-  std::map<std::string, int> of_stem;
   for (const std::string& location : locations) {
     const data::ImageSourcePtr images = data::open_images(location);
     for (int64_t number = 0; number < images->size(); ++number) {
       const fs::path path = fs::path(images->location()) / images->name(number);
       GESTALT_CHECK(given.insert(path).second, "'{}' is given twice", path.string());
       inputs.push_back({images, number, path, path.stem().string()});
-      ++of_stem[inputs.back().name];
     }
   }
+  std::map<std::string, std::vector<Input*>> of_stem;
+  for (Input& input : inputs) of_stem[input.name].push_back(&input);
+  for (const auto& [stem, same] : of_stem) {
+    if (same.size() > 1) tell_apart(same);
+  }
   std::map<std::string, fs::path> names;
-  for (Input& input : inputs) {
-    if (of_stem[input.name] > 1) input.name = stem_with_extension(input.path);
+  for (const Input& input : inputs) {
     const auto [other, is_new] = names.try_emplace(input.name, input.path);
     GESTALT_CHECK(is_new, "'{}' and '{}' would write the same picture: rename one",
                   other->second.string(), input.path.string());
