@@ -70,6 +70,7 @@ KernelDistance kernel_distance(const Tensor& features1, const Tensor& features2,
   std::vector<double> values;
   double terms = 0;
   for (int64_t i = 0; i < options.subsets; ++i) {
+    if (options.interrupted && options.interrupted()) return {.interrupted = true};
     const Matrix first = rows_of(x, random.choice(x.rows, size));
     const Matrix second = rows_of(y, random.choice(y.rows, size));
     const Discrepancy discrepancy = squared_discrepancy(first, second);

@@ -11,6 +11,7 @@
 // Errors: fewer than two features in a set, different dimensions.
 
 #include <cstdint>
+#include <functional>
 
 #include "tensor/tensor.h"
 
@@ -20,12 +21,14 @@ struct KernelDistanceOptions {
   int64_t subsets = 100;
   int64_t subset_size = 100;  // reduced to the smaller set's size where that is less
   uint32_t seed = 2020;
+  std::function<bool()> interrupted = {};  // asked before each subset; where true, it ends
 };
 
 struct KernelDistance {
   double mean = 0;
   double deviation = 0;  // over the subsets, of the population; one has none: NaN
   int64_t subset_size = 0;
+  bool interrupted = false;  // there are no figures
 };
 
 // features: [n,d], [m,d] of any floating dtype.

@@ -398,5 +398,21 @@ TEST_F(MeasureFid, FeaturesOfAnotherRangeOrNetworkAreNotCompared) {
   EXPECT_NE(network.output.find("another network"), std::string::npos) << network.output;
 }
 
+// Subset after subset may take long; the first signal is not to be waited for.
+TEST_F(MeasureFid, AnInterruptEndsTheSubsets) {
+  Generator random(1);
+  const std::string a = write_features("a.safetensors", random.normal({60, 8}, 0, 1)),
+                    b = write_features("b.safetensors", random.normal({60, 8}, 0, 1));
+  const std::string kept = folder_ / "kept.safetensors", json = folder_ / "figures.json";
+  const ToolResult result =
+      run_tool("measure_fid",
+               {a, b, "--subsets", "200000", "--subset_size", "50", "--save_a", kept, "--json",
+                json, "--no_cache", "--device", "cpu"},
+               [&] { return fs::exists(kept); });
+  EXPECT_EQ(result.exit_code, 130) << result.output;
+  EXPECT_EQ(result.output, "interrupted; there are no figures, features that were kept stay\n");
+  EXPECT_FALSE(fs::exists(json));
+}
+
 }  // namespace
 }  // namespace gestalt::tests

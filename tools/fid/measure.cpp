@@ -114,7 +114,8 @@ Result compare(const MeasureSettings& settings, const FeatureCache& cache, const
                     eval::kernel_distance(a.values, b.values,
                                           {.subsets = settings.subsets,
                                            .subset_size = settings.subset_size,
-                                           .seed = settings.kid_seed})};
+                                           .seed = settings.kid_seed,
+                                           .interrupted = interrupted})};
   result.origin_known = a.origin && b.origin;
   result.stamp = {.origin = a.origin   ? *a.origin
                             : b.origin ? *b.origin
@@ -262,6 +263,9 @@ int measure_fid(const MeasureSettings& settings) {
   for (const auto& [of_a, of_b] : *pairs) {
     check_comparable(a, of_a, b, of_b);
     results.push_back(compare(settings, cache, of_a, of_b));
+    if (!results.back().metrics.kid.interrupted) continue;
+    std::fprintf(stderr, "interrupted; there are no figures, features that were kept stay\n");
+    return exit_interrupted;
   }
   report(results, settings);
   return exit_done;
