@@ -296,6 +296,20 @@ TEST_F(Pictures, report_takes_examples_from_a_folder_or_a_packed_file) {
   EXPECT_EQ(examples(packed), of_folder);
 }
 
+TEST(ShapeBiasTool, a_report_writes_over_no_stimulus) {
+  const TemporaryFolder folder;
+  const fs::path stimulus = folder / "stimuli/cat/cat1-dog1.png";
+  fs::create_directories(stimulus.parent_path());
+  data::save_image(stimulus, data::Image(224, 224));
+  const std::string before = read_text(stimulus);
+  const ToolResult result =
+      shape_bias("report", fixture_files,
+                 {"--data", (folder / "stimuli").string(), "--out", stimulus.string()});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_TRUE(contains(result.output, "would overwrite its own input")) << result.output;
+  EXPECT_EQ(read_text(stimulus), before);
+}
+
 TEST_F(Pictures, report_is_one_page_with_everything_in_it) {
   const fs::path page = folder_ / "report.html";
   const ToolResult result = shape_bias("report", fixture_files, {"--out", page.string()});

@@ -78,6 +78,7 @@ std::vector<eval::ReportExample> read_examples(const eval::Observations& observa
                                                const Settings& settings) {
   if (settings.data.empty()) return {};
   const data::ImageSourcePtr stimuli = data::open_image_tree(settings.data);
+  check_not_input(settings.out, *stimuli);
   std::map<std::string, int64_t> numbers;  // by the stimulus' name
   for (int64_t i = 0; i < stimuli->size(); ++i) {
     numbers[fs::path(stimuli->name(i)).stem().string()] = i;
