@@ -1,5 +1,6 @@
 // The tool as a user runs it.
 
+#include <chrono>
 #include <fstream>
 #include <gtest/gtest.h>
 
@@ -7,6 +8,7 @@
 #include "data/packed.h"
 #include "data/transforms.h"
 #include "kernels/error.h"
+#include "tests/processes.h"
 #include "tests/tools/run_tool.h"
 
 namespace gestalt::tests {
@@ -148,6 +150,16 @@ TEST_F(PackImages, touches_no_file_but_its_own) {
   ASSERT_EQ(pack({}).exit_code, 0);
   for (const std::string& name : neighbours) EXPECT_EQ(read_text(folder_ / name), "a user's own");
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 4);
+}
+
+TEST_F(PackImages, removes_the_pixels_that_a_killed_run_left_long_ago) {
+  const std::string left =
+      folder_.write(format("out.packed.pixels.gestalt-tmp.{}", pid_that_is_gone()), "half of");
+  ASSERT_EQ(pack({}).exit_code, 0);
+  EXPECT_TRUE(fs::exists(left));  // another host may be at it
+  fs::last_write_time(left, fs::file_time_type::clock::now() - std::chrono::hours(25));
+  ASSERT_EQ(pack({}).exit_code, 0);
+  EXPECT_FALSE(fs::exists(left));
 }
 
 }  // namespace

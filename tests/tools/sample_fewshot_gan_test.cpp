@@ -288,6 +288,16 @@ TEST_F(SampleFewshotGan, WeightsThatAreNotFiniteMakeNoPictures) {
                                   file, name.substr(name.find('.') + 1)));
   EXPECT_FALSE(fs::exists(folder_ / "nan"));
   EXPECT_EQ(sample({"--ckpt", file, "--weights", "last"}).exit_code, 0);  // takes others
+
+  for (NamedTensor& entry : all) {
+    if (entry.tensor.rank() == 4) entry.tensor = Tensor::full(entry.tensor.shape(), 3e38);
+  }
+  write_safetensors(file, all, read_checkpoint(checkpoint_).metadata);
+  const ToolResult overflow = sample({"--ckpt", file, "--weights", "last"}, "overflow");
+  EXPECT_EQ(overflow.exit_code, 1);
+  EXPECT_TRUE(has(overflow.output, "': pictures would hold values that are not finite"))
+      << overflow.output;
+  EXPECT_TRUE(pictures("overflow").empty());
 }
 
 }  // namespace

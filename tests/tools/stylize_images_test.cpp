@@ -258,6 +258,16 @@ TEST_F(StylizeImages, weights_that_are_not_finite_make_no_pictures) {
   EXPECT_EQ(result.output, "stylize_images: '" + decoder_ + "': " + weights.back().name +
                                " holds values that are not finite\n");
   EXPECT_FALSE(fs::exists(out_));
+
+  weights.back().tensor = Tensor::full(weights.back().tensor.shape(), 3e38);
+  weights.front().tensor = Tensor::full(weights.front().tensor.shape(), 3e38);
+  write_safetensors(decoder_, weights);
+  const ToolResult overflow = stylize({});
+  EXPECT_EQ(overflow.exit_code, 1);
+  EXPECT_TRUE(
+      has(overflow.output, "': cat/a_stylized_one.png would hold values that are not finite"))
+      << overflow.output;
+  EXPECT_EQ(pictures(), std::vector<std::string>());
 }
 
 TEST(Tiles, are_chosen_by_free_memory) {

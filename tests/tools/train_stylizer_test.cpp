@@ -200,10 +200,18 @@ TEST_F(TrainStylizer, LearnsToInvertTheEncoder) {
 TEST_F(TrainStylizer, ALossThatIsNotFiniteStopsIt) {
   Generator generator(1);
   StateDict weights = models::make_adain_decoder(generator)->state_dict();
-  weights[0].tensor.fill_(INFINITY);
-  write_safetensors(folder_ / "decoder.safetensors", weights);
-  const ToolResult result =
-      run_tool("train_stylizer", arguments("nan", {"--decoder", folder_ / "decoder.safetensors"}));
+  const std::string file = folder_ / "decoder.safetensors";
+  const auto run_with = [&](double value) {
+    weights[0].tensor.fill_(value);
+    write_safetensors(file, weights);
+    return run_tool("train_stylizer", arguments("nan", {"--decoder", file}));
+  };
+  const ToolResult bad = run_with(INFINITY);
+  EXPECT_EQ(bad.exit_code, 1);
+  EXPECT_EQ(bad.output, "train_stylizer: '" + file + "': " + weights[0].name +
+                            " holds values that are not finite\n");
+  EXPECT_FALSE(fs::exists(run_folder("nan")));
+  const ToolResult result = run_with(3e38);
   EXPECT_EQ(result.exit_code, 1);
   EXPECT_TRUE(has(result.output, "in step 1; the last checkpoint stays")) << result.output;
   EXPECT_TRUE(fs::exists(run_folder("nan") / "checkpoint.safetensors"));

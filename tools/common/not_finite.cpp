@@ -36,4 +36,11 @@ void check_finite(const StateDict& weights, const std::string& file) {
   GESTALT_CHECK(!tensor, "'{}': {} holds values that are not finite", file, *tensor);
 }
 
+void check_finite_picture(const Tensor& image, const std::string& picture,
+                          const std::string& file) {
+  GESTALT_CHECK(std::isfinite(max(abs(image)).item()),
+                "'{}': {} would hold values that are not finite: the weights are out of bounds",
+                file, picture);
+}
+
 }  // namespace gestalt::tools

@@ -153,6 +153,7 @@ class Job {
         return exit_interrupted;
       }
       const Tensor images = batch(begin);
+      check_finite_picture(images, "pictures", settings_.checkpoint);
       for (int64_t i = 0; i < images.size(0); ++i) {
         const data::Image image = to_image(narrow(images, 0, i, 1));
         pictures.add(begin + i, image);

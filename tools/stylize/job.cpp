@@ -24,6 +24,7 @@
 #include "tensor/context.h"
 #include "tools/common/file_hash.h"
 #include "tools/common/folder_lock.h"
+#include "tools/common/not_finite.h"
 #include "tools/common/output.h"
 #include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
@@ -329,6 +330,7 @@ class Job {
                                   static_cast<int64_t>(ctx.runtime().memory(ctx).free));
     const Tensor result = tile > 0 ? stylizer_.stylize_tiled(content, style, settings_.alpha, tile)
                                    : stylizer_.stylize(content.to(device), style, settings_.alpha);
+    check_finite_picture(result, picture.output, settings_.decoder);
     const fs::path path = fs::path(settings_.output) / picture.output;
     fs::create_directories(path.parent_path());
     data::save_image(path, data::from_unit_tensor(result));
