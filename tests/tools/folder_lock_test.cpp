@@ -2,10 +2,12 @@
 
 #include "tools/common/folder_lock.h"
 
+#include <atomic>
+#include <chrono>
 #include <fstream>
 #include <future>
 #include <gtest/gtest.h>
-#include <set>
+#include <thread>
 
 #include "kernels/error.h"
 #include "models/adain.h"
@@ -70,13 +72,15 @@ TEST_F(Locks, of_a_file_leaves_the_others_free_and_goes_with_its_object) {
 
 // Each takes the file that is there, not one that another has just removed.
 TEST_F(Locks, who_waits_for_a_file_is_alone_with_it) {
-  int inside = 0, count = 0;
+  std::atomic<int> inside = 0, count = 0;
   std::vector<std::future<void>> threads;
   for (int i = 0; i < 8; ++i) {
     threads.push_back(std::async(std::launch::async, [&] {
       for (int j = 0; j < 50; ++j) {
         const FileLock lock("file", folder_ / "locks/file", WhileInUse::wait);
-        EXPECT_EQ(++inside, 1);
+        const bool is_alone = ++inside == 1;
+        std::this_thread::sleep_for(std::chrono::microseconds(100));
+        EXPECT_TRUE(is_alone && inside == 1);
         ++count;
         --inside;
       }

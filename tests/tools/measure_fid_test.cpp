@@ -406,7 +406,7 @@ TEST_F(MeasureFid, AnInterruptEndsTheSubsets) {
   const std::string kept = folder_ / "kept.safetensors", json = folder_ / "figures.json";
   const ToolResult result =
       run_tool("measure_fid",
-               {a, b, "--subsets", "200000", "--subset_size", "50", "--save_a", kept, "--json",
+               {a, b, "--subsets", "1000000", "--subset_size", "50", "--save_a", kept, "--json",
                 json, "--no_cache", "--device", "cpu"},
                [&] { return fs::exists(kept); });
   EXPECT_EQ(result.exit_code, 130) << result.output;
