@@ -69,7 +69,7 @@ using ReduceKernel = void(const View& x,
 // X(name, signature without the leading Context&)
 #define GESTALT_KERNELS(X)                                                                         \
   /* ---- memory: any dtype, any strides ---- */                                                   \
-  /* y = x converted to y's dtype (floats to integers truncate, as in C). */                       \
+  /* y = x converted to y's dtype (floats to integers truncate, saturate, NaN is 0). */            \
   X(copy, UnaryKernel)                                                                             \
   X(fill, void(double value, const View& y))                                                       \
   /* ---- elementwise, all views of one shape ---- */                                              \

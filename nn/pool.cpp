@@ -20,9 +20,10 @@ Shape output_shape(const char* op, const Tensor& x, const Pool2dDesc& desc) {
                   "kernel",
                   op, kernel, stride, padding);
     GESTALT_CHECK(x.size(2 + axis) > 0, "[{}] the input has no pixels: {}", op, x);
-    const int64_t room = x.size(2 + axis) + 2 * padding - kernel;
+    const int64_t room =
+        x.size(2 + axis) + 2 * padding - kernel + (desc.ceil_mode ? stride - 1 : 0);
     GESTALT_CHECK(room >= 0, "[{}] a window of {} does not fit into the input {}", op, kernel, x);
-    int64_t size = (room + (desc.ceil_mode ? stride - 1 : 0)) / stride + 1;
+    int64_t size = room / stride + 1;
     if (desc.ceil_mode && (size - 1) * stride >= x.size(2 + axis) + padding) --size;
     shape[2 + axis] = size;
   }

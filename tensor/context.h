@@ -1,6 +1,6 @@
 #pragma once
 
-// The default contexts and the process-wide settings: default device and thread count (parallel.h).
+// The default contexts and the default device; parallel.h has the number of threads.
 
 #include "kernels/context.h"
 #include "kernels/cpu/parallel.h"

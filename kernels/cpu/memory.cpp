@@ -1,8 +1,10 @@
 #include <cstring>
+#include <type_traits>
 
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/dispatch.h"
+#include "kernels/to_integer.h"
 
 namespace gestalt::cpu {
 
@@ -15,7 +17,9 @@ To convert(From value) {
   } else if constexpr (std::is_same_v<To, bfloat16> || std::is_same_v<To, float16>) {
     return To(static_cast<float>(value));
   } else if constexpr (std::is_same_v<From, bfloat16> || std::is_same_v<From, float16>) {
-    return static_cast<To>(static_cast<float>(value));
+    return convert<To>(static_cast<float>(value));
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    return to_integer<To>(value);
   } else {
     return static_cast<To>(value);
   }

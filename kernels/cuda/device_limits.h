@@ -69,13 +69,14 @@ void allow_much_shared_memory(Context& context, const char* name, void (*kernel)
 // else 1.
 template <class... Parameters>
 int max_cluster_size(Context& context, void (*kernel)(Parameters...)) {
-  const auto [found, is_new] = context.state<DeviceLimits>().cluster_size.try_emplace(
-      reinterpret_cast<const void*>(kernel), 1);
-  if (!is_new || device_attribute(context, cudaDevAttrClusterLaunch) == 0) return found->second;
+  if (device_attribute(context, cudaDevAttrClusterLaunch) == 0) return 1;
+  auto& known = context.state<DeviceLimits>().cluster_size;
+  const auto* key = reinterpret_cast<const void*>(kernel);
+  if (const auto found = known.find(key); found != known.end()) return found->second;
   check(cudaSetDevice(context.device().index), "device limits");
   cudaFuncAttributes attributes{};
   check(cudaFuncGetAttributes(&attributes, kernel), "device limits");
-  return found->second = attributes.ptxVersion >= 90 ? 8 : 1;
+  return known[key] = attributes.ptxVersion >= 90 ? 8 : 1;
 }
 
 // Whether a cluster of `blocks` blocks of this kernel can run: all of them in one of the groups of
@@ -83,9 +84,9 @@ int max_cluster_size(Context& context, void (*kernel)(Parameters...)) {
 template <class... Parameters>
 bool has_room_for_cluster(Context& context, void (*kernel)(Parameters...), unsigned blocks,
                           int threads, size_t shared_bytes) {
-  const auto [found, is_new] = context.state<DeviceLimits>().has_room.try_emplace(
-      {reinterpret_cast<const void*>(kernel), blocks, threads, shared_bytes}, false);
-  if (!is_new) return found->second;
+  auto& known = context.state<DeviceLimits>().has_room;
+  const std::tuple key{reinterpret_cast<const void*>(kernel), blocks, threads, shared_bytes};
+  if (const auto found = known.find(key); found != known.end()) return found->second;
   constexpr const char* what = "device limits";
   check(cudaSetDevice(context.device().index), what);
   if (shared_bytes > plain_shared_bytes) allow_much_shared_memory(context, what, kernel);
@@ -100,7 +101,7 @@ bool has_room_for_cluster(Context& context, void (*kernel)(Parameters...), unsig
   config.numAttrs = 1;
   int active = 0;
   check(cudaOccupancyMaxActiveClusters(&active, kernel, &config), what);
-  return found->second = active > 0;
+  return known[key] = active > 0;
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE

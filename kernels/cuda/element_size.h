@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "kernels/cuda/namespace.h"
+#include "kernels/to_integer.h"
 #include "kernels/types.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
@@ -39,9 +40,9 @@ inline uint64_t bits_of(double value, DType dtype) {
     case DType::f64:
       return std::bit_cast<uint64_t>(value);
     case DType::i64:
-      return static_cast<uint64_t>(static_cast<int64_t>(value));
+      return static_cast<uint64_t>(to_integer<int64_t>(value));
     default:
-      return static_cast<uint8_t>(value);
+      return to_integer<uint8_t>(value);
   }
 }
 

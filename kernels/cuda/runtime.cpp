@@ -91,6 +91,7 @@ void release(Context& context, void* pointer) {
 }
 
 void* allocate_host(Context& context, size_t bytes) {
+  check_not_capturing(context, "an allocation of {} bytes on the host", bytes);
   check(cudaSetDevice(context.device().index), "allocate host memory");
   void* pointer = nullptr;
   const cudaError_t status =

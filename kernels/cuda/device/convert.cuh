@@ -9,6 +9,7 @@
 #include <type_traits>
 
 #include "kernels/cuda/namespace.h"
+#include "kernels/to_integer.h"
 #include "kernels/types.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
@@ -61,7 +62,7 @@ __device__ inline T store(float value) {
   }
 }
 
-// Between any two element types; floats to integers truncate, as in C.
+// Between any two element types.
 template <class To, class From>
 __device__ inline To convert(From value) {
   constexpr bool from_small = std::is_same_v<From, bfloat16> || std::is_same_v<From, float16>;
@@ -72,6 +73,8 @@ __device__ inline To convert(From value) {
     return convert<To>(load(value));
   } else if constexpr (to_small) {
     return store<To>(static_cast<float>(value));
+  } else if constexpr (std::is_floating_point_v<From> && std::is_integral_v<To>) {
+    return to_integer<To>(value);
   } else {
     return static_cast<To>(value);
   }
