@@ -44,6 +44,13 @@ struct AdamMoments {
   int64_t step = 0;
 };
 
+// As those of tensors (optim/state.h).
+inline void take_values(AdamMoments& kept, const AdamMoments& loaded) {
+  take_values(kept.first, loaded.first);
+  take_values(kept.second, loaded.second);
+  kept.step = loaded.step;
+}
+
 class Adam : public GroupedOptimizer<AdamOptions, AdamMoments> {
  public:
   Adam(std::vector<Tensor> parameters, const AdamOptions& options)

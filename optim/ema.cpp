@@ -51,7 +51,7 @@ void ExponentialMovingAverage::load_state_dict(const StateDict& state) {
     loaded.push_back(restored("ema", name, require("ema", state, name), parameters_[i].shape(),
                               state_options(parameters_[i])));
   }
-  averages_ = std::move(loaded);
+  for (size_t i = 0; i < loaded.size(); ++i) take_values(averages_[i], loaded[i]);
 }
 
 }  // namespace gestalt::optim

@@ -4,7 +4,8 @@
 // the first average is a copy of the parameters.
 //
 // Averages are f32 (f64 for f64 parameters): in 16 bits the small changes would be rounded away.
-// State: average.{index}; loading is all or nothing. Saved states share memory with the averages.
+// State: average.{index}; loading is all or nothing, into the tensors that averages() has. Saved
+// states share memory with the averages.
 
 #include <vector>
 

@@ -108,7 +108,7 @@ class GroupedOptimizer : public Optimizer {
     }
     // Only now, when nothing throws any more.
     for (size_t g = 0; g < groups_.size(); ++g) groups_[g].options = options[g];
-    states_ = std::move(states);
+    for (size_t i = 0; i < states.size(); ++i) take_values(states_[i], states[i]);
   }
 
  protected:

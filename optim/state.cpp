@@ -57,4 +57,17 @@ Tensor restored(const char* owner, const std::string& name, const Tensor& saved,
   return tensor;
 }
 
+void take_values(Tensor& kept, const Tensor& loaded) {
+  if (!kept.defined() || !loaded.defined()) {
+    kept = loaded;
+    return;
+  }
+  const TensorOptions is = kept.options(), wanted = loaded.options();
+  if (is.dtype == wanted.dtype && is.device == wanted.device && is.format == wanted.format) {
+    kept.copy_(loaded);
+  } else {
+    kept.set_data(loaded);
+  }
+}
+
 }  // namespace gestalt::optim

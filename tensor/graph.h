@@ -25,6 +25,11 @@
 //    (`record`), at the host's cost of one run; or it leaves what uses them, the optimizer's step
 //    or the random numbers, outside.
 //
+//  - Memory is that of the recording: load_state_dict of modules, optimizers and averages copies
+//    into it, so that replays go on from what was loaded. Module::to, set_data, and loading a state
+//    into an optimizer that has none (or none into one that has) give other memory: make a new
+//    graph.
+//
 // On the CPU the kernel calls are recorded in the same way. A graph is used by the thread that made
 // it.
 

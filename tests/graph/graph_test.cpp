@@ -14,6 +14,7 @@
 #include "nn/pool.h"
 #include "nn/topk.h"
 #include "optim/adam.h"
+#include "optim/ema.h"
 #include "optim/sgd.h"
 #include "tensor/allocator.h"
 #include "tensor/autograd.h"
@@ -187,6 +188,48 @@ TEST_P(CapturedGraphTest, training_step) {
     normal({64, 64, 16, 16}, step) * 2.0;
     TextureStep(device_, 1)();
   }
+}
+
+// A roll-back in the middle: loading copies into the memory that the recording knows.
+TEST_P(CapturedGraphTest, states_loaded_behind_the_recording_are_those_of_the_replay) {
+  TrainingStep one_by_one(device_), captured(device_);
+  optim::Sgd sgd(one_by_one.parameters, sgd_options),
+      captured_sgd(captured.parameters, sgd_options);
+  optim::ExponentialMovingAverage ema(one_by_one.parameters, 0.5),
+      captured_ema(captured.parameters, 0.5);
+  for (TrainingStep* step : {&one_by_one, &captured}) step->next_batch(1);
+  CapturedGraph graph(device_, [&] {
+    captured.forward_and_backward();
+    captured_sgd.step();
+    captured_ema.update();
+  });
+  const auto run = [&] {
+    one_by_one.forward_and_backward();
+    sgd.step();
+    ema.update();
+  };
+  const auto copy_of = [](StateDict state) {
+    for (NamedTensor& entry : state) entry.tensor = entry.tensor.clone();
+    return state;
+  };
+  const auto values_of = [](const StateDict& state) {
+    std::vector<std::vector<double>> values;
+    for (const NamedTensor& entry : state) values.push_back(entry.tensor.to_vector<double>());
+    return values;
+  };
+  for (int step = 0; step < 2; ++step) run();
+  const StateDict saved_sgd = copy_of(sgd.state_dict()), saved_ema = copy_of(ema.state_dict());
+  for (int step = 0; step < 2; ++step) {
+    run();
+    graph.replay();
+  }
+  for (optim::Sgd* each : {&sgd, &captured_sgd}) each->load_state_dict(saved_sgd);
+  for (auto* each : {&ema, &captured_ema}) each->load_state_dict(saved_ema);
+  run();
+  graph.replay();
+  EXPECT_EQ(captured.state(), one_by_one.state());
+  EXPECT_EQ(values_of(captured_sgd.state_dict()), values_of(sgd.state_dict()));
+  EXPECT_EQ(values_of(captured_ema.state_dict()), values_of(ema.state_dict()));
 }
 
 TEST_P(CapturedGraphTest, host_values_are_those_of_the_recording) {
