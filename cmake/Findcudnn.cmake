@@ -1,10 +1,10 @@
 # cuDNN 9: cudnn_INCLUDE_DIRS and cudnn_LIBRARY_DIR; it is loaded at run time, so nothing is linked.
-# Looked for in CUDNN_ROOT, beside the CUDA toolkit, in system paths, and inside Python's nvidia-cudnn
-# package.
+# Looked for in CUDNN_ROOT, in the CUDA toolkit, in system paths, and inside Python's nvidia-cudnn
+# package. Asked for after find_package(CUDAToolkit).
 include(PythonPackage)
 find_python_package(_cudnn_python nvidia.cudnn)
-set(_cudnn_hints ${CUDNN_ROOT} $ENV{CUDNN_ROOT} /usr/local/cuda /usr/local/cuda/targets/x86_64-linux
-                 ${_cudnn_python})
+set(_cudnn_hints ${CUDNN_ROOT} $ENV{CUDNN_ROOT} ${CUDAToolkit_LIBRARY_ROOT} ${CUDAToolkit_TARGET_DIR}
+                 /usr/local/cuda /usr/local/cuda/targets/x86_64-linux ${_cudnn_python})
 find_path(CUDNN_INCLUDE_DIR cudnn_version.h HINTS ${_cudnn_hints} PATH_SUFFIXES include)
 find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${_cudnn_hints} PATH_SUFFIXES lib lib64)
 
