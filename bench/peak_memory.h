@@ -19,12 +19,12 @@ inline double peak_megabytes() {
   return 0;
 }
 
-// Taken on the default device, by whomever; 0 on a CPU, where a process has a peak of its own.
+// Taken on the default device, by whomever, what is held in reserve with it: PyTorch's side counts
+// so, too, and a pool gives nothing back. 0 on a CPU, where a process has a peak of its own.
 inline double device_megabytes() {
   Context& ctx = context(default_device());
   if (default_device().is_cpu()) return 0;
-  const MemoryInfo memory = ctx.runtime().memory(ctx);
-  return static_cast<double>(memory.total - memory.free) / (1 << 20);
+  return static_cast<double>(ctx.runtime().memory(ctx).taken) / (1 << 20);
 }
 
 // What the work between has taken: the process' peak on a CPU; on CUDA, what of the device is taken

@@ -35,6 +35,8 @@ def in_pytorch(model, work, batch, repeats, options):
     torch.set_num_threads(options.threads)
     torch.backends.cudnn.benchmark = options.cudnn_benchmark
     cuda = options.device != "cpu"
+    if cuda:
+        torch.cuda.set_device(options.device)
     taken = (lambda: (lambda free, total: (total - free) / 2**20)(*torch.cuda.mem_get_info())) if cuda else None
     before = taken() if cuda else 0
     layout = torch.channels_last if options.channels_last else torch.contiguous_format

@@ -278,6 +278,8 @@ def main():
     device = torch.device(args.device)
     if device.type == "cuda" and not torch.cuda.is_available():
         sys.exit("gpu.py: this PyTorch sees no CUDA device")
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     timer, start = Timer(device), time.monotonic()
     with open(args.cases, encoding="utf-8") as cases, open(args.output, "w", encoding="utf-8") as out:
         print(versions(device), file=out)

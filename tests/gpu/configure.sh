@@ -3,12 +3,22 @@
 # GTEST_SOURCE, BENCHMARK_SOURCE, ARCHITECTURES, BUILD and CMAKE_FLAGS.
 # shellcheck shell=bash
 
+# The newest architecture that nvcc knows up to $1; $1 where nvcc does not say.
+known_architecture() {
+  local nvcc known
+  nvcc=${CUDACXX:-$(command -v nvcc || echo /usr/local/cuda/bin/nvcc)}
+  known=$("$nvcc" --list-gpu-arch 2>/dev/null | sed -n 's/^compute_\([0-9]*\)$/\1/p' | sort -n |
+          awk -v most="$1" '$1 <= most { last = $1 } END { print last }')
+  echo "${known:-$1}"
+}
+
 # "90;100": of all GPUs here; empty without nvidia-smi.
 gpu_architectures() {
   local nvidia_smi found
   nvidia_smi=$(command -v nvidia-smi || ls /usr/local/nvidia/bin/nvidia-smi 2>/dev/null) || return 0
   found=$("$nvidia_smi" --query-gpu=compute_cap --format=csv,noheader 2>/dev/null | tr -d . | sort -un | paste -sd ';')
-  if [[ $found =~ ^[0-9]+(\;[0-9]+)*$ ]]; then echo "$found"; fi
+  [[ $found =~ ^[0-9]+(\;[0-9]+)*$ ]] || return 0
+  for architecture in ${found//;/ }; do known_architecture "$architecture"; done | sort -un | paste -sd ';'
 }
 
 build=${BUILD:-build/gpu}

@@ -150,7 +150,7 @@ for binary in "$bin"/test_*; do
   [ $code -eq 0 ] || grep -h '^\[  FAILED  \] [A-Za-z]' "${files[@]}" | sort -u | head -15
 done
 
-# ---- compute-sanitizer, all four tools at once, over the kernels of our own ----
+# ---- compute-sanitizer, all four tools at once, over the tests of the kernels ----
 
 sanitizer=$(command -v compute-sanitizer || ls /usr/local/cuda/bin/compute-sanitizer 2>/dev/null)
 tools=(memcheck racecheck initcheck synccheck)
@@ -161,10 +161,11 @@ if [ $require -eq 0 ] || [ -z "$sanitizer" ]; then
 fi
 only_ours=()
 help=$("$sanitizer" --help 2>&1)  # not all versions know all flags
-[[ $help == *'--kernel-regex '* ]] && only_ours=(--kernel-regex kns=gestalt)
-# Of what the libraries write initcheck knows nothing then: it is not to look at copies, ours or the tests'.
-own_writes=()
-[[ $help == *'--check-api-memory-access '* ]] && own_writes=(--check-api-memory-access no)
+[[ $help == *'--kernel-name '* ]] && only_ours=(--kernel-name kns=gestalt)
+# initcheck has to see what the libraries write, since our kernels read it: no filter there, and, as it may not know all
+# the ways in which they write, no look at copies, ours or the tests'.
+all_writes=()
+[[ $help == *'--check-api-memory-access '* ]] && all_writes=(--check-api-memory-access no)
 # Shuffled, so that what time allows is a sample of all.
 cases=(--gtest_filter='*/cuda/*' --gtest_shuffle --gtest_random_seed=1)
 no_reports='COMPUTE-SANITIZER\|SUMMARY: 0 \|Target application returned'
@@ -176,7 +177,7 @@ sanitizer_start=$SECONDS
 declare -A sanitizer_pids
 for tool in "${tools[@]}"; do
   flags=("${only_ours[@]}")
-  [ "$tool" = initcheck ] && flags+=("${own_writes[@]}")
+  [ "$tool" = initcheck ] && flags=("${all_writes[@]}")
   timeout -k 5 "$sanitizer_limit" "$sanitizer" --tool "$tool" --error-exitcode 99 --report-api-errors no \
     "${flags[@]}" "$bin/test_ops" "${cases[@]}" > "$logs/$tool.log" 2>&1 &
   sanitizer_pids[$tool]=$!
