@@ -19,6 +19,12 @@ struct Finding {
   std::string what, remedy;
 };
 
+// Why a backend has no device here.
+struct NoDevice {
+  bool has_driver = false;  // then something is wrong; without one there may be nothing to use
+  Finding finding;
+};
+
 struct DeviceExamination {
   Device device;
   std::vector<Fact> facts;

@@ -17,6 +17,7 @@ namespace gestalt {
 struct MemoryInfo {
   size_t free = 0;  // that this process can still have
   size_t total = 0;
+  size_t taken = 0;  // of the device, by all processes, with what this one holds in reserve
 };
 
 enum class CopyKind { host_to_device, device_to_host, device_to_device };
@@ -25,6 +26,7 @@ struct Runtime {
   const char* name;
   const KernelTable& kernels;
   int (*device_count)();               // 0 where there is no driver or no device; never throws
+  NoDevice (*why_no_device)();         // where device_count() is 0; never throws
   std::string (*describe)(int index);  // device and library versions, for logs
   Examination (*examine)();
   std::unique_ptr<Context> (*make_context)(int index);

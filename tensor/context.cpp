@@ -24,6 +24,7 @@ Context& cuda_context(Device device) {
     const Runtime* backend = runtime(DeviceType::cuda);
     GESTALT_CHECK(backend != nullptr, "device {}: this build has no CUDA backend", device);
     const int count = backend->device_count();
+    GESTALT_CHECK(count > 0, "device {}: {}", device, backend->why_no_device().finding.what);
     GESTALT_CHECK(device.index < count, "device {}: this machine has {} usable CUDA devices",
                   device, count);
     slot = backend->make_context(device.index);

@@ -32,6 +32,7 @@ MemoryInfo memory(Context&) {
   for (size_t kilobytes = 0; file >> name >> kilobytes; std::getline(file, rest)) {
     if (name == "MemAvailable:") info.free = kilobytes << 10;
   }
+  info.taken = info.total - info.free;
   return info;
 }
 
@@ -41,6 +42,7 @@ const Runtime cpu_runtime = {
     .name = "cpu",
     .kernels = cpu_kernels,
     .device_count = [] { return 1; },
+    .why_no_device = [] { return NoDevice{}; },
     .describe = [](int) { return std::string("cpu"); },
     .examine = cpu::examine,
     .make_context = [](int) { return std::make_unique<Context>(Device{}, cpu_runtime); },

@@ -100,7 +100,13 @@ bool has_room_for_cluster(Context& context, void (*kernel)(Parameters...), unsig
   config.attrs = &cluster;
   config.numAttrs = 1;
   int active = 0;
-  check(cudaOccupancyMaxActiveClusters(&active, kernel, &config), what);
+  const cudaError_t status = cudaOccupancyMaxActiveClusters(&active, kernel, &config);
+  if (status == cudaErrorInvalidClusterSize) {  // a slice of a device may know smaller ones alone
+    cudaGetLastError();
+    active = 0;
+  } else {
+    check(status, what);
+  }
   return known[key] = active > 0;
 }
 

@@ -47,7 +47,6 @@ bool examine_library(Examination& result, const char* name, std::string (*versio
   }
 }
 
-// Why there is no device to use.
 Finding no_device(cudaError_t status, int driver) {
   if (driver == 0) {
     return {"no NVIDIA driver: the GPU, if there is one, can't be used",
@@ -57,6 +56,12 @@ Finding no_device(cudaError_t status, int driver) {
     return {format("the driver is too old: it is for CUDA {}, the build for {}",
                    cuda_version(driver), cuda_version(CUDART_VERSION)),
             "update the driver, or build with an older CUDA toolkit"};
+  }
+  if (status == cudaErrorSystemNotReady) {
+    return {
+        "the system is not ready to use its GPUs",
+        "where they are joined by NVSwitch: see that nvidia-fabricmanager runs, in the driver's "
+        "version"};
   }
   return {format("there is a driver, but no GPU to use ({})", cudaGetErrorString(status)),
           "look at nvidia-smi and at the environment variable CUDA_VISIBLE_DEVICES"};
@@ -77,6 +82,14 @@ void compare_cudnn(Examination& result) {
 }
 
 }  // namespace
+
+NoDevice why_no_device() {
+  int driver = 0, count = 0;
+  cudaDriverGetVersion(&driver);
+  const cudaError_t status = cudaGetDeviceCount(&count);
+  cudaGetLastError();
+  return {.has_driver = driver != 0, .finding = no_device(status, driver)};
+}
 
 Examination examine() {
   Examination result;

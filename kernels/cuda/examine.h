@@ -5,5 +5,6 @@
 namespace gestalt::cuda {
 
 Examination examine();
+NoDevice why_no_device();  // see Runtime
 
 }  // namespace gestalt::cuda

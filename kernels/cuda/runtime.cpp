@@ -130,6 +130,7 @@ MemoryInfo memory(Context& context) {
   check(cudaSetDevice(context.device().index), "memory");
   MemoryInfo info;
   check(cudaMemGetInfo(&info.free, &info.total), "memory");
+  info.taken = info.total - info.free;
   // What the pool holds and nobody uses is free to us.
   const cudaMemPool_t pool = memory_pool(context.device().index);
   uint64_t reserved = 0, used = 0;
@@ -146,6 +147,7 @@ const Runtime cuda_runtime = {
     .name = "cuda",
     .kernels = cuda_kernels,
     .device_count = cuda::device_count,
+    .why_no_device = cuda::why_no_device,
     .describe = cuda::describe,
     .examine = cuda::examine,
     .make_context = cuda::make_context,

@@ -23,6 +23,15 @@ TEST(CudaRuntime, StartsWithoutDriver) {
   }
 }
 
+TEST(CudaRuntime, SaysWhyThereIsNoDevice) {
+  const Runtime* cuda = runtime(DeviceType::cuda);
+  if (cuda == nullptr || cuda->device_count() > 0) GTEST_SKIP() << "no CUDA, or a device";
+  const NoDevice why = cuda->why_no_device();
+  EXPECT_FALSE(why.finding.what.empty());
+  EXPECT_FALSE(why.finding.remedy.empty());
+  EXPECT_EQ(cuda->device_count(), 0);  // asking left no error behind
+}
+
 TEST(CudaRuntime, MemoryRoundTrip) {
   const Runtime* cuda = runtime(DeviceType::cuda);
   if (cuda == nullptr || cuda->device_count() == 0) {

@@ -2,6 +2,7 @@
 
 #include <csignal>
 #include <cstdio>
+#include <spdlog/spdlog.h>
 
 #include "kernels/runtime.h"
 #include "tensor/context.h"
@@ -22,7 +23,13 @@ void on_interrupt(int signal) {
 Device chosen_device(const std::string& name) {
   if (name != "auto") return parse_device(name);
   const Device cuda{DeviceType::cuda, 0};
-  return is_available(cuda) ? cuda : Device{};
+  if (is_available(cuda)) return cuda;
+  if (const Runtime* backend = runtime(DeviceType::cuda); backend != nullptr) {
+    // A driver that is too old should not pass for a machine without a GPU.
+    const NoDevice why = backend->why_no_device();
+    if (why.has_driver) spdlog::warn("on the CPU: {} (see doctor)", why.finding.what);
+  }
+  return Device{};
 }
 
 std::string quoted(const std::string& argument) {
