@@ -23,7 +23,7 @@ struct FastGanOptions {
   int64_t latent_size = 256;   // nz
   int64_t base_channels = 64;  // ngf, ndf
   bool noise = false;          // noise injection in the generator
-  SparseLevels sparse = {};    // each resolution one of the generator's, 8 and up
+  SparseLevels sparse = {};    // each resolution one of the generator's, 4 and up
   nn::TopKMethod topk = nn::TopKMethod::keep;
   // Of the generator's features and images; the discriminator keeps that of its input.
   Format format = Format::contiguous;
@@ -61,6 +61,7 @@ class FastGanGenerator : public nn::Module {
 
   FastGanOptions options_;
   std::shared_ptr<nn::Module> init_;
+  std::shared_ptr<nn::TopK> init_topk_;  // null where there is none, as in Stage
   std::vector<Stage> stages_;
   std::shared_ptr<nn::Module> to_big_, to_small_;
 };

@@ -74,8 +74,8 @@ void check_options(const FastGanOptions& options) {
   GESTALT_CHECK(std::find(image_sizes.begin(), image_sizes.end(), size) != image_sizes.end(),
                 "image size {} is not one of 32, 64, 128, 256, 512, 1024", size);
   for (const auto& [resolution, fraction] : options.sparse) {
-    GESTALT_CHECK(resolution >= 8 && resolution <= size && (resolution & (resolution - 1)) == 0,
-                  "no Top-K at resolution {}: a generator of {}x{} images has 8 to {}, doubling",
+    GESTALT_CHECK(resolution >= 4 && resolution <= size && (resolution & (resolution - 1)) == 0,
+                  "no Top-K at resolution {}: a generator of {}x{} images has 4 to {}, doubling",
                   resolution, size, size, size);
   }
 }
@@ -89,6 +89,12 @@ FastGanGenerator::FastGanGenerator(const FastGanOptions& options, Generator& gen
   };
   init_ = register_module("init",
                           std::make_shared<InitLayer>(options.latent_size, channels(4), generator));
+  const auto topk_at = [&](int64_t resolution) -> std::shared_ptr<nn::TopK> {
+    const auto found = options.sparse.find(resolution);
+    if (found == options.sparse.end()) return nullptr;
+    return std::make_shared<nn::TopK>(found->second, options.topk);
+  };
+  init_topk_ = topk_at(4);
   bool comp = true;  // blocks of two convolutions and of one take turns
   for (int64_t resolution = 8; resolution <= size; resolution *= 2, comp = !comp) {
     const int64_t in = channels(resolution / 2), out = channels(resolution);
@@ -103,9 +109,7 @@ FastGanGenerator::FastGanGenerator(const FastGanOptions& options, Generator& gen
           "se_" + number,
           std::make_shared<SkipExcitation>(channels(resolution / 16), out, generator));
     }
-    if (const auto found = options.sparse.find(resolution); found != options.sparse.end()) {
-      stage.topk = std::make_shared<nn::TopK>(found->second, options.topk);
-    }
+    stage.topk = topk_at(resolution);
     stages_.push_back(std::move(stage));
   }
   to_small_ = register_module("to_" + std::to_string(small_size(size)),
@@ -116,7 +120,9 @@ FastGanGenerator::FastGanGenerator(const FastGanOptions& options, Generator& gen
 FastGanImages FastGanGenerator::generate(const Tensor& z) {
   GESTALT_CHECK(z.rank() == 2 && z.size(1) == options_.latent_size,
                 "[fastgan] expected z [N,{}], got {}", options_.latent_size, z);
-  std::map<int64_t, Tensor> features = {{4, (*init_)(z).contiguous(options_.format)}};
+  Tensor first = (*init_)(z).contiguous(options_.format);
+  if (init_topk_) first = (*init_topk_)(first);
+  std::map<int64_t, Tensor> features = {{4, first}};
   for (const Stage& stage : stages_) {
     Tensor feature = (*stage.block)(features.at(stage.resolution / 2));
     if (stage.excitation) {

@@ -51,7 +51,8 @@ SparseLevels parse_sparse_levels(const std::string& text) {
     const double percent = percents.size() == 1 ? percents[0] : percents[i];
     GESTALT_CHECK(percent > 0 && percent <= 100,
                   "'{}': a percentage must be above 0 and at most 100, got {}", text, percent);
-    GESTALT_CHECK(result.emplace(levels[i], percent / 100).second, "'{}': level {} twice", text,
+    // As the published programs compute it: percent / 100 is another double for 29 of 100.
+    GESTALT_CHECK(result.emplace(levels[i], percent * 0.01).second, "'{}': level {} twice", text,
                   levels[i]);
   }
   return result;
@@ -63,7 +64,7 @@ std::string to_text(const SparseLevels& levels) {
   for (const auto& [level, fraction] : levels) {
     const std::string dash = places.empty() ? "" : "-";
     places += format("{}{}", dash, level);
-    percents += format("{}{}", dash, 100 * fraction);
+    percents += format("{}{:.12g}", dash, 100 * fraction);  // 57 of 0.5700000000000001
   }
   return places + '_' + percents;
 }

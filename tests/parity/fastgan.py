@@ -16,14 +16,14 @@ import torch
 from fastgan_networks import FastGanDiscriminator, FastGanGenerator, small_size
 from gestalt_io import read_safetensors, run_tool, worst_of, write_safetensors
 
-CASES = [(256, 16, "32_5"), (256, 16, "16-32_10-5"), (64, 32, "none"), (512, 8, "none"), (1024, 8, "32_15")]
+CASES = [(256, 16, "32_5"), (256, 16, "4-16-32_20-10-5"), (64, 32, "none"), (512, 8, "none"), (1024, 8, "32_15")]
 
 
 def sparse_of(text):
     if text == "none":
         return {}
     levels, percents = (part.split("-") for part in text.split("_"))
-    return {int(level): float(percent) / 100 for level, percent in zip(levels, percents)}
+    return {int(level): float(percent) * 0.01 for level, percent in zip(levels, percents)}
 
 
 def step(generator, discriminator, z, big, small):

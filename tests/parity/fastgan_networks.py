@@ -89,7 +89,8 @@ class FastGanGenerator(nn.Module):
         self.to_big = conv(width[size], 3, 3, 1, 1)
 
     def forward(self, z):
-        features = {4: self.init(z)}
+        first = self.init(z)
+        features = {4: top_k(first, self.sparse[4]) if 4 in self.sparse else first}
         resolution = 8
         while resolution <= self.size:
             x = getattr(self, f"feat_{resolution}")(features[resolution // 2])
