@@ -31,10 +31,10 @@ ErrorConsistency error_consistency(std::span<const Decision> a, std::span<const 
   }
   const double p = ratio(count_a, n), q = ratio(count_b, n);
   ErrorConsistency result{n, ratio(same, n), p * q + (1 - p) * (1 - q), 0};
-  // From the counts: where both are always right, or always wrong, there is nothing to agree on.
-  const bool certain = (count_a == n && count_b == n) || (count_a == 0 && count_b == 0);
-  result.kappa = certain ? std::numeric_limits<double>::quiet_NaN()
-                         : (result.observed - result.expected) / (1 - result.expected);
+  // Where both are always right, or always wrong, 0 / 0: 1 as in model-vs-human.
+  result.kappa = n == 0      ? std::numeric_limits<double>::quiet_NaN()
+                 : same == n ? 1
+                             : (result.observed - result.expected) / (1 - result.expected);
   return result;
 }
 
