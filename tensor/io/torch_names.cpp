@@ -83,11 +83,24 @@ Value make_tensor(const Call& call, const ElementType* type) {
   return call.arena.add(Kind::tensor, std::move(tensor));
 }
 
+// What PyTorch says of a tensor besides: {"neg": True} of a view that stands for its negative.
+void check_metadata(const Call& call, size_t place) {
+  if (call.arguments.size() <= place || !call[place].is(Kind::dict)) return;
+  for (const auto& [key, value] : call[place].entries()) {
+    const bool negative = key.is(Kind::text) && key.as_text() == "neg" && value.as_integer() != 0;
+    GESTALT_CHECK(!negative,
+                  "a tensor with PyTorch's negative bit (of a complex one's imaginary part); save "
+                  "its resolve_neg()");
+  }
+}
+
 Value rebuild_tensor(const Call& call) {
+  check_metadata(call, 6);
   return make_tensor(call, nullptr);
 }
 
 Value rebuild_tensor_v3(const Call& call) {
+  check_metadata(call, 7);
   return make_tensor(call, &dtype_of_global(call[6]));
 }
 

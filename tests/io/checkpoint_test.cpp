@@ -167,6 +167,7 @@ const std::map<std::string, std::string> reasons = {
     {"json.safetensors", "corrupt safetensors header"},
     {"length.safetensors", "not a checkpoint"},
     {"negative.safetensors", "not a whole number"},
+    {"negative_bit.pth", "a tensor with PyTorch's negative bit"},
     {"no_pickle.pth", "a zip archive without data.pkl"},
     {"no_storage.pth", "no entry"},
     {"no_tensors.pth", "holds no tensors"},
