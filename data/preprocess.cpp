@@ -39,14 +39,14 @@ std::vector<float> from_texture_input(const Tensor& input) {
   return planes;
 }
 
-Image planes_to_image(const std::vector<float>& planes, int height, int width) {
+Image planes_to_image(const std::vector<float>& planes, int height, int width, float white) {
   Image image(height, width);
   const size_t pixels = static_cast<size_t>(height) * width;
   GESTALT_CHECK(planes.size() == 3 * pixels, "[planes_to_image] {} values for {} x {}",
                 planes.size(), height, width);
   for (int c = 0; c < 3; ++c) {
     for (size_t i = 0; i < pixels; ++i) {
-      const float value = std::clamp(planes[c * pixels + i], 0.0f, 1.0f) * 255.0f;
+      const float value = std::clamp(planes[c * pixels + i], 0.0f, white) * (255.0f / white);
       image.pixels[3 * i + c] = static_cast<uint8_t>(value);
     }
   }

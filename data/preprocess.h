@@ -17,9 +17,9 @@ Tensor to_texture_input(const Image& image);
 // The inverse: three planes R, G, B of H*W values, 1 being white, not clamped. `input`: [1,3,H,W].
 std::vector<float> from_texture_input(const Tensor& input);
 
-// Planes as above to an image: clamped to [0, 1], times 255, truncated, as torchvision's
-// ToPILImage.
-Image planes_to_image(const std::vector<float>& planes, int height, int width);
+// Planes as above, or with another white, to an image: clamped to [0, white], to levels 0 to 255,
+// truncated, as torchvision's ToPILImage.
+Image planes_to_image(const std::vector<float>& planes, int height, int width, float white = 1);
 
 // RGB in [0, 1], f32 [1,3,H,W] on the CPU, as torchvision's ToTensor.
 Tensor to_unit_tensor(const ImageView& image);

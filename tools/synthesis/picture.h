@@ -10,6 +10,7 @@ namespace gestalt::tools {
 // An input image of a job, as decoded and as the network sees it.
 struct SourceImage {
   data::Image original;  // [source height, source width]
+  data::Image resized;   // [S, S]
   Tensor target;         // [1,3,S,S] f32, CPU, the network's input space
 };
 
