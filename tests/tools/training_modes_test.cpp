@@ -179,7 +179,7 @@ TEST_F(TrainClassifier, FastJpegIsCloseAndWithoutItPixelsAreExact) {
     flags.insert(flags.end(), more.begin(), more.end());
     const ToolResult result = run_tool("train_classifier", flags);
     EXPECT_EQ(result.exit_code, 0) << result.output;
-    return read_npy(folder_ / "runs" / name / "all_train_loss.npy");
+    return read_npy(folder_ / "runs" / name / "step_loss.npy");
   };
   const std::vector<double> exact = losses("exact", "jpeg", {});
   const std::vector<double> pixels = losses("pixels", "png", {});
@@ -202,7 +202,7 @@ TEST_F(TrainClassifier, Bf16IsCloseToF32) {
         run_tool("train_classifier", with(arguments(name), {"--dtype", name}));
     ASSERT_EQ(result.exit_code, 0) << result.output;
     const fs::path folder = folder_ / "runs" / name;
-    losses[reduced] = read_npy(folder / "all_train_loss.npy");
+    losses[reduced] = read_npy(folder / "step_loss.npy");
     for (const NamedTensor& entry : load_weights((folder / "last.safetensors").string())) {
       EXPECT_NE(entry.tensor.dtype(), DType::bf16) << entry.name;
     }

@@ -40,7 +40,7 @@ TEST_P(TrainClassifierIn, KilledAtRandomMomentsEndsInTheSameBits) {
   expect_same_files(folder_ / "runs/whole", folder_ / "runs/killed",
                     {"checkpoint.safetensors", "last.safetensors", "best_val.safetensors",
                      "best_again.safetensors", "metrics.csv", "eval.npy", "eval_again.npy",
-                     "all_train_loss.npy"});
+                     "all_train_loss.npy", "step_loss.npy"});
 }
 
 INSTANTIATE_TEST_SUITE_P(
@@ -66,9 +66,9 @@ TEST_F(TrainClassifier, ARecordedRunGoesOnWithoutRecordingToTheSameBits) {
   const ToolResult second =
       run_tool("train_classifier", with(mixed, {"--capture", "off", "--resume"}));
   ASSERT_EQ(second.exit_code, 0) << second.output;
-  expect_same_files(
-      folder_ / "runs/plain", folder,
-      {"checkpoint.safetensors", "last.safetensors", "metrics.csv", "all_train_loss.npy"});
+  expect_same_files(folder_ / "runs/plain", folder,
+                    {"checkpoint.safetensors", "last.safetensors", "metrics.csv",
+                     "all_train_loss.npy", "step_loss.npy"});
 }
 
 TEST_F(TrainClassifier, WritesWeightsThatOthersRead) {

@@ -1,5 +1,7 @@
 #include "tools/training/history.h"
 
+#include <numeric>
+
 #include "kernels/error.h"
 #include "optim/state.h"
 #include "tools/common/npy.h"
@@ -27,8 +29,12 @@ CurvePanel panel_of(const std::vector<std::string>& sets, const std::string& qua
 
 }  // namespace
 
-History::History(std::vector<std::string> sets)
-    : sets_(std::move(sets)), epochs_(columns_of(sets_)), best_(sets_.size()) {}
+History::History(std::vector<std::string> sets, int64_t images, int64_t batch_size)
+    : sets_(std::move(sets)),
+      images_(images),
+      steps_per_epoch_((images + batch_size - 1) / batch_size),
+      epochs_(columns_of(sets_)),
+      best_(sets_.size()) {}
 
 std::vector<size_t> History::add_epoch(const EpochRecord& record) {
   const auto epoch = static_cast<int64_t>(epochs_.rows().size()) + 1;
@@ -48,11 +54,18 @@ std::vector<size_t> History::add_epoch(const EpochRecord& record) {
 
 void History::write(const std::filesystem::path& folder) const {
   epochs_.write_csv(folder / "metrics.csv");
-  write_npy(folder / "all_train_loss.npy", step_losses_);
+  write_npy(folder / "step_loss.npy", step_losses_);
+  std::vector<double> losses;
+  auto step = step_losses_.begin();
+  for (size_t epoch = 0; epoch < epochs_.rows().size(); ++epoch, step += steps_per_epoch_) {
+    const double sum = std::accumulate(step, step + steps_per_epoch_, 0.0);
+    losses.push_back(sum / static_cast<double>(images_));
+  }
+  write_npy(folder / "all_train_loss.npy", losses);
   for (size_t set = 0; set < sets_.size(); ++set) {
     std::vector<double> accuracies;
     for (const std::vector<double>& epoch : epochs_.rows()) {
-      accuracies.push_back(epoch[accuracy_column(set)]);
+      accuracies.push_back(100 * epoch[accuracy_column(set)]);
     }
     write_npy(folder / (sets_[set] == "val" ? "eval.npy" : "eval_" + sets_[set] + ".npy"),
               accuracies);

@@ -29,7 +29,8 @@ struct Best {
 
 class History {
  public:
-  explicit History(std::vector<std::string> sets);
+  // `images` of the training set, in steps of `batch_size`.
+  History(std::vector<std::string> sets, int64_t images, int64_t batch_size);
 
   const std::vector<double>& step_losses() const { return step_losses_; }
   const Best& best(size_t set) const { return best_[set]; }
@@ -38,8 +39,9 @@ class History {
   // Returns the sets whose accuracy is a new best.
   std::vector<size_t> add_epoch(const EpochRecord& record);
 
-  // metrics.csv, curves.gp and its picture (from the second epoch on), eval.npy and eval_<set>.npy
-  // (accuracy an epoch, of val and of the others), all_train_loss.npy (one a step).
+  // metrics.csv, curves.gp and its picture (from the second epoch on), step_loss.npy (one a step),
+  // and as published: eval.npy and eval_<set>.npy (accuracy an epoch in percent, of val and of the
+  // others), all_train_loss.npy (an epoch's losses of steps, summed, over the images).
   void write(const std::filesystem::path& folder) const;
 
   StateDict state_dict() const;
@@ -47,6 +49,7 @@ class History {
 
  private:
   std::vector<std::string> sets_;
+  int64_t images_, steps_per_epoch_;
   std::vector<double> step_losses_;
   Metrics epochs_;
   std::vector<Best> best_;

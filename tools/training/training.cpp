@@ -48,8 +48,8 @@ std::string outputs_of(const nlohmann::json& settings) {
   TrainSettings run;
   run.sin_folder = settings.value("use_sin_val_folder", "");
   run.eval_folders = settings.value("eval_folder", run.eval_folders);
-  std::string outputs = R"(metrics\.csv|curves\.(gp|png)|all_train_loss\.npy|last\.safetensors|)"
-                        R"(best_val\.safetensors|eval\.npy)";
+  std::string outputs = R"(metrics\.csv|curves\.(gp|png)|step_loss\.npy|all_train_loss\.npy|)"
+                        R"(last\.safetensors|best_val\.safetensors|eval\.npy)";
   for (const NamedFolder& set : evaluation_folders(run)) {
     outputs += format(R"(|best_{}\.safetensors|eval_{}\.npy)", set.name, set.name);
   }
@@ -95,7 +95,7 @@ class Training {
     optimizer_ = make_optimizer(settings_, network_->parameters());
     step_.emplace(*network_, *optimizer_, step);
     schedule_.emplace(*optimizer_, settings_.total_epochs);
-    history_.emplace(sets_.names);
+    history_.emplace(sets_.names, sets_.train->size(), settings_.batch_size);
     if (settings_.resume) load_checkpoint();
     if (position_.epoch == settings_.total_epochs) {
       history_->write(folder_.path());
