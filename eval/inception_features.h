@@ -60,8 +60,8 @@ class InceptionFeatures {
 
   const FeatureNetwork& network() const { return network_; }
 
-  // images: u8 [N,3,H,W], or floating with values in [0, 1] (others are clamped), RGB, any size.
-  // f32 [N,width].
+  // images: u8 [N,3,H,W], or floating with values in [0, 1], RGB, any size; others are clamped, in
+  // the paper's range to [-1, 1] as there. f32 [N,width].
   Tensor operator()(const Tensor& images, PixelRange range = PixelRange::full);
 
   // The two halves of that, for images of different sizes in one batch: to f32 [N,3,299,299] in

@@ -1,5 +1,6 @@
 // The parts of a few-shot training: the images, the pictures, the history (its step: tests/steps).
 
+#include <algorithm>
 #include <filesystem>
 #include <gtest/gtest.h>
 #include <set>
@@ -9,8 +10,10 @@
 #include "data/loader.h"
 #include "kernels/error.h"
 #include "tensor/ops/shape.h"
+#include "tensor/random.h"
 #include "tests/tools/run_tool.h"
 #include "tools/fewshot/dataset.h"
+#include "tools/fewshot/evaluation.h"
 #include "tools/fewshot/history.h"
 #include "tools/fewshot/pictures.h"
 #include "tools/fewshot/random.h"
@@ -180,6 +183,37 @@ TEST(GanHistory, ColumnsTellOfAnUntrainedNetwork) {
             "step,untrained_fid_paper,untrained_kid_paper\n");
 }
 
+// The published evaluation clamps to [-1, 1] where [0, 1] is black to white.
+TEST(Sampler, WhatIsDarkerThanBlackStaysSoForThePaper) {
+  GanModel model(small_options(), 1, 2e-4);
+  Sampler sampler(model);
+  for (const auto& [name, tensor] : sampler.network().state_dict()) {
+    if (tensor.rank() == 1 && name.ends_with(".weight")) Tensor(tensor).fill_(30);  // of the norms
+  }
+  const Tensor z = Generator(3).normal({4, 16});
+  const auto range = [](const Tensor& x) {
+    const std::vector<double> values = x.to_vector<double>();
+    const auto [least, most] = std::minmax_element(values.begin(), values.end());
+    return std::pair(*least, *most);
+  };
+  EXPECT_EQ(range(sampler.published_images(z)), std::pair(-1.0, 1.0));
+  EXPECT_EQ(range(sampler.images(z, Sampler::Mode::training)), std::pair(0.0, 1.0));
+}
+
+TEST(Sampler, TopKMayStandAtTheFirstResolution) {
+  models::FastGanOptions options = small_options();
+  const auto images = [&](const models::SparseLevels& sparse) {
+    options.sparse = sparse;
+    Generator random(5), latents(6);
+    models::FastGanGenerator generator(options, random);
+    return generator.generate(latents.normal({2, 16})).big.to_vector<float>();
+  };
+  const std::vector<float> dense = images({});
+  EXPECT_EQ(images({{4, 1.0}}), dense);
+  EXPECT_NE(images({{4, 0.1}}), dense);
+  EXPECT_NE(images({{4, 0.1}}), images({{4, 0.3}}));
+}
+
 TEST(EvaluationLine, OneDrawHasNoDeviation) {
   GanHistory history({});
   FewshotEvaluation figures;
@@ -196,10 +230,10 @@ TEST(EvaluationLine, OneDrawHasNoDeviation) {
   EXPECT_EQ(
       line(3),
       "FID 12.5000 +- 0.2500, KID 0.500000 +- 0.125000 (3 draws of 30, range [0,255], running "
-      "statistics); paper-compatible FID 6.0000, KID 0.100000 (lowest of 3 draws of 30, range "
+      "statistics); paper-compatible FID 6.0000, KID 0.100000 (lowest FID of 3 draws of 30, range "
       "[127,255], batch statistics); best FID 12.5000 at step 20");
   figures.standard->fid.deviation = figures.standard->kid.deviation = NAN;
-  figures.paper.kid.lowest = -1e-9;
+  figures.paper.kid.chosen = -1e-9;
   EXPECT_TRUE(line(3).starts_with("FID 12.5000, KID 0.500000 (")) << line(3);
   EXPECT_EQ(line(1),
             "FID 12.5000, KID 0.500000 (1 draw of 30, range [0,255], running statistics); "

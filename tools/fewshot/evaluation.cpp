@@ -18,14 +18,14 @@ namespace {
 
 constexpr double no_deviation = std::numeric_limits<double>::quiet_NaN();
 
-Figure over_draws(const std::vector<double>& draws) {
+Figure over_draws(const std::vector<double>& draws, size_t chosen) {
   const auto count = static_cast<double>(draws.size());
   double sum = 0, squares = 0;
   for (const double value : draws) sum += value;
   const double mean = sum / count;
   for (const double value : draws) squares += (value - mean) * (value - mean);
   const double deviation = draws.size() > 1 ? std::sqrt(squares / count) : no_deviation;
-  return {mean, deviation, *std::min_element(draws.begin(), draws.end())};
+  return {mean, deviation, draws[chosen]};
 }
 
 }  // namespace
@@ -40,10 +40,18 @@ void Sampler::follow(const GanModel& model) {
   network_->load_state_dict(model.averaged());
 }
 
-Tensor Sampler::images(const Tensor& z, Mode mode) {
+Tensor Sampler::unclamped(const Tensor& z, Mode mode) {
   const NoGradGuard no_grad;
   network_->train(mode == Mode::training);
-  return clamp((network_->generate(z).big + 1.0) * 0.5, 0, 1);
+  return (network_->generate(z).big + 1.0) * 0.5;
+}
+
+Tensor Sampler::images(const Tensor& z, Mode mode) {
+  return clamp(unclamped(z, mode), 0, 1);
+}
+
+Tensor Sampler::published_images(const Tensor& z) {
+  return clamp(unclamped(z, Mode::training), -1, 1);
 }
 
 Evaluator::Evaluator(eval::InceptionFeatures& features, const Tensor& real,
@@ -77,8 +85,9 @@ std::optional<FewshotFigures> Evaluator::figures(Sampler& sampler, eval::PixelRa
       if (stopped()) return std::nullopt;
       const int64_t count = std::min(options_.batch_size, options_.samples - begin);
       const Tensor z = random.normal({count, sampler.latent_size()});
-      parts.push_back(features_(
-          sampler.images(z, paper ? Sampler::Mode::training : Sampler::Mode::evaluation), range));
+      const Tensor images =
+          paper ? sampler.published_images(z) : sampler.images(z, Sampler::Mode::evaluation);
+      parts.push_back(features_(images, range));
     }
     const Tensor fake = cat(parts, 0);
     const eval::GenerativeMetrics metrics = eval::generative_metrics(fake, real);
@@ -86,7 +95,8 @@ std::optional<FewshotFigures> Evaluator::figures(Sampler& sampler, eval::PixelRa
     kid.push_back(metrics.kid.mean);
     kid_subset_ = metrics.kid.subset_size;
   }
-  return FewshotFigures{over_draws(fid), over_draws(kid)};
+  const auto chosen = static_cast<size_t>(std::min_element(fid.begin(), fid.end()) - fid.begin());
+  return FewshotFigures{over_draws(fid, chosen), over_draws(kid, chosen)};
 }
 
 std::optional<FewshotEvaluation> Evaluator::evaluate(Sampler& sampler, int64_t step,

@@ -3,8 +3,10 @@
 // FID and KID of a generator against the real images, in two ways:
 //   standard  pixels over the full range, the generator in evaluation mode (running statistics);
 //             mean and deviation over the draws
-//   paper     as the published evaluation has it: pixels squeezed into [127,255], the generator
-//             left in training mode (statistics of each batch); the lowest of the draws
+//   paper     as the published evaluation has it: pixels squeezed into [127,255] (those that the
+//             generator paints below black lie below 127: it clamps them to [-1, 1] where [0, 1] is
+//             black to white), the generator left in training mode (statistics of each batch); of
+//             the draws the one with the lowest FID, its KID too
 
 #include <cstdint>
 #include <functional>
@@ -26,9 +28,10 @@ struct FewshotEvaluationOptions {
   bool standard = true;  // beside the paper's
 };
 
-// Over the draws. The deviation is the population's; one draw has none: NaN.
+// Over the draws. The deviation is the population's; one draw has none: NaN. `chosen`: of the draw
+// with the lowest FID.
 struct Figure {
-  double mean = 0, deviation = 0, lowest = 0;
+  double mean = 0, deviation = 0, chosen = 0;
 };
 
 struct FewshotFigures {
@@ -51,11 +54,15 @@ class Sampler {
   // the batch; the model does not change.
   enum class Mode { evaluation, training };
   Tensor images(const Tensor& z, Mode mode);
+  // What the published evaluation takes for them: in training mode, clamped to [-1, 1].
+  Tensor published_images(const Tensor& z);
 
   models::FastGanGenerator& network() { return *network_; }
   int64_t latent_size() const { return latent_size_; }
 
  private:
+  Tensor unclamped(const Tensor& z, Mode mode);
+
   int64_t latent_size_;
   std::shared_ptr<models::FastGanGenerator> network_;
 };

@@ -91,11 +91,11 @@ bool GanHistory::add_evaluation(int64_t step, const FewshotEvaluation& evaluatio
     const auto& [fid, kid] = *evaluation.standard;
     row.insert(row.end(), {fid.mean, fid.deviation, kid.mean, kid.deviation});
   }
-  row.insert(row.end(), {evaluation.paper.fid.lowest, evaluation.paper.kid.lowest});
+  row.insert(row.end(), {evaluation.paper.fid.chosen, evaluation.paper.kid.chosen});
   evaluations_.add(std::move(row));
   last_evaluation_ = step;
   const double fid =
-      evaluation.standard ? evaluation.standard->fid.mean : evaluation.paper.fid.lowest;
+      evaluation.standard ? evaluation.standard->fid.mean : evaluation.paper.fid.chosen;
   const bool better = fid < best_;
   if (better) {
     best_ = fid;

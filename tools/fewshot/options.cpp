@@ -99,8 +99,9 @@ void add_evaluation_flags(CLI::App& app, FewshotSettings& s) {
   app.add_option("--n_eval_draws", s.eval_draws, "draws of that many, for mean and deviation")
       ->check(at_least_1())
       ->group(evaluation);
-  app.add_option("--compat", s.compatibility,
-                 "paper: its figures alone (range [127, 255], lowest draw, batch statistics)")
+  app.add_option(
+         "--compat", s.compatibility,
+         "paper: its figures alone (range [127, 255], draw of lowest FID, batch statistics)")
       ->check(CLI::IsMember({"none", "paper"}))
       ->group(evaluation);
   app.add_option("--backup_scheduler_patience", s.patience,

@@ -38,10 +38,10 @@ std::string evaluation_line(const FewshotEvaluation& evaluation, const GanHistor
                        text_of(evaluation.standard->fid, 4), kid,
                        text_of(evaluation.standard->kid, 6), draws);
   }
-  line +=
-      fmt::format("paper-compatible {} {}, {} {} ({}{}, range [127,255], batch statistics)", fid,
-                  text_of(evaluation.paper.fid.lowest, 4), kid,
-                  text_of(evaluation.paper.kid.lowest, 6), count > 1 ? "lowest of " : "", draws);
+  line += fmt::format("paper-compatible {} {}, {} {} ({}{}, range [127,255], batch statistics)",
+                      fid, text_of(evaluation.paper.fid.chosen, 4), kid,
+                      text_of(evaluation.paper.kid.chosen, 6), count > 1 ? "lowest FID of " : "",
+                      draws);
   if (evaluation.kid_subset < 100) {
     line += fmt::format("; KID's subsets are of {}", evaluation.kid_subset);
   }
@@ -55,8 +55,8 @@ void write_evaluation(EventFile& events, int64_t step, const FewshotEvaluation& 
     events.scalar(fid + "/standard", step, evaluation.standard->fid.mean);
     events.scalar(kid + "/standard", step, evaluation.standard->kid.mean);
   }
-  events.scalar(fid + "/paper", step, evaluation.paper.fid.lowest);
-  events.scalar(kid + "/paper", step, evaluation.paper.kid.lowest);
+  events.scalar(fid + "/paper", step, evaluation.paper.fid.chosen);
+  events.scalar(kid + "/paper", step, evaluation.paper.kid.chosen);
   events.flush();
 }
 
