@@ -5,6 +5,7 @@
 #include <cstdio>
 #include <cstring>
 
+#include "tools/common/standard_output.h"
 #include "tools/common/version.h"
 #include "tools/doctor/report.h"
 
@@ -71,5 +72,9 @@ int main(int argc, char** argv) {
       return 2;
     }
   }
-  return gestalt::tools::run(output);
+  const gestalt::tools::StandardOutput standard_output;
+  const int code = gestalt::tools::run(output);
+  const std::string failure = code == 0 ? standard_output.failure() : std::string();
+  if (!failure.empty()) std::fprintf(stderr, "doctor: %s\n", failure.c_str());
+  return failure.empty() ? code : 1;
 }

@@ -8,6 +8,7 @@
 #include "tensor/context.h"
 #include "tools/common/numbers.h"
 #include "tools/common/spinning.h"
+#include "tools/common/standard_output.h"
 #include "tools/common/version.h"
 
 namespace gestalt::tools {
@@ -105,6 +106,7 @@ void Tool::apply_common() const {
 }
 
 int Tool::run(int argc, char** argv, const std::function<int()>& body) {
+  const StandardOutput output;
   command_line_ = name_;
   for (int i = 1; i < argc; ++i) command_line_ += format(" {}", quoted(argv[i]));
   check_numbers(app_);
@@ -119,7 +121,10 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
       if (common_.threads != 1) limit_spinning(argv);
       apply_common();
     }
-    return body();
+    const int code = body();
+    const std::string failure = code == exit_done ? output.failure() : std::string();
+    GESTALT_CHECK(failure.empty(), "{}", failure);
+    return code;
   } catch (const std::exception& error) {
     std::fflush(stdout);  // the error comes last also where both go to one file
     std::fprintf(stderr, "%s: %s\n", name_.c_str(), error.what());
