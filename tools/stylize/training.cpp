@@ -258,6 +258,7 @@ class StylizerTraining {
     Tensor total = losses[0] * parts_[0].weight;
     for (size_t i = 1; i < losses.size(); ++i) total = total + losses[i] * parts_[i].weight;
     total.backward();
+    rate_ = optimizer_->learning_rate();
     optimizer_->step();
     optimizer_->zero_grad();
     schedule_->step();
@@ -307,7 +308,7 @@ class StylizerTraining {
   // The mean of the steps since the row before.
   void add_row(EventFile& events) {
     collect_losses();
-    std::vector<double> row = {static_cast<double>(position_.step), optimizer_->learning_rate()};
+    std::vector<double> row = {static_cast<double>(position_.step), rate_};
     for (const double sum : position_.losses) {
       row.push_back(sum / static_cast<double>(position_.summed));
     }
@@ -401,6 +402,7 @@ class StylizerTraining {
   Position position_;
   LossRing losses_;  // the whole loss, then that of each part
   double last_loss_ = 0;
+  double rate_ = 0;  // of the last step
 };
 
 }  // namespace
