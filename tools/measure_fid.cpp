@@ -42,6 +42,9 @@ int main(int argc, char** argv) {
   return tool.run(argc, argv, [&] {
     s.command = tool.command_line();
     s.quiet = tool.common().quiet;
+    for (const char* flag : {"--inception", "--features", "--range"}) {
+      if (app.count(flag) > 0) s.of_images.push_back(flag);
+    }
     return measure_fid(s);
   });
 }

@@ -193,6 +193,23 @@ TEST_F(MeasureFid, FoldersPackedFilesAndFeatureFilesMix) {
   EXPECT_EQ(figures({a_, kept.string()}), folders);
 }
 
+// What sample_fewshot_gan writes has a contact sheet beside the pictures.
+TEST_F(MeasureFid, AFolderOfSamplesIsItsPictures) {
+  const fs::path samples = folder_ / "samples", file = folder_ / "figures.json";
+  fs::create_directories(samples);
+  fs::copy(a_, samples / "images", fs::copy_options::recursive);
+  data::save_image(samples / "grid.png", picture(64, 9));
+  const auto count = [&] {
+    const ToolResult result =
+        measure({samples.string(), b_, "--features", "64", "--json", file.string()});
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    return json_of(file)["results"][0]["images"][0].get<int>();
+  };
+  const int with_sheet = count();
+  std::ofstream(samples / "config.json") << R"({"tool": "sample_fewshot_gan", "settings": {}})";
+  EXPECT_EQ(count(), with_sheet - 1);
+}
+
 TEST_F(MeasureFid, FeaturesOfAnyFormatGiveTheLibrarysFigures) {
   Generator generator(3);
   const Tensor a = generator.normal({40, 6}), b = generator.normal({30, 6}) + 0.5;
@@ -341,6 +358,10 @@ TEST_F(MeasureFid, BadInputIsOneLineThatNamesIt) {
   says({wide, narrow}, "wide.safetensors' has 96 features an image, '" + narrow + "' has 64");
   says({narrow, one}, "one.safetensors' holds 1 image");
   says({narrow, narrow, "--range", "both"}, "holds features of one range", 2);
+  for (const std::vector<std::string>& flag : std::vector<std::vector<std::string>>{
+           {"--range", "paper"}, {"--features", "192"}, {"--inception", wide}}) {
+    says({narrow, narrow, flag[0], flag[1]}, flag[0] + " tells how features of images are made", 2);
+  }
   const std::string figures = (folder_ / "figures.json").string();
   says({narrow, narrow, "--save_a", figures, "--json", figures}, "two outputs would be written to");
   says({narrow, narrow, "--subset_size", "1"}, "--subset_size must be at least 2", 2);

@@ -1,6 +1,7 @@
 #include "tools/fid/inputs.h"
 
 #include <cstdio>
+#include <nlohmann/json.hpp>
 
 #include "data/folder.h"
 #include "data/packed.h"
@@ -8,6 +9,7 @@
 #include "tensor/io/checkpoint.h"
 #include "tools/common/file_hash.h"
 #include "tools/common/image_hash.h"
+#include "tools/common/output.h"
 #include "tools/fid/extraction.h"
 
 namespace gestalt::tools {
@@ -23,6 +25,15 @@ bool holds_packed_images(const fs::path& path) {
   return format != metadata.end() && format->second.starts_with("gestalt packed images");
 }
 
+// The pictures alone of what sample_fewshot_gan made: its contact sheet is none of them.
+fs::path samples_of(const fs::path& path) {
+  if (settings_of_config(path, "sample_fewshot_gan").is_null()) return path;
+  for (const char* name : {"images", "samples.safetensors"}) {
+    if (fs::exists(path / name)) return path / name;
+  }
+  return path;
+}
+
 void check_count(const fs::path& path, int64_t count) {
   GESTALT_CHECK(count >= 2, "'{}' holds {} image{}: FID and KID need at least two", path.string(),
                 count, count == 1 ? "" : "s");
@@ -36,18 +47,19 @@ MeasureInput open_input(const std::string& path) {
   GESTALT_CHECK(status.type() != fs::file_type::not_found, "'{}': no such file or folder", path);
   GESTALT_CHECK(!error, "'{}': {}", path, error.message());
   MeasureInput input;
-  input.path = path;
-  if (fs::is_directory(status)) {
-    input.images = data::open_image_tree(path);
-  } else if (holds_packed_images(path)) {
-    input.images = data::open_packed(path);
-  } else if (data::has_image_extension(path)) {
-    check_count(path, 1);
+  input.path = fs::is_directory(status) ? samples_of(path) : fs::path(path);
+  const std::string name = input.path.string();
+  if (fs::is_directory(input.path)) {
+    input.images = data::open_image_tree(name);
+  } else if (holds_packed_images(input.path)) {
+    input.images = data::open_packed(name);
+  } else if (data::has_image_extension(input.path)) {
+    check_count(input.path, 1);
   } else {
-    input.features = read_features(path);
-    input.features.content_hash = sha256_of_file(path);
+    input.features = read_features(name);
+    input.features.content_hash = sha256_of_file(name);
   }
-  check_count(path, input.images ? input.images->size() : input.features.values.size(0));
+  check_count(input.path, input.images ? input.images->size() : input.features.values.size(0));
   return input;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <string>
+#include <vector>
 
 namespace gestalt::tools {
 
@@ -21,6 +22,7 @@ struct MeasureSettings {
   std::string json;            // file, "-": stdout; empty: none
   std::string command;         // for the JSON
   bool quiet = false;
+  std::vector<std::string> of_images = {};  // the flags given that say how features are made
 };
 
 // Prints the figures and returns the exit code.
