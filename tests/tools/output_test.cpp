@@ -50,7 +50,7 @@ class Output : public testing::Test {
  protected:
   std::string resume(const json& settings) const {
     return error_of([&] {
-      check_can_resume(folder_.path(), settings, {{"new_flag", 3}}, {"sheet"});
+      check_can_resume(folder_.path(), "some_tool", settings, {{"new_flag", 3}}, {"sheet"});
     });
   }
 
@@ -81,6 +81,9 @@ TEST_F(Output, resuming_names_what_differs) {
                        {"quiet", false},
                        {"files", {{"a.png", "aa"}, {"b.png", "bb"}}}};
   EXPECT_NE(resume(before).find("no run to go on with"), std::string::npos);
+  write_config(folder_.path(), "another_tool", before);
+  EXPECT_EQ(resume(before),
+            "--resume: the run in '" + folder_.path().string() + "' is of \"another_tool\"");
   write_config(folder_.path(), "some_tool", before);
   EXPECT_EQ(resume(before), "");
   const auto with = [&](const char* key, const json& value) {

@@ -165,11 +165,14 @@ void check_same_config(const std::string& flag, const fs::path& folder,
   }
 }
 
-void check_can_resume(const fs::path& folder, const nlohmann::json& settings,
-                      const nlohmann::json& defaults, std::vector<std::string> free) {
+void check_can_resume(const fs::path& folder, const std::string& tool,
+                      const nlohmann::json& settings, const nlohmann::json& defaults,
+                      std::vector<std::string> free) {
+  const nlohmann::json before = read_config("--resume", folder);
+  const nlohmann::json other = before.value("tool", nlohmann::json(tool));
+  GESTALT_CHECK(other == tool, "--resume: the run in '{}' is of {}", folder.string(), other.dump());
   free.insert(free.end(), {"device", "threads", "quiet", "output", "files", "images"});
   check_same_config("--resume", folder, settings, defaults, free);
-  const nlohmann::json before = read_config("--resume", folder);
   const std::string device = to_string(default_device()), old = before.value("device", device);
   GESTALT_CHECK(old == device, "--resume: the run was on {}, is now on {}", old, device);
   using nlohmann::json;

@@ -63,9 +63,11 @@ void check_same_config(const std::string& flag, const std::filesystem::path& fol
 // Whether --resume can go on with the run in `folder` to the same bits: check_same_config, the
 // common flags and --output free, and besides the same device, the same content of every file that
 // both have under settings["files"] (hashes_by_path), and the same images in every set that both
-// have under settings["images"] (image_hash.h). Throws Error naming what differs.
-void check_can_resume(const std::filesystem::path& folder, const nlohmann::json& settings,
-                      const nlohmann::json& defaults, std::vector<std::string> free = {});
+// have under settings["images"] (image_hash.h); and the run is `tool`'s. Throws Error naming what
+// differs.
+void check_can_resume(const std::filesystem::path& folder, const std::string& tool,
+                      const nlohmann::json& settings, const nlohmann::json& defaults,
+                      std::vector<std::string> free = {});
 
 // Runs gnuplot, in `folder` (empty: the script's own), on a script that stays beside its picture.
 // False, with a line on stderr, where gnuplot is missing, cannot run there, or fails.

@@ -20,7 +20,7 @@ bool is_name(const std::string& text) {
 
 void RunFolder::check_resume(const nlohmann::json& settings, const nlohmann::json& defaults,
                              const std::vector<std::string>& free) {
-  check_can_resume(path_, settings, defaults, free);
+  check_can_resume(path_, tool_, settings, defaults, free);
   GESTALT_CHECK(fs::exists(checkpoint_path()), "--resume: no checkpoint in '{}'", path_.string());
   lock();  // before the checkpoint is read
 }

@@ -56,8 +56,8 @@ class Experiment {
       keep_hashes(hashes.get());
       // A finished run needs none: nothing is written then.
       if (fs::exists(checkpoint_folder(settings_))) lock_.emplace(settings_.output);
-      check_can_resume(settings_.output, config_, to_json(SynthesisSettings{}, CommonOptions{}),
-                       free_settings);
+      check_can_resume(settings_.output, tool_, config_,
+                       to_json(SynthesisSettings{}, CommonOptions{}), free_settings);
       for (const Job& job : jobs_) job.check_checkpoint();
       if (!fs::exists(checkpoint_folder(settings_))) {
         if (!common_.quiet) fmt::print("the run in {} is finished\n", settings_.output);
