@@ -103,10 +103,10 @@ std::vector<std::string> images_below(const fs::path& root, const std::string& f
     const bool is_folder = fs::is_directory(path, ignored);
     if (is_hidden(path) || (is_folder && leads_back(path, root / folder))) {
       if (is_folder) iterator.disable_recursion_pending();
-    } else if (!is_folder && has_image_extension(path)) {
+    } else if (has_image_extension(path) && may_be_file(path)) {
       found.emplace_back(path.parent_path().lexically_relative(root).string(),
                          path.filename().string());
-    } else if (!is_folder && has_foreign_image_extension(path)) {
+    } else if (has_foreign_image_extension(path) && may_be_file(path)) {
       foreign.push_back(path.lexically_relative(root).lexically_normal().string());
     }
   }

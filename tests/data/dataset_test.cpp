@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <sys/stat.h>
 
 #include "tests/data/folders.h"
 
@@ -41,6 +42,15 @@ TEST(Dataset, LinksThatLeadBackAreNotFollowed) {
             (std::vector<std::string>{"cat/1.png", "cat/other/1.png", "cat/other/there/2.png",
                                       "dog/1.png", "dog/back/1.png", "dog/there/2.png",
                                       "elsewhere/2.png"}));
+}
+
+// Reading one waits for somebody to write.
+TEST(Dataset, PipesAreNoImages) {
+  const TemporaryFolder root;
+  touch(root / "cat/1.png");
+  ASSERT_EQ(::mkfifo((root / "cat/2.png").c_str(), 0600), 0);
+  EXPECT_EQ(open_dataset(root.path())->index().names, std::vector<std::string>{"cat/1.png"});
+  EXPECT_EQ(open_images(root / "cat")->size(), 1);
 }
 
 TEST(Dataset, ReadsImages) {
