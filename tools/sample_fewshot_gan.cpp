@@ -39,6 +39,6 @@ int main(int argc, char** argv) {
   app.add_option("--interpolate", s.interpolate,
                  "pictures from each latent to the next; 0: one of each latent")
       ->check(at_least_0());
-  app.add_flag("--overwrite", s.overwrite, "remove the pictures that are in FOLDER/images");
+  app.add_flag("--overwrite", s.overwrite, "remove the pictures of an earlier run in FOLDER");
   return tool.run(argc, argv, [&] { return sample(s, tool.common()); });
 }

@@ -137,6 +137,26 @@ TEST_F(SampleFewshotGan, PackedHoldsThePixelsOfThePngs) {
   }
 }
 
+// Whatever form it had: measure_fid takes what it finds.
+TEST_F(SampleFewshotGan, NothingOfAnEarlierRunStays) {
+  const fs::path out = folder_ / "out";
+  ASSERT_EQ(sample({"--n_sample", "2"}).exit_code, 0);
+  ASSERT_TRUE(fs::exists(out / "grid.png"));
+  const std::vector<std::string> packed = {"--n_sample", "2", "--format", "packed", "--grid", "0"};
+  EXPECT_EQ(sample(packed).exit_code, 1);
+  std::vector<std::string> again = packed;
+  again.push_back("--overwrite");
+  ASSERT_EQ(sample(again).exit_code, 0);
+  EXPECT_FALSE(fs::exists(out / "grid.png"));
+  EXPECT_TRUE(fs::is_empty(out / "images"));
+  const ToolResult refused = sample(packed);
+  EXPECT_EQ(refused.exit_code, 1);
+  EXPECT_NE(refused.output.find("samples.safetensors' is there already"), std::string::npos)
+      << refused.output;
+  ASSERT_EQ(sample({"--n_sample", "2", "--overwrite"}).exit_code, 0);
+  EXPECT_FALSE(fs::exists(out / "samples.safetensors"));
+}
+
 TEST_F(SampleFewshotGan, InterpolatesFromLatentToLatent) {
   ASSERT_EQ(sample({"--n_sample", "3", "--interpolate", "2"}, "between").exit_code, 0);
   ASSERT_EQ(sample({"--n_sample", "3"}, "stations").exit_code, 0);

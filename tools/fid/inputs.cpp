@@ -29,7 +29,7 @@ bool holds_packed_images(const fs::path& path) {
 fs::path samples_of(const fs::path& path) {
   if (settings_of_config(path, "sample_fewshot_gan").is_null()) return path;
   for (const char* name : {"images", "samples.safetensors"}) {
-    if (fs::exists(path / name)) return path / name;
+    if (fs::exists(path / name) && !fs::is_empty(path / name)) return path / name;
   }
   return path;
 }

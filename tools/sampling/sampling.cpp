@@ -67,15 +67,14 @@ class Pictures {
     prepare_output_folder(settings.output, "sample_fewshot_gan");
     lock_.emplace(settings.output);
     if (!lock_->warning().empty()) std::fprintf(stderr, "warning: %s\n", lock_->warning().c_str());
-    if (packed_) {
-      const fs::path file = fs::path(settings.output) / "samples.safetensors";
-      check_not_input(file, settings.checkpoint);
-      check_can_write(file);
-      writer_.emplace(file, std::vector<std::string>());
-      return;
-    }
-    prepare_output_folder(folder_, "sample_fewshot_gan");
+    check_not_input(packed_file(), settings.checkpoint);
     remove_old(settings.overwrite);
+    if (packed_) {
+      check_can_write(packed_file());
+      writer_.emplace(packed_file(), std::vector<std::string>());
+    } else {
+      prepare_output_folder(folder_, "sample_fewshot_gan");
+    }
   }
 
   void add(int64_t number, const data::Image& image) {
@@ -91,20 +90,29 @@ class Pictures {
   std::string finish() {
     if (!packed_) return folder_.string();
     writer_->finish();
-    return (folder_.parent_path() / "samples.safetensors").string();
+    return packed_file().string();
   }
 
  private:
-  // Pictures of an earlier run would be counted among these.
+  fs::path packed_file() const { return folder_.parent_path() / "samples.safetensors"; }
+
+  // Pictures of an earlier run would be counted among these, or taken for them.
   void remove_old(bool overwrite) {
     std::vector<fs::path> old;
-    for (const auto& entry : fs::directory_iterator(folder_)) {
-      if (entry.path().extension() == ".png") old.push_back(entry.path());
+    if (fs::is_directory(folder_)) {
+      for (const auto& entry : fs::directory_iterator(folder_)) {
+        if (entry.path().extension() == ".png") old.push_back(entry.path());
+      }
     }
-    GESTALT_CHECK(old.empty() || overwrite,
+    GESTALT_CHECK(overwrite || !fs::exists(packed_file()),
+                  "'{}' is there already; give another --output, or --overwrite to replace it",
+                  packed_file().string());
+    GESTALT_CHECK(overwrite || old.empty(),
                   "'{}' holds {} already; give another --output, or --overwrite to remove "
                   "them",
                   folder_.string(), counted(old.size(), "picture"));
+    old.push_back(folder_.parent_path() / "grid.png");
+    if (!packed_) old.push_back(packed_file());  // else replaced when the new one is whole
     for (const fs::path& path : old) fs::remove(path);
   }
 
