@@ -69,6 +69,12 @@ void check_some_image(const data::ImageSource& set) {
   throw Error(format("'{}': none of the images can be read; the first: {}", set.location(), first));
 }
 
+// FOLDER/train, or FOLDER/train.packed where that is not there.
+fs::path part_of(const fs::path& folder, const std::string& name) {
+  const fs::path packed = folder / (name + ".packed");
+  return !fs::exists(folder / name) && fs::exists(packed) ? packed : folder / name;
+}
+
 }  // namespace
 
 Sets open_sets(const TrainSettings& settings) {
@@ -81,8 +87,8 @@ Sets open_sets(const TrainSettings& settings) {
     check_has_each_class(*sets.train, "train", settings.val_fraction);
     check_has_each_class(*val, "val", settings.val_fraction);
   } else {
-    sets.train = data::open_dataset(folder / "train");
-    val = data::open_dataset(folder / "val");
+    sets.train = data::open_dataset(part_of(folder, "train"));
+    val = data::open_dataset(part_of(folder, "val"));
   }
   const auto add = [&](const std::string& name, const data::ImageSourcePtr& set) {
     data::check_same_classes(*sets.train, *set);
