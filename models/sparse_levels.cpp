@@ -19,15 +19,15 @@ std::vector<std::string> split(const std::string& text, char separator) {
 }
 
 template <class T>
-std::vector<T> numbers(const std::string& list, const std::string& text) {
+std::vector<T> numbers(const std::string& list, const std::string& text,
+                       const std::string& examples) {
   std::vector<T> values;
   for (const std::string& part : split(list, '-')) {
     T value{};
     const auto [end, error] = std::from_chars(part.data(), part.data() + part.size(), value);
     GESTALT_CHECK(error == std::errc() && end == part.data() + part.size(),
-                  "'{}' in '{}' is no number; wanted is LEVELS_PERCENTS, such as 32_5 or "
-                  "16-32_10-5",
-                  part, text);
+                  "'{}' in '{}' is no number; wanted is LEVELS_PERCENTS, such as {}", part, text,
+                  examples);
     values.push_back(value);
   }
   return values;
@@ -35,13 +35,12 @@ std::vector<T> numbers(const std::string& list, const std::string& text) {
 
 }  // namespace
 
-SparseLevels parse_sparse_levels(const std::string& text) {
+SparseLevels parse_sparse_levels(const std::string& text, const std::string& examples) {
   if (text == "none") return {};
   const std::vector<std::string> halves = split(text, '_');
-  GESTALT_CHECK(halves.size() == 2, "'{}': wanted is LEVELS_PERCENTS, such as 32_5 or 16-32_10-5",
-                text);
-  const auto levels = numbers<int64_t>(halves[0], text);
-  const auto percents = numbers<double>(halves[1], text);
+  GESTALT_CHECK(halves.size() == 2, "'{}': wanted is LEVELS_PERCENTS, such as {}", text, examples);
+  const auto levels = numbers<int64_t>(halves[0], text, examples);
+  const auto percents = numbers<double>(halves[1], text, examples);
   GESTALT_CHECK(percents.size() == 1 || percents.size() == levels.size(),
                 "'{}': {} levels and {} percentages; wanted is one percentage a level, or one for "
                 "all",

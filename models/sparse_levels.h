@@ -13,8 +13,10 @@ namespace gestalt::models {
 using SparseLevels = std::map<int64_t, double>;  // level -> fraction kept, in (0, 1]
 
 // One percentage a level, or one for all; "none": no level. Throws Error for lists of
-// different lengths, what is no number, a level twice, percentages outside (0, 100].
-SparseLevels parse_sparse_levels(const std::string& text);
+// different lengths, what is no number, a level twice, percentages outside (0, 100]; it gives
+// `examples`.
+SparseLevels parse_sparse_levels(const std::string& text,
+                                 const std::string& examples = "32_5 or 16-32_10-5");
 // The other way, with a percentage a level.
 std::string to_text(const SparseLevels& levels);
 

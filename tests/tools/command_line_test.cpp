@@ -1,6 +1,10 @@
 // Command lines: what every tool says of flags that it can't take.
 
+#include <cstdio>
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <stdio_ext.h>
+#include <unistd.h>
 
 #include "kernels/cpu/parallel.h"
 #include "tools/common/list_flag.h"
@@ -63,6 +67,46 @@ std::pair<int, std::string> run_with(std::vector<std::string> arguments) {
   });
   set_num_threads(threads);
   return {code, text + testing::internal::GetCapturedStderr()};
+}
+
+// stdout is PATH as long as it is around.
+class StdoutTo {
+ public:
+  explicit StdoutTo(const char* path) {
+    std::fflush(stdout);
+    const int file = open(path, O_WRONLY | O_CLOEXEC);
+    dup2(file, STDOUT_FILENO);
+    close(file);
+  }
+  ~StdoutTo() {
+    __fpurge(stdout);  // what it did not take
+    std::clearerr(stdout);
+    dup2(before_, STDOUT_FILENO);
+    close(before_);
+  }
+
+ private:
+  int before_ = dup(STDOUT_FILENO);
+};
+
+TEST(Stdout, that_takes_no_results_is_an_error) {
+  const auto run = [](const char* path, int code) {
+    Tool tool("some_tool", "Does something.", CommonFlags::none);
+    std::string name = "some_tool";
+    char* argv[] = {name.data()};
+    testing::internal::CaptureStderr();
+    const StdoutTo there(path);
+    const int result = tool.run(1, argv, [code] {
+      std::printf("results\n");
+      return code;
+    });
+    return std::pair(result, testing::internal::GetCapturedStderr());
+  };
+  EXPECT_EQ(run("/dev/full", exit_done),
+            std::pair(int{exit_failed}, std::string("some_tool: cannot write to stdout: No space "
+                                                    "left on device\n")));
+  EXPECT_EQ(run("/dev/full", exit_interrupted), std::pair(int{exit_interrupted}, std::string()));
+  EXPECT_EQ(run("/dev/null", exit_done), std::pair(int{exit_done}, std::string()));
 }
 
 void fails(const std::vector<std::string>& arguments, const std::string& reason) {

@@ -422,7 +422,7 @@ TEST_F(TrainFewshotGan, BadInputIsOneLine) {
   fails({"--ckpt", checkpoint, "--sparse_hw_info", "none"}, "give --sparse_hw_info 16_25");
   fails({"--ckpt", checkpoint, "--nz", "8"}, "give --nz 16");
   fails({"--ckpt", checkpoint, "--base_channels", "16"}, "give --base_channels 8");
-  fails({"--ckpt", checkpoint, "--iter", "1"}, "larger --iter than 1");
+  fails({"--ckpt", checkpoint, "--iter", "1"}, "larger --iter than that");
 }
 
 TEST_F(TrainFewshotGan, TwoImagesAreSaidToBeFew) {

@@ -119,8 +119,8 @@ class FewshotTraining {
       model_->load(checkpoint);
       step_ = checkpoint.iterations;
       GESTALT_CHECK(step_ < settings_.iterations,
-                    "'{}' has {} steps already; give a larger --iter than {}", settings_.checkpoint,
-                    step_, settings_.iterations);
+                    "'{}' has {} steps already; give a larger --iter than that",
+                    settings_.checkpoint, step_);
     }
 
     std::string perceptual;

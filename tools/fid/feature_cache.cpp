@@ -49,7 +49,7 @@ void try_to_keep(const Write& write) {
 
 fs::path default_cache_folder() {
   const char* cache = std::getenv("XDG_CACHE_HOME");
-  if (cache != nullptr && *cache != '\0') return fs::path(cache) / "gestalt/features";
+  if (cache != nullptr && *cache == '/') return fs::path(cache) / "gestalt/features";
   const char* home = std::getenv("HOME");
   if (home != nullptr && *home != '\0') return fs::path(home) / ".cache/gestalt/features";
   return {};

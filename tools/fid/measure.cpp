@@ -88,6 +88,7 @@ FeatureCache open_cache(const MeasureSettings& settings) {
   const std::filesystem::path folder =
       settings.cache.empty() ? default_cache_folder() : std::filesystem::path(settings.cache);
   try {
+    GESTALT_CHECK(!folder.empty(), "neither XDG_CACHE_HOME nor HOME is set");
     std::error_code error;
     std::filesystem::create_directories(folder, error);
     GESTALT_CHECK(!error, "cannot make the folder '{}': {}", folder.string(), error.message());

@@ -16,9 +16,10 @@ struct Settings {
 int run(const Settings& settings) {
   check_not_input(settings.json, settings.input);
   const Input input = read_input(settings.input);
-  std::fputs(eval::to_table(input.summary).c_str(), stdout);
-  if (!settings.json.empty())
-    write_text(settings.json, eval::to_json(input.summary).dump(2) + "\n");
+  const std::string json = eval::to_json(input.summary).dump(2) + "\n";
+  const bool to_stdout = settings.json == "-";
+  std::fputs(to_stdout ? json.c_str() : eval::to_table(input.summary).c_str(), stdout);
+  if (!settings.json.empty() && !to_stdout) write_text(settings.json, json);
   return exit_done;
 }
 
@@ -29,7 +30,9 @@ Command add_summarize(Tool& tool) {
   CLI::App* app = tool.app().add_subcommand(
       "summarize", "Shape bias, hit rate, accuracy and error consistency of observers.");
   add_input_flags(*app, settings->input);
-  app->add_option("--json", settings->json, "also write all numbers here")->type_name("FILE");
+  app->add_option("--json", settings->json,
+                  "also write all numbers here; -: to stdout, in place of the table")
+      ->type_name("FILE");
   return {app, [settings] { return run(*settings); }};
 }
 

@@ -151,7 +151,7 @@ nlohmann::json to_json(const TrainSettings& s, const CommonOptions& common) {
 std::vector<TopKLevel> parse_topk(const std::string& text, const std::string& model) {
   const std::vector<std::string>& places = models::find_model(model).topk_places;
   std::vector<TopKLevel> result;
-  for (const auto& [level, fraction] : models::parse_sparse_levels(text)) {
+  for (const auto& [level, fraction] : models::parse_sparse_levels(text, "2_20 or 2-3_10")) {
     GESTALT_CHECK(level >= 1 && level <= static_cast<int64_t>(places.size()),
                   "--topk {}: {} has the levels 1 to {}, not {}", text, model, places.size(),
                   level);
