@@ -99,16 +99,17 @@ TEST_F(TrainFewshotGan, KilledAtRandomMomentsEndsInTheSameBits) {
   const ToolResult whole = run_tool("train_fewshot_gan", long_run("whole"));
   ASSERT_EQ(whole.exit_code, 0) << whole.output;
   EXPECT_NE(whole.output.find("(roll-back 1)"), std::string::npos) << whole.output;
-  const double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
+  double seconds = std::chrono::duration<double>(Clock::now() - begin).count();
 
   const unsigned seed = std::random_device{}();
   SCOPED_TRACE("seed " + std::to_string(seed));
   std::mt19937 random(seed);
   std::uniform_real_distribution<double> moment(0.3, 0.9);
   int kills = 0, exit_code = -1;
-  for (int attempt = 0; attempt < 20 && exit_code != 0; ++attempt) {
+  for (int attempt = 0; attempt < 20 && (exit_code != 0 || kills == 0); ++attempt) {
     Flags part = long_run("killed");
-    if (fs::exists(run("killed") / "checkpoint.safetensors")) part.push_back("--resume");
+    const bool resumes = kills > 0 && fs::exists(run("killed") / "checkpoint.safetensors");
+    if (resumes) part.push_back("--resume");
     if (kills == 1) set(part, "--threads", "1");
     if (kills == 2) set(part, "--capture", "on");
     const Clock::time_point start = Clock::now();
@@ -121,6 +122,8 @@ TEST_F(TrainFewshotGan, KilledAtRandomMomentsEndsInTheSameBits) {
     exit_code = result.exit_code;
     if (exit_code == 128 + SIGKILL) ++kills;
     ASSERT_TRUE(exit_code == 0 || exit_code == 128 + SIGKILL) << result.output;
+    // Other work had made the measured run slower than this one: sooner, and from the beginning.
+    if (kills == 0) seconds /= 2;
   }
   EXPECT_EQ(exit_code, 0);
   EXPECT_GE(kills, 1);
