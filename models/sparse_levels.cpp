@@ -1,6 +1,7 @@
 #include "models/sparse_levels.h"
 
 #include <charconv>
+#include <cmath>
 #include <vector>
 
 #include "kernels/error.h"
@@ -63,7 +64,8 @@ std::string to_text(const SparseLevels& levels) {
   for (const auto& [level, fraction] : levels) {
     const std::string dash = places.empty() ? "" : "-";
     places += format("{}{}", dash, level);
-    percents += format("{}{:.12g}", dash, 100 * fraction);  // 57 of 0.5700000000000001
+    percents +=
+        format("{}{}", dash, std::round(1e11 * fraction) / 1e9);  // 57, not 57.00000000000001
   }
   return places + '_' + percents;
 }
