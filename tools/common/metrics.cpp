@@ -107,6 +107,8 @@ set grid linetype 1 linecolor rgb "#dddddd"
 )",
              550 * panels.size(), metrics.columns().front(), whole_ticks(metrics), panels.size());
   for (const CurvePanel& panel : panels) {
+    // Settings stay from panel to panel: a logarithmic axis would hide the next one's zeros.
+    script += "unset logscale\nset autoscale\nset format\n";
     if (!panel.settings.empty()) script += panel.settings + "\n";
     script += format("set ylabel {}\nplot ", eval::gnuplot_text(panel.label));
     for (size_t i = 0; i < panel.curves.size(); ++i) {

@@ -45,7 +45,8 @@ struct CurvePanel {
     std::string column, title;
   };
   std::vector<Curve> curves;
-  std::string settings;  // gnuplot's, ahead of the panel: "set logscale y"
+  // gnuplot's, of this panel alone: "set logscale y". Axes are linear and fit the curves without.
+  std::string settings;
 };
 // FOLDER/curves.gp over FOLDER/metrics.csv, and its picture curves.png. A curve needs two rows;
 // before that, nothing is written.

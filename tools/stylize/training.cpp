@@ -332,13 +332,14 @@ class StylizerTraining {
     collect_losses();
     samples_->save(folder_ / "samples" / fmt::format("step_{:06}.jpg", position_.step),
                    fmt::format("step {}", position_.step), encoder_, decoder_);
-    // Pixels' errors are much smaller numbers than features'.
-    CurvePanel features{"losses", {}, ""}, pixels{"reconstruction", {}, "set logscale y"};
+    // Pixels' errors are much smaller numbers than features'. All fall by orders of magnitude.
+    const std::string axis = "set logscale y";
+    CurvePanel features{"losses", {}, axis}, pixels{"reconstruction", {}, axis};
     for (const Part& part : parts_) {
       CurvePanel& panel = part.name == "reconstruction" ? pixels : features;
       panel.curves.push_back({part.name + "_loss", part.name});
     }
-    std::vector<CurvePanel> panels = {{"loss (weighted)", {{"loss", "loss"}}, "set logscale y"}};
+    std::vector<CurvePanel> panels = {{"loss (weighted)", {{"loss", "loss"}}, axis}};
     for (const CurvePanel& panel : {features, pixels}) {
       if (!panel.curves.empty()) panels.push_back(panel);
     }
