@@ -117,6 +117,33 @@ void add_curves(Gnuplot& plot, const std::string& id, const PanelBox& box, const
   plot.add("unset logscale x");
 }
 
+constexpr size_t most_columns = 2;  // of networks, as of a page
+constexpr double legend_left = 0.3, curve_legend_left = 0.7;
+
+// What stands above the curves of a network.
+struct Part {
+  std::vector<std::string> title;  // lines
+  std::vector<PanelObserver> observers;
+  Legend legend;
+};
+
+Part part_of(const Network& network, const GroupSummary* people, double title_width,
+             const FigureStyle& style) {
+  Part part;
+  part.title = wrap(readable_name(network.name + "_normal"), title_width, style.font_size);
+  std::vector<LegendEntry> entries;
+  for (size_t i = 0; i < network.sparsities.size(); ++i) {
+    entries.push_back(look_of(network, i, style));
+    part.observers.push_back({&network.sparsities[i].group->bias, entries.back()});
+  }
+  if (people != nullptr) {
+    entries.push_back({"Humans", "#000000", 13});
+    part.observers.push_back({&people->bias, entries.back()});
+  }
+  part.legend = lay_out_legend(entries, style.width - legend_left - 0.05, 3, style);
+  return part;
+}
+
 void clear_panel(Gnuplot& plot) {
   plot.add("unset label; unset arrow");
 }
@@ -134,51 +161,54 @@ std::string ablation_figure(const Summary& summary, const FigureStyle& style,
                 "no network with two sparsities is among the observers (names as AlexNet_normal, "
                 "AlexNet_topK_10)");
   const GroupSummary* people = find_humans(summary);
-  size_t most = 0;
-  for (const Network& network : networks) most = std::max(most, network.sparsities.size());
+  const PanelLayout layout = lay_out_panel(summary.categories, 0.17, style);
+  const PanelBox& room = layout.room;
+  const double line = line_height(style.font_size);
+  const double middle = (room.left + style.width - room.right) / 2;
+  const double title_width = 2 * std::min(middle, style.width - middle) - 0.1;
+  double legend_space = 0;
+  size_t title_lines = 0;
+  std::vector<Part> parts;
+  for (const Network& network : networks) {
+    parts.push_back(part_of(network, people, title_width, style));
+    legend_space = std::max(legend_space, parts.back().legend.height + 0.06);
+    title_lines = std::max(title_lines, parts.back().title.size());
+  }
+  const Legend curve_legend = lay_out_legend(
+      {{"shape bias, 95 % interval", shape_bias_color, 7}, {"hit rate", hit_rate_color, 6}},
+      style.width - curve_legend_left - 0.05, 2, style);
 
-  const int columns = 3;
-  const double legend_space = legend_height(most + 1, columns) + 0.06, title = 0.2, curves = 1.5;
-  const double curve_legend = 2 * legend_row_height - 0.08;
-  const double rows = 0.17 * static_cast<double>(summary.categories.size());
-  const double height = curve_legend + panel_room.bottom + curves + 0.1 + legend_space +
-                        panel_room.bottom + rows + panel_room.top + title;
-  Gnuplot plot(picture, style.width * static_cast<double>(networks.size()), height, style);
+  constexpr double curves = 1.5, part_gap = 0.15;
+  const double title = line * static_cast<double>(title_lines) + 0.05;
+  const double rows = layout.row_height * static_cast<double>(summary.categories.size());
+  const double part_height = curve_legend.height + 0.07 + room.bottom + curves + 0.1 +
+                             legend_space + room.bottom + rows + room.top + title + part_gap;
+  const size_t columns = std::min(networks.size(), most_columns);
+  const size_t part_rows = (networks.size() + columns - 1) / columns;
+  Gnuplot plot(picture, style.width * static_cast<double>(columns),
+               part_height * static_cast<double>(part_rows) - part_gap, style);
   const std::vector<size_t> order = category_order(summary);
 
   plot.add("set multiplot");
   for (size_t n = 0; n < networks.size(); ++n) {
-    const Network& network = networks[n];
     const std::string id = format("network_{}", n);
-    const double left = style.width * static_cast<double>(n);
-    PanelBox box = {left + panel_room.left, left + style.width - panel_room.right, 0,
-                    height - title - panel_room.top};
+    const double left = style.width * static_cast<double>(n % columns);
+    const double top = part_height * static_cast<double>(part_rows - n / columns) - part_gap;
+    PanelBox box = {left + room.left, left + style.width - room.right, 0, top - title - room.top};
     box.bottom = box.top - rows;
-
-    std::vector<PanelObserver> observers;
-    std::vector<LegendEntry> legend;
-    for (size_t i = 0; i < network.sparsities.size(); ++i) {
-      legend.push_back(look_of(network, i, style));
-      observers.push_back({&network.sparsities[i].group->bias, legend.back()});
+    for (size_t i = 0; i < parts[n].title.size(); ++i) {
+      plot.add("set label {} at screen {}, screen {} center", gnuplot_text(parts[n].title[i]),
+               plot.x(left + middle), plot.y(top - 0.025 - line * (static_cast<double>(i) + 0.5)));
     }
-    if (people != nullptr) {
-      legend.push_back({"Humans", "#000000", 13});
-      observers.push_back({&people->bias, legend.back()});
-    }
-    plot.add("set label {} at screen {}, screen {} center",
-             gnuplot_text(readable_name(network.name + "_normal")),
-             plot.x((box.left + box.right) / 2), plot.y(height - title / 2));
-    const double legend_top = box.bottom - panel_room.bottom;
-    add_legend(plot, legend, left + 0.3, legend_top, columns);
-    add_category_panel(plot, id, box, summary.categories, order, observers);
+    const double legend_top = box.bottom - room.bottom;
+    add_legend(plot, parts[n].legend, left + legend_left, legend_top, style);
+    add_category_panel(plot, id, box, layout, order, parts[n].observers, style);
     clear_panel(plot);
 
     box.top = legend_top - legend_space - 0.1;
     box.bottom = box.top - curves;
-    add_legend(
-        plot, {{"shape bias, 95 % interval", shape_bias_color, 7}, {"hit rate", hit_rate_color, 6}},
-        left + 0.7, box.bottom - panel_room.bottom, 2);
-    add_curves(plot, id, box, network, people, summary.categories);
+    add_legend(plot, curve_legend, left + curve_legend_left, box.bottom - room.bottom, style);
+    add_curves(plot, id, box, networks[n], people, summary.categories);
     clear_panel(plot);
   }
   plot.add("unset multiplot");

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "eval/figure_kinds.h"
 #include "eval/gnuplot.h"
@@ -64,25 +65,36 @@ std::string box_figure(const Summary& summary, const FigureStyle& style,
   for (const GroupSummary& group : summary.groups) names.push_back(group.name);
   const std::vector<StyledObserver> styled = assign_styles(names, style);
 
-  const double rows = 0.25 * static_cast<double>(styled.size()) + 0.1;
-  const double bottom = 0.36, top = 0.08, right = 0.12;
+  constexpr double right = 0.12, top = 0.08, least_row_height = 0.25, share_of_labels = 0.5;
+  const double line = line_height(style.font_size);
+  names.clear();
+  for (const StyledObserver& each : styled) names.push_back(each.label);
+  const RowLabels labels = row_labels(names, share_of_labels * style.width, style.font_size);
+  const double axis = style.width - labels.width - right;
+  const std::vector<std::string> title = wrap(
+      format("shape bias of the {} categories", summary.categories.size()), axis, style.font_size);
+  const double label_height =
+      tight_line_height(style.font_size) * static_cast<double>(labels.most_lines);
+  const double row_height = std::max(least_row_height, label_height + 0.1);
+  const double rows = row_height * static_cast<double>(styled.size()) + 0.1;
+  const double bottom = 0.07 + line * static_cast<double>(1 + title.size());
   Gnuplot plot(picture, style.width, bottom + rows + top, style);
-  double left = 0;
-  for (const StyledObserver& each : styled) left = std::max(left, plot.text_width(each.label));
-  set_margins(plot, {left + 0.12, style.width - right, bottom, bottom + rows});
-  std::vector<std::string> labels, layers;
+  set_margins(plot, {labels.width, style.width - right, bottom, bottom + rows});
+  std::vector<std::string> layers;
   for (size_t i = 0; i < styled.size(); ++i) {
     const size_t row = styled.size() - i;
-    labels.push_back(gnuplot_tic(styled[i].label, static_cast<double>(row)));
     const std::vector<double> values = category_biases(summary.groups[styled[i].index].bias);
     if (!values.empty()) add_row(plot, row, values, styled[i].color, layers);
   }
-  plot.add("set ytics ({}) scale 0 offset 0.4,0", join(labels, ", "));
+  std::vector<size_t> order(styled.size());
+  std::iota(order.begin(), order.end(), size_t{0});
+  add_row_labels(plot, labels, order, labels.width, rows / static_cast<double>(styled.size()),
+                 style);
+  plot.add("unset ytics");
   plot.add("set yrange [0.5:{}]", static_cast<double>(styled.size()) + 0.5);
   plot.add("set xrange [-0.02:1.02]");
-  plot.add("set xtics 0,0.2,1 format \"%g\" offset 0,0.3");
-  plot.add("set xlabel \"shape bias of the {} categories\" offset 0,0.8",
-           summary.categories.size());
+  plot.add("set xtics 0,{},1 format \"%g\" offset 0,0.3", fraction_step(axis, style.font_size));
+  plot.add("set xlabel {} offset 0,0.8", gnuplot_text(join(title, "\n")));
   plot.add("set grid xtics linetype 1 linewidth 0.5 linecolor rgb \"#dddddd\"");
   GESTALT_CHECK(!layers.empty(), "no observer decided for a shape or a texture");
   plot.add("plot {}", join(layers, ", \\\n     "));

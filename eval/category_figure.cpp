@@ -14,16 +14,17 @@ std::string category_figure(const Summary& summary, const FigureStyle& style,
     // The first of the legend, people, lie on top.
     observers.insert(observers.begin(), {&summary.groups[each.index].bias, legend.back()});
   }
-  const int columns = 2;
-  const double legend_space = legend_height(legend.size(), columns) + 0.08;
-  const double rows = 0.19 * static_cast<double>(summary.categories.size());
-  const double height = legend_space + panel_room.bottom + rows + panel_room.top;
-  Gnuplot plot(picture, style.width, height, style);
-  add_legend(plot, legend, 0.3, legend_space - 0.02, columns);
-  const double bottom = legend_space + panel_room.bottom;
+  constexpr double legend_left = 0.3;
+  const Legend key = lay_out_legend(legend, style.width - legend_left - 0.05, 2, style);
+  const PanelLayout layout = lay_out_panel(summary.categories, 0.19, style);
+  const PanelBox& room = layout.room;
+  const double rows = layout.row_height * static_cast<double>(summary.categories.size());
+  const double bottom = key.height + 0.08 + room.bottom;
+  Gnuplot plot(picture, style.width, bottom + rows + room.top, style);
+  add_legend(plot, key, legend_left, key.height + 0.06, style);
   add_category_panel(plot, "categories",
-                     {panel_room.left, style.width - panel_room.right, bottom, bottom + rows},
-                     summary.categories, category_order(summary), observers);
+                     {room.left, style.width - room.right, bottom, bottom + rows}, layout,
+                     category_order(summary), observers, style);
   return plot.script();
 }
 

@@ -24,21 +24,16 @@ void add_data(Gnuplot& plot, const std::string& name, std::span<const size_t> or
   plot.add("EOD");
 }
 
-void add_axes(Gnuplot& plot, const Categories& categories, std::span<const size_t> order) {
-  std::vector<std::string> names;
-  for (size_t row = 0; row < order.size(); ++row) {
-    names.push_back(
-        gnuplot_tic(categories.name(order[row]), static_cast<double>(order.size() - row)));
-  }
+void add_axes(Gnuplot& plot, const PanelLayout& layout, size_t rows) {
   plot.add("{}", tic_style);
-  plot.add("set ytics ({}) scale 0 offset 0.4,0", join(names, ", "));
-  plot.add("set yrange [0.4:{}]", static_cast<double>(order.size()) + 0.6);
+  plot.add("set ytics 1,1,{} format \"\" scale 0", rows);  // for the grid
+  plot.add("set yrange [0.4:{}]", static_cast<double>(rows) + 0.6);
   plot.add("set xrange [0:1]");
   plot.add("set x2range [1:0]");
-  plot.add("set xtics 0.2 format \"%g\" offset 0,0.3");
-  plot.add("set x2tics 0.2 format \"%g\" offset 0,-0.3");
-  plot.add("set xlabel \"fraction of texture decisions\" offset 0,0.8");
-  plot.add("set x2label \"fraction of shape decisions\" offset 0,-0.8");
+  plot.add("set xtics {} format \"%g\" offset 0,0.3", layout.tic_step);
+  plot.add("set x2tics {} format \"%g\" offset 0,-0.3", layout.tic_step);
+  plot.add("set xlabel {} offset 0,0.8", gnuplot_text(layout.texture_title));
+  plot.add("set x2label {} offset 0,-0.8", gnuplot_text(layout.shape_title));
   plot.add("set grid ytics linetype 1 linewidth 0.5 linecolor rgb \"#dddddd\"");
 }
 
@@ -64,11 +59,36 @@ std::vector<size_t> category_order(const Summary& summary) {
   return category_order(all);
 }
 
+PanelLayout lay_out_panel(const Categories& categories, double least_row_height,
+                          const FigureStyle& style) {
+  constexpr double right = 0.12, least_left = 0.68, share_of_labels = 0.4;
+  const double line = line_height(style.font_size);
+  std::vector<std::string> names;
+  for (const Category& category : categories.all()) names.push_back(category.name);
+
+  PanelLayout layout;
+  layout.labels = row_labels(names, share_of_labels * style.width, style.font_size);
+  const double label_height =
+      tight_line_height(style.font_size) * static_cast<double>(layout.labels.most_lines);
+  layout.row_height = std::max(least_row_height, label_height + 0.05);
+  const double left = std::max(least_left, layout.labels.width);
+  const double axis = style.width - left - right;
+  layout.tic_step = fraction_step(axis, style.font_size);
+  const auto below = wrap("fraction of texture decisions", axis, style.font_size);
+  const auto above = wrap("fraction of shape decisions", axis, style.font_size);
+  layout.texture_title = join(below, "\n");
+  layout.shape_title = join(above, "\n");
+  layout.room = {left, right, 0.07 + line * static_cast<double>(1 + below.size()),
+                 0.09 + line * static_cast<double>(1 + above.size())};
+  return layout;
+}
+
 void add_category_panel(Gnuplot& plot, const std::string& id, const PanelBox& box,
-                        const Categories& categories, std::span<const size_t> order,
-                        std::span<const PanelObserver> observers) {
+                        const PanelLayout& layout, std::span<const size_t> order,
+                        std::span<const PanelObserver> observers, const FigureStyle& style) {
   set_margins(plot, box);
-  add_axes(plot, categories, order);
+  add_axes(plot, layout, order.size());
+  add_row_labels(plot, layout.labels, order, box.left, layout.row_height, style);
   std::vector<std::string> layers;
   for (size_t i = 0; i < observers.size(); ++i) {
     const auto& [bias, look] = observers[i];

@@ -23,12 +23,22 @@ std::vector<size_t> category_order(const ShapeBias& reference);
 // Humans where they are among the groups; else the mean of all groups.
 std::vector<size_t> category_order(const Summary& summary);
 
+// What stands round the axes; inches.
+struct PanelLayout {
+  RowLabels labels;  // of the categories, in their own order
+  PanelBox room;     // what labels, tics and titles take on each side
+  double row_height;
+  std::string texture_title, shape_title;  // broken by line feeds
+  double tic_step;
+};
+// In a figure, or a part of one, that is as wide as the style says; rows of `least_row_height`, or
+// more where names of several lines need it.
+PanelLayout lay_out_panel(const Categories& categories, double least_row_height,
+                          const FigureStyle& style);
+
 // `id` keeps the data blocks of several panels apart. Later observers lie on top.
 void add_category_panel(Gnuplot& plot, const std::string& id, const PanelBox& box,
-                        const Categories& categories, std::span<const size_t> order,
-                        std::span<const PanelObserver> observers);
-
-// Room round the axes: category names left, tics and titles below and above.
-inline constexpr PanelBox panel_room = {0.68, 0.12, 0.36, 0.38};
+                        const PanelLayout& layout, std::span<const size_t> order,
+                        std::span<const PanelObserver> observers, const FigureStyle& style);
 
 }  // namespace gestalt::eval

@@ -7,7 +7,12 @@
 namespace gestalt::eval {
 namespace {
 
-constexpr double points_per_inch = 72, css_pixels_per_inch = 96;
+constexpr double css_pixels_per_inch = 96;
+// gnuplot's cairo terminals count 72 units an inch and draw fonts for 96: theirs come out as large
+// as asked only with this scale.
+constexpr double cairo_point = points_per_inch / css_pixels_per_inch;
+
+constexpr double marker_width = 0.12;  // of a legend, from its centre to the label
 
 std::string font(const FigureStyle& style, double scale) {
   return gnuplot_text(format("{},{}", style.font, style.font_size * scale));
@@ -25,19 +30,18 @@ std::string terminal(const std::string& extension, double width, double height,
     const double scale = style.dots_per_inch / points_per_inch;
     return format("pngcairo size {},{} font {} fontscale {} linewidth {} pointscale {}",
                   std::lround(width * style.dots_per_inch),
-                  std::lround(height * style.dots_per_inch), font(style, 1), scale, 0.8 * scale,
-                  0.75 * scale);
+                  std::lround(height * style.dots_per_inch), font(style, 1), cairo_point * scale,
+                  0.8 * scale, 0.75 * scale);
   }
   GESTALT_CHECK(extension == ".pdf", "a figure is .svg, .png or .pdf, not '{}'", extension);
-  // Its default is half of every size.
-  return format("pdfcairo size {}in,{}in font {} fontscale 1 linewidth 1 pointscale 0.75", width,
-                height, font(style, 1));
+  return format("pdfcairo size {}in,{}in font {} fontscale {} linewidth 1 pointscale 0.75", width,
+                height, font(style, 1), cairo_point);
 }
 
 }  // namespace
 
 Gnuplot::Gnuplot(const std::string& picture, double width, double height, const FigureStyle& style)
-    : width_(width), height_(height), font_size_(style.font_size) {
+    : width_(width), height_(height) {
   const std::string extension = std::filesystem::path(picture).extension().string();
   add("# Written by gestalt; edit it and run it with gnuplot in its folder.");
   add("set terminal {}", terminal(extension, width, height, style));
@@ -78,35 +82,65 @@ void set_margins(Gnuplot& plot, const PanelBox& box) {
   plot.add("set tmargin at screen {}", plot.y(box.top));
 }
 
-double legend_height(size_t entries, int columns) {
-  return legend_row_height * std::ceil(static_cast<double>(entries) / columns);
-}
-
-double Gnuplot::text_width(std::string_view text) const {
-  constexpr double mean_letter = 0.66;  // of the font size; sans-serif letters are 0.3 to 0.9 wide
-  return mean_letter * font_size_ / points_per_inch * static_cast<double>(text.size());
-}
-
-void add_legend(Gnuplot& plot, const std::vector<LegendEntry>& entries, double left, double top,
-                int columns) {
-  constexpr double marker_width = 0.12, gap = 0.2;
-  const auto wanted = static_cast<size_t>(columns);
-  const size_t rows = (entries.size() + wanted - 1) / wanted;
-  double widest = 0;
-  for (size_t i = 0; i < entries.size(); ++i) {
-    const size_t row = i % rows;
-    if (row == 0 && i > 0) {
-      left += marker_width + widest + gap;
-      widest = 0;
+void add_row_labels(Gnuplot& plot, const RowLabels& labels, std::span<const size_t> order,
+                    double axis_left, double row_height, const FigureStyle& style) {
+  const double step = tight_line_height(style.font_size) / row_height;
+  for (size_t i = 0; i < order.size(); ++i) {
+    const std::vector<std::string>& lines = labels.lines[order[i]];
+    double y = static_cast<double>(order.size() - i);
+    y += step * static_cast<double>(lines.size() - 1) / 2;
+    for (const std::string& line : lines) {
+      plot.add("set label {} at screen {}, first {} right", gnuplot_text(line),
+               plot.x(axis_left - row_label_gap), y);
+      y -= step;
     }
-    widest = std::max(widest, plot.text_width(entries[i].label));
-    const double y = plot.y(top - (static_cast<double>(row) + 0.5) * legend_row_height);
+  }
+}
+
+Legend lay_out_legend(const std::vector<LegendEntry>& entries, double width, int columns,
+                      const FigureStyle& style) {
+  constexpr double gap = 0.2;
+  const auto wanted = static_cast<size_t>(columns);
+  const size_t per_column = (entries.size() + wanted - 1) / wanted;
+  Legend legend;
+  double left = 0;
+  size_t row = 0, rows = 0;
+  for (size_t i = 0; i < entries.size(); ++i) {
+    if (i > 0 && i % per_column == 0) {
+      left = legend.width + gap;
+      row = 0;
+    }
+    const double text_left = left + marker_width;
+    legend.places.push_back(
+        {entries[i], wrap(entries[i].label, width - marker_width, style.font_size), left, row});
+    for (const std::string& line : legend.places.back().lines) {
+      legend.width = std::max(legend.width, text_left + text_width(line, style.font_size));
+      ++row;
+    }
+    rows = std::max(rows, row);
+  }
+  if (legend.width > width && columns > 1) {
+    return lay_out_legend(entries, width, columns - 1, style);
+  }
+  legend.height = line_height(style.font_size) * static_cast<double>(rows);
+  return legend;
+}
+
+void add_legend(Gnuplot& plot, const Legend& legend, double left, double top,
+                const FigureStyle& style) {
+  for (const auto& [entry, lines, entry_left, row] : legend.places) {
+    const auto height_of = [&, first = row](size_t line) {
+      const auto below = static_cast<double>(first + line) + 0.5;
+      return plot.y(top - below * line_height(style.font_size));
+    };
     plot.add(
         "set label \"\" at screen {}, screen {} point pointtype {} pointsize 0.7 linewidth 1.2 "
         "linecolor rgb \"{}\"",
-        plot.x(left), y, entries[i].point_type, entries[i].color);
-    plot.add("set label {} at screen {}, screen {} left", gnuplot_text(entries[i].label),
-             plot.x(left + marker_width), y);
+        plot.x(left + entry_left), height_of(0), entry.point_type, entry.color);
+    for (size_t i = 0; i < lines.size(); ++i) {
+      plot.add("set label {} at screen {}, screen {} left", gnuplot_text(lines[i]),
+               plot.x(left + entry_left + marker_width), height_of(i));
+    }
   }
 }
 

@@ -2,11 +2,13 @@
 
 // A gnuplot script for one picture: SVG, PNG or PDF by the extension, the same layout in each.
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "eval/figure_style.h"
+#include "eval/figure_text.h"
 #include "kernels/error.h"
 
 namespace gestalt::eval {
@@ -27,12 +29,10 @@ class Gnuplot {
   // Places on the canvas, from inches to gnuplot's fractions; y from the bottom.
   double x(double inches) const { return inches / width_; }
   double y(double inches) const { return inches / height_; }
-  // About what the text takes, inches.
-  double text_width(std::string_view text) const;
 
  private:
   std::string script_;
-  double width_, height_, font_size_;
+  double width_, height_;
 };
 
 // In double quotes, for gnuplot. Nothing in it is run: gnuplot takes what stands in backquotes
@@ -52,14 +52,31 @@ struct PanelBox {
 };
 void set_margins(Gnuplot& plot, const PanelBox& box);
 
+// The labels of rows at 1, 2, ... up a y axis, in `order` from the top. Not as the axis's own tics:
+// of those with a percent sign gnuplot drops what is behind the 49th byte.
+void add_row_labels(Gnuplot& plot, const RowLabels& labels, std::span<const size_t> order,
+                    double axis_left, double row_height, const FigureStyle& style);
+
 struct LegendEntry {
   std::string label, color;
   int point_type;
 };
-inline constexpr double legend_row_height = 0.145;  // inches
-// Down from `top`, column by column, each as wide as its labels need.
-void add_legend(Gnuplot& plot, const std::vector<LegendEntry>& entries, double left, double top,
-                int columns);
-double legend_height(size_t entries, int columns);
+// Entries down one column and on in the next.
+struct Legend {
+  struct Place {
+    LegendEntry entry;
+    std::vector<std::string> lines;  // of its label
+    double left;                     // inches, from the legend's
+    size_t row;                      // of its first line
+  };
+  std::vector<Place> places;
+  double width = 0, height = 0;  // inches
+};
+// In `columns` of them, each as wide as its labels need, or in fewer where those are wider together
+// than `width`; labels that are too wide for one column are broken.
+Legend lay_out_legend(const std::vector<LegendEntry>& entries, double width, int columns,
+                      const FigureStyle& style);
+void add_legend(Gnuplot& plot, const Legend& legend, double left, double top,
+                const FigureStyle& style);
 
 }  // namespace gestalt::eval
