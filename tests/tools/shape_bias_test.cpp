@@ -128,24 +128,72 @@ TEST_F(Pictures, every_kind_is_drawn_and_its_script_stays) {
     const data::Image image = data::decode_image(picture);
     EXPECT_EQ(image.width, 300) << kind;
     EXPECT_GT(coloured(image), 200) << kind;
-    EXPECT_TRUE(fs::exists(folder_ / (kind + ".gp")));
+    EXPECT_TRUE(fs::exists(folder_ / (kind + ".png.gp")));
+  }
+}
+
+TEST_F(Pictures, of_two_formats_have_a_script_each) {
+  for (const std::string name : {"box.png", "box.pdf"}) {
+    const ToolResult result =
+        shape_bias("plot", fixture_files, {"--kind", "box", "--out", (folder_ / name).string()});
+    ASSERT_EQ(result.exit_code, 0) << result.output;
+  }
+  EXPECT_TRUE(contains(read_text(folder_ / "box.png.gp"), "set output \"box.png\""));
+  EXPECT_TRUE(contains(read_text(folder_ / "box.pdf.gp"), "set output \"box.pdf\""));
+}
+
+// The fixture's files with another name of the network, as long as evaluate's may be.
+std::vector<std::string> renamed(const std::string& network, const fs::path& folder) {
+  std::vector<std::string> files = {fixture_files[2]};
+  for (const std::string& file : {fixture_files[0], fixture_files[1]}) {
+    std::string text = read_text(file);
+    for (size_t at = text.find("net_"); at != std::string::npos; at = text.find("net_", at)) {
+      text.replace(at, std::strlen("net_"), network);
+      at += network.size();
+    }
+    files.push_back((folder / fs::path(file).filename()).string());
+    write_file_atomically(files.back(), text.data(), text.size());
+  }
+  return files;
+}
+
+bool has_white_border(const data::Image& image) {
+  constexpr int border = 3;
+  for (int y = 0; y < image.height; ++y) {
+    for (int x = 0; x < image.width; ++x) {
+      const bool is_inside =
+          y >= border && y < image.height - border && x >= border && x < image.width - border;
+      const uint8_t* pixel = &image.pixels[3 * static_cast<size_t>(y * image.width + x)];
+      if (!is_inside && *std::min_element(pixel, pixel + 3) < 255) return false;
+    }
+  }
+  return true;
+}
+
+TEST_F(Pictures, no_name_is_cut) {
+  const std::string style = (folder_ / "style.json").string();
+  for (const std::string network : {"net_", "AlexNet_untrained_features.12_reverse_",
+                                    "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW_"}) {
+    const std::vector<std::string> files = renamed(network, folder_.path());
+    for (const std::string font_size : {"7", "12"}) {
+      const std::string text = R"({"font_size": )" + font_size + "}";
+      write_file_atomically(style, text.data(), text.size());
+      for (const std::string kind : {"figure", "box", "ablation"}) {
+        const fs::path picture = folder_ / (kind + ".png");
+        const ToolResult result = shape_bias(
+            "plot", files, {"--kind", kind, "--style", style, "--out", picture.string()});
+        ASSERT_EQ(result.exit_code, 0) << result.output;
+        EXPECT_TRUE(has_white_border(data::decode_image(picture)))
+            << network << " " << kind << " " << font_size;
+      }
+    }
   }
 }
 
 // gnuplot takes what stands in backquotes for a command; names are whoever's made the CSV.
 TEST_F(Pictures, names_of_others_are_never_run) {
   const fs::path trap = folder_ / "run_by_gnuplot";
-  std::vector<std::string> files = {fixture_files[2]};
-  for (const std::string& file : {fixture_files[0], fixture_files[1]}) {
-    std::string text = read_text(file);
-    const std::string name = "`touch " + trap.string() + "`_";
-    for (size_t at = text.find("net_"); at != std::string::npos; at = text.find("net_", at)) {
-      text.replace(at, std::strlen("net_"), name);
-      at += name.size();
-    }
-    files.push_back((folder_ / fs::path(file).filename()).string());
-    write_file_atomically(files.back(), text.data(), text.size());
-  }
+  const std::vector<std::string> files = renamed("`touch " + trap.string() + "`_", folder_.path());
   for (const std::string kind : {"figure", "box", "ablation"}) {
     const ToolResult result =
         shape_bias("plot", files, {"--kind", kind, "--out", (folder_ / (kind + ".svg")).string()});
@@ -182,7 +230,7 @@ TEST_F(Pictures, a_failed_drawing_leaves_the_picture_that_was_there) {
   write_file_atomically(folder_ / "bin/gnuplot", text.data(), text.size());
   fs::permissions(folder_ / "bin/gnuplot", fs::perms::owner_all);
   fs::create_directories(folder_ / "out");
-  const fs::path picture = folder_ / "out/figure.svg", script = folder_ / "out/figure.gp";
+  const fs::path picture = folder_ / "out/figure.svg", script = folder_ / "out/figure.svg.gp";
   const std::vector<std::string> out = {"--out", picture.string()};
   ASSERT_EQ(shape_bias("plot", fixture_files, out).exit_code, 0);
   const std::string good = read_text(picture);
@@ -198,7 +246,7 @@ TEST_F(Pictures, a_failed_drawing_leaves_the_picture_that_was_there) {
   EXPECT_EQ(std::distance(files, fs::directory_iterator()), 2);  // the picture and its script
 
   fs::remove(picture);
-  const std::string again = "cd " + script.parent_path().string() + " && gnuplot figure.gp";
+  const std::string again = "cd " + script.parent_path().string() + " && gnuplot figure.svg.gp";
   ASSERT_EQ(std::system(again.c_str()), 0);
   EXPECT_EQ(read_text(picture), good);
 }

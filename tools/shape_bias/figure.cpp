@@ -15,7 +15,7 @@ void draw_figure(eval::FigureKind kind, const eval::Summary& summary,
   const std::string name = picture.filename().string();
   const std::string text = eval::figure_script(kind, summary, style, name);
   fs::path script = picture;
-  script.replace_extension(".gp");
+  script += ".gp";  // with the picture's own extension, so that box.png and box.pdf have one each
   // The script names the picture without a folder, so where it runs decides where it draws.
   const ScratchFolder folder;
   GESTALT_CHECK(run_gnuplot(script, text, folder.path()), "'{}' was not drawn", picture.string());

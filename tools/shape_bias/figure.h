@@ -8,7 +8,7 @@
 
 namespace gestalt::tools {
 
-// Writes PICTURE, whole or not at all, and, beside it, PICTURE's name with .gp. Throws Error where
+// Writes PICTURE, whole or not at all, and its script beside it as PICTURE.gp. Throws Error where
 // gnuplot is missing or fails; then a picture that was there before stays.
 void draw_figure(eval::FigureKind kind, const eval::Summary& summary,
                  const eval::FigureStyle& style, const std::filesystem::path& picture);

@@ -40,7 +40,7 @@ Command add_plot(Tool& tool) {
   CLI::App* app = tool.app().add_subcommand("plot", "Figures of shape bias, drawn by gnuplot.");
   add_input_flags(*app, settings->input);
   app->add_option("--out", settings->out,
-                  "the picture, .svg, .png or .pdf; its gnuplot script stays beside it")
+                  "the picture, .svg, .png or .pdf; its gnuplot script stays beside it, as FILE.gp")
       ->type_name("FILE")
       ->required();
   app->add_option("--kind", settings->kind,
