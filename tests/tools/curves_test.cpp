@@ -6,7 +6,7 @@
 #include "data/image.h"
 #include "tests/temporary_folder.h"
 #include "tests/tools/run_tool.h"
-#include "tools/training/history.h"
+#include "tools/common/metrics.h"
 
 namespace gestalt::tools {
 namespace {
@@ -48,15 +48,17 @@ TEST(Curves, no_panel_has_the_settings_of_another) {
 }
 
 // On the right, where the accuracies are, [0:1] is linear: its lowest tenth holds what is below.
-TEST(Curves, accuracies_of_a_beginning_are_drawn) {
+TEST(Curves, small_numbers_are_drawn_beside_a_logarithmic_panel) {
   if (std::system("gnuplot --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "no gnuplot";
   const TemporaryFolder folder;
-  History history({"val"});
-  for (const double accuracy : {0.01, 0.03, 0.02}) {
-    history.add_step(7);
-    history.add_epoch({.learning_rate = 0.1, .train = {7, accuracy}, .sets = {{6, accuracy / 2}}});
-  }
-  history.write(folder.path());
+  Metrics metrics({"epoch", "loss", "accuracy"});
+  metrics.add({1, 7, 0.01});
+  metrics.add({2, 6, 0.03});
+  metrics.add({3, 5, 0.02});
+  metrics.write_csv(folder / "metrics.csv");
+  draw_curves(folder.path(), metrics,
+              {{"cross-entropy", {{"loss", "train"}}, "set logscale y"},
+               {"accuracy", {{"accuracy", "train"}}, "set yrange [0:1]"}});
   const data::Image picture = data::decode_image(folder / "curves.png");
   ASSERT_EQ(picture.width, 1100);
   int64_t coloured = 0;
