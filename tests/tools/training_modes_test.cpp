@@ -5,6 +5,7 @@
 #include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "data/encode.h"
 #include "data/image.h"
@@ -114,6 +115,31 @@ TEST_F(TrainClassifier, WeightsOfAnotherNetworkAreNotEvaluated) {
   fails({"--evaluate", alone, "--model", "resnet18"}, "alone': the state dict does not fit");
   fails({"--evaluate", folder_ / "nowhere"}, "nowhere");
   fails({"--evaluate", weights, "--resume"}, "--resume", 2);
+}
+
+// Also where some steps have no image that can be read, and so no loss.
+TEST_F(TrainClassifier, ArraysAreAsPublished) {
+  constexpr int readable = 14, epochs = 2;
+  for (int i = 0; i < 30; ++i) {
+    std::ofstream(folder_ / "data/train/along" / ("broken" + std::to_string(i) + ".png")) << "x";
+  }
+  const ToolResult result =
+      run_tool("train_classifier", with(arguments("run"), {"--batch_size", "2"}));
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  const fs::path run = folder_ / "runs/run";
+  const std::vector<double> steps = read_npy(run / "step_loss.npy");
+  const std::vector<double> losses = read_npy(run / "all_train_loss.npy");
+  const std::vector<double> accuracies = read_npy(run / "eval.npy");
+  EXPECT_LT(steps.size(), epochs * 22u);
+  ASSERT_EQ(losses.size(), size_t{epochs});
+  EXPECT_NEAR((losses[0] + losses[1]) * readable, std::accumulate(steps.begin(), steps.end(), 0.0),
+              1e-9);
+  const auto rows = read_csv(run / "metrics.csv");
+  ASSERT_EQ(accuracies.size(), size_t{epochs});
+  ASSERT_EQ(rows[0][5], "val_accuracy");
+  for (int epoch = 0; epoch < epochs; ++epoch) {
+    EXPECT_NEAR(accuracies[epoch], 100 * std::stod(rows[epoch + 1][5]), 1e-6);
+  }
 }
 
 TEST_F(TrainClassifier, WeightsThatAreNotFiniteAreNotEvaluated) {

@@ -1,6 +1,6 @@
 #include "tools/training/history.h"
 
-#include <numeric>
+#include <limits>
 
 #include "kernels/error.h"
 #include "optim/state.h"
@@ -29,12 +29,8 @@ CurvePanel panel_of(const std::vector<std::string>& sets, const std::string& qua
 
 }  // namespace
 
-History::History(std::vector<std::string> sets, int64_t images, int64_t batch_size)
-    : sets_(std::move(sets)),
-      images_(images),
-      steps_per_epoch_((images + batch_size - 1) / batch_size),
-      epochs_(columns_of(sets_)),
-      best_(sets_.size()) {}
+History::History(std::vector<std::string> sets)
+    : sets_(std::move(sets)), epochs_(columns_of(sets_)), best_(sets_.size()) {}
 
 std::vector<size_t> History::add_epoch(const EpochRecord& record) {
   const auto epoch = static_cast<int64_t>(epochs_.rows().size()) + 1;
@@ -49,19 +45,14 @@ std::vector<size_t> History::add_epoch(const EpochRecord& record) {
     improved.push_back(set);
   }
   epochs_.add(std::move(row));
+  epoch_losses_.push_back(record.published_loss);
   return improved;
 }
 
 void History::write(const std::filesystem::path& folder) const {
   epochs_.write_csv(folder / "metrics.csv");
   write_npy(folder / "step_loss.npy", step_losses_);
-  std::vector<double> losses;
-  auto step = step_losses_.begin();
-  for (size_t epoch = 0; epoch < epochs_.rows().size(); ++epoch, step += steps_per_epoch_) {
-    const double sum = std::accumulate(step, step + steps_per_epoch_, 0.0);
-    losses.push_back(sum / static_cast<double>(images_));
-  }
-  write_npy(folder / "all_train_loss.npy", losses);
+  write_npy(folder / "all_train_loss.npy", epoch_losses_);
   for (size_t set = 0; set < sets_.size(); ++set) {
     std::vector<double> accuracies;
     for (const std::vector<double>& epoch : epochs_.rows()) {
@@ -83,7 +74,8 @@ StateDict History::state_dict() const {
   for (const Best& each : best_) {
     best.insert(best.end(), {each.accuracy, static_cast<double>(each.epoch)});
   }
-  StateDict state = {optim::numbers("step_losses", step_losses_), optim::numbers("best", best)};
+  StateDict state = {optim::numbers("step_losses", step_losses_),
+                     optim::numbers("epoch_losses", epoch_losses_), optim::numbers("best", best)};
   add_part(state, "epochs.", epochs_.state_dict());
   return state;
 }
@@ -93,6 +85,11 @@ void History::load_state_dict(const StateDict& state) {
   GESTALT_CHECK(best.size() == 2 * sets_.size(), "the checkpoint is of other evaluation sets");
   epochs_.load_state_dict(part_of(state, "epochs."));
   step_losses_ = optim::require_numbers("history", state, "step_losses");
+  // A run of before these were kept does not know them.
+  epoch_losses_.assign(epochs_.rows().size(), std::numeric_limits<double>::quiet_NaN());
+  if (optim::find(state, "epoch_losses") != nullptr) {
+    epoch_losses_ = optim::require_numbers("history", state, "epoch_losses");
+  }
   for (size_t set = 0; set < sets_.size(); ++set) {
     best_[set] = {best[2 * set], static_cast<int64_t>(best[2 * set + 1])};
   }

@@ -19,6 +19,7 @@ struct SetResult {
 struct EpochRecord {
   double learning_rate = 0;
   SetResult train;              // while training, on augmented images
+  double published_loss = 0;    // as published: the losses of its steps, summed, over the images
   std::vector<SetResult> sets;  // one an evaluation set
 };
 
@@ -29,8 +30,7 @@ struct Best {
 
 class History {
  public:
-  // `images` of the training set, in steps of `batch_size`.
-  History(std::vector<std::string> sets, int64_t images, int64_t batch_size);
+  explicit History(std::vector<std::string> sets);
 
   const std::vector<double>& step_losses() const { return step_losses_; }
   const Best& best(size_t set) const { return best_[set]; }
@@ -41,7 +41,7 @@ class History {
 
   // metrics.csv, curves.gp and its picture (from the second epoch on), step_loss.npy (one a step),
   // and as published: eval.npy and eval_<set>.npy (accuracy an epoch in percent, of val and of the
-  // others), all_train_loss.npy (an epoch's losses of steps, summed, over the images).
+  // others), all_train_loss.npy (published_loss, one an epoch).
   void write(const std::filesystem::path& folder) const;
 
   StateDict state_dict() const;
@@ -49,8 +49,7 @@ class History {
 
  private:
   std::vector<std::string> sets_;
-  int64_t images_, steps_per_epoch_;
-  std::vector<double> step_losses_;
+  std::vector<double> step_losses_, epoch_losses_;
   Metrics epochs_;
   std::vector<Best> best_;
 };

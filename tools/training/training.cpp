@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <limits>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
@@ -38,6 +39,7 @@ struct Position {
   int64_t epoch = 0, step = 0;      // from 0
   int64_t images = 0, correct = 0;  // correct and loss: of the results collected so far
   double loss = 0;                  // summed over images
+  double step_loss = 0;             // summed over steps
 };
 
 // Steps whose results may wait on the device: so late is a bad loss seen.
@@ -95,7 +97,7 @@ class Training {
     optimizer_ = make_optimizer(settings_, network_->parameters());
     step_.emplace(*network_, *optimizer_, step);
     schedule_.emplace(*optimizer_, settings_.total_epochs);
-    history_.emplace(sets_.names, sets_.train->size(), settings_.batch_size);
+    history_.emplace(sets_.names);
     if (settings_.resume) load_checkpoint();
     if (position_.epoch == settings_.total_epochs) {
       history_->write(folder_.path());
@@ -196,6 +198,7 @@ class Training {
                     result.loss, position_.epoch + 1, result.step + 1);
       history_->add_step(result.loss);
       position_.loss += result.loss * static_cast<double>(result.images);
+      position_.step_loss += result.loss;
       position_.correct += result.correct;
     }
   }
@@ -207,6 +210,7 @@ class Training {
     EpochRecord record{
         .learning_rate = optimizer_->learning_rate(),
         .train = {position_.loss / images, static_cast<double>(position_.correct) / images},
+        .published_loss = position_.step_loss / images,
         .sets = {}};
     for (const data::ImageSourcePtr& set : sets_.evaluation) {
       const EvaluatedSet evaluated = evaluate(*network_, set, evaluation_options(settings_));
@@ -275,10 +279,11 @@ class Training {
     add_part(state, "optimizer.", optimizer_->state_dict());
     add_part(state, "schedule.", schedule_->state_dict());
     add_part(state, "history.", history_->state_dict());
-    add_part(state, "position.",
-             {optim::number("epoch", position_.epoch), optim::number("step", position_.step),
-              optim::number("images", position_.images),
-              optim::number("correct", position_.correct), optim::number("loss", position_.loss)});
+    add_part(
+        state, "position.",
+        {optim::number("epoch", position_.epoch), optim::number("step", position_.step),
+         optim::number("images", position_.images), optim::number("correct", position_.correct),
+         optim::number("loss", position_.loss), optim::number("step_loss", position_.step_loss)});
     folder_.save_checkpoint(state);
   }
 
@@ -297,6 +302,11 @@ class Training {
                  .images = integer("images"),
                  .correct = integer("correct"),
                  .loss = optim::require_number("checkpoint", position, "loss")};
+    // In a checkpoint of before it was kept it is not known.
+    const bool known = optim::find(position, "step_loss") != nullptr;
+    position_.step_loss = known ? optim::require_number("checkpoint", position, "step_loss")
+                          : position_.step > 0 ? std::numeric_limits<double>::quiet_NaN()
+                                               : 0;
     logger_->info("goes on at epoch {}, step {}", position_.epoch + 1, position_.step + 1);
   }
 
