@@ -1,7 +1,10 @@
 // That text in figures has room: what it takes, where it is broken, and the scripts that result.
 
+#include <cstdio>
 #include <gtest/gtest.h>
-#include <regex>
+#include <sstream>
+#include <string>
+#include <string_view>
 
 #include "eval/figures.h"
 #include "eval/gnuplot.h"
@@ -114,28 +117,37 @@ struct Canvas {
 };
 
 Canvas canvas_of(const std::string& script) {
-  std::smatch size;
-  EXPECT_TRUE(std::regex_search(script, size, std::regex("size ([0-9.]+)in,([0-9.]+)in")));
-  return {std::stod(size[1]), std::stod(size[2])};
+  Canvas canvas{};
+  for (size_t at = script.find("size "); at != std::string::npos;
+       at = script.find("size ", at + 1)) {
+    const char* size = script.c_str() + at;
+    if (std::sscanf(size, "size %lfin,%lfin", &canvas.width, &canvas.height) == 2) return canvas;
+  }
+  ADD_FAILURE() << "no size in " << script;
+  return canvas;
 }
 
 // Every label of the script lies on the canvas from left to right; returns their texts.
 std::string labels_within(const std::string& script, double font_size) {
-  const std::regex label(
-      "set label \"(.*)\" at screen ([-0-9.e]+), (screen|first) ([-0-9.e]+) (left|right|center)");
+  constexpr std::string_view begin = "set label \"", place = "\" at screen ";
   const Canvas canvas = canvas_of(script);
-  std::string texts;
-  for (auto it = std::sregex_iterator(script.begin(), script.end(), label);
-       it != std::sregex_iterator(); ++it) {
-    const std::string text = (*it)[1], side = (*it)[5];
+  std::string texts, line;
+  for (std::istringstream lines(script); std::getline(lines, line);) {
+    const size_t end = line.rfind(place);
+    if (!line.starts_with(begin) || end == std::string::npos) continue;
+    const std::string text = line.substr(begin.size(), end - begin.size());
+    double x = 0, y = 0;
+    char axis[16] = {}, side[16] = {};
+    const char* where = line.c_str() + end + place.size();
+    EXPECT_EQ(std::sscanf(where, "%lf, %15[a-z] %lf %15[a-z]", &x, axis, &y, side), 4) << line;
     const double width = text_width(text, font_size);
-    double left = std::stod((*it)[2]) * canvas.width;
-    if (side == "right") left -= width;
-    if (side == "center") left -= width / 2;
+    double left = x * canvas.width;
+    if (std::string_view(side) == "right") left -= width;
+    if (std::string_view(side) == "center") left -= width / 2;
     EXPECT_GE(left, 0) << text;
     EXPECT_LE(left + width, canvas.width) << text;
-    if ((*it)[3] == "screen") {
-      const double y = std::stod((*it)[4]) * canvas.height;
+    if (std::string_view(axis) == "screen") {
+      y *= canvas.height;
       EXPECT_GE(y, line_height(font_size) / 3) << text;
       EXPECT_LE(y, canvas.height - line_height(font_size) / 3) << text;
     }
@@ -170,9 +182,11 @@ TEST(Figures, an_axis_keeps_its_room_beside_long_names) {
   const Summary summary = named({std::string(80, 'W'), long_name, "b", "c"});
   const std::string script =
       figure_script(FigureKind::box, summary, default_figure_style(), "f.pdf");
-  std::smatch left;
-  ASSERT_TRUE(std::regex_search(script, left, std::regex("set lmargin at screen ([0-9.]+)")));
-  EXPECT_LE(std::stod(left[1]), 0.5);
+  const size_t margin = script.find("set lmargin at screen ");
+  ASSERT_NE(margin, std::string::npos);
+  double left = 0;
+  ASSERT_EQ(std::sscanf(script.c_str() + margin, "set lmargin at screen %lf", &left), 1);
+  EXPECT_LE(left, 0.5);
   EXPECT_DOUBLE_EQ(canvas_of(script).width, 3.5);
 }
 
