@@ -100,13 +100,14 @@ std::vector<std::string> images_below(const fs::path& root, const std::string& f
   for (; !error && iterator != fs::recursive_directory_iterator(); iterator.increment(error)) {
     const fs::path& path = iterator->path();
     std::error_code ignored;
-    const bool is_folder = fs::is_directory(path, ignored);
+    const fs::file_status status = fs::status(path, ignored);
+    const bool is_folder = fs::is_directory(status);
     if (is_hidden(path) || (is_folder && leads_back(path, root / folder))) {
       if (is_folder) iterator.disable_recursion_pending();
-    } else if (has_image_extension(path) && may_be_file(path)) {
+    } else if (has_image_extension(path) && may_be_file(status)) {
       found.emplace_back(path.parent_path().lexically_relative(root).string(),
                          path.filename().string());
-    } else if (has_foreign_image_extension(path) && may_be_file(path)) {
+    } else if (has_foreign_image_extension(path) && may_be_file(status)) {
       foreign.push_back(path.lexically_relative(root).lexically_normal().string());
     }
   }

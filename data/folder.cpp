@@ -40,9 +40,7 @@ bool has_foreign_image_extension(const fs::path& path) {
   return has_one_of(path, foreign);
 }
 
-bool may_be_file(const fs::path& path) {
-  std::error_code ignored;
-  const fs::file_status status = fs::status(path, ignored);
+bool may_be_file(const fs::file_status& status) {
   return !fs::is_directory(status) && !fs::is_other(status);
 }
 
@@ -58,10 +56,11 @@ std::vector<fs::path> list_images(const fs::path& path, std::vector<fs::path>* p
   for (; !error && iterator != fs::directory_iterator(); iterator.increment(error)) {
     const fs::path& entry = iterator->path();
     ++entries;
+    std::error_code ignored;
     const bool is_image = has_image_extension(entry);
     const bool is_foreign = passed_over != nullptr && has_foreign_image_extension(entry);
     if ((is_image || is_foreign) && entry.filename().string().front() != '.' &&
-        may_be_file(entry)) {
+        may_be_file(fs::status(entry, ignored))) {
       (is_image ? images : *passed_over).push_back(entry);
     }
   }

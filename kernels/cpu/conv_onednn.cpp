@@ -5,6 +5,7 @@
 #include <cmath>
 #include <optional>
 
+#include "kernels/cpu/ceil_div.h"
 #include "kernels/cpu/conv_plan.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
@@ -12,10 +13,6 @@
 
 namespace gestalt::cpu {
 namespace {
-
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 // Elements first to first + count of one dimension.
 View slice(const View& view, int dim, int64_t first, int64_t count) {

@@ -1,5 +1,6 @@
 #include "kernels/cpu/winograd.h"
 
+#include "kernels/cpu/ceil_div.h"
 #include "kernels/cpu/features.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/winograd_kernels.h"
@@ -9,10 +10,6 @@ namespace gestalt::cpu {
 namespace {
 
 using namespace winograd;
-
-int64_t ceil_div(int64_t a, int64_t b) {
-  return (a + b - 1) / b;
-}
 
 // One convolution: its tiles, numbered over images, rows and columns, in blocks of block_tiles.
 class Run {

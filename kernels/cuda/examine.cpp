@@ -101,10 +101,8 @@ Examination examine() {
   result.found = {{"driver for CUDA", driver == 0 ? "no driver" : cuda_version(driver)}};
   if (examine_library(result, "cuDNN", loaded_cudnn_version)) compare_cudnn(result);
   examine_library(result, "cuBLAS", loaded_cublas_version);
-  const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status != cudaSuccess || count == 0) {
-    cudaGetLastError();
-    result.findings.push_back(no_device(status, driver));
+  if (cudaGetDeviceCount(&count) != cudaSuccess || count == 0) {
+    result.findings.push_back(why_no_device().finding);
     return result;
   }
   for (int i = 0; i < count; ++i) result.devices.push_back(examine_device(i));

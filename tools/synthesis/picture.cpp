@@ -3,6 +3,7 @@
 #include "data/histogram.h"
 #include "data/preprocess.h"
 #include "data/resample.h"
+#include "data/transforms.h"
 
 namespace gestalt::tools {
 
@@ -22,12 +23,9 @@ constexpr float white = 255;
 // Three planes of levels, exactly: the network's input space rounds them, and levels on the border
 // of two of the histogram's bins would fall into the wrong one.
 std::vector<float> levels_of(const data::Image& image) {
-  const size_t pixels = image.pixels.size() / 3;
-  std::vector<float> planes(image.pixels.size());
-  for (size_t i = 0; i < pixels; ++i) {
-    for (size_t c = 0; c < 3; ++c) planes[c * pixels + i] = image.pixels[3 * i + c];
-  }
-  return planes;
+  std::vector<uint8_t> planes(image.pixels.size());
+  data::apply(data::whole_image(image.height, image.width), data::ImageView(image), planes.data());
+  return {planes.begin(), planes.end()};
 }
 
 }  // namespace
