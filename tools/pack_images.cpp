@@ -49,11 +49,8 @@ struct Packed {
 void check_is_no_image_of(const std::string& out, const std::string& folder) {
   namespace fs = std::filesystem;
   if (!data::has_image_extension(out) && !data::has_foreign_image_extension(out)) return;
-  std::error_code error;  // a path that is none is found out later
-  const fs::path within =
-      fs::weakly_canonical(out, error).lexically_relative(fs::weakly_canonical(folder, error));
-  if (error || within.empty() || *within.begin() == ".." || !fs::is_directory(folder, error))
-    return;
+  std::error_code ignored;
+  if (!fs::is_directory(folder, ignored) || !is_within(out, folder)) return;
   throw UsageError(
       format("'{}' would be taken for an image of '{}': give it a name that is none, such as '{}'",
              out, folder, fs::path(out).replace_extension(".packed").string()));

@@ -159,5 +159,15 @@ TEST_F(Evaluate, bad_input_is_named_and_nothing_is_written) {
   EXPECT_TRUE(contains(failure_with({}), "bear"));
 }
 
+// Else it were a category that nobody knows in the next run.
+TEST_F(Evaluate, TheOutputLiesOutsideOfTheStimuli) {
+  for (const char* inside : {"stimuli", "stimuli/../stimuli/out"}) {
+    const ToolResult result = evaluate({"--model", "resnet18", "--untrained"}, inside);
+    EXPECT_EQ(result.exit_code, 2) << result.output;
+    EXPECT_TRUE(contains(result.output, "whose images are taken: give one outside"));
+  }
+  EXPECT_EQ(std::distance(fs::directory_iterator(stimuli()), fs::directory_iterator()), 2);
+}
+
 }  // namespace
 }  // namespace gestalt::tests

@@ -175,6 +175,17 @@ TEST_F(Synthesis, a_run_takes_no_checkpoint_of_an_earlier_one) {
   expect_same_pictures("whole", "out");
 }
 
+// A sheet of other settings would be taken for this run's; pictures of other seeds may be wanted.
+TEST_F(Synthesis, ARunTakesNoSheetOfAnEarlierOne) {
+  ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1", "--sheet"})).exit_code, 0);
+  ASSERT_TRUE(fs::exists(folder_ / "out" / "sheet.png"));
+  ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1", "--seed", "1"})).exit_code,
+            0);
+  EXPECT_FALSE(fs::exists(folder_ / "out" / "sheet.png"));
+  EXPECT_TRUE(fs::exists(folder_ / "out" / "losses.csv"));
+  EXPECT_TRUE(fs::exists(folder_ / "out" / "seed_0_a.jpg"));
+}
+
 TEST_F(Synthesis, resuming_a_finished_run_changes_nothing) {
   ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1"})).exit_code, 0);
   const fs::path picture = folder_ / "out" / "seed_0_a.jpg";

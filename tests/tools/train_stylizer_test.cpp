@@ -259,6 +259,10 @@ TEST_F(TrainStylizer, BadInputIsOneLine) {
   fails({"--name", "a/b"}, "--name wants letters", 2);
   fails({"--style_weight", "0", "--content_weight", "0"}, "must not all be 0", 2);
   fails({"--resume"}, "no run to go on with");
+  for (const char* set : {"content", "style"}) {
+    fails({"--output", folder_ / set}, "whose images are taken: give one outside", 2);
+    EXPECT_FALSE(fs::exists(folder_ / set / "failed"));
+  }
 }
 
 }  // namespace

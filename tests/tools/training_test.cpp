@@ -239,6 +239,12 @@ TEST_F(TrainClassifier, BadInputIsOneLine) {
   // The folder's classes are then 'train' with 14 images and 'val' with 4.
   fails("j", {"--val_fraction", "0.9"}, "no image of the class 'val' in train");
   fails("k", {"--val_fraction", "0.1"}, "no image of the class 'val' in val");
+  // Else 'l' were a class of the next run, and of --resume.
+  for (const char* part : {"train", "val"}) {
+    fails("l", {"--output", folder_ / "data" / part}, "whose images are taken: give one outside",
+          2);
+    EXPECT_FALSE(fs::exists(folder_ / "data" / part / "l"));
+  }
 }
 
 }  // namespace

@@ -69,6 +69,21 @@ void check_not_input(const fs::path& output, const data::ImageSource& images) {
   }
 }
 
+bool is_within(const fs::path& path, const fs::path& folder) {
+  std::error_code error;  // a path that is none is found out later
+  const fs::path relative =
+      fs::weakly_canonical(path, error).lexically_relative(fs::weakly_canonical(folder, error));
+  return !error && !relative.empty() && *relative.begin() != "..";
+}
+
+void check_outside(const fs::path& output, const fs::path& images) {
+  std::error_code ignored;
+  if (!fs::is_directory(images, ignored) || !is_within(output, images)) return;
+  throw UsageError(
+      format("the output '{}' lies in the folder '{}', whose images are taken: give one outside",
+             output.string(), images.string()));
+}
+
 std::string stem_with_extension(const fs::path& path) {
   const std::string extension = path.extension().string();
   return path.stem().string() + (extension.empty() ? "" : "_" + extension.substr(1));

@@ -27,6 +27,14 @@ void check_not_input(const std::filesystem::path& output, const std::filesystem:
 // Likewise where it is the packed file or one of the images of the folder.
 void check_not_input(const std::filesystem::path& output, const data::ImageSource& images);
 
+// Whether `path`, which need not be there, is `folder` or lies in it, by whatever names.
+bool is_within(const std::filesystem::path& path, const std::filesystem::path& folder);
+
+// Throws UsageError where `output` lies in `images`, a folder of which all subfolders are taken:
+// the next run would find its own files among the images, or a class of that name. A packed file,
+// or a picture alone, holds none.
+void check_outside(const std::filesystem::path& output, const std::filesystem::path& images);
+
 // "a_jpg" of "a.jpg", where another picture of the folder is "a" without its extension.
 std::string stem_with_extension(const std::filesystem::path& path);
 

@@ -202,6 +202,7 @@ int run(Settings settings, const CommonOptions& common) {
     settings.name = base_name(settings.model) + (settings.untrained ? "_untrained" : "");
   }
   const eval::Categories categories = load_categories(settings.categories);
+  check_outside(settings.out, settings.data);
   const Stimuli stimuli = open_stimuli(settings.data, categories);
   const std::vector<std::string> places = places_of(settings);
   const auto plain = make_network(settings);

@@ -171,17 +171,8 @@ class Job {
  private:
   // Else the next run would find its own pictures among the contents, or write over one of them.
   void check_output_is_apart() const {
-    std::error_code ignored;
-    const fs::path output = fs::weakly_canonical(settings_.output, ignored);
     for (const std::string& input : {settings_.content, settings_.style}) {
-      const fs::path folder = fs::weakly_canonical(input, ignored);
-      if (!fs::is_directory(folder, ignored)) continue;
-      const fs::path below = output.lexically_relative(folder);
-      if (below.empty() || *below.begin() == "..") continue;
-      throw UsageError(
-          format("the output '{}' lies in the folder '{}', whose images are taken: give "
-                 "one outside",
-                 settings_.output, input));
+      check_outside(settings_.output, input);
     }
   }
 

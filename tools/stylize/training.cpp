@@ -160,6 +160,7 @@ class StylizerTraining {
     config["files"] = hashes_by_path({settings_.encoder});
     for (const Pictures* each : {&*contents_, &*styles_}) {
       const data::ImageSource& source = each->source();
+      check_outside(folder_.path(), source.location());
       config["images"][source.location()] = image_set(source, hash_listing(source));
     }
     if (settings_.resume) {

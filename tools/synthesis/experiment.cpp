@@ -106,7 +106,10 @@ class Experiment {
     if (!settings_.save_tensors.empty()) check_can_write(settings_.save_tensors);
     const fs::path checkpoints = checkpoint_folder(settings_);
     // What an earlier run with other settings left must not be taken for this one's.
-    if (!settings_.resume) fs::remove_all(checkpoints);
+    if (!settings_.resume) {
+      fs::remove_all(checkpoints);
+      for (const char* name : report_files) fs::remove(fs::path(settings_.output) / name);
+    }
     fs::create_directories(checkpoints);
     logger_ = make_logger(settings_.output, common_, settings_.resume);
     write_config(settings_.output, tool_, config_);

@@ -7,6 +7,7 @@
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
 #include "tools/common/output.h"
+#include "tools/synthesis/report.h"
 
 namespace gestalt::tools {
 
@@ -135,18 +136,15 @@ std::set<fs::path> input_files(const std::vector<Job>& jobs, const SynthesisSett
 
 namespace {
 
-bool is_below(const fs::path& path, const fs::path& folder) {
-  return std::mismatch(folder.begin(), folder.end(), path.begin(), path.end()).first ==
-         folder.end();
-}
-
 // The output folder may be an input's too; not so the names in it.
 void check_overwrites_nothing(const std::vector<Job>& jobs, const SynthesisSettings& settings) {
   const fs::path folder = settings.output;
   std::error_code ignored;
   std::set<fs::path> outputs;
-  for (const char* name :
-       {"config.json", "log.txt", "losses.csv", "losses.gp", "losses.png", "sheet.png"}) {
+  for (const char* name : {"config.json", "log.txt"}) {
+    outputs.insert(fs::weakly_canonical(folder / name, ignored));
+  }
+  for (const char* name : report_files) {
     outputs.insert(fs::weakly_canonical(folder / name, ignored));
   }
   for (const Job& job : jobs) outputs.insert(fs::weakly_canonical(job.picture_path(), ignored));
@@ -155,18 +153,19 @@ void check_overwrites_nothing(const std::vector<Job>& jobs, const SynthesisSetti
   for (const fs::path& input : input_files(jobs, settings)) {
     const fs::path path = fs::weakly_canonical(input, ignored);
     const bool is_overwritten =
-        outputs.contains(path) || (settings.save_every > 0 && is_below(path, progress));
+        outputs.contains(path) || (settings.save_every > 0 && is_within(path, progress));
     GESTALT_CHECK(!is_overwritten,
                   "'{}' is an input that the run would write over: give another --output",
                   input.string());
-    GESTALT_CHECK(!is_below(path, checkpoints),
+    GESTALT_CHECK(!is_within(path, checkpoints),
                   "'{}' is an input in the checkpoint folder, which the run removes: give another "
                   "--output",
                   input.string());
   }
   if (settings.save_tensors.empty()) return;
   const fs::path tensors = fs::weakly_canonical(settings.save_tensors, ignored);
-  if (outputs.contains(tensors) || is_below(tensors, progress) || is_below(tensors, checkpoints)) {
+  if (outputs.contains(tensors) || is_within(tensors, progress) ||
+      is_within(tensors, checkpoints)) {
     throw UsageError(
         format("--save_tensors '{}' is a file that the run writes itself", settings.save_tensors));
   }

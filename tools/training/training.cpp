@@ -68,6 +68,10 @@ class Training {
   int run() {
     as_usage([&] { check_settings(settings_); });
     sets_ = open_sets(settings_);
+    check_outside(folder_.path(), sets_.train->location());
+    for (const data::ImageSourcePtr& set : sets_.evaluation) {
+      check_outside(folder_.path(), set->location());
+    }
     nlohmann::json config = to_json(settings_, common_);
     config["files"] = hashes_by_path({settings_.pretrained});
     config["images"]["train"] = image_set(*sets_.train, hash_listing(*sets_.train));
