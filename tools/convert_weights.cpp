@@ -14,6 +14,7 @@
 #include "tensor/io/known_files.h"
 #include "tensor/ops/shape.h"
 #include "tools/common/output.h"
+#include "tools/common/ranges.h"
 #include "tools/common/tool.h"
 
 namespace gestalt::tools {
@@ -246,9 +247,9 @@ int main(int argc, char** argv) {
   app.add_option("--architecture", settings.architecture,
                  "check names and shapes against this network, and fail where they do not fit")
       ->check(CLI::IsMember(gestalt::models::model_names()));
-  app.add_option("--classes", settings.model.classes, "of the architecture")->check(at_least_1());
+  app.add_option("--classes", settings.model.classes, "of the architecture")->check(at_least(1));
   app.add_option("--image_size", settings.model.image_size, "of the architecture, pixels")
-      ->check(at_least_1());
+      ->check(at_least(1));
   app.add_option("--stem_stride", settings.model.stem_stride, "of the architecture")
       ->check(CLI::IsMember({1, 2}));
   app.add_flag("--quiet", settings.quiet, "do not list the tensors");

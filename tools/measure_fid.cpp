@@ -1,5 +1,6 @@
 // FID and KID of two sets of images (docs/measure_fid.md).
 
+#include "tools/common/ranges.h"
 #include "tools/common/tool.h"
 #include "tools/fid/measure.h"
 
@@ -23,12 +24,12 @@ int main(int argc, char** argv) {
                  "of pixels: full, [0,255]; paper, [127,255] as the published evaluation of "
                  "few-shot synthesis; both, one after the other")
       ->check(CLI::IsMember({"full", "paper", "both"}));
-  app.add_option("--subsets", s.subsets, "KID: how many subsets")->check(at_least_1());
+  app.add_option("--subsets", s.subsets, "KID: how many subsets")->check(at_least(1));
   app.add_option("--subset_size", s.subset_size,
                  "KID: images in each; fewer where a set has fewer, which the result says")
-      ->check(at_least_1());
+      ->check(at_least(2));
   app.add_option("--kid_seed", s.kid_seed, "KID: seed of the subsets, NumPy's RandomState");
-  app.add_option("--batch_size", s.batch_size, "images at once")->check(at_least_1());
+  app.add_option("--batch_size", s.batch_size, "images at once")->check(at_least(1));
   app.add_option("--save_a", s.save_a, "keep A's features as this file, .safetensors")
       ->type_name("FILE");
   app.add_option("--save_b", s.save_b, "likewise B's")->type_name("FILE");

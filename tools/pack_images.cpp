@@ -14,6 +14,7 @@
 #include "tools/common/output.h"
 #include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
+#include "tools/common/ranges.h"
 #include "tools/common/tool.h"
 
 namespace gestalt::tools {
@@ -131,11 +132,9 @@ int main(int argc, char** argv) {
   app.add_option("--resize", settings.resize,
                  "shorter: the shorter side becomes --size; square: both do; none")
       ->check(CLI::IsMember({"shorter", "square", "none"}));
-  app.add_option("--size", settings.size, "pixels")->check(number("1 to 32768", [](double value) {
-    return value >= 1 && value <= 32768;
-  }));
+  app.add_option("--size", settings.size, "pixels")->check(in_range(1, 32768));
   app.add_option("--crop", settings.crop, "then a centred square of this side is cut out; 0: none")
-      ->check(number("0 to 32768", [](double value) { return value >= 0 && value <= 32768; }));
+      ->check(in_range(0, 32768));
   app.add_option("--filter", settings.filter, "of resizing")
       ->check(CLI::IsMember({"bilinear", "bicubic", "lanczos"}));
   app.add_flag("--flat", settings.flat, "the images lie in FOLDER itself and have no classes");

@@ -1,5 +1,6 @@
 // Pictures of a few-shot GAN's generator (docs/sample_fewshot_gan.md).
 
+#include "tools/common/ranges.h"
 #include "tools/common/tool.h"
 #include "tools/sampling/sampling.h"
 
@@ -12,8 +13,8 @@ int main(int argc, char** argv) {
   CLI::App& app = tool.app();
   app.add_option("--ckpt", s.checkpoint, "checkpoint: ours, or the published code's")->required();
   app.add_option("-o,--output,--out", s.output, "output folder");
-  app.add_option("--n_sample", s.samples, "how many")->check(at_least_1());
-  app.add_option("--batch_size", s.batch_size, "pictures at a time")->check(at_least_1());
+  app.add_option("--n_sample", s.samples, "how many")->check(at_least(1));
+  app.add_option("--batch_size", s.batch_size, "pictures at a time")->check(at_least(1));
   app.add_option("--statistics", s.statistics,
                  "of batch norm: running, those of the training, or batch, of each batch, as the "
                  "published code samples")
@@ -28,17 +29,17 @@ int main(int argc, char** argv) {
          "what becomes of the others; the checkpoint's without, with --sparse_hw_info TopKMaskHW")
       ->check(CLI::IsMember({"TopKMaskHW", "TopKMaskHWMeanReplace", "IdentityBase"}));
   app.add_option("--im_size", s.image_size, "side, pixels; 0: the checkpoint's")
-      ->check(at_least_0());
-  app.add_option("--nz", s.latent_size, "latent values; 0: the checkpoint's")->check(at_least_0());
+      ->check(at_least(0));
+  app.add_option("--nz", s.latent_size, "latent values; 0: the checkpoint's")->check(at_least(0));
   app.add_flag("--noise", s.noise, "the network has noise injection; without: the checkpoint's");
   app.add_option("--format", s.format,
                  "png: FOLDER/images/000000.png ...; packed: "
                  "FOLDER/samples.safetensors")
       ->check(CLI::IsMember({"png", "packed"}));
-  app.add_option("--grid", s.grid, "pictures in FOLDER/grid.png")->check(at_least_0());
+  app.add_option("--grid", s.grid, "pictures in FOLDER/grid.png")->check(at_least(0));
   app.add_option("--interpolate", s.interpolate,
                  "pictures from each latent to the next; 0: one of each latent")
-      ->check(at_least_0());
+      ->check(at_least(0));
   app.add_flag("--overwrite", s.overwrite, "remove the pictures of an earlier run in FOLDER");
   return tool.run(argc, argv, [&] { return sample(s, tool.common()); });
 }

@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/parallel.h"
 #include "tools/common/list_flag.h"
+#include "tools/common/ranges.h"
 #include "tools/common/tool.h"
 
 namespace gestalt::tools {
@@ -39,11 +40,11 @@ std::pair<int, std::string> run_with(std::vector<std::string> arguments) {
   double rate = 0;
   std::vector<double> sides;
   add_list(tool.app(), "--names", names, "of things");
-  add_list(tool.app(), "--numbers", numbers, "of others", at_least_0());
+  add_list(tool.app(), "--numbers", numbers, "of others", at_least(0));
   add_list(tool.app(), "--any", numbers, "of any");
   CLI::App& app = tool.app();
   app.add_option("--other", other);
-  app.add_option("-n,--count", count)->check(at_least_1());
+  app.add_option("-n,--count", count)->check(at_least(1));
   app.add_option("--workers", threads_of_its_own);
   app.add_option("--index", index);
   app.add_option("--draws", draws);
@@ -175,6 +176,40 @@ TEST(Flags, that_come_too_often_tell_their_values) {
   fails({"--sides", "1", "2", "--sides", "3", "4"}, "--sides: takes 2 values, got 1, 2, 3, 4");
   fails({"part", "--size", "1", "--size", "2"}, "--size: takes one value, got 1, 2");
   good({"--sides", "1", "2"});
+}
+
+TEST(Flags, tell_their_range_in_the_help_and_refuse_what_lies_outside) {
+  struct Range {
+    CLI::Validator check;
+    std::string words;
+    std::vector<std::string> inside, outside;
+  };
+  const std::vector<Range> ranges = {
+      {at_least(8), "8 or more", {"8", "9000000000"}, {"7", "-8"}},
+      {positive(), "above 0 and finite", {"1e-300", "5"}, {"0", "-1"}},
+      {not_negative(), "0 or more and finite", {"0", "0.5"}, {"-1e-300"}},
+      {in_range(16, 4096), "16 to 4096", {"16", "4096"}, {"15", "4097"}},
+      {in_range(0, 1, Ends::lower), "0 or more and below 1", {"0", "0.99"}, {"-0.1", "1"}},
+      {in_range(0, 1, Ends::upper), "above 0 and up to 1", {"1e-9", "1"}, {"0", "1.01"}},
+      {thread_count(), "0 to 1024", {"0", "1024"}, {"-1", "1025"}}};
+  for (const Range& range : ranges) {
+    Tool tool("some_tool", "Does something.", CommonFlags::none);
+    double value = 0;
+    std::vector<double> values;
+    tool.app().add_option("--value", value)->check(range.check);
+    add_list(tool.app(), "--values", values, "of things", range.check);
+    const std::string help = tool.app().help();
+    EXPECT_NE(help.find("--value FLOAT:" + range.words), std::string::npos) << help;
+    EXPECT_NE(help.find("--values A,B:" + range.words), std::string::npos) << help;
+    for (const std::string& text : range.inside) {
+      EXPECT_EQ(range.check(text), "") << range.words;
+    }
+    std::vector<std::string> refused = range.outside;
+    refused.insert(refused.end(), {"nan", "-nan", "inf", "-inf", "x", "1 m", ""});
+    for (const std::string& text : refused) {
+      EXPECT_EQ(range.check(text), "must be " + range.words + ", got " + text);
+    }
+  }
 }
 
 TEST(Flags, no_machine_has_so_many_threads) {

@@ -397,13 +397,13 @@ TEST_F(TrainFewshotGan, BadInputIsOneLine) {
   fs::create_directories(folder_ / "broken");
   std::ofstream(folder_ / "broken/a.png") << "no picture";
   fails({"--path", folder_ / "broken"}, "a.png");
-  fails({"--im_size", "48"}, "image size 48 is not one of", 2);
+  fails({"--im_size", "48"}, "--im_size: 48 not in {32,64,128,256,512,1024}", 2);
   fails({"--sparse_hw_info", "16-32_10-5-3"}, "2 levels and 3 percentages", 2);
   fails({"--sparse_hw_info", "64_5"}, "no Top-K at resolution 64", 2);
   fails({"--sparse_hw_info", "x"}, "--sparse_hw_info 'x': wanted is LEVELS_PERCENTS", 2);
   fails({"--sp_hw_policy_name", "Other"}, "--sp_hw_policy_name", 2);
-  fails({"--n_sample", "1"}, "FID and KID need two images", 2);
-  fails({"--name", "a/b"}, "--name wants letters", 2);
+  fails({"--n_sample", "1"}, "--n_sample: must be 2 or more, got 1", 2);
+  fails({"--name", "a/b"}, "--name: must be of letters, digits, '_' and '-', got 'a/b'", 2);
   fails({"--vgg16", folder_ / "nowhere"}, "nowhere");
   fails({"--inception", folder_ / "data/0.png"}, "0.png");
   StateDict of_alexnet;

@@ -364,7 +364,7 @@ TEST_F(MeasureFid, BadInputIsOneLineThatNamesIt) {
   }
   const std::string figures = (folder_ / "figures.json").string();
   says({narrow, narrow, "--save_a", figures, "--json", figures}, "two outputs would be written to");
-  says({narrow, narrow, "--subset_size", "1"}, "--subset_size must be at least 2", 2);
+  says({narrow, narrow, "--subset_size", "1"}, "--subset_size: must be 2 or more, got 1", 2);
   std::vector<float> values(5 * 64, 0.5f);
   values[64 + 7] = std::nanf("");
   const std::string nan = write_features("nan.safetensors", Tensor::from_vector(values, {5, 64}));

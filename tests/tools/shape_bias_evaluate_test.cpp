@@ -137,10 +137,12 @@ TEST_F(Evaluate, bad_input_is_named_and_nothing_is_written) {
     more.insert(more.begin(), usual.begin(), usual.end());
     return failure(more, exit_code);
   };
-  EXPECT_TRUE(contains(failure_with({"--topk", "0"}, 2), "--topk must be above 0"));
+  EXPECT_TRUE(
+      contains(failure_with({"--topk", "0"}, 2), "--topk: must be above 0 and up to 1, got 0"));
   EXPECT_TRUE(contains(failure_with({"--layers", "layer2.9"}, 2),
                        "no module 'layer2.9'; 'layer2' has 0, 1"));
-  EXPECT_TRUE(contains(failure_with({"--name", "a/b"}, 2), "--name becomes a part of file names"));
+  EXPECT_TRUE(contains(failure_with({"--name", "a/b"}, 2),
+                       "--name: must be fit for a part of file names, got 'a/b'"));
   EXPECT_TRUE(contains(failure_with({"--categories", (folder_ / "c.json").string()}), "c.json"));
   std::ofstream(folder_ / "c.json") << R"({"cat": [1], "dog": [2.5]})";
   EXPECT_TRUE(contains(failure_with({"--categories", (folder_ / "c.json").string()}),

@@ -205,11 +205,15 @@ TEST_F(StylizeImages, bad_input_is_named) {
   EXPECT_TRUE(has(result.output, "bad.jpg: not an image")) << result.output;
   EXPECT_TRUE(has(result.output, "2 made, 0 done before, 2 left out")) << result.output;
 
+  EXPECT_TRUE(has(stylize({"--alpha", "nan"}).output, "--alpha: must be 0 to 1, got nan ("));
   EXPECT_EQ(stylize({"--alpha", "2"}).exit_code, 2);
   result = run_tool("stylize_images", {"--content", "a", "--style", "b", "-o", "c", "--decoder",
                                        "d", "--content_size", "-1"});
   EXPECT_TRUE(has(result.output, "--content_size: must be 0 or more, got -1 (")) << result.output;
-  EXPECT_EQ(stylize({"--tile", "7"}).exit_code, 2);
+  result = stylize({"--tile", "7"});
+  EXPECT_EQ(result.exit_code, 2);
+  EXPECT_TRUE(has(result.output, "--tile: must be auto, 0 or a multiple of 8, got '7' ("))
+      << result.output;
   EXPECT_EQ(stylize({"--style_weights", "1,2"}).exit_code, 2);
   EXPECT_EQ(run_tool("stylize_images", {"--content", "x"}).exit_code, 2);
   std::ofstream(decoder_) << "no weights";
@@ -230,9 +234,9 @@ TEST_F(StylizeImages, errors_come_before_anything_is_written) {
     return output;
   };
   EXPECT_TRUE(has(weights("1,2,3"), "--style_weights has 3 values for 2 styles"));
-  EXPECT_TRUE(has(weights("2,-1"), "--style_weights must be finite and not negative, got -1"));
-  EXPECT_TRUE(has(weights("nan,1"), "--style_weights must be finite"));
-  EXPECT_TRUE(has(weights("1,inf"), "--style_weights must be finite"));
+  EXPECT_TRUE(has(weights("2,-1"), "--style_weights: must be 0 or more and finite, got -1"));
+  EXPECT_TRUE(has(weights("nan,1"), "--style_weights: must be 0 or more and finite, got nan"));
+  EXPECT_TRUE(has(weights("1,inf"), "--style_weights: must be 0 or more and finite, got inf"));
   EXPECT_TRUE(has(weights("0,0"), "--style_weights must not all be 0"));
   EXPECT_TRUE(has(weights("1e308,1e308"), "--style_weights are too large to add"));
 

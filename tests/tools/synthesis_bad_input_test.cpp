@@ -46,11 +46,11 @@ class BadInputs : public Synthesis {
 
 TEST_F(BadInputs, usage_is_2_and_writes_nothing) {
   for (const BadInput& bad : std::vector<BadInput>{
-           {"topk", {"--topk", "0"}, 2, "--topk: must be in (0, 1], got 0"},
-           {"topk nan", {"--topk", "nan"}, 2, "--topk: must be in (0, 1], got nan"},
+           {"topk", {"--topk", "0"}, 2, "--topk: must be above 0 and up to 1, got 0"},
+           {"topk nan", {"--topk", "nan"}, 2, "--topk: must be above 0 and up to 1, got nan"},
            {"lr", {"--lr", "inf"}, 2, "--lr: must be above 0 and finite, got inf"},
            {"steps", {"-n", "0"}, 2, "-n: must be 1 or more, got 0"},
-           {"size", {"-o", "x", "--image_size", "8"}, 2, "--image_size: must be in 16..4096"},
+           {"size", {"-o", "x", "--image_size", "8"}, 2, "--image_size: must be 16 to 4096"},
            {"threads", {"--threads", "-1"}, 2, "--threads: must be 0 to 1024"},
            {"seed", {"--seed", "-1"}, 2, "--seed: must be a whole number from 0"},
            {"large seed", {"--seed", "18446744073709551616"}, 2, "to 18446744073709551615, got"},

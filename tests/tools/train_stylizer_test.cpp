@@ -254,9 +254,9 @@ TEST_F(TrainStylizer, BadInputIsOneLine) {
   fails({"--style", folder_ / "bad"}, "none of the pictures can be read");
   fails({"--vgg", folder_ / "bad/a.png"}, "a.png");
   fails({"--decoder", folder_ / "nowhere"}, "nowhere");
-  fails({"--crop_size", "40"}, "--crop_size must be between 9 and --image_size (32), got 40", 2);
-  fails({"--crop_size", "8"}, "--crop_size", 2);
-  fails({"--name", "a/b"}, "--name wants letters", 2);
+  fails({"--crop_size", "40"}, "--crop_size must be at most --image_size (32), got 40", 2);
+  fails({"--crop_size", "8"}, "--crop_size: must be 9 to 4096, got 8", 2);
+  fails({"--name", "a/b"}, "--name: must be of letters, digits, '_' and '-', got 'a/b'", 2);
   fails({"--style_weight", "0", "--content_weight", "0"}, "must not all be 0", 2);
   fails({"--resume"}, "no run to go on with");
   for (const char* set : {"content", "style"}) {

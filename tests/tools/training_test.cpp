@@ -227,7 +227,15 @@ TEST_F(TrainClassifier, BadInputIsOneLine) {
   fails("c", {"--use_sin_val_folder", folder_ / "hollow"}, "hollow: no class folders");
   fails("d", {"--eval_folder", "val=" + (folder_ / "data/val").string()}, "named 'val'", 2);
   fails("e", {"--eval_folder", "no_path"}, "NAME=PATH", 2);
-  fails("f", {"--label_smoothing", "2"}, "--label_smoothing", 2);
+  fails("f", {"--label_smoothing", "2"}, "--label_smoothing: must be 0 to 1, got 2", 2);
+  for (const char* value : {"-1", "0", "nan", "inf"}) {
+    fails("f", {"--lr", value}, format("--lr: must be above 0 and finite, got {}", value), 2);
+  }
+  fails("f", {"--momentum", "1"}, "--momentum: must be 0 or more and below 1, got 1", 2);
+  fails("f", {"--weight_decay", "nan"}, "--weight_decay: must be 0 or more and finite", 2);
+  fails("f", {"--image_size", "8"}, "--image_size: must be 16 to 4096, got 8", 2);
+  fails("f", {"--batch_size", "0"}, "--batch_size: must be 1 or more, got 0", 2);
+  fails("f", {"--name", ".."}, "--name: must be of letters, digits, '_' and '-', got '..'", 2);
   fails("g", {"--pretrained", folder_ / "nowhere"}, "nowhere");
   write_safetensors((folder_ / "foreign").string(),
                     StateDict{{"features.0.weight", Tensor::zeros({2})}});

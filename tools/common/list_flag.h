@@ -44,7 +44,7 @@ CLI::Option* add_list(CLI::App& app, const std::string& flags, std::vector<T>& v
   return app
       .add_option_function<std::vector<std::string>>(flags, take, description + "; comma-separated")
       ->allow_extra_args(false)
-      ->type_name("A,B")
+      ->type_name(check.get_description().empty() ? "A,B" : "A,B:" + check.get_description())
       ->default_str(defaults);
 }
 

@@ -18,6 +18,14 @@ bool is_name(const std::string& text) {
   });
 }
 
+CLI::Validator run_name() {
+  const auto check = [](const std::string& text) -> std::string {
+    if (is_name(text)) return {};
+    return format("must be of letters, digits, '_' and '-', got '{}'", text);
+  };
+  return CLI::Validator(check, "");
+}
+
 void RunFolder::check_resume(const nlohmann::json& settings, const nlohmann::json& defaults,
                              const std::vector<std::string>& free) {
   check_can_resume(path_, tool_, settings, defaults, free);

@@ -3,6 +3,7 @@
 // The folder of a training that --resume can go on with: config.json, log.txt and
 // checkpoint.safetensors, the state from which every later bit follows.
 
+#include <CLI/CLI.hpp>
 #include <filesystem>
 #include <functional>
 #include <memory>
@@ -18,6 +19,8 @@ namespace gestalt::tools {
 
 // Of runs and of evaluation sets: letters, digits, '_' and '-'.
 bool is_name(const std::string& text);
+// For Option::check: the name of a run.
+CLI::Validator run_name();
 
 class RunFolder {
  public:

@@ -7,6 +7,7 @@
 #include "kernels/runtime.h"
 #include "tensor/context.h"
 #include "tools/common/numbers.h"
+#include "tools/common/ranges.h"
 #include "tools/common/spinning.h"
 #include "tools/common/standard_output.h"
 #include "tools/common/version.h"
@@ -53,27 +54,6 @@ std::string check_device(const std::string& name) {
 }
 
 }  // namespace
-
-CLI::Validator number(const std::string& words, bool (*holds)(double)) {
-  const auto check = [words, holds](const std::string& text) -> std::string {
-    double value = 0;
-    if (read_number(text, value) && holds(value)) return {};
-    return "must be " + words + ", got " + text;
-  };
-  return CLI::Validator(check, words);
-}
-
-CLI::Validator at_least_0() {
-  return number("0 or more", [](double value) { return value >= 0; });
-}
-
-CLI::Validator at_least_1() {
-  return number("1 or more", [](double value) { return value >= 1; });
-}
-
-CLI::Validator thread_count() {
-  return number("0 to 1024", [](double value) { return value >= 0 && value <= 1024; });
-}
 
 Tool::Tool(std::string name, const std::string& description, CommonFlags flags)
     : name_(std::move(name)), app_(description, name_) {

@@ -33,15 +33,6 @@ void as_usage(const Check& check) {
   }
 }
 
-// For Option::check: a number for which `holds`; `words` say which, in --help and in the error.
-CLI::Validator number(const std::string& words, bool (*holds)(double));
-CLI::Validator at_least_0();
-CLI::Validator at_least_1();
-
-// Of CPU threads, 0 for one a core: more than any machine runs at once would end in an error of the
-// system's that names no flag.
-CLI::Validator thread_count();
-
 // Whether a tool has --device, --seed, --threads and --quiet: one that computes nothing has not.
 enum class CommonFlags { all, none };
 

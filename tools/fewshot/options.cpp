@@ -1,37 +1,32 @@
 #include "tools/fewshot/options.h"
 
-#include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "kernels/error.h"
 #include "models/sparse_levels.h"
 #include "tools/common/output.h"
+#include "tools/common/ranges.h"
 #include "tools/common/run_folder.h"
 
 namespace gestalt::tools {
 namespace {
 
-CLI::Validator positive() {
-  return number("above 0 and finite",
-                [](double value) { return value > 0 && std::isfinite(value); });
-}
-
 void add_data_flags(CLI::App& app, FewshotSettings& s) {
   const char* data = "Data";
   app.add_option("--path", s.path, "folder of images, or a packed file")->required()->group(data);
-  app.add_option("--im_size", s.image_size, "height and width, pixels: 32, 64, ... 1024")
+  app.add_option("--im_size", s.image_size, "height and width, pixels")
+      ->check(CLI::IsMember(std::vector<int64_t>{32, 64, 128, 256, 512, 1024}))
       ->group(data);
-  app.add_option("--batch_size", s.batch_size, "images a step")->check(at_least_1())->group(data);
+  app.add_option("--batch_size", s.batch_size, "images a step")->check(at_least(1))->group(data);
 }
 
 void add_network_flags(CLI::App& app, FewshotSettings& s) {
   const char* network = "Network";
   app.add_option("--nz", s.latent_size, "numbers that an image is made from")
-      ->check(at_least_1())
+      ->check(at_least(1))
       ->group(network);
   app.add_option("--base_channels", s.base_channels, "ngf and ndf: channels at 128x128")
-      ->check(number("8 or more", [](double value) { return value >= 8; }))
+      ->check(at_least(8))
       ->group(network);
   app.add_option("--sparse_hw_info", s.sparse,
                  "RESOLUTIONS_PERCENTS: 32_5 keeps 5 % at 32x32; 16-32_10-5; none")
@@ -41,7 +36,7 @@ void add_network_flags(CLI::App& app, FewshotSettings& s) {
       ->group(network);
   app.add_option("--sparse_layer_loss_weight", s.sparse_loss_weight,
                  "of a policy's own loss; none of these policies has one")
-      ->check(at_least_0())
+      ->check(not_negative())
       ->group(network);
   CLI::Option* noise =
       app.add_flag("--noise", s.noise, "noise injection in the generator")->group(network);
@@ -64,7 +59,7 @@ void add_network_flags(CLI::App& app, FewshotSettings& s) {
 
 void add_training_flags(CLI::App& app, FewshotSettings& s) {
   const char* training = "Training";
-  app.add_option("--iter", s.iterations, "steps")->check(at_least_1())->group(training);
+  app.add_option("--iter", s.iterations, "steps")->check(at_least(1))->group(training);
   app.add_option("--lr", s.learning_rate, "of Adam, of both networks")
       ->check(positive())
       ->group(training);
@@ -90,14 +85,14 @@ void add_evaluation_flags(CLI::App& app, FewshotSettings& s) {
       ->type_name("FILE")
       ->group(evaluation);
   app.add_option("--eval_every", s.eval_every, "steps between evaluations; also behind the last")
-      ->check(at_least_1())
+      ->check(at_least(1))
       ->group(evaluation);
-  app.add_option("--n_sample,--n_eval_samples", s.eval_samples, "images a draw")
-      ->check(
-          number("2 or more: FID and KID need two images", [](double value) { return value >= 2; }))
+  app.add_option("--n_sample,--n_eval_samples", s.eval_samples,
+                 "images a draw; FID and KID need two")
+      ->check(at_least(2))
       ->group(evaluation);
   app.add_option("--n_eval_draws", s.eval_draws, "draws of that many, for mean and deviation")
-      ->check(at_least_1())
+      ->check(at_least(1))
       ->group(evaluation);
   app.add_option(
          "--compat", s.compatibility,
@@ -106,13 +101,13 @@ void add_evaluation_flags(CLI::App& app, FewshotSettings& s) {
       ->group(evaluation);
   app.add_option("--backup_scheduler_patience", s.patience,
                  "evaluations without a new best before the best state comes back; 0: never")
-      ->check(at_least_0())
+      ->check(at_least(0))
       ->group(evaluation);
   app.add_option("--eps_G", s.eps_generator, "the generator then moves by U(-eps_G, eps_G)")
-      ->check(at_least_0())
+      ->check(not_negative())
       ->group(evaluation);
   app.add_option("--eps_D", s.eps_discriminator, "the same of the discriminator")
-      ->check(at_least_0())
+      ->check(not_negative())
       ->group(evaluation);
 }
 
@@ -125,20 +120,21 @@ void add_fewshot_flags(Tool& tool, FewshotSettings& s) {
   add_training_flags(app, s);
   add_evaluation_flags(app, s);
   const char* run = "Run";
-  app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")->group(run);
+  app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")
+      ->check(run_name())
+      ->group(run);
   app.add_option("-o,--output", s.output, "folder of the runs")->group(run);
   app.add_option("--log_every", s.log_every, "steps between lines of the log and of metrics.csv")
-      ->check(at_least_1())
+      ->check(at_least(1))
       ->group(run);
   app.add_option("--save_every_steps", s.save_every_steps,
                  "checkpoints also between evaluations; 0: at evaluations alone")
-      ->check(at_least_0())
+      ->check(at_least(0))
       ->group(run);
   app.add_flag("--resume", s.resume, "go on with an interrupted run, to the same bits")->group(run);
 }
 
 void check_settings(const FewshotSettings& s) {
-  GESTALT_CHECK(is_name(s.name), "--name wants letters, digits, '_' and '-', got '{}'", s.name);
   GESTALT_CHECK(s.capture != "on" || !s.noise,
                 "--capture on and --noise do not go together: the noise is drawn by the host");
   const models::FastGanOptions options = network_options(s);

@@ -42,8 +42,6 @@ std::vector<eval::PixelRange> ranges_of(const std::string& name) {
 }
 
 void check_settings(const MeasureSettings& settings, const MeasureInput& a, const MeasureInput& b) {
-  GESTALT_CHECK(settings.subset_size >= 2, "--subset_size must be at least 2, got {}",
-                settings.subset_size);
   if (settings.range != "both") {
     if (a.images || b.images || settings.of_images.empty()) return;
     throw UsageError(format("{} tells how features of images are made, '{}' and '{}' hold theirs",

@@ -14,6 +14,7 @@
 #include "tools/common/list_flag.h"
 #include "tools/common/not_finite.h"
 #include "tools/common/output.h"
+#include "tools/common/ranges.h"
 #include "tools/shape_bias/commands.h"
 #include "tools/shape_bias/evaluation.h"
 #include "tools/shape_bias/input.h"
@@ -35,16 +36,15 @@ struct Settings {
   int64_t batch_size = 16;
 };
 
+// For Option::check.
+std::string check_observer_name(const std::string& name) {
+  const bool fits =
+      std::none_of(name.begin(), name.end(), [](unsigned char c) { return c == '/' || c < ' '; });
+  if (fits) return {};
+  return format("must be fit for a part of file names, got '{}'", name);
+}
+
 void check(Settings& settings) {
-  GESTALT_CHECK(settings.batch_size > 0, "--batch_size must be above 0, got {}",
-                settings.batch_size);
-  GESTALT_CHECK(std::none_of(settings.name.begin(), settings.name.end(),
-                             [](unsigned char c) { return c == '/' || c < ' '; }),
-                "--name becomes a part of file names, got '{}'", settings.name);
-  for (const double fraction : settings.fractions) {
-    GESTALT_CHECK(fraction > 0 && fraction <= 1, "--topk must be above 0 and up to 1, got {}",
-                  fraction);
-  }
   std::sort(settings.fractions.begin(), settings.fractions.end());
   settings.fractions.erase(std::unique(settings.fractions.begin(), settings.fractions.end()),
                            settings.fractions.end());
@@ -251,7 +251,7 @@ Command add_evaluate(Tool& tool) {
       ->type_name("PATH")
       ->required();
   add_list(*app, "--topk", settings->fractions,
-           "fractions of each channel that Top-K keeps, above 0 up to 1; 1 keeps all");
+           "fractions of each channel that Top-K keeps; 1 keeps all", in_range(0, 1, Ends::upper));
   app->add_option("--out", settings->out, "folder of the CSV files; finished ones are kept")
       ->type_name("FOLDER")
       ->required();
@@ -262,11 +262,13 @@ Command add_evaluate(Tool& tool) {
   app->add_option("--categories", settings->categories,
                   "JSON, {\"category\": [class, ...], ...}; the 16 of Geirhos et al. 2019 without")
       ->type_name("FILE");
-  app->add_option(
-      "--name", settings->name,
-      "of the observer; AlexNet, VGG, ResNet18 ... without; '_' and '-' are one in names of files");
+  app->add_option("--name", settings->name,
+                  "of the observer; AlexNet, VGG, ResNet18 ... without; '_' and '-' are one in "
+                  "names of files")
+      ->check(CLI::Validator(check_observer_name, ""));
   app->add_option("--batch_size", settings->batch_size,
-                  "images at once; behind the first Top-K they count once a fraction");
+                  "images at once; behind the first Top-K they count once a fraction")
+      ->check(at_least(1));
   app->add_flag("--exact", settings->exact,
                 "f32 convolutions without Winograd (CPU) and TF32 (CUDA): slower");
   app->add_flag("--overwrite", settings->overwrite, "do finished files again");

@@ -372,11 +372,7 @@ class Job {
 
 void check_weights(const std::vector<double>& weights) {
   double sum = 0;
-  for (const double weight : weights) {
-    GESTALT_CHECK(std::isfinite(weight) && weight >= 0,
-                  "--style_weights must be finite and not negative, got {}", weight);
-    sum += weight;
-  }
+  for (const double weight : weights) sum += weight;
   GESTALT_CHECK(weights.empty() || sum > 0, "--style_weights must not all be 0");
   GESTALT_CHECK(std::isfinite(sum), "--style_weights are too large to add");
 }
@@ -384,14 +380,9 @@ void check_weights(const std::vector<double>& weights) {
 }  // namespace
 
 void check_settings(const StylizeSettings& settings) {
-  GESTALT_CHECK(settings.alpha >= 0 && settings.alpha <= 1, "--alpha must be in [0, 1], got {}",
-                settings.alpha);
-  GESTALT_CHECK(settings.val_fraction >= 0 && settings.val_fraction <= 1,
-                "--val_fraction must be in [0, 1], got {}", settings.val_fraction);
   GESTALT_CHECK(settings.weights.empty() || settings.styles == "mix",
                 "--style_weights needs --styles mix");
   check_weights(settings.weights);
-  tile_for(settings.tile, 1, 1, 0);
 }
 
 int stylize(const StylizeSettings& settings, const CommonOptions& common) {

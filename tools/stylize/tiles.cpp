@@ -22,8 +22,20 @@ int64_t tile_for(const std::string& choice, int64_t height, int64_t width, int64
   const auto [end, error] = std::from_chars(choice.data(), choice.data() + choice.size(), tile);
   GESTALT_CHECK(
       error == std::errc() && end == choice.data() + choice.size() && tile >= 0 && tile % step == 0,
-      "--tile wants auto, 0 or a multiple of {}, got '{}'", step, choice);
+      "must be auto, 0 or a multiple of {}, got '{}'", step, choice);
   return tile;
+}
+
+CLI::Validator tile_choice() {
+  const auto check = [](const std::string& choice) -> std::string {
+    try {
+      tile_for(choice, 1, 1, 0);
+      return {};
+    } catch (const Error& error) {
+      return error.what();
+    }
+  };
+  return CLI::Validator(check, "");
 }
 
 }  // namespace gestalt::tools

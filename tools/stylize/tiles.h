@@ -1,5 +1,6 @@
 #pragma once
 
+#include <CLI/CLI.hpp>
 #include <cstdint>
 #include <string>
 
@@ -9,5 +10,8 @@ namespace gestalt::tools {
 // multiple of 8; auto takes tiles where the whole would need more than half of `available`. Throws
 // Error for anything else.
 int64_t tile_for(const std::string& choice, int64_t height, int64_t width, int64_t available);
+
+// For Option::check: what tile_for takes.
+CLI::Validator tile_choice();
 
 }  // namespace gestalt::tools

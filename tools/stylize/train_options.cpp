@@ -1,20 +1,16 @@
 #include "tools/stylize/train_options.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 
 #include "models/adain.h"
 #include "tools/common/output.h"
+#include "tools/common/ranges.h"
 #include "tools/common/run_folder.h"
 
 namespace gestalt::tools {
 
 void add_train_stylizer_flags(Tool& tool, TrainStylizerSettings& s) {
   CLI::App& app = tool.app();
-  const auto positive =
-      number("above 0 and finite", [](double x) { return x > 0 && std::isfinite(x); });
-  const auto weight =
-      number("0 or more and finite", [](double x) { return x >= 0 && std::isfinite(x); });
   const char* data = "Data";
   app.add_option("-i,--content,--content_dir", s.content,
                  "pictures to learn from: folder with subfolders, packed file, or one picture")
@@ -23,11 +19,14 @@ void add_train_stylizer_flags(Tool& tool, TrainStylizerSettings& s) {
   app.add_option("--style,--style_dir", s.style, "the same, of styles")->required()->group(data);
   app.add_option("--image_size", s.image_size,
                  "height and width to which each picture is resized first, pixels")
+      ->check(in_range(models::adain_least_side, 4096))
       ->group(data);
-  app.add_option("--crop_size", s.crop_size, "side of the random square taken of it, pixels")
+  app.add_option("--crop_size", s.crop_size,
+                 "side of the random square taken of it, pixels; at most --image_size")
+      ->check(in_range(models::adain_least_side, 4096))
       ->group(data);
   app.add_option("--batch_size", s.batch_size, "contents, and as many styles, a step")
-      ->check(at_least_1())
+      ->check(at_least(1))
       ->group(data);
   app.add_option("--workers", s.workers,
                  "threads that read contents, and as many for styles; 0: one a core")
@@ -45,45 +44,44 @@ void add_train_stylizer_flags(Tool& tool, TrainStylizerSettings& s) {
       ->group(networks);
 
   const char* training = "Training";
-  app.add_option("--max_iter", s.steps, "steps")->check(at_least_1())->group(training);
+  app.add_option("--max_iter", s.steps, "steps")->check(at_least(1))->group(training);
   app.add_option("--lr", s.learning_rate, "learning rate of Adam at the first step")
-      ->check(positive)
+      ->check(positive())
       ->group(training);
   app.add_option("--lr_decay", s.learning_rate_decay, "the rate is LR / (1 + LR_DECAY * step)")
-      ->check(weight)
+      ->check(not_negative())
       ->group(training);
   app.add_option("--content_weight", s.content_weight, "of the content loss")
-      ->check(weight)
+      ->check(not_negative())
       ->group(training);
   app.add_option("--style_weight", s.style_weight, "of the style loss")
-      ->check(weight)
+      ->check(not_negative())
       ->group(training);
   app.add_option("--reconstruction_weight", s.reconstruction_weight,
                  "of the pixels' squared error where contents and styles are decoded as they are")
-      ->check(weight)
+      ->check(not_negative())
       ->group(training);
 
   const char* run = "Run";
-  app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")->group(run);
+  app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")
+      ->check(run_name())
+      ->group(run);
   app.add_option("-o,--output", s.output, "folder of the runs")->group(run);
   app.add_option("--save_every_steps", s.save_every, "checkpoint and decoder; 0: at the end alone")
-      ->check(at_least_0())
+      ->check(at_least(0))
       ->group(run);
   app.add_option("--log_every_steps", s.log_every, "a row of metrics.csv, the mean of these steps")
-      ->check(at_least_1())
+      ->check(at_least(1))
       ->group(run);
   app.add_option("--sample_every_steps", s.sample_every, "sample pictures; 0: at the end alone")
-      ->check(at_least_0())
+      ->check(at_least(0))
       ->group(run);
   app.add_flag("--resume", s.resume, "go on with an interrupted run, to the same bits")->group(run);
 }
 
 void check_settings(const TrainStylizerSettings& s) {
-  GESTALT_CHECK(is_name(s.name), "--name wants letters, digits, '_' and '-', got '{}'", s.name);
-  GESTALT_CHECK(s.crop_size >= models::adain_least_side && s.crop_size <= s.image_size,
-                "--crop_size must be between {} and --image_size ({}), got {}",
-                models::adain_least_side, s.image_size, s.crop_size);
-  GESTALT_CHECK(s.image_size <= 4096, "--image_size must be at most 4096, got {}", s.image_size);
+  GESTALT_CHECK(s.crop_size <= s.image_size,
+                "--crop_size must be at most --image_size ({}), got {}", s.image_size, s.crop_size);
   GESTALT_CHECK(s.content_weight + s.style_weight + s.reconstruction_weight > 0,
                 "--content_weight, --style_weight and --reconstruction_weight must not all be 0");
 }

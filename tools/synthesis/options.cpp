@@ -1,52 +1,46 @@
 #include "tools/synthesis/options.h"
 
 #include <algorithm>
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
 #include "tools/common/list_flag.h"
 #include "tools/common/output.h"
+#include "tools/common/ranges.h"
 
 namespace gestalt::tools {
 
 void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
   CLI::App& app = tool.app();
-  const auto topk_range = number("in (0, 1]", [](double x) { return x > 0 && x <= 1; });
-  const auto size_range = number("in 16..4096", [](double x) { return x >= 16 && x <= 4096; });
-  const auto positive =
-      number("above 0 and finite", [](double x) { return x > 0 && std::isfinite(x); });
-  const auto weight =
-      number("0 or more and finite", [](double x) { return x >= 0 && std::isfinite(x); });
   app.add_option("-i,--input", s.inputs, "images, folders of images, or packed files")
       ->default_str("")
       ->required();
   app.add_option("-o,--output", s.output, "output folder");
   app.add_option("-m,--weights", s.weights,
                  "VGG-19 weights: PyTorch file or safetensors; without, the untrained network");
-  app.add_option("-n", s.steps, "optimizer steps")->check(at_least_1());
-  app.add_option("--iter", s.iterations, "L-BFGS iterations a step")->check(at_least_1());
-  app.add_option("--lr", s.learning_rate, "L-BFGS learning rate")->check(positive);
+  app.add_option("-n", s.steps, "optimizer steps")->check(at_least(1));
+  app.add_option("--iter", s.iterations, "L-BFGS iterations a step")->check(at_least(1));
+  app.add_option("--lr", s.learning_rate, "L-BFGS learning rate")->check(positive());
   app.add_option("--num_texture_per_image", s.textures_per_image,
                  "results an image, from seeds --seed, --seed+1, ...")
-      ->check(at_least_1());
+      ->check(at_least(1));
   app.add_option("--topk", s.topk, "fraction of each channel's activations that Top-K keeps")
-      ->check(topk_range);
+      ->check(in_range(0, 1, Ends::upper));
   app.add_flag("--reverse_topk", s.reverse_topk, "drop the Top-K and keep the rest");
   app.add_option("--image_size", s.image_size, "height and width while optimizing, pixels")
-      ->check(size_range);
+      ->check(in_range(16, 4096));
   add_list(app, "--layers", s.layers, "network layers to match");
-  add_list(app, "--layer_weights", s.layer_weights, "one a layer; without, all 1", weight);
+  add_list(app, "--layer_weights", s.layer_weights, "one a layer; without, all 1", not_negative());
   app.add_option("--pooling", s.pooling, "of the network")->check(CLI::IsMember({"avg", "max"}));
   app.add_option("--batch", s.batch, "images optimized at once; on the CPU results stay the same")
-      ->check(at_least_1());
+      ->check(at_least(1));
   app.add_option(
       "--init_image", s.init_image,
       "start from this image, or from what --save_tensors wrote (its result); without, noise");
   app.add_option("--save_tensors", s.save_tensors,
                  "safetensors file for initial, result, losses and target/<layer>");
   app.add_option("--save_every", s.save_every, "save a picture every N steps; 0: only the last")
-      ->check(at_least_0());
+      ->check(at_least(0));
   app.add_flag("--sheet", s.sheet, "also write sheet.png, the originals beside the results");
   app.add_option("--dtype", s.dtype, "inside the network; f64 for the whole run, slow, CPU alone")
       ->check(CLI::IsMember({"f32", "bf16", "f64"}));

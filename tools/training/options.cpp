@@ -1,6 +1,5 @@
 #include "tools/training/options.h"
 
-#include <cmath>
 #include <nlohmann/json.hpp>
 #include <set>
 
@@ -8,6 +7,7 @@
 #include "models/registry.h"
 #include "models/sparse_levels.h"
 #include "tools/common/output.h"
+#include "tools/common/ranges.h"
 #include "tools/common/run_folder.h"
 
 namespace gestalt::tools {
@@ -19,10 +19,9 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
       ->group(data);
   app.add_option("--val_fraction", s.val_fraction,
                  "DATA holds the classes itself; this part of each, by chance, is val")
+      ->check(in_range(0, 1, Ends::lower))
       ->group(data);
-  app.add_option("--split_seed", s.split_seed, "of --val_fraction")
-      ->check(at_least_0())
-      ->group(data);
+  app.add_option("--split_seed", s.split_seed, "of --val_fraction")->group(data);
   app.add_option("--use_sin_val_folder", s.sin_folder, "stylized images: an evaluation set 'sin'")
       ->type_name("PATH")
       ->group(data);
@@ -30,8 +29,10 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
       ->type_name("NAME=PATH")
       ->allow_extra_args(false)
       ->group(data);
-  app.add_option("--image_size", s.image_size, "height and width, pixels")->group(data);
-  app.add_option("--batch_size", s.batch_size, "images a step")->group(data);
+  app.add_option("--image_size", s.image_size, "height and width, pixels")
+      ->check(in_range(16, 4096))
+      ->group(data);
+  app.add_option("--batch_size", s.batch_size, "images a step")->check(at_least(1))->group(data);
   app.add_option("--workers", s.workers, "threads that read images; 0: one a core")
       ->check(thread_count())
       ->group(data);
@@ -59,14 +60,24 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
 
   const char* training = "Training";
   app.add_option("--total_epochs", s.total_epochs, "epochs; the period of the cosine")
+      ->check(at_least(1))
       ->group(training);
   app.add_option("--optimizer", s.optimizer, "sgd, adam or adamw")
       ->check(CLI::IsMember({"sgd", "adam", "adamw"}))
       ->group(training);
-  app.add_option("--lr", s.learning_rate, "learning rate of the first epoch")->group(training);
-  app.add_option("--momentum", s.momentum, "of sgd")->group(training);
-  app.add_option("--weight_decay", s.weight_decay, "of every parameter")->group(training);
-  app.add_option("--label_smoothing", s.label_smoothing, "in [0, 1]")->group(training);
+  app.add_option("--lr", s.learning_rate, "learning rate of the first epoch")
+      ->check(positive())
+      ->group(training);
+  app.add_option("--momentum", s.momentum, "of sgd")
+      ->check(in_range(0, 1, Ends::lower))
+      ->group(training);
+  app.add_option("--weight_decay", s.weight_decay, "of every parameter")
+      ->check(not_negative())
+      ->group(training);
+  app.add_option("--label_smoothing", s.label_smoothing,
+                 "part of the target that goes to all classes alike")
+      ->check(in_range(0, 1))
+      ->group(training);
   app.add_option("--dtype", s.dtype,
                  "bf16: convolutions and linear layers in bf16; weights, norms and losses stay f32")
       ->check(CLI::IsMember({"f32", "bf16"}))
@@ -81,10 +92,13 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
       ->group(training);
 
   const char* run = "Run";
-  app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")->group(run);
+  app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")
+      ->check(run_name())
+      ->group(run);
   app.add_option("-o,--output", s.output, "folder of the runs")->group(run);
   app.add_option("--save_every_steps", s.save_every_steps,
                  "checkpoints also within an epoch; 0: behind each epoch alone")
+      ->check(at_least(0))
       ->group(run);
   app.add_flag("--resume", s.resume, "go on with an interrupted run, to the same bits")->group(run);
   app.add_option("--evaluate", s.evaluate,
@@ -95,23 +109,6 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
 }
 
 void check_settings(const TrainSettings& s) {
-  GESTALT_CHECK(is_name(s.name), "--name wants letters, digits, '_' and '-', got '{}'", s.name);
-  GESTALT_CHECK(s.total_epochs >= 1 && s.batch_size >= 1,
-                "--total_epochs and --batch_size must be at least 1");
-  GESTALT_CHECK(s.image_size >= 16 && s.image_size <= 4096,
-                "--image_size must be between 16 and 4096, got {}", s.image_size);
-  GESTALT_CHECK(s.learning_rate > 0 && std::isfinite(s.learning_rate),
-                "--lr must be positive and finite, got {}", s.learning_rate);
-  GESTALT_CHECK(s.momentum >= 0 && s.momentum < 1, "--momentum must be in [0, 1), got {}",
-                s.momentum);
-  GESTALT_CHECK(s.weight_decay >= 0 && std::isfinite(s.weight_decay),
-                "--weight_decay must be 0 or more and finite, got {}", s.weight_decay);
-  GESTALT_CHECK(s.label_smoothing >= 0 && s.label_smoothing <= 1,
-                "--label_smoothing must be in [0, 1], got {}", s.label_smoothing);
-  GESTALT_CHECK(s.val_fraction >= 0 && s.val_fraction < 1,
-                "--val_fraction must be in [0, 1), got {}", s.val_fraction);
-  GESTALT_CHECK(s.save_every_steps >= 0, "--save_every_steps must be 0 or more, got {}",
-                s.save_every_steps);
   parse_topk(s.topk, s.model);
   evaluation_folders(s);
 }
