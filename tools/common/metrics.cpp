@@ -9,6 +9,7 @@
 #include "eval/gnuplot.h"
 #include "kernels/error.h"
 #include "optim/state.h"
+#include "tools/common/gnuplot.h"
 #include "tools/common/output.h"
 
 namespace gestalt::tools {

@@ -6,6 +6,7 @@
 
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
+#include "tools/common/config.h"
 #include "tools/common/output.h"
 
 namespace gestalt::tools {

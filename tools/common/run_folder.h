@@ -38,7 +38,7 @@ class RunFolder {
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
   // Whether there is a run to go on with that has these settings, but for `free`, which change no
-  // result: check_can_resume of output.h. From then on the folder is this run's. Throws Error, also
+  // result: check_can_resume of config.h. From then on the folder is this run's. Throws Error, also
   // where another process is running there.
   void check_resume(const nlohmann::json& settings, const nlohmann::json& defaults,
                     const std::vector<std::string>& free);

@@ -4,7 +4,7 @@
 
 #include "kernels/error.h"
 #include "optim/state.h"
-#include "tools/common/output.h"
+#include "tools/common/gnuplot.h"
 #include "tools/common/state_parts.h"
 #include "tools/fewshot/step.h"
 

@@ -7,9 +7,9 @@
 #include "data/packed.h"
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
+#include "tools/common/config.h"
 #include "tools/common/file_hash.h"
 #include "tools/common/image_hash.h"
-#include "tools/common/output.h"
 #include "tools/fid/extraction.h"
 
 namespace gestalt::tools {

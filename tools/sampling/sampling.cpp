@@ -18,6 +18,7 @@
 #include "tensor/io/atomic_file.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
+#include "tools/common/config.h"
 #include "tools/common/folder_lock.h"
 #include "tools/common/not_finite.h"
 #include "tools/common/output.h"

@@ -10,6 +10,7 @@
 #include "nn/init.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
+#include "tools/common/config.h"
 #include "tools/common/folder_lock.h"
 #include "tools/common/list_flag.h"
 #include "tools/common/not_finite.h"

@@ -3,7 +3,7 @@
 #include "kernels/error.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/bytes.h"
-#include "tools/common/output.h"
+#include "tools/common/gnuplot.h"
 #include "tools/common/scratch_folder.h"
 
 namespace gestalt::tools {

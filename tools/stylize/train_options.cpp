@@ -3,7 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "models/adain.h"
-#include "tools/common/output.h"
+#include "tools/common/config.h"
 #include "tools/common/ranges.h"
 #include "tools/common/run_folder.h"
 

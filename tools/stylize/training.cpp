@@ -15,6 +15,7 @@
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
+#include "tools/common/config.h"
 #include "tools/common/image_hash.h"
 #include "tools/common/loss_ring.h"
 #include "tools/common/metrics.h"

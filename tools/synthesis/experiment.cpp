@@ -14,6 +14,7 @@
 #include "tensor/counted.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/ops/shape.h"
+#include "tools/common/config.h"
 #include "tools/common/folder_lock.h"
 #include "tools/common/log.h"
 #include "tools/common/output.h"

@@ -7,6 +7,7 @@
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
 #include "tools/common/output.h"
+#include "tools/common/picture_names.h"
 #include "tools/synthesis/report.h"
 
 namespace gestalt::tools {

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "tools/common/config.h"
 #include "tools/common/list_flag.h"
-#include "tools/common/output.h"
 #include "tools/common/ranges.h"
 
 namespace gestalt::tools {

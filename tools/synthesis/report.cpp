@@ -12,6 +12,7 @@
 #include "kernels/error.h"
 #include "tensor/io/safetensors.h"
 #include "tensor/ops/shape.h"
+#include "tools/common/gnuplot.h"
 #include "tools/common/output.h"
 #include "tools/common/utf8.h"
 

@@ -13,6 +13,7 @@
 #include "tensor/autograd.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/reduce.h"
+#include "tools/common/config.h"
 #include "tools/common/file_hash.h"
 #include "tools/common/not_finite.h"
 #include "tools/common/output.h"

@@ -6,7 +6,7 @@
 #include "kernels/error.h"
 #include "models/registry.h"
 #include "models/sparse_levels.h"
-#include "tools/common/output.h"
+#include "tools/common/config.h"
 #include "tools/common/ranges.h"
 #include "tools/common/run_folder.h"
 

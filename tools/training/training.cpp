@@ -15,6 +15,7 @@
 #include "optim/schedule.h"
 #include "optim/state.h"
 #include "tensor/io/checkpoint.h"
+#include "tools/common/config.h"
 #include "tools/common/event_file.h"
 #include "tools/common/image_hash.h"
 #include "tools/common/not_finite.h"

@@ -1,0 +1,139 @@
+// The folder of a training: whose files a new run takes away, and that one process has it.
+
+#include "tools/common/run_folder.h"
+
+#include <algorithm>
+#include <fstream>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "tests/error_of.h"
+#include "tests/processes.h"
+#include "tests/tools/run_tool.h"
+#include "tools/common/config.h"
+#include "tools/common/tool.h"
+
+namespace gestalt::tools {
+namespace {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+using tests::error_of;
+using tests::host_name;
+using tests::pid_that_is_gone;
+
+class RunFolders : public testing::Test {
+ protected:
+  const tests::TemporaryFolder folder_;
+};
+
+TEST_F(RunFolders, a_new_run_takes_away_what_an_earlier_one_of_its_tool_left_and_nothing_else) {
+  RunFolder run(folder_ / "run", "some_tool", R"(best\.bin|samples/[0-9]{7,}\.jpg)");
+  const std::vector<std::string> own = {"checkpoint.safetensors", "best.bin", "samples/0000012.jpg",
+                                        "events.out.tfevents.12.gestalt.34"};
+  const std::vector<std::string> others = {"notes.txt", "samples/mine.jpg", "samples/12.jpg",
+                                           "samples/deep/0000012.jpg",
+                                           "events.out.tfevents.12.host"};
+  const auto start = [&](RunFolder& folder, bool resume) {
+    fs::create_directories(folder / "samples/deep");
+    for (const auto& names : {own, others}) {
+      for (const std::string& name : names) std::ofstream(folder / name) << "content";
+    }
+    CommonOptions common;
+    common.quiet = true;
+    folder.start(json::object(), common, resume);
+  };
+  const auto is_there = [](const RunFolder& folder) {
+    return [&](const std::string& name) { return fs::exists(folder / name); };
+  };
+  start(run, false);  // no run was here: the checkpoint alone is taken for one
+  EXPECT_EQ(std::count_if(own.begin(), own.end(), is_there(run)), 3);
+  start(run, true);
+  EXPECT_TRUE(std::all_of(own.begin(), own.end(), is_there(run)));
+  EXPECT_THROW(run.check_keeps("--weights", run / "best.bin"), UsageError);
+  EXPECT_THROW(run.check_keeps("--weights", run / "samples/../best.bin"), UsageError);
+  EXPECT_NO_THROW(run.check_keeps("--weights", run / "notes.txt"));
+  EXPECT_NO_THROW(RunFolder(folder_ / "none", "some_tool", "a").check_keeps("--weights", "b"));
+  start(run, false);
+  EXPECT_TRUE(std::none_of(own.begin(), own.end(), is_there(run)));
+  EXPECT_TRUE(std::all_of(others.begin(), others.end(), is_there(run)));
+}
+
+TEST_F(RunFolders, a_new_run_leaves_what_another_tool_left) {
+  RunFolder run(folder_ / "run", "some_tool", "a"), other(folder_ / "run", "other_tool", "best");
+  CommonOptions common;
+  common.quiet = true;
+  fs::create_directories(run.path());
+  write_config(run.path(), "some_tool", json::object());
+  std::ofstream(run / "best") << "content";
+  other.start(json::object(), common, false);
+  EXPECT_TRUE(fs::exists(other / "best"));
+}
+
+TEST_F(RunFolders, a_folder_is_one_runs_at_a_time) {
+  CommonOptions common;
+  common.quiet = true;
+  const auto resume = [](RunFolder& run) {
+    return error_of([&] { run.check_resume(json::object(), json::object(), {}); });
+  };
+  const auto refused_by = [&](const std::string& owner) {
+    return format("'{}' is in use: {} is running there", (folder_ / "run").string(), owner);
+  };
+  const std::string refused = refused_by(format("process {}", getpid()));
+  {
+    RunFolder first(folder_ / "run", "some_tool", "best");
+    RunFolder second(folder_ / "run", "some_tool", "best");
+    first.start({{"n", 1}}, common, false);
+    for (const char* name : {"checkpoint.safetensors", "best"}) {
+      std::ofstream(first / name) << "content";
+    }
+    const std::string config = tests::read_text(first / "config.json");
+    EXPECT_EQ(error_of([&] { second.start({{"n", 2}}, common, false); }), refused);
+    EXPECT_EQ(resume(second), refused);
+    EXPECT_TRUE(fs::exists(first / "best"));
+    EXPECT_EQ(tests::read_text(first / "config.json"), config);
+    first.start({{"n", 1}}, common, true);  // it is its own
+    // Of another machine; before it has named itself; of one that was killed there before.
+    const auto refused_where = [&](const std::string& text) {
+      std::ofstream(first / ".lock") << text;
+      return resume(second);
+    };
+    EXPECT_EQ(refused_where("12 elsewhere\n"), refused_by("process 12 on elsewhere"));
+    EXPECT_EQ(refused_where(""), refused_by("another process"));
+    EXPECT_EQ(refused_where(format("{} {}\n", pid_that_is_gone(), host_name())),
+              refused_by("another process"));
+  }
+  RunFolder next(folder_ / "run", "some_tool", "best"), last(folder_ / "run", "some_tool", "best");
+  EXPECT_EQ(resume(next), "");
+  EXPECT_EQ(resume(last), refused);  // before it has read the checkpoint
+}
+
+TEST_F(RunFolders, names_of_an_earlier_runs_files_may_hang_on_its_settings) {
+  RunFolder run(folder_ / "run", "some_tool", [](const json& settings) {
+    return settings.value("set", std::string("none")) + "\\.bin";
+  });
+  CommonOptions common;
+  common.quiet = true;
+  run.start({{"set", "first"}}, common, false);
+  const auto write = [&] {
+    for (const char* name : {"first.bin", "second.bin"}) std::ofstream(run / name) << "content";
+  };
+  write();
+  run.start({{"set", "second"}}, common, false);
+  EXPECT_FALSE(fs::exists(run / "first.bin"));
+  EXPECT_TRUE(fs::exists(run / "second.bin"));
+  write();
+  write_config(run.path(), "some_tool", {{"set", 1}});
+  try {
+    run.start(json::object(), common, false);
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_NE(std::string(error.what()).find("config.json' is damaged: "), std::string::npos);
+  }
+  EXPECT_TRUE(fs::exists(run / "first.bin"));
+}
+
+}  // namespace
+}  // namespace gestalt::tools
