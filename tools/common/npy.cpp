@@ -1,7 +1,6 @@
 #include "tools/common/npy.h"
 
 #include <bit>
-#include <cstdio>
 #include <cstring>
 #include <string>
 

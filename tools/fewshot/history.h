@@ -3,7 +3,6 @@
 // What a few-shot training has seen so far, and the files that tell of it.
 
 #include <filesystem>
-#include <optional>
 #include <string>
 #include <vector>
 

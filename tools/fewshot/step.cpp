@@ -1,5 +1,7 @@
 #include "tools/fewshot/step.h"
 
+#include <functional>
+
 #include "kernels/error.h"
 #include "models/fastgan_losses.h"
 #include "nn/autocast.h"

@@ -10,8 +10,6 @@
 // the random numbers, which are drawn into fixed tensors before.
 
 #include <array>
-#include <functional>
-#include <memory>
 #include <optional>
 
 #include "models/fastgan.h"

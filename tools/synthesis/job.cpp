@@ -1,6 +1,5 @@
 #include "tools/synthesis/job.h"
 
-#include <algorithm>
 #include <cmath>
 #include <map>
 

@@ -1,6 +1,5 @@
 #include "tools/training/evaluation.h"
 
-#include <algorithm>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>

@@ -10,7 +10,6 @@
 #include "data/dataset.h"
 #include "data/loader.h"
 #include "kernels/error.h"
-#include "models/registry.h"
 #include "nn/dropout.h"
 #include "optim/schedule.h"
 #include "optim/state.h"
