@@ -54,9 +54,11 @@ int main(int argc, char** argv) {
   Settings settings;
   CLI::App& app = tool.app();
   app.add_option("-o,--output", settings.output, "the sheet, .png or .jpg")->required();
-  app.add_option("--title", settings.title, "over everything");
+  app.add_option("--title", settings.title, "title above the sheet");
   add_list(app, "--columns", settings.columns, "caption of each column")->required();
   add_list(app, "--rows", settings.rows, "caption of each row")->required();
-  app.add_option("images", settings.images, "row by row")->required()->default_str("");
+  app.add_option("images", settings.images, "the pictures, row by row")
+      ->required()
+      ->default_str("");
   return tool.run(argc, argv, [&] { return draw(settings); });
 }

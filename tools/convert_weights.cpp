@@ -233,24 +233,26 @@ int main(int argc, char** argv) {
          "one")
       ->type_name("PREFIX");
   app.add_option("--strip", settings.strips,
-                 "taken off the front of names; repeatable, in order; without, module.")
+                 "prefix to take off names; repeatable, in order; without, 'module.'")
       ->type_name("PREFIX")
       ->default_str("")
       ->allow_extra_args(false);
   app.add_option("--rename", settings.renames,
-                 "a name, or a front of names that ends in a dot; repeatable")
+                 "new name of a tensor, or of all with a prefix that ends in a dot; repeatable")
       ->type_name("FROM=TO")
       ->default_str("")
       ->allow_extra_args(false);
-  app.add_option("--dtype", settings.dtype, "what floating tensors become")
+  app.add_option("--dtype", settings.dtype, "element type to convert floating-point tensors to")
       ->check(CLI::IsMember({"f32", "bf16", "f16", "f64"}));
   app.add_option("--architecture", settings.architecture,
                  "check names and shapes against this network, and fail where they do not fit")
       ->check(CLI::IsMember(gestalt::models::model_names()));
-  app.add_option("--classes", settings.model.classes, "of the architecture")->check(at_least(1));
-  app.add_option("--image_size", settings.model.image_size, "of the architecture, pixels")
+  app.add_option("--classes", settings.model.classes, "classes of --architecture")
       ->check(at_least(1));
-  app.add_option("--stem_stride", settings.model.stem_stride, "of the architecture")
+  app.add_option("--image_size", settings.model.image_size, "input size of --architecture, pixels")
+      ->check(at_least(1));
+  app.add_option("--stem_stride", settings.model.stem_stride,
+                 "of resnet18-cifar's first convolution")
       ->check(CLI::IsMember({1, 2}));
   app.add_flag("--quiet", settings.quiet, "do not list the tensors");
   app.callback([&] {

@@ -1,8 +1,8 @@
 // pack_images FOLDER OUT: decoded, resized pixels in one mapped file (docs/pack_images.md).
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
-#include <optional>
 
 #include "data/folder.h"
 #include "data/packed.h"
@@ -130,16 +130,17 @@ int main(int argc, char** argv) {
   app.add_option("in", settings.in, "the folder; with --verify a packed file")->required();
   auto* out = app.add_option("out", settings.out, "the packed file to write");
   app.add_option("--resize", settings.resize,
-                 "shorter: the shorter side becomes --size; square: both do; none")
+                 "shorter: the shorter side becomes --size; square: both do; none: neither")
       ->check(CLI::IsMember({"shorter", "square", "none"}));
-  app.add_option("--size", settings.size, "pixels")->check(in_range(1, 32768));
-  app.add_option("--crop", settings.crop, "then a centred square of this side is cut out; 0: none")
+  app.add_option("--size", settings.size, "size to resize to, pixels")->check(in_range(1, 32768));
+  app.add_option("--crop", settings.crop,
+                 "side of the centred square that is then cut out, pixels; 0: none")
       ->check(in_range(0, 32768));
-  app.add_option("--filter", settings.filter, "of resizing")
+  app.add_option("--filter", settings.filter, "resampling filter")
       ->check(CLI::IsMember({"bilinear", "bicubic", "lanczos"}));
   app.add_flag("--flat", settings.flat, "the images lie in FOLDER itself and have no classes");
   app.add_option("--threads", settings.threads, "CPU threads; 0: all cores")->check(thread_count());
-  app.add_flag("--quiet", settings.quiet, "print errors and results alone");
+  app.add_flag("--quiet", settings.quiet, "print only errors and results");
   app.add_flag("--verify", settings.verify, "read a packed file and compare its checksums")
       ->excludes(out);
   app.callback([&] {

@@ -13,32 +13,35 @@ int main(int argc, char** argv) {
   CLI::App& app = tool.app();
   app.add_option("--ckpt", s.checkpoint, "checkpoint: ours, or the published code's")->required();
   app.add_option("-o,--output,--out", s.output, "output folder");
-  app.add_option("--n_sample", s.samples, "how many")->check(at_least(1));
+  app.add_option("--n_sample", s.samples, "number of pictures")->check(at_least(1));
   app.add_option("--batch_size", s.batch_size, "pictures at a time")->check(at_least(1));
-  app.add_option("--statistics", s.statistics,
-                 "of batch norm: running, those of the training, or batch, of each batch, as the "
-                 "published code samples")
+  app.add_option(
+         "--statistics", s.statistics,
+         "of batch norm: running, those of the training; batch, those of each batch, as the "
+         "published code samples")
       ->check(CLI::IsMember({"running", "batch"}));
-  app.add_option("--weights", s.weights, "ema: the moving average; last: those of the last step")
+  app.add_option("--generator,--weights", s.weights,
+                 "ema: the moving average of its weights; last: those of the last step")
       ->check(CLI::IsMember({"ema", "last"}));
   app.add_option("--sparse_hw_info", s.sparse,
                  "where only the strongest activations are kept, RESOLUTIONS_PERCENTS (32_5), or "
                  "none; needed for the published code's checkpoints, which do not tell");
-  app.add_option(
-         "--sp_hw_policy_name", s.sparse_policy,
-         "what becomes of the others; the checkpoint's without, with --sparse_hw_info TopKMaskHW")
+  app.add_option("--sp_hw_policy_name", s.sparse_policy,
+                 "what becomes of the kept activations; without, as in the checkpoint, or "
+                 "TopKMaskHW with --sparse_hw_info")
       ->check(CLI::IsMember({"TopKMaskHW", "TopKMaskHWMeanReplace", "IdentityBase"}));
   app.add_option("--im_size", s.image_size, "side, pixels; 0: the checkpoint's")
       ->check(at_least(0));
   app.add_option("--nz", s.latent_size, "latent values; 0: the checkpoint's")->check(at_least(0));
-  app.add_flag("--noise", s.noise, "the network has noise injection; without: the checkpoint's");
+  app.add_flag("--noise", s.noise,
+               "the network has noise injection; without, as in the checkpoint");
   app.add_option("--format", s.format,
                  "png: FOLDER/images/000000.png ...; packed: "
                  "FOLDER/samples.safetensors")
       ->check(CLI::IsMember({"png", "packed"}));
   app.add_option("--grid", s.grid, "pictures in FOLDER/grid.png")->check(at_least(0));
   app.add_option("--interpolate", s.interpolate,
-                 "pictures from each latent to the next; 0: one of each latent")
+                 "pictures from each latent to the next; 0: one for each latent")
       ->check(at_least(0));
   app.add_flag("--overwrite", s.overwrite, "remove the pictures of an earlier run in FOLDER");
   return tool.run(argc, argv, [&] { return sample(s, tool.common()); });

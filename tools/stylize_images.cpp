@@ -20,9 +20,9 @@ int main(int argc, char** argv) {
   app.add_option("--style,--style_dir", s.style, "the same, of styles")->required();
   app.add_option(
          "--val_fraction", s.val_fraction,
-         "of class folders, only what train_classifier holds out with this fraction; 0: all")
+         "of class folders, take only what train_classifier holds out with this fraction; 0: all")
       ->check(in_range(0, 1));
-  app.add_option("--split_seed", s.split_seed, "of --val_fraction");
+  app.add_option("--split_seed", s.split_seed, "seed of the choice by --val_fraction");
   app.add_option("-o,--output", s.output, "output folder");
   app.add_option("--decoder", s.decoder, "decoder weights: PyTorch file or safetensors")
       ->required();
@@ -34,15 +34,16 @@ int main(int argc, char** argv) {
                  "in all at once")
       ->check(CLI::IsMember({"each", "random", "mix"}));
   add_list(app, "--style_weights,--style_interpolation_weights", s.weights,
-           "of mix, one a style; without, equal", not_negative());
+           "of mix, one per style; without, equal", not_negative());
   app.add_option("--alpha", s.alpha, "0: the content's own statistics, 1: the style's")
       ->check(in_range(0, 1));
-  app.add_option("--content_size", s.content_size, "shorter side, pixels; 0: as it is")
+  app.add_option("--content_size", s.content_size, "shorter side of contents, pixels; 0: as it is")
       ->check(at_least(0));
-  app.add_option("--style_size", s.style_size, "likewise")->check(at_least(0));
+  app.add_option("--style_size", s.style_size, "shorter side of styles, pixels; 0: as it is")
+      ->check(at_least(0));
   app.add_flag("--crop", s.crop, "cut a centred square out of both");
   app.add_flag("--preserve_color", s.preserve_color, "give the style the content's colours first");
-  app.add_option("--save_ext", s.extension, "kind of picture")
+  app.add_option("--save_ext", s.extension, "file format of the pictures")
       ->check(CLI::IsMember({".jpg", ".png"}));
   app.add_option("--tile", s.tile,
                  "side of tiles, pixels, a multiple of 8; 0: whole pictures; auto: by free memory")

@@ -214,7 +214,7 @@ TEST_F(SampleFewshotGan, BadInputIsOneClearLineAndWritesNothing) {
        "no Top-K at resolution 48"},
       {{"--ckpt", published("other.pth")}, 1, "it has no generator 'g'"},
       {{"--ckpt", folder_ / "nowhere.pth"}, 1, "nowhere.pth"},
-      {{"--ckpt", without_average_}, 1, "give --weights last"},
+      {{"--ckpt", without_average_}, 1, "give --generator last"},
       {{"--statistics", "batch", "--batch_size", "1"}, 2, "2 or more"},
       {{"--statistics", "sometimes"}, 2, "sometimes"},
       {{"--interpolate", "4", "--n_sample", "1"}, 2, "two latents"},

@@ -122,7 +122,7 @@ TEST_F(EvaluateFolder, an_observer_takes_no_file_of_another_name) {
     EXPECT_EQ(refused.exit_code, 1);
     EXPECT_TRUE(contains(refused.output, csv("a-b").string() +
                                              "' holds the decisions of observer 'a_b_normal', not "
-                                             "of 'a-b_normal': give another --name or --out\n"))
+                                             "of 'a-b_normal': give another --name or --output\n"))
         << refused.output;
     EXPECT_EQ(read_text(csv("a-b")), text);
     EXPECT_EQ(read_text(out() / "config.json"), config);

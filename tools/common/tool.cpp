@@ -56,25 +56,27 @@ std::string check_device(const std::string& name) {
 }  // namespace
 
 Tool::Tool(std::string name, const std::string& description, CommonFlags flags)
-    : name_(std::move(name)), app_(description, name_) {
+    : name_(std::move(name)), flags_(flags), app_(description, name_) {
   app_.set_version_flag("--version", version_text());
   app_.option_defaults()->always_capture_default();
   app_.get_formatter()->column_width(36);
   app_.failure_message([this](const CLI::App*, const CLI::Error& error) {
     return name_ + ": " + parse_error_text(app_, error) + " (--help lists the flags)\n";
   });
-  if (flags == CommonFlags::all) add_common_flags(app_);
 }
 
-void Tool::add_common_flags(CLI::App& app) {
+void Tool::add_common_flags(CLI::App& app, CommonFlags flags) {
+  if (flags == CommonFlags::none) return;
   app.add_option("--device", common_.device, "auto, cpu, cuda or cuda:N")
       ->check(CLI::Validator(check_device, ""))
       ->group("Common");
-  app.add_option("--seed", common_.seed, "seed of every random number")->group("Common");
+  if (flags == CommonFlags::all) {
+    app.add_option("--seed", common_.seed, "seed of every random number")->group("Common");
+  }
   app.add_option("--threads", common_.threads, "CPU threads; 0: all cores")
       ->check(thread_count())
       ->group("Common");
-  app.add_flag("--quiet", common_.quiet, "print errors and results alone")->group("Common");
+  app.add_flag("--quiet", common_.quiet, "print only errors and results")->group("Common");
   with_common_flags_.push_back(&app);
 }
 
@@ -89,6 +91,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   const StandardOutput output;
   command_line_ = name_;
   for (int i = 1; i < argc; ++i) command_line_ += format(" {}", quoted(argv[i]));
+  add_common_flags(app_, flags_);
   check_numbers(app_);
   try {
     app_.parse(argc, argv);

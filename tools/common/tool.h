@@ -33,8 +33,8 @@ void as_usage(const Check& check) {
   }
 }
 
-// Whether a tool has --device, --seed, --threads and --quiet: one that computes nothing has not.
-enum class CommonFlags { all, none };
+// Which of --device, --seed, --threads and --quiet a tool has: one that computes nothing has none.
+enum class CommonFlags { all, without_seed, none };
 
 // --device, --seed, --threads, --quiet.
 struct CommonOptions {
@@ -50,21 +50,23 @@ class Tool {
   Tool(std::string name, const std::string& description, CommonFlags flags = CommonFlags::all);
 
   CLI::App& app() { return app_; }
-  // The common flags for one subcommand, of a tool that has CommonFlags::none itself.
-  void add_common_flags(CLI::App& app);
+  // The common flags for one subcommand, of a tool that has CommonFlags::none itself. Behind the
+  // subcommand's own, since --help shows them in this order.
+  void add_common_flags(CLI::App& app, CommonFlags flags = CommonFlags::all);
   const CommonOptions& common() const { return common_; }
   // As it was given to run(), arguments quoted for a shell where they need it.
   const std::string& command_line() const { return command_line_; }
 
-  // Parses, sets the default device and the threads (where the common flags are), and runs `body`,
-  // which returns the exit code. An Error becomes one line on stderr and exit code 1; a UsageError,
-  // and what the parser refuses, 2. Call first thing in main.
+  // Adds the common flags, parses, sets the default device and the threads (where the common flags
+  // are), and runs `body`, which returns the exit code. An Error becomes one line on stderr and
+  // exit code 1; a UsageError, and what the parser refuses, 2. Call first thing in main.
   int run(int argc, char** argv, const std::function<int()>& body);
 
  private:
   void apply_common() const;
 
   std::string name_;
+  CommonFlags flags_;
   CLI::App app_;
   std::vector<CLI::App*> with_common_flags_;
   CommonOptions common_;

@@ -3,7 +3,6 @@
 #include <nlohmann/json.hpp>
 
 #include "kernels/error.h"
-#include "models/sparse_levels.h"
 #include "tools/common/config.h"
 #include "tools/common/ranges.h"
 #include "tools/common/run_folder.h"
@@ -17,25 +16,26 @@ void add_data_flags(CLI::App& app, FewshotSettings& s) {
   app.add_option("--im_size", s.image_size, "height and width, pixels")
       ->check(CLI::IsMember(std::vector<int64_t>{32, 64, 128, 256, 512, 1024}))
       ->group(data);
-  app.add_option("--batch_size", s.batch_size, "images a step")->check(at_least(1))->group(data);
+  app.add_option("--batch_size", s.batch_size, "images per step")->check(at_least(1))->group(data);
 }
 
 void add_network_flags(CLI::App& app, FewshotSettings& s) {
   const char* network = "Network";
-  app.add_option("--nz", s.latent_size, "numbers that an image is made from")
+  app.add_option("--nz", s.latent_size, "latent values that an image is made from")
       ->check(at_least(1))
       ->group(network);
-  app.add_option("--base_channels", s.base_channels, "ngf and ndf: channels at 128x128")
+  app.add_option("--base_channels", s.base_channels, "channels at 128x128 (ngf and ndf)")
       ->check(at_least(8))
       ->group(network);
   app.add_option("--sparse_hw_info", s.sparse,
-                 "RESOLUTIONS_PERCENTS: 32_5 keeps 5 % at 32x32; 16-32_10-5; none")
+                 "where Top-K is applied, RESOLUTIONS_PERCENTS: 32_5 keeps 5 % at 32x32; or "
+                 "16-32_10-5, none")
       ->group(network);
-  app.add_option("--sp_hw_policy_name", s.sparse_policy, "what becomes of the kept")
+  app.add_option("--sp_hw_policy_name", s.sparse_policy, "what becomes of the kept activations")
       ->check(CLI::IsMember({"TopKMaskHW", "TopKMaskHWMeanReplace", "IdentityBase"}))
       ->group(network);
   app.add_option("--sparse_layer_loss_weight", s.sparse_loss_weight,
-                 "of a policy's own loss; none of these policies has one")
+                 "weight of a policy's own loss; none of these policies has one")
       ->check(not_negative())
       ->group(network);
   CLI::Option* noise =
@@ -48,11 +48,12 @@ void add_network_flags(CLI::App& app, FewshotSettings& s) {
          "start from this checkpoint, ours or the published code's (--resume: from the run's own)")
       ->type_name("FILE")
       ->group(network);
-  app.add_option("--vgg16", s.vgg16, "weights of the perceptual loss; none: untrained")
+  app.add_option("--vgg16", s.vgg16,
+                 "VGG-16 weights for the perceptual loss; without, the untrained network")
       ->type_name("FILE")
       ->group(network);
   app.add_option("--lpips", s.lpips,
-                 "LPIPS's linear weights (vgg.pth); none: every channel counts the same")
+                 "LPIPS's linear weights (vgg.pth); without, every channel counts the same")
       ->type_name("FILE")
       ->group(network);
 }
@@ -60,18 +61,20 @@ void add_network_flags(CLI::App& app, FewshotSettings& s) {
 void add_training_flags(CLI::App& app, FewshotSettings& s) {
   const char* training = "Training";
   app.add_option("--iter", s.iterations, "steps")->check(at_least(1))->group(training);
-  app.add_option("--lr", s.learning_rate, "of Adam, of both networks")
+  app.add_option("--lr", s.learning_rate, "learning rate of Adam, for both networks")
       ->check(positive())
       ->group(training);
   app.add_option("--dtype", s.dtype,
-                 "of convolutions; weights, average, losses and evaluation stay f32")
+                 "element type of convolutions; weights, average, losses and evaluation stay f32")
       ->check(CLI::IsMember({"f32", "bf16"}))
       ->group(training);
   app.add_option("--capture", s.capture,
                  "record the step once and replay it; auto: on CUDA, without --noise")
       ->check(CLI::IsMember({"auto", "on", "off"}))
       ->group(training);
-  app.add_option("--on_nan", s.on_nan, "stop, or go back to the best state and on from there")
+  app.add_option(
+         "--on_nan", s.on_nan,
+         "at a loss that is not finite: stop, or go back to the best state and on from there")
       ->check(CLI::IsMember({"stop", "rollback"}))
       ->group(training);
 }
@@ -81,32 +84,34 @@ void add_evaluation_flags(CLI::App& app, FewshotSettings& s) {
   app.add_option("--fid_feature_extractor_name", s.extractor, "network behind FID and KID")
       ->check(CLI::IsMember({"inception-v3-compat"}))
       ->group(evaluation);
-  app.add_option("--inception", s.inception, "its weights; none: untrained")
+  app.add_option("--inception", s.inception, "its weights; without, the untrained network")
       ->type_name("FILE")
       ->group(evaluation);
-  app.add_option("--eval_every", s.eval_every, "steps between evaluations; also behind the last")
+  app.add_option("--eval_every", s.eval_every,
+                 "steps between evaluations; the last step has one too")
       ->check(at_least(1))
       ->group(evaluation);
   app.add_option("--n_sample,--n_eval_samples", s.eval_samples,
-                 "images a draw; FID and KID need two")
+                 "images per draw; FID and KID need two")
       ->check(at_least(2))
       ->group(evaluation);
-  app.add_option("--n_eval_draws", s.eval_draws, "draws of that many, for mean and deviation")
+  app.add_option("--n_eval_draws", s.eval_draws,
+                 "draws of that many images, for mean and deviation")
       ->check(at_least(1))
       ->group(evaluation);
-  app.add_option(
-         "--compat", s.compatibility,
-         "paper: its figures alone (range [127, 255], draw of lowest FID, batch statistics)")
+  app.add_option("--compat", s.compatibility,
+                 "paper: only its figures (range [127, 255], draw of lowest FID, batch statistics)")
       ->check(CLI::IsMember({"none", "paper"}))
       ->group(evaluation);
   app.add_option("--backup_scheduler_patience", s.patience,
                  "evaluations without a new best before the best state comes back; 0: never")
       ->check(at_least(0))
       ->group(evaluation);
-  app.add_option("--eps_G", s.eps_generator, "the generator then moves by U(-eps_G, eps_G)")
+  app.add_option("--eps_G", s.eps_generator,
+                 "each roll-back then moves the generator by U(-eps_G, eps_G)")
       ->check(not_negative())
       ->group(evaluation);
-  app.add_option("--eps_D", s.eps_discriminator, "the same of the discriminator")
+  app.add_option("--eps_D", s.eps_discriminator, "the same for the discriminator")
       ->check(not_negative())
       ->group(evaluation);
 }
@@ -120,15 +125,16 @@ void add_fewshot_flags(Tool& tool, FewshotSettings& s) {
   add_training_flags(app, s);
   add_evaluation_flags(app, s);
   const char* run = "Run";
-  app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")
+  app.add_option("--name", s.name, "name of the run; its folder is OUTPUT/NAME")
       ->check(run_name())
       ->group(run);
   app.add_option("-o,--output", s.output, "folder of the runs")->group(run);
-  app.add_option("--log_every", s.log_every, "steps between lines of the log and of metrics.csv")
+  app.add_option("--log_every_steps,--log_every", s.log_every,
+                 "steps between lines of the log and of metrics.csv")
       ->check(at_least(1))
       ->group(run);
   app.add_option("--save_every_steps", s.save_every_steps,
-                 "checkpoints also between evaluations; 0: at evaluations alone")
+                 "steps between checkpoints; 0: only at evaluations")
       ->check(at_least(0))
       ->group(run);
   app.add_flag("--resume", s.resume, "go on with an interrupted run, to the same bits")->group(run);

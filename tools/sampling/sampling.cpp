@@ -138,7 +138,7 @@ class Job {
                                       : checkpoint_.generator);
     } catch (const Error& error) {
       throw Error(format("'{}': {}{}", settings.checkpoint, error.what(),
-                         ema && checkpoint_.average.empty() ? "; give --weights last" : ""));
+                         ema && checkpoint_.average.empty() ? "; give --generator last" : ""));
     }
     generator_->to(default_device());
     check_finite(generator_->state_dict(), settings.checkpoint);

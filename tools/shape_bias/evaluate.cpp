@@ -150,11 +150,11 @@ void check_folder(const Settings& settings, const json& wanted) {
   if (!fs::exists(path)) return;
   const json config = json::parse(map_file(path.string()).text(), nullptr, false);
   GESTALT_CHECK(config.is_object() && config.contains("settings"),
-                "'{}' cannot be read: choose another --out folder", path.string());
+                "'{}' cannot be read: choose another --output folder", path.string());
   for (const auto& [key, value] : wanted.items()) {
     const json found = config["settings"].value(key, json());
     GESTALT_CHECK(without_file(found) == without_file(value),
-                  "'{}' was made with {} {}, not {}: choose another --out folder or --overwrite",
+                  "'{}' was made with {} {}, not {}: choose another --output folder or --overwrite",
                   path.string(), key, found.dump(), value.dump());
   }
 }
@@ -244,7 +244,7 @@ Command add_evaluate(Tool& tool) {
   app->add_option("--weights", settings->weights,
                   "its weights: .pth, .pt, .safetensors with torchvision's names")
       ->type_name("FILE");
-  app->add_flag("--untrained", settings->untrained, "random weights; the names say so");
+  app->add_flag("--untrained", settings->untrained, "random weights; the observer's name says so");
   app->add_option(
          "--data", settings->data,
          "the stimuli, folder or packed file: {shape}/{shape}{i}-{texture}{j}.png or other "
@@ -253,26 +253,29 @@ Command add_evaluate(Tool& tool) {
       ->required();
   add_list(*app, "--topk", settings->fractions,
            "fractions of each channel that Top-K keeps; 1 keeps all", in_range(0, 1, Ends::upper));
-  app->add_option("--out", settings->out, "folder of the CSV files; finished ones are kept")
+  app->add_option("-o,--output,--out", settings->out,
+                  "folder of the CSV files; finished ones are kept")
       ->type_name("FOLDER")
       ->required();
   app->add_flag("--reverse_topk", settings->reverse, "drop the Top-K and keep the rest");
   add_list(*app, "--layers", settings->layers,
-           "modules behind which Top-K stands; the paper's places without");
+           "modules after which Top-K is applied; without, the paper's places");
   app->add_flag("--per_layer", settings->per_layer, "Top-K at one of the layers at a time");
   app->add_option("--categories", settings->categories,
-                  "JSON, {\"category\": [class, ...], ...}; the 16 of Geirhos et al. 2019 without")
+                  "JSON, {\"category\": [class, ...], ...}"
+                  "; without, the 16 of Geirhos et al. 2019")
       ->type_name("FILE");
-  app->add_option("--name", settings->name,
-                  "of the observer; AlexNet, VGG, ResNet18 ... without; '_' and '-' are one in "
-                  "names of files")
+  app->add_option(
+         "--name", settings->name,
+         "name of the observer; without, AlexNet, VGG, ResNet18 ...; names that differ only in "
+         "'_' and '-' share their files")
       ->check(CLI::Validator(check_observer_name, ""));
   app->add_option("--batch_size", settings->batch_size,
-                  "images at once; behind the first Top-K they count once a fraction")
+                  "images at a time; after the first Top-K, so many for each fraction")
       ->check(at_least(1));
   app->add_flag("--exact", settings->exact,
                 "f32 convolutions without Winograd (CPU) and TF32 (CUDA): slower");
-  app->add_flag("--overwrite", settings->overwrite, "do finished files again");
+  app->add_flag("--overwrite", settings->overwrite, "make finished files anew");
   tool.add_common_flags(*app);
   return {app, [settings, &tool] { return run(*settings, tool.common()); }};
 }

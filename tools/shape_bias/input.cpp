@@ -12,13 +12,14 @@ namespace fs = std::filesystem;
 void add_input_flags(CLI::App& app, InputSettings& settings) {
   app.add_option("--csv", settings.csv,
                  "decisions in model-vs-human's CSV: files, or folders of them")
+      ->default_str("")
       ->required();
   app.add_option("--categories", settings.categories,
-                 "JSON, {\"category\": [class, ...], ...}; the 16 of Geirhos et al. 2019 without")
+                 "JSON, {\"category\": [class, ...], ...}; without, the 16 of Geirhos et al. 2019")
       ->type_name("FILE");
   app.add_option("--stimuli", settings.stimuli,
-                 "all: observers that lack some are left out; common: count on those that every "
-                 "observer saw")
+                 "all: observers that lack some are left out; common: count only those that "
+                 "every observer saw")
       ->check(CLI::IsMember({"all", "common"}));
 }
 

@@ -97,7 +97,7 @@ void OutputFiles::check_observers(const eval::Categories& categories) const {
       const std::string other = other_observer_in(path, subject, categories);
       GESTALT_CHECK(other.empty(),
                     "'{}' holds the decisions of observer '{}', not of '{}': give another --name "
-                    "or --out",
+                    "or --output",
                     path.string(), other, subject);
     }
   }

@@ -39,12 +39,12 @@ Command add_plot(Tool& tool) {
   auto settings = std::make_shared<Settings>();
   CLI::App* app = tool.app().add_subcommand("plot", "Figures of shape bias, drawn by gnuplot.");
   add_input_flags(*app, settings->input);
-  app->add_option("--out", settings->out,
+  app->add_option("-o,--output,--out", settings->out,
                   "the picture, .svg, .png or .pdf; its gnuplot script stays beside it, as FILE.gp")
       ->type_name("FILE")
       ->required();
   app->add_option("--kind", settings->kind,
-                  "figure: a row a category; box: quartiles over the categories; ablation: the "
+                  "figure: a row per category; box: quartiles over the categories; ablation: the "
                   "sparsities of each network")
       ->check(CLI::IsMember({"figure", "box", "ablation"}));
   app->add_option("--style", settings->style, "JSON file of labels, colours, markers, fonts")

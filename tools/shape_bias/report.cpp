@@ -152,9 +152,12 @@ Command add_report(Tool& tool) {
   app->add_option("--data", settings->data,
                   "the stimuli, folder or packed file, for examples; without, there are none")
       ->type_name("PATH");
-  app->add_option("--out", settings->out, "the page")->type_name("FILE")->required();
-  app->add_option("--examples", settings->examples, "stimuli to show, at most one a category");
-  app->add_option("--style", settings->style, "as for plot")->type_name("FILE");
+  app->add_option("-o,--output,--out", settings->out, "the page, .html")
+      ->type_name("FILE")
+      ->required();
+  app->add_option("--examples", settings->examples, "stimuli to show, at most one per category");
+  app->add_option("--style", settings->style, "JSON file of labels, colours, markers, fonts")
+      ->type_name("FILE");
   return {app, [settings, &tool] { return run(*settings, tool.command_line()); }};
 }
 

@@ -25,11 +25,11 @@ void add_train_stylizer_flags(Tool& tool, TrainStylizerSettings& s) {
                  "side of the random square taken of it, pixels; at most --image_size")
       ->check(in_range(models::adain_least_side, 4096))
       ->group(data);
-  app.add_option("--batch_size", s.batch_size, "contents, and as many styles, a step")
+  app.add_option("--batch_size", s.batch_size, "contents per step, and as many styles")
       ->check(at_least(1))
       ->group(data);
   app.add_option("--workers", s.workers,
-                 "threads that read contents, and as many for styles; 0: one a core")
+                 "threads that read contents, and as many for styles; 0: one per core")
       ->check(thread_count())
       ->group(data);
 
@@ -51,29 +51,33 @@ void add_train_stylizer_flags(Tool& tool, TrainStylizerSettings& s) {
   app.add_option("--lr_decay", s.learning_rate_decay, "the rate is LR / (1 + LR_DECAY * step)")
       ->check(not_negative())
       ->group(training);
-  app.add_option("--content_weight", s.content_weight, "of the content loss")
+  app.add_option("--content_weight", s.content_weight, "weight of the content loss")
       ->check(not_negative())
       ->group(training);
-  app.add_option("--style_weight", s.style_weight, "of the style loss")
+  app.add_option("--style_weight", s.style_weight, "weight of the style loss")
       ->check(not_negative())
       ->group(training);
-  app.add_option("--reconstruction_weight", s.reconstruction_weight,
-                 "of the pixels' squared error where contents and styles are decoded as they are")
+  app.add_option(
+         "--reconstruction_weight", s.reconstruction_weight,
+         "weight of the pixels' squared error where contents and styles are decoded as they are")
       ->check(not_negative())
       ->group(training);
 
   const char* run = "Run";
-  app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")
+  app.add_option("--name", s.name, "name of the run; its folder is OUTPUT/NAME")
       ->check(run_name())
       ->group(run);
   app.add_option("-o,--output", s.output, "folder of the runs")->group(run);
-  app.add_option("--save_every_steps", s.save_every, "checkpoint and decoder; 0: at the end alone")
+  app.add_option("--save_every_steps", s.save_every,
+                 "steps between checkpoints, with the decoder; 0: only at the end")
       ->check(at_least(0))
       ->group(run);
-  app.add_option("--log_every_steps", s.log_every, "a row of metrics.csv, the mean of these steps")
+  app.add_option("--log_every_steps,--log_every", s.log_every,
+                 "steps per row of metrics.csv, their mean")
       ->check(at_least(1))
       ->group(run);
-  app.add_option("--sample_every_steps", s.sample_every, "sample pictures; 0: at the end alone")
+  app.add_option("--sample_every_steps", s.sample_every,
+                 "steps between sample pictures; 0: only at the end")
       ->check(at_least(0))
       ->group(run);
   app.add_flag("--resume", s.resume, "go on with an interrupted run, to the same bits")->group(run);

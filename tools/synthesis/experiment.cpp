@@ -85,7 +85,7 @@ class Experiment {
   void check_tensors_file(const std::set<fs::path>& inputs) const {
     if (settings_.save_tensors.empty()) return;
     if (jobs_.size() > batch_size()) {
-      throw UsageError(format("--save_tensors holds one batch: {} pictures need --batch {}",
+      throw UsageError(format("--save_tensors holds one batch: {} pictures need --batch_size {}",
                               jobs_.size(), jobs_.size()));
     }
     for (const fs::path& input : inputs) check_not_input(settings_.save_tensors, input);

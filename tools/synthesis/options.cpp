@@ -19,10 +19,10 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
   app.add_option("-m,--weights", s.weights,
                  "VGG-19 weights: PyTorch file or safetensors; without, the untrained network");
   app.add_option("-n", s.steps, "optimizer steps")->check(at_least(1));
-  app.add_option("--iter", s.iterations, "L-BFGS iterations a step")->check(at_least(1));
+  app.add_option("--iter", s.iterations, "L-BFGS iterations per step")->check(at_least(1));
   app.add_option("--lr", s.learning_rate, "L-BFGS learning rate")->check(positive());
   app.add_option("--num_texture_per_image", s.textures_per_image,
-                 "results an image, from seeds --seed, --seed+1, ...")
+                 "results per image, from seeds --seed, --seed+1, ...")
       ->check(at_least(1));
   app.add_option("--topk", s.topk, "fraction of each channel's activations that Top-K keeps")
       ->check(in_range(0, 1, Ends::upper));
@@ -30,9 +30,12 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
   app.add_option("--image_size", s.image_size, "height and width while optimizing, pixels")
       ->check(in_range(16, 4096));
   add_list(app, "--layers", s.layers, "network layers to match");
-  add_list(app, "--layer_weights", s.layer_weights, "one a layer; without, all 1", not_negative());
-  app.add_option("--pooling", s.pooling, "of the network")->check(CLI::IsMember({"avg", "max"}));
-  app.add_option("--batch", s.batch, "images optimized at once; on the CPU results stay the same")
+  add_list(app, "--layer_weights", s.layer_weights, "one per layer; without, all 1",
+           not_negative());
+  app.add_option("--pooling", s.pooling, "pooling of the network")
+      ->check(CLI::IsMember({"avg", "max"}));
+  app.add_option("--batch_size,--batch", s.batch,
+                 "images optimized at a time; on the CPU results stay the same")
       ->check(at_least(1));
   app.add_option(
       "--init_image", s.init_image,
@@ -42,7 +45,8 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
   app.add_option("--save_every", s.save_every, "save a picture every N steps; 0: only the last")
       ->check(at_least(0));
   app.add_flag("--sheet", s.sheet, "also write sheet.png, the originals beside the results");
-  app.add_option("--dtype", s.dtype, "inside the network; f64 for the whole run, slow, CPU alone")
+  app.add_option("--dtype", s.dtype,
+                 "element type inside the network; f64: of the whole run, slow, CPU only")
       ->check(CLI::IsMember({"f32", "bf16", "f64"}));
   app.add_flag("--exact", s.exact,
                "f32 convolutions without Winograd (CPU) and TF32 (CUDA): slower");

@@ -14,26 +14,30 @@ namespace gestalt::tools {
 void add_training_flags(Tool& tool, TrainSettings& s) {
   CLI::App& app = tool.app();
   const char* data = "Data";
-  app.add_option("--data_folder_path", s.data_folder, "holds train/CLASS/* and val/CLASS/*")
+  app.add_option("--data_folder_path", s.data_folder,
+                 "folder that holds train/CLASS/* and val/CLASS/*")
       ->required()
       ->group(data);
   app.add_option("--val_fraction", s.val_fraction,
-                 "DATA holds the classes itself; this part of each, by chance, is val")
+                 "above 0: the folder holds the classes itself, and this fraction of each, drawn "
+                 "at random, is val")
       ->check(in_range(0, 1, Ends::lower))
       ->group(data);
-  app.add_option("--split_seed", s.split_seed, "of --val_fraction")->group(data);
-  app.add_option("--use_sin_val_folder", s.sin_folder, "stylized images: an evaluation set 'sin'")
+  app.add_option("--split_seed", s.split_seed, "seed of the draw by --val_fraction")->group(data);
+  app.add_option("--use_sin_val_folder", s.sin_folder,
+                 "stylized images, an evaluation set named 'sin'")
       ->type_name("PATH")
       ->group(data);
   app.add_option("--eval_folder", s.eval_folders, "another evaluation set; repeatable")
       ->type_name("NAME=PATH")
+      ->default_str("")
       ->allow_extra_args(false)
       ->group(data);
   app.add_option("--image_size", s.image_size, "height and width, pixels")
       ->check(in_range(16, 4096))
       ->group(data);
-  app.add_option("--batch_size", s.batch_size, "images a step")->check(at_least(1))->group(data);
-  app.add_option("--workers", s.workers, "threads that read images; 0: one a core")
+  app.add_option("--batch_size", s.batch_size, "images per step")->check(at_least(1))->group(data);
+  app.add_option("--workers", s.workers, "threads that read images; 0: one per core")
       ->check(thread_count())
       ->group(data);
   app.add_flag("--fast_jpeg", s.fast_jpeg,
@@ -49,9 +53,10 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
       ->check(CLI::IsMember({1, 2}))
       ->group(network);
   app.add_option("--topk", s.topk,
-                 "LEVELS_PERCENT: 2_20 keeps 20 % behind layer2; 2-3_10; 2-3_10-5; none")
+                 "where Top-K is applied, LEVELS_PERCENT: 2_20 keeps 20 % after layer2; or 2-3_10, "
+                 "2-3_10-5, none")
       ->group(network);
-  app.add_option("--topk_mode", s.topk_mode, "what becomes of the kept")
+  app.add_option("--topk_mode", s.topk_mode, "what becomes of the kept activations")
       ->check(CLI::IsMember({"keep", "mean_replace"}))
       ->group(network);
   app.add_option("--pretrained", s.pretrained, "weights to start from; layers that fit are taken")
@@ -59,19 +64,19 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
       ->group(network);
 
   const char* training = "Training";
-  app.add_option("--total_epochs", s.total_epochs, "epochs; the period of the cosine")
+  app.add_option("--total_epochs", s.total_epochs, "epochs; also the period of the cosine schedule")
       ->check(at_least(1))
       ->group(training);
-  app.add_option("--optimizer", s.optimizer, "sgd, adam or adamw")
+  app.add_option("--optimizer", s.optimizer, "optimizer")
       ->check(CLI::IsMember({"sgd", "adam", "adamw"}))
       ->group(training);
   app.add_option("--lr", s.learning_rate, "learning rate of the first epoch")
       ->check(positive())
       ->group(training);
-  app.add_option("--momentum", s.momentum, "of sgd")
+  app.add_option("--momentum", s.momentum, "momentum of sgd")
       ->check(in_range(0, 1, Ends::lower))
       ->group(training);
-  app.add_option("--weight_decay", s.weight_decay, "of every parameter")
+  app.add_option("--weight_decay", s.weight_decay, "weight decay of every parameter")
       ->check(not_negative())
       ->group(training);
   app.add_option("--label_smoothing", s.label_smoothing,
@@ -92,12 +97,12 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
       ->group(training);
 
   const char* run = "Run";
-  app.add_option("--name", s.name, "of the run; its folder is OUTPUT/NAME")
+  app.add_option("--name", s.name, "name of the run; its folder is OUTPUT/NAME")
       ->check(run_name())
       ->group(run);
   app.add_option("-o,--output", s.output, "folder of the runs")->group(run);
   app.add_option("--save_every_steps", s.save_every_steps,
-                 "checkpoints also within an epoch; 0: behind each epoch alone")
+                 "steps between checkpoints within an epoch; 0: only after each epoch")
       ->check(at_least(0))
       ->group(run);
   app.add_flag("--resume", s.resume, "go on with an interrupted run, to the same bits")->group(run);
