@@ -1,6 +1,7 @@
 #include "optim/clip.h"
 
 #include <cmath>
+#include <limits>
 
 #include "kernels/error.h"
 #include "kernels/table.h"
@@ -45,7 +46,9 @@ double clip_gradient_norm(const std::vector<Tensor>& parameters, double max_norm
   double sum = 0;  // read back at once
   for (double square : squares.to_vector<double>()) sum += square;
   const double norm = std::sqrt(sum);
-  const double factor = max_norm / (norm + 1e-6);
+  // Else all but the elements that are not finite would become 0, and nobody would see it.
+  const double factor =
+      std::isfinite(norm) ? max_norm / (norm + 1e-6) : std::numeric_limits<double>::quiet_NaN();
   if (!(factor >= 1)) {
     for (Tensor& gradient : gradients) multiply_in_place(gradient, factor);
   }

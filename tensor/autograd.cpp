@@ -154,6 +154,12 @@ void check_in_place(const char* op, const Tensor& tensor) {
   GESTALT_CHECK(!(grad_enabled() && tensor.requires_grad()),
                 "[{}] in-place change of {}, which autograd follows; use NoGradGuard or detach()",
                 op, tensor);
+  for (int dim = 0; dim < tensor.shape().rank(); ++dim) {
+    GESTALT_CHECK(tensor.shape()[dim] <= 1 || tensor.strides()[dim] != 0,
+                  "[{}] in-place change of {}, whose elements along dimension {} are one (stride "
+                  "0); clone() it first",
+                  op, tensor, dim);
+  }
 }
 
 void attach(std::shared_ptr<Node> node, std::vector<Tensor> inputs, std::vector<Tensor> outputs) {

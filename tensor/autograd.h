@@ -125,7 +125,7 @@ bool needs_grad(std::initializer_list<Tensor> inputs);
 bool needs_grad(std::span<const Tensor> inputs);
 
 // What every change in place checks: autograd, which would not record it, does not follow the
-// tensor.
+// tensor, and no two of its elements are one (as expand makes them), which would be changed twice.
 void check_in_place(const char* op, const Tensor& tensor);
 
 // Makes `node` the maker of `outputs` from `inputs` (undefined ones are allowed, and get no

@@ -1,6 +1,7 @@
 #include "tensor/tensor.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "kernels/error.h"
 #include "kernels/runtime.h"
@@ -28,7 +29,26 @@ const Tensor::Impl& Tensor::impl() const {
 
 namespace {
 
-// Whether the elements of such a view lie within `storage`.
+// The lowest and the highest element of a view that has some; nothing where they can't be counted.
+struct Reach {
+  int64_t first, last;
+};
+std::optional<Reach> reach_of(int64_t offset, const Shape& shape, const Strides& strides) {
+  Reach reach{offset, offset};
+  int64_t count = 1;
+  for (int dim = 0; dim < shape.rank(); ++dim) {
+    int64_t way = 0;
+    if (__builtin_mul_overflow(count, shape[dim], &count) ||
+        __builtin_mul_overflow(shape[dim] - 1, strides[dim], &way)) {
+      return {};
+    }
+    int64_t& end = way < 0 ? reach.first : reach.last;
+    if (__builtin_add_overflow(end, way, &end)) return {};
+  }
+  return reach;
+}
+
+// Whether the elements of such a view can be counted and lie within `storage`.
 bool is_within(const Storage& storage, int64_t offset, const Shape& shape, const Strides& strides,
                DType dtype) {
   if (shape.rank() != strides.rank()) return false;
@@ -38,14 +58,9 @@ bool is_within(const Storage& storage, int64_t offset, const Shape& shape, const
     is_empty |= size == 0;
   }
   if (is_empty) return true;
-  int64_t first = offset, last = offset;  // lowest and highest element
-  for (int dim = 0; dim < shape.rank(); ++dim) {
-    int64_t reach = 0;
-    if (__builtin_mul_overflow(shape[dim] - 1, strides[dim], &reach)) return false;
-    int64_t& end = reach < 0 ? first : last;
-    if (__builtin_add_overflow(end, reach, &end)) return false;
-  }
-  return first >= 0 && last < static_cast<int64_t>(storage.bytes()) / size_of(dtype);
+  const std::optional<Reach> reach = reach_of(offset, shape, strides);
+  return reach && reach->first >= 0 &&
+         reach->last < static_cast<int64_t>(storage.bytes()) / size_of(dtype);
 }
 
 // Bytes of a dense tensor. One without elements has strides all the same, as if no size were 0.
@@ -66,7 +81,7 @@ Tensor Tensor::from_storage(std::shared_ptr<Storage> storage, int64_t offset, co
                             const Strides& strides, DType dtype) {
   GESTALT_CHECK(is_within(*storage, offset, shape, strides, dtype),
                 "a view {}{} with strides {} at element {} reaches outside of its storage of {} "
-                "bytes",
+                "bytes, or has more elements than can be counted",
                 dtype, shape, strides, offset, storage->bytes());
   auto impl = std::make_shared<Impl>();
   impl->storage = std::move(storage);
@@ -207,7 +222,7 @@ Tensor& Tensor::copy_(const Tensor& source) {
                 source);
   GESTALT_CHECK(shape() == source.shape(), "[copy_] shapes differ: {} from {}", *this, source);
   const NoGradGuard no_grad;
-  const Tensor here = source.to(device());
+  const Tensor here = apart_from(source, *this).to(device());
   Context& ctx = context(device());
   ctx.kernels().copy(ctx, here.view(), view());
   bump_version();
@@ -232,6 +247,23 @@ void Tensor::set_data(const Tensor& data) const {
 
 Tensor Tensor::as_strided(const Shape& shape, const Strides& strides, int64_t offset) const {
   return from_storage(storage(), offset, shape, strides, dtype());
+}
+
+Tensor apart_from(const Tensor& source, const Tensor& target) {
+  if (source.storage() != target.storage() || source.numel() == 0 || target.numel() == 0) {
+    return source;
+  }
+  if (source.storage_offset() == target.storage_offset() && source.shape() == target.shape() &&
+      source.strides() == target.strides()) {
+    return source;
+  }
+  const auto bytes = [](const Tensor& x) {  // [first, last)
+    const Reach reach = *reach_of(x.storage_offset(), x.shape(), x.strides());
+    const int64_t size = size_of(x.dtype());
+    return Reach{reach.first * size, (reach.last + 1) * size};
+  };
+  const Reach a = bytes(source), b = bytes(target);
+  return a.last <= b.first || b.last <= a.first ? source : source.clone();
 }
 
 // ---- gradients ----
@@ -274,6 +306,10 @@ void Tensor::set_grad(Tensor grad) {
                                     grad.device() == device()),
                 "[set_grad] the gradient of {} on {} must be like it, got {} on {}", *this,
                 device(), grad, grad.device());
+  if (grad.defined() && !grad.is_dense()) {
+    const NoGradGuard no_grad;
+    grad = grad.clone();
+  }
   if (grad.defined() || autograd() != nullptr) ensure_autograd().grad = std::move(grad);
 }
 

@@ -84,7 +84,7 @@ class Tensor {
   Tensor& fill_(double value);
   Tensor& zero_() { return fill_(0); }
   // Broadcasts nothing; converts dtype and device. Not from a source that autograd follows, whose
-  // gradient would be lost: detach() it, or use cat.
+  // gradient would be lost: detach() it, or use cat. The source may share memory with this.
   Tensor& copy_(const Tensor& source);
 
   // Every handle of this leaf has the memory, dtype, device and strides of `data` from here on,
@@ -100,9 +100,11 @@ class Tensor {
   bool requires_grad() const;
   Tensor& set_requires_grad(bool requires_grad);  // leaves only
   bool is_leaf() const;
-  Tensor grad() const;         // undefined before backward
-  void set_grad(Tensor grad);  // of this shape, dtype and device, or undefined
-  Tensor detach() const;       // the same memory, not followed by autograd
+  Tensor grad() const;  // undefined before backward
+  // Of this shape, dtype and device, or undefined. A copy is kept of one that is not dense, such as
+  // an expanded one, which backward passes could not add to.
+  void set_grad(Tensor grad);
+  Tensor detach() const;  // the same memory, not followed by autograd
   // Accumulates gradients into the leaves. `grad` defaults to 1 for a tensor of one element.
   void backward(const Tensor& grad = {}) const;
   void backward(const Tensor& grad, const BackwardOptions& options) const;
@@ -129,6 +131,10 @@ class Tensor {
 };
 
 std::string to_string(const Tensor& tensor);  // "f32[1,3,8,8]", "undefined"
+
+// What an op that changes `target` in place may read in place of `source`: a copy where both share
+// memory and not element by element, else `source` itself.
+Tensor apart_from(const Tensor& source, const Tensor& target);
 
 // The check of every op with several inputs: defined, of one device and dtype.
 void check_same_kind(const char* op, const Tensor& a, const Tensor& b);

@@ -152,8 +152,9 @@ void add_in_place(Tensor& y, const Tensor& x, double scale) {
   check_same_kind("add_in_place", y, x);
   GESTALT_CHECK(broadcast_shape("add_in_place", y, x) == y.shape(),
                 "[add_in_place] {} does not broadcast to {}", x, y);
+  const Tensor before = apart_from(x, y);
   Context& ctx = context(y.device());
-  ctx.kernels().add_scaled(ctx, y.view(), broadcast_view(x, y.shape()), scale, y.view());
+  ctx.kernels().add_scaled(ctx, y.view(), broadcast_view(before, y.shape()), scale, y.view());
   y.bump_version();
 }
 

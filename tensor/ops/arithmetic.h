@@ -17,7 +17,7 @@ Tensor add(const Tensor& x, double scalar);
 Tensor multiply(const Tensor& x, double scalar);
 
 // y += scale * x and y *= scalar: not recorded, so not allowed where autograd follows y or x. x
-// broadcasts to y's shape.
+// broadcasts to y's shape, and may share memory with y: it is read before y changes.
 void add_in_place(Tensor& y, const Tensor& x, double scale = 1);
 void multiply_in_place(Tensor& y, double scalar);
 

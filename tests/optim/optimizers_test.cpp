@@ -221,6 +221,9 @@ TEST(ClipGradientNorm, takes_any_layout_and_says_what_it_can_not_take) {
   EXPECT_THROW(clip_gradient_norm({x, wide}, 1), Error);
   x.set_grad(Tensor::full({1, 2, 1, 2}, NAN));
   EXPECT_TRUE(std::isnan(clip_gradient_norm({x}, 1)));
+  x.set_grad(Tensor::full({1, 2, 1, 2}, 1e20));  // finite, their squares are not
+  EXPECT_TRUE(std::isinf(clip_gradient_norm({x}, 1)));
+  for (double value : x.grad().to_vector<double>()) EXPECT_TRUE(std::isnan(value));
 }
 
 // ---- schedules ----

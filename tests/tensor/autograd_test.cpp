@@ -7,6 +7,8 @@
 
 #include "kernels/error.h"
 #include "tensor/ops/arithmetic.h"
+#include "tensor/ops/reduce.h"
+#include "tensor/ops/shape.h"
 #include "tensor/ops/unary.h"
 #include "tests/error_of.h"
 
@@ -31,6 +33,13 @@ TEST(Autograd, grad_accumulates_over_backward_calls) {
   Tensor x = leaf({1});
   for (int i = 0; i < 3; ++i) add(x, x).backward();
   EXPECT_EQ(x.grad().item(), 6);
+}
+
+TEST(Autograd, AnExpandedGradientIsAddedTo) {
+  Tensor x = leaf({1, 2, 3});
+  x.set_grad(expand(Tensor::full({1}, 10, {x.dtype()}), {3}));
+  sum(multiply(x, x.detach())).backward();
+  EXPECT_EQ(x.grad().to_vector<double>(), (std::vector<double>{11, 12, 13}));
 }
 
 TEST(Autograd, hooks_of_leaves_see_the_whole_gradient_once) {

@@ -202,6 +202,7 @@ TEST(Tensors, with_more_elements_than_can_be_counted_are_errors) {
   EXPECT_THROW(Tensor::empty({int64_t{1} << 62}), Error);  // its bytes
   EXPECT_THROW(Tensor::empty({large, large, 0}), Error);   // its strides
   EXPECT_EQ(Tensor::empty({large, 0}).numel(), 0);
+  EXPECT_THROW(expand(Tensor::ones({}), {large, large}), Error);
 }
 
 TEST(Variance, of_nothing_is_NaN) {
@@ -237,6 +238,42 @@ TEST(InPlace, is_refused_where_autograd_follows) {
   EXPECT_EQ(x.to_vector<float>(), (std::vector<float>{3, 3}));
   Tensor small = Tensor::ones({1});
   EXPECT_THROW(add_in_place(small, x), Error);
+}
+
+TEST(InPlace, ReadsASourceThatSharesMemoryBeforeItChangesIt) {
+  using Values = std::vector<float>;
+  const auto numbers = [] {
+    return Tensor::from_vector<float>({0, 1, 2, 3, 4, 5, 6, 7, 8}, {3, 3});
+  };
+  Tensor x = numbers();
+  add_in_place(x, narrow(x, 0, 0, 1));  // broadcast
+  EXPECT_EQ(x.to_vector<float>(), (Values{0, 2, 4, 3, 5, 7, 6, 8, 10}));
+  x = numbers();
+  add_in_place(x, transpose(x, 0, 1));
+  EXPECT_EQ(x.to_vector<float>(), (Values{0, 4, 8, 4, 8, 12, 8, 12, 16}));
+  x = numbers();
+  x.copy_(transpose(x, 0, 1));
+  EXPECT_EQ(x.to_vector<float>(), (Values{0, 3, 6, 1, 4, 7, 2, 5, 8}));
+  x = numbers();
+  Tensor last = narrow(x, 0, 1, 2);
+  add_in_place(last, narrow(x, 0, 0, 2));
+  EXPECT_EQ(x.to_vector<float>(), (Values{0, 1, 2, 3, 5, 7, 9, 11, 13}));
+  x = numbers();
+  add_in_place(x, x);
+  EXPECT_EQ(x.to_vector<float>(), (Values{0, 2, 4, 6, 8, 10, 12, 14, 16}));
+}
+
+TEST(InPlace, IsRefusedWhereElementsAreOne) {
+  Tensor x = expand(Tensor::ones({1}), {1000});
+  EXPECT_EQ(
+      error_of([&] { multiply_in_place(x, 2); }),
+      "[multiply_in_place] in-place change of f32[1000], whose elements along dimension 0 are "
+      "one (stride 0); clone() it first");
+  EXPECT_THROW(add_in_place(x, Tensor::ones({1000})), Error);
+  EXPECT_THROW(x.fill_(2), Error);
+  EXPECT_THROW(x.copy_(Tensor::ones({1000})), Error);
+  Tensor one = expand(Tensor::ones({1}), {1});
+  EXPECT_NO_THROW(multiply_in_place(one, 2));
 }
 
 }  // namespace
