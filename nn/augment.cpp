@@ -4,6 +4,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/linear_gradient.h"
 #include "tensor/autograd.h"
 
 namespace gestalt::nn {
@@ -47,25 +48,6 @@ class AdjustColorNode : public Node {
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
     return {run_adjust_color(grad_outputs[0].dense(), {}, saved("saturation"), saved("contrast"))};
   }
-};
-
-class TranslateNode : public Node {
- public:
-  TranslateNode(const Tensor& x, const Tensor& offsets) : shape_(x.shape()), format_(x.format()) {
-    save("offsets", offsets);
-  }
-  const char* name() const override { return "translate"; }
-  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
-    const Tensor dy = grad_outputs[0].contiguous(format_);
-    Tensor dx = Tensor::empty(shape_, {dy.dtype(), dy.device(), format_});
-    Context& ctx = context(dy.device());
-    ctx.kernels().translate_backward(ctx, dy.view(), saved("offsets").view(), dx.view());
-    return {dx};
-  }
-
- private:
-  Shape shape_;
-  Format format_;
 };
 
 Tensor run_cutout(const Tensor& x, const Tensor& corners, Pair size) {
@@ -113,7 +95,7 @@ Tensor translate(const Tensor& x, const Tensor& offsets, Pair size) {
   Tensor y = Tensor::empty({x.size(0), x.size(1), size[0], size[1]}, x.options());
   Context& ctx = context(x.device());
   ctx.kernels().translate_forward(ctx, x.detach().dense().view(), offsets.view(), y.view());
-  if (needs_grad({x})) attach(std::make_shared<TranslateNode>(x, offsets), {x}, {y});
+  attach_linear("translate", x, y, {"offsets", offsets}, &KernelTable::translate_backward);
   return y;
 }
 

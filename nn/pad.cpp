@@ -4,30 +4,12 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/linear_gradient.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/shape.h"
 
 namespace gestalt::nn {
 namespace {
-
-class ReflectionPad2dNode : public Node {
- public:
-  ReflectionPad2dNode(const Tensor& x, const Padding2d& padding)
-      : shape_(x.shape()), format_(x.format()), padding_(padding) {}
-  const char* name() const override { return "reflection_pad2d"; }
-  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
-    const Tensor dy = grad_outputs[0].contiguous(format_);
-    Tensor dx = Tensor::empty(shape_, {dy.dtype(), dy.device(), format_});
-    Context& ctx = context(dy.device());
-    ctx.kernels().reflection_pad2d_backward(ctx, dy.view(), dx.view(), padding_);
-    return {dx};
-  }
-
- private:
-  Shape shape_;
-  Format format_;
-  Padding2d padding_;
-};
 
 // The part of padded images that is not padding.
 Tensor inner(const Tensor& y, const Padding2d& padding) {
@@ -82,7 +64,7 @@ Tensor reflection_pad2d(const Tensor& x, const Padding2d& padding) {
     const NoGradGuard no_grad;
     ctx.kernels().reflection_pad2d_forward(ctx, x.contiguous(x.format()).view(), y.view(), padding);
   }
-  if (needs_grad({x})) attach(std::make_shared<ReflectionPad2dNode>(x, padding), {x}, {y});
+  attach_linear("reflection_pad2d", x, y, {}, &KernelTable::reflection_pad2d_backward, padding);
   return y;
 }
 

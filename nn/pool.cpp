@@ -4,6 +4,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/linear_gradient.h"
 #include "tensor/autograd.h"
 
 namespace gestalt::nn {
@@ -59,42 +60,6 @@ class MaxPool2dNode : public Node {
   Pool2dDesc desc_;
 };
 
-class AvgPool2dNode : public Node {
- public:
-  AvgPool2dNode(const Tensor& x, const Pool2dDesc& desc)
-      : shape_(x.shape()), format_(x.format()), desc_(desc) {}
-  const char* name() const override { return "avg_pool2d"; }
-  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
-    const Tensor dy = grad_outputs[0].contiguous(format_);
-    Tensor dx = Tensor::empty(shape_, {dy.dtype(), dy.device(), format_});
-    Context& ctx = context(dy.device());
-    ctx.kernels().avg_pool2d_backward(ctx, dy.view(), dx.view(), desc_);
-    return {dx};
-  }
-
- private:
-  Shape shape_;
-  Format format_;
-  Pool2dDesc desc_;
-};
-
-class AdaptiveAvgPool2dNode : public Node {
- public:
-  explicit AdaptiveAvgPool2dNode(const Tensor& x) : shape_(x.shape()), format_(x.format()) {}
-  const char* name() const override { return "adaptive_avg_pool2d"; }
-  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
-    const Tensor dy = grad_outputs[0].contiguous(format_);
-    Tensor dx = Tensor::empty(shape_, {dy.dtype(), dy.device(), format_});
-    Context& ctx = context(dy.device());
-    ctx.kernels().adaptive_avg_pool2d_backward(ctx, dy.view(), dx.view());
-    return {dx};
-  }
-
- private:
-  Shape shape_;
-  Format format_;
-};
-
 }  // namespace
 
 Tensor max_pool2d(const Tensor& x, const Pool2dDesc& desc) {
@@ -118,7 +83,7 @@ Tensor avg_pool2d(const Tensor& x, const Pool2dDesc& desc) {
   Tensor y = Tensor::empty(output_shape("avg_pool2d", x, desc), x.options());
   Context& ctx = context(x.device());
   ctx.kernels().avg_pool2d_forward(ctx, x.detach().dense().view(), y.view(), desc);
-  if (needs_grad({x})) attach(std::make_shared<AvgPool2dNode>(x, desc), {x}, {y});
+  attach_linear("avg_pool2d", x, y, {}, &KernelTable::avg_pool2d_backward, desc);
   return y;
 }
 
@@ -131,7 +96,7 @@ Tensor adaptive_avg_pool2d(const Tensor& x, Pair output_size) {
   Tensor y = Tensor::empty({x.size(0), x.size(1), output_size[0], output_size[1]}, x.options());
   Context& ctx = context(x.device());
   ctx.kernels().adaptive_avg_pool2d_forward(ctx, x.detach().dense().view(), y.view());
-  if (needs_grad({x})) attach(std::make_shared<AdaptiveAvgPool2dNode>(x), {x}, {y});
+  attach_linear("adaptive_avg_pool2d", x, y, {}, &KernelTable::adaptive_avg_pool2d_backward);
   return y;
 }
 

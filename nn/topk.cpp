@@ -4,6 +4,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "nn/linear_gradient.h"
 #include "nn/relu_gradient.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
@@ -33,25 +34,6 @@ Tensor empty_mask(const Tensor& x) {
   return Tensor::empty({x.size(0) * x.size(1), words * 4}, {DType::u8, x.device()});
 }
 
-class TopKNode : public Node {
- public:
-  TopKNode(const Tensor& mask, Format format, const TopKDesc& desc) : format_(format), desc_(desc) {
-    save("mask", mask);
-  }
-  const char* name() const override { return "topk"; }
-  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
-    const Tensor dy = grad_outputs[0].contiguous(format_);
-    Tensor dx = Tensor::empty(dy.shape(), {dy.dtype(), dy.device(), format_});
-    Context& ctx = context(dy.device());
-    ctx.kernels().topk_backward(ctx, dy.view(), saved("mask").view(), dx.view(), desc_);
-    return {dx};
-  }
-
- private:
-  Format format_;
-  TopKDesc desc_;
-};
-
 class ReluTopKNode : public Node {
  public:
   explicit ReluTopKNode(const Tensor& y) { save("y", y); }
@@ -74,26 +56,6 @@ Tensor relu_topk_in_steps(const Tensor& x, const TopKDesc& desc, const Tensor& b
   return topk(relu(bias.defined() ? add(x, reshape(bias, {1, x.size(1), 1, 1})) : x), desc);
 }
 
-class TopKMeanReplaceNode : public Node {
- public:
-  TopKMeanReplaceNode(const Tensor& mask, Format format, int64_t k) : format_(format), k_(k) {
-    save("mask", mask);
-  }
-  const char* name() const override { return "topk_mean_replace"; }
-  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
-    const Tensor dy = grad_outputs[0].contiguous(format_);
-    Tensor dx = Tensor::empty(dy.shape(), {dy.dtype(), dy.device(), format_});
-    Context& ctx = context(dy.device());
-    ctx.kernels().topk_mean_replace_backward(ctx, dy.view(), saved("mask").view(), dx.view(),
-                                             {.k = k_});
-    return {dx};
-  }
-
- private:
-  Format format_;
-  int64_t k_;
-};
-
 }  // namespace
 
 int64_t topk_count(double fraction, int64_t h, int64_t w) {
@@ -115,7 +77,7 @@ Tensor topk(const Tensor& x, const TopKDesc& desc) {
   const Tensor mask = empty_mask(x);
   const View mask_view = mask.view();
   ctx.kernels().topk_forward(ctx, input.view(), y.view(), &mask_view, desc);
-  attach(std::make_shared<TopKNode>(mask, y.format(), desc), {x}, {y});
+  attach_linear("topk", x, y, {"mask", mask}, &KernelTable::topk_backward, desc);
   return y;
 }
 
@@ -164,11 +126,11 @@ Tensor topk_mean_replace(const Tensor& x, int64_t k) {
   Tensor y = Tensor::empty(x.shape(), x.options());
   const Tensor mask = empty_mask(x);
   Context& ctx = context(x.device());
+  const TopKDesc desc{.k = k};
   ctx.kernels().topk_mean_replace_forward(ctx, x.detach().dense().view(), y.view(), mask.view(),
-                                          {.k = k});
-  if (needs_grad({x})) {
-    attach(std::make_shared<TopKMeanReplaceNode>(mask, y.format(), k), {x}, {y});
-  }
+                                          desc);
+  attach_linear("topk_mean_replace", x, y, {"mask", mask}, &KernelTable::topk_mean_replace_backward,
+                desc);
   return y;
 }
 
