@@ -1,24 +1,15 @@
 #include "nn/adain.h"
 
-#include <optional>
-
 #include "kernels/error.h"
 #include "kernels/table.h"
 #include "tensor/autograd.h"
+#include "tensor/optional_view.h"
 
 namespace gestalt::nn {
 namespace {
 
 TensorOptions stat_options(const Tensor& x) {
   return {x.dtype() == DType::f64 ? DType::f64 : DType::f32, x.device()};
-}
-
-std::optional<View> optional_view(const Tensor& tensor) {
-  return tensor.defined() ? std::optional(tensor.view()) : std::nullopt;
-}
-
-const View* pointer(const std::optional<View>& view) {
-  return view ? &*view : nullptr;
 }
 
 void check(const char* op, const Tensor& x) {
@@ -38,10 +29,9 @@ class ChannelStatsNode : public Node {
     const Tensor& x = saved("x");
     const Tensor dmean = grad_outputs[0].defined() ? grad_outputs[0].contiguous() : Tensor();
     const Tensor ddeviation = grad_outputs[1].defined() ? grad_outputs[1].contiguous() : Tensor();
-    const auto dmean_view = optional_view(dmean), ddeviation_view = optional_view(ddeviation);
     Tensor dx = Tensor::empty(x.shape(), x.options());
     Context& ctx = context(x.device());
-    ctx.kernels().channel_stats_backward(ctx, pointer(dmean_view), pointer(ddeviation_view),
+    ctx.kernels().channel_stats_backward(ctx, OptionalView(dmean), OptionalView(ddeviation),
                                          x.view(), saved("mean").view(), saved("deviation").view(),
                                          dx.view());
     return {dx};
@@ -66,13 +56,11 @@ class AdainNode : public Node {
     const Shape stat = saved("mean").shape();
     if (needs[1]) dstyle_mean = Tensor::empty(stat, stat_options(x));
     if (needs[2]) dstyle_deviation = Tensor::empty(stat, stat_options(x));
-    const auto dx_view = optional_view(dx);
-    const auto mean_view = optional_view(dstyle_mean);
-    const auto deviation_view = optional_view(dstyle_deviation);
     Context& ctx = context(x.device());
     ctx.kernels().adain_backward(ctx, dy.view(), x.view(), saved("mean").view(),
                                  saved("deviation").view(), saved("style_deviation").view(),
-                                 pointer(dx_view), pointer(mean_view), pointer(deviation_view));
+                                 OptionalView(dx), OptionalView(dstyle_mean),
+                                 OptionalView(dstyle_deviation));
     return {dx, dstyle_mean, dstyle_deviation};
   }
 };
@@ -103,10 +91,9 @@ Tensor adain(const Tensor& content, const Tensor& style, const ChannelStats& sty
   const Tensor style_mean = style_stats.mean.detach().dense();
   const Tensor style_deviation = style_stats.deviation.detach().dense();
   const ChannelStats stats = empty_stats(input);
-  const auto style_view = optional_view(style);
   Tensor y = Tensor::empty(content.shape(), content.options());
   Context& ctx = context(content.device());
-  ctx.kernels().adain_forward(ctx, input.view(), pointer(style_view), epsilon, stats.mean.view(),
+  ctx.kernels().adain_forward(ctx, input.view(), OptionalView(style), epsilon, stats.mean.view(),
                               stats.deviation.view(), style_mean.view(), style_deviation.view(),
                               y.view());
   if (needs_grad({content, style_stats.mean, style_stats.deviation})) {

@@ -6,6 +6,7 @@
 #include "kernels/table.h"
 #include "nn/linear_gradient.h"
 #include "tensor/autograd.h"
+#include "tensor/optional_view.h"
 
 namespace gestalt::nn {
 namespace {
@@ -31,10 +32,8 @@ Tensor run_adjust_color(const Tensor& x, const Tensor& brightness, const Tensor&
   ctx.kernels().sum(ctx, x.view(), 1 / static_cast<double>(std::max<int64_t>(values, 1)),
                     mean.view());
   Tensor y = Tensor::empty(x.shape(), x.options());
-  View brightness_view;
-  if (brightness.defined()) brightness_view = brightness.view();
-  ctx.kernels().adjust_color(ctx, x.view(), brightness.defined() ? &brightness_view : nullptr,
-                             saturation.view(), contrast.view(), mean.view(), y.view());
+  ctx.kernels().adjust_color(ctx, x.view(), OptionalView(brightness), saturation.view(),
+                             contrast.view(), mean.view(), y.view());
   return y;
 }
 

@@ -1,12 +1,11 @@
 #include "nn/batch_norm.h"
 
-#include <optional>
-
 #include "kernels/error.h"
 #include "kernels/table.h"
 #include "nn/relu_gradient.h"
 #include "nn/topk.h"
 #include "tensor/autograd.h"
+#include "tensor/optional_view.h"
 
 namespace gestalt::nn {
 namespace {
@@ -28,51 +27,44 @@ void check(const char* op, const Tensor& x, std::initializer_list<Tensor> parame
   }
 }
 
-// What is added to the result, as the kernels take it: dense, in x's format; or nothing.
-class Residual {
- public:
-  Residual(const char* op, const Tensor& residual, const Tensor& x, const BatchNormDesc& desc) {
-    if (!residual.defined()) return;
-    GESTALT_CHECK(residual.shape() == x.shape() && residual.dtype() == x.dtype() &&
-                      residual.device() == x.device(),
-                  "[{}] residual must be like the input, got {} on {} (input {} on {})", op,
-                  residual, residual.device(), x, x.device());
-    GESTALT_CHECK(!desc.topk, "[{}] a residual and Top-K do not go together", op);
-    dense_ = residual.detach().contiguous(x.format());
-    view_ = dense_.view();
-  }
-  const View* view() const { return view_ ? &*view_ : nullptr; }
+// What is added to the result, as the kernels take it: dense, in x's format; or undefined.
+Tensor checked_residual(const char* op, const Tensor& residual, const Tensor& x,
+                        const BatchNormDesc& desc) {
+  if (!residual.defined()) return {};
+  GESTALT_CHECK(residual.shape() == x.shape() && residual.dtype() == x.dtype() &&
+                    residual.device() == x.device(),
+                "[{}] residual must be like the input, got {} on {} (input {} on {})", op, residual,
+                residual.device(), x, x.device());
+  GESTALT_CHECK(!desc.topk, "[{}] a residual and Top-K do not go together", op);
+  return residual.detach().contiguous(x.format());
+}
 
- private:
-  Tensor dense_;
-  std::optional<View> view_;
+// What both backward passes take, with statistics of either kind.
+struct BackwardInputs {
+  Tensor dy;         // dense, in x's format
+  Tensor passed_by;  // the result behind an activation, in x's format, or undefined
+  Tensor x, weight, mean, inverse_std;
 };
 
-// The kernel of both backward passes, with statistics of either kind. passed_by: the result behind
-// an activation, or undefined. A gradient that was not asked for stays undefined.
 struct Gradients {
-  Tensor dx, dweight, dbias;
+  Tensor x, weight, bias;  // undefined: not asked for
 };
-Gradients run_backward(const Tensor& dy, const Tensor& passed_by, const Tensor& x,
-                       const Tensor& weight, const Tensor& mean, const Tensor& inverse_std,
-                       bool needs_x, bool needs_weight, bool needs_bias) {
+
+// Uninitialized ones of what is needed.
+Gradients empty_gradients(const Tensor& x, const Tensor& weight, const NeedsGrad& needs) {
   Gradients result;
-  const auto make = [](bool needed, Tensor& tensor, const Shape& shape,
-                       const TensorOptions& options) -> std::optional<View> {
-    if (!needed) return std::nullopt;
-    tensor = Tensor::empty(shape, options);
-    return tensor.view();
-  };
-  const auto dx = make(needs_x, result.dx, x.shape(), x.options());
-  const auto dweight = make(needs_weight, result.dweight, weight.shape(), stat_options(x));
-  const auto dbias = make(needs_bias, result.dbias, weight.shape(), stat_options(x));
-  const View passed_by_view = passed_by.defined() ? passed_by.view() : View{};
-  Context& ctx = context(x.device());
-  ctx.kernels().batch_norm_backward(ctx, dy.view(), passed_by.defined() ? &passed_by_view : nullptr,
-                                    x.view(), weight.view(), mean.view(), inverse_std.view(),
-                                    dx ? &*dx : nullptr, dweight ? &*dweight : nullptr,
-                                    dbias ? &*dbias : nullptr);
+  if (needs[0]) result.x = Tensor::empty(x.shape(), x.options());
+  if (needs[1]) result.weight = Tensor::empty(weight.shape(), stat_options(x));
+  if (needs[2]) result.bias = Tensor::empty(weight.shape(), stat_options(x));
   return result;
+}
+
+// Writes those gradients that are defined.
+void run_backward(const BackwardInputs& in, const Gradients& out) {
+  Context& ctx = context(in.x.device());
+  ctx.kernels().batch_norm_backward(
+      ctx, in.dy.view(), OptionalView(in.passed_by), in.x.view(), in.weight.view(), in.mean.view(),
+      in.inverse_std.view(), OptionalView(out.x), OptionalView(out.weight), OptionalView(out.bias));
 }
 
 class BatchNormTrainingNode : public Node {
@@ -97,12 +89,13 @@ class BatchNormTrainingNode : public Node {
       dy = grad_outputs[0].contiguous(x.format());
       if (activated_) passed_by = saved("y").contiguous(x.format());
     }
-    Gradients grads;
+    Gradients result;
     if (needs[0] || needs[1] || needs[2]) {
-      grads = run_backward(dy, passed_by, x, saved("weight"), saved("mean"), saved("inverse_std"),
-                           needs[0], needs[1], needs[2]);
+      const Tensor& weight = saved("weight");
+      result = empty_gradients(x, weight, needs);
+      run_backward({dy, passed_by, x, weight, saved("mean"), saved("inverse_std")}, result);
     }
-    return {grads.dx, grads.dweight, grads.dbias, needs[3] ? dy : Tensor()};
+    return {result.x, result.weight, result.bias, needs[3] ? dy : Tensor()};
   }
 
  private:
@@ -139,10 +132,9 @@ class BatchNormInferenceNode : public Node {
       const Tensor inverse_std = Tensor::empty(weight.shape(), stat_options(dy));
       ctx.kernels().add_scalar(ctx, variance.view(), desc_.epsilon, inverse_std.view());
       ctx.kernels().power_scalar(ctx, inverse_std.view(), -0.5, inverse_std.view());
-      const Gradients grads =
-          run_backward(dy, {}, x, weight, saved("mean"), inverse_std, false, true, needs[2]);
-      dweight = grads.dweight;
-      dbias = grads.dbias;
+      dweight = Tensor::empty(weight.shape(), stat_options(dy));
+      if (needs[2]) dbias = Tensor::empty(weight.shape(), stat_options(dy));
+      run_backward({dy, {}, x, weight, saved("mean"), inverse_std}, {{}, dweight, dbias});
     } else if (needs[2]) {
       Shape ones = Shape::filled(dy.rank(), 1);
       ones[1] = dy.size(1);
@@ -176,23 +168,20 @@ Tensor batch_norm_training(const Tensor& x, const Tensor& weight, const Tensor& 
   GESTALT_CHECK(x.numel() == 0 || x.numel() > x.size(1),
                 "[batch_norm_training] needs more than one value a channel, got {}", x);
   check_fused_topk("batch_norm_training", desc.activation, desc.topk, x.shape());
-  const Residual added("batch_norm_training", residual, x, desc);
+  const Tensor added = checked_residual("batch_norm_training", residual, x, desc);
   Tensor y = Tensor::empty(x.shape(), x.options());
   // Of an empty batch the kernel writes nothing.
   const auto make_statistic = x.numel() == 0 ? Tensor::zeros : Tensor::empty;
   const Tensor mean = make_statistic({x.size(1)}, stat_options(x));
   const Tensor inverse_std = make_statistic({x.size(1)}, stat_options(x));
-  std::optional<View> running[2];
   if (running_mean.defined()) {
-    running[0] = running_mean.view();
-    running[1] = running_variance.view();
     running_mean.bump_version();
     running_variance.bump_version();
   }
   Context& ctx = context(x.device());
   ctx.kernels().batch_norm_training(ctx, x.detach().dense().view(), weight.view(), bias.view(),
-                                    added.view(), running[0] ? &*running[0] : nullptr,
-                                    running[1] ? &*running[1] : nullptr, y.view(), mean.view(),
+                                    OptionalView(added), OptionalView(running_mean),
+                                    OptionalView(running_variance), y.view(), mean.view(),
                                     inverse_std.view(), desc);
   if (needs_grad({x, weight, bias, residual})) {
     attach(std::make_shared<BatchNormTrainingNode>(x, weight, mean, inverse_std, y, desc),
@@ -206,12 +195,12 @@ Tensor batch_norm_inference(const Tensor& x, const Tensor& weight, const Tensor&
                             const BatchNormDesc& desc, const Tensor& residual) {
   check("batch_norm_inference", x, {weight, bias, running_mean, running_variance});
   check_fused_topk("batch_norm_inference", desc.activation, desc.topk, x.shape());
-  const Residual added("batch_norm_inference", residual, x, desc);
+  const Tensor added = checked_residual("batch_norm_inference", residual, x, desc);
   Tensor y = Tensor::empty(x.shape(), x.options());
   Context& ctx = context(x.device());
   ctx.kernels().batch_norm_inference(ctx, x.detach().dense().view(), weight.view(), bias.view(),
-                                     added.view(), running_mean.view(), running_variance.view(),
-                                     y.view(), desc);
+                                     OptionalView(added), running_mean.view(),
+                                     running_variance.view(), y.view(), desc);
   if (needs_grad({x, weight, bias, residual})) {
     attach(std::make_shared<BatchNormInferenceNode>(x, weight, running_mean, running_variance, y,
                                                     desc),

@@ -6,6 +6,7 @@
 #include "nn/relu_gradient.h"
 #include "nn/topk.h"
 #include "tensor/autograd.h"
+#include "tensor/optional_view.h"
 
 namespace gestalt::nn {
 namespace {
@@ -109,10 +110,9 @@ Tensor conv2d(const Tensor& given_x, const Tensor& given_weight, const Tensor& g
   {
     const NoGradGuard no_grad;  // changes of layout are not the user's business
     const Tensor weight_like_x = weight.contiguous(format);
-    const View bias_view = bias.defined() ? bias.view() : View{};
     Context& ctx = context(x.device());
     ctx.kernels().conv2d_forward(ctx, x.contiguous(format).view(), weight_like_x.view(),
-                                 bias.defined() ? &bias_view : nullptr, y.view(), desc);
+                                 OptionalView(bias), y.view(), desc);
   }
   if (needs_grad({x, weight, bias})) {
     attach(std::make_shared<Conv2dNode>(x, weight, y, desc), {x, weight, bias}, {y});

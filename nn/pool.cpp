@@ -6,6 +6,7 @@
 #include "kernels/table.h"
 #include "nn/linear_gradient.h"
 #include "tensor/autograd.h"
+#include "tensor/optional_view.h"
 
 namespace gestalt::nn {
 namespace {
@@ -65,17 +66,14 @@ class MaxPool2dNode : public Node {
 Tensor max_pool2d(const Tensor& x, const Pool2dDesc& desc) {
   const Shape shape = output_shape("max_pool2d", x, desc);
   Tensor y = Tensor::empty(shape, x.options());
-  const bool differentiable = needs_grad({x});
   Tensor indices;
-  View indices_view;
-  if (differentiable) {
+  if (needs_grad({x})) {
     indices = Tensor::empty(shape, {index_dtype(desc), x.device(), x.format()});
-    indices_view = indices.view();
   }
   Context& ctx = context(x.device());
-  ctx.kernels().max_pool2d_forward(ctx, x.detach().dense().view(), y.view(),
-                                   differentiable ? &indices_view : nullptr, desc);
-  if (differentiable) attach(std::make_shared<MaxPool2dNode>(x, indices, desc), {x}, {y});
+  ctx.kernels().max_pool2d_forward(ctx, x.detach().dense().view(), y.view(), OptionalView(indices),
+                                   desc);
+  if (indices.defined()) attach(std::make_shared<MaxPool2dNode>(x, indices, desc), {x}, {y});
   return y;
 }
 

@@ -10,6 +10,7 @@
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
 #include "tensor/ops/unary.h"
+#include "tensor/optional_view.h"
 
 namespace gestalt::nn {
 namespace {
@@ -67,16 +68,9 @@ Tensor topk(const Tensor& x, const TopKDesc& desc) {
   check("topk", x, desc.k);
   if (desc.k == x.size(2) * x.size(3) && desc.mode == TopKMode::keep) return x;
   Tensor y = Tensor::empty(x.shape(), x.options());
-  const bool record = needs_grad({x});
+  const Tensor mask = needs_grad({x}) ? empty_mask(x) : Tensor();
   Context& ctx = context(x.device());
-  const Tensor input = x.detach().dense();
-  if (!record) {
-    ctx.kernels().topk_forward(ctx, input.view(), y.view(), nullptr, desc);
-    return y;
-  }
-  const Tensor mask = empty_mask(x);
-  const View mask_view = mask.view();
-  ctx.kernels().topk_forward(ctx, input.view(), y.view(), &mask_view, desc);
+  ctx.kernels().topk_forward(ctx, x.detach().dense().view(), y.view(), OptionalView(mask), desc);
   attach_linear("topk", x, y, {"mask", mask}, &KernelTable::topk_backward, desc);
   return y;
 }
@@ -97,10 +91,9 @@ Tensor relu_topk(const Tensor& x, const TopKDesc& desc, const Tensor& bias) {
   const bool all = desc.k == x.size(2) * x.size(3) && desc.mode == TopKMode::keep;
   if (desc.tau != 1 || all) return relu_topk_in_steps(x, desc, bias);
   Tensor y = Tensor::empty(x.shape(), x.options());
-  const View bias_view = bias.defined() ? bias.view() : View{};
   Context& ctx = context(x.device());
-  ctx.kernels().relu_topk_forward(ctx, x.detach().dense().view(),
-                                  bias.defined() ? &bias_view : nullptr, y.view(), desc);
+  ctx.kernels().relu_topk_forward(ctx, x.detach().dense().view(), OptionalView(bias), y.view(),
+                                  desc);
   if (needs_grad({x, bias})) attach(std::make_shared<ReluTopKNode>(y), {x, bias}, {y});
   return y;
 }
