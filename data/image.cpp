@@ -65,9 +65,7 @@ class DecodedImage : public OpenedImage {
     height_ = image_.height;
     width_ = image_.width;
   }
-  ImageView decode(int left, int top, int width, int height) override {
-    return ImageView(image_).part(left, top, width, height);
-  }
+  ImageView decode(const Rectangle& part) override { return ImageView(image_).part(part); }
 
  private:
   Image image_;
@@ -81,14 +79,11 @@ class NamedImage : public OpenedImage {
     height_ = image_->height();
     width_ = image_->width();
   }
-  ImageView decode(int left, int top, int width, int height) override {
-    return named([&] { return image_->decode(left, top, width, height); });
+  ImageView decode(const Rectangle& part) override {
+    return named([&] { return image_->decode(part); });
   }
-  DecodedPart decode_for(int left, int top, int width, int height, int resized_height,
-                         int resized_width) override {
-    return named([&] {
-      return image_->decode_for(left, top, width, height, resized_height, resized_width);
-    });
+  DecodedPart decode_for(const Rectangle& part, Size resized) override {
+    return named([&] { return image_->decode_for(part, resized); });
   }
 
  private:
@@ -120,14 +115,14 @@ ImageView::ImageView(const Image& image)
     : ImageView(image.pixels.data(), image.height, image.width, image.channels, image.row_bytes()) {
 }
 
-ImageView ImageView::part(int left, int top, int part_width, int part_height) const {
+ImageView ImageView::part(const Rectangle& part) const {
   GESTALT_CHECK(
-      left >= 0 && top >= 0 && part_width >= 1 && part_height >= 1 && part_width <= width - left &&
-          part_height <= height - top,
+      part.left >= 0 && part.top >= 0 && part.width >= 1 && part.height >= 1 &&
+          part.width <= width - part.left && part.height <= height - part.top,
       "[image] the part {}x{} at ({}, {}) is not inside {}x{} (height x width, left, top)",
-      part_height, part_width, left, top, height, width);
-  return {row(top) + static_cast<size_t>(left) * channels, part_height, part_width, channels,
-          stride};
+      part.height, part.width, part.left, part.top, height, width);
+  return {row(part.top) + static_cast<size_t>(part.left) * channels, part.height, part.width,
+          channels, stride};
 }
 
 Image decode_image(const std::filesystem::path& path) {

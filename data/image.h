@@ -24,6 +24,16 @@
 
 namespace gestalt::data {
 
+// In pixels.
+struct Size {
+  int height = 0, width = 0;
+};
+
+// A part of an image: its upper left pixel and its size.
+struct Rectangle {
+  int left = 0, top = 0, width = 0, height = 0;
+};
+
 struct Image {
   int height = 0;
   int width = 0;
@@ -56,7 +66,7 @@ struct ImageView {
   size_t row_bytes() const { return static_cast<size_t>(width) * channels; }
   const uint8_t* row(int y) const { return pixels + y * stride; }
   // Error: empty, or not inside.
-  ImageView part(int left, int top, int width, int height) const;
+  ImageView part(const Rectangle& part) const;
 };
 
 // Pillow's decompression-bomb limit: more pixels are an error.

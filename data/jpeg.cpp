@@ -157,23 +157,23 @@ class JpegImage : public OpenedImage {
     bytes_ = std::move(bytes);  // keeps the address that the decoder has
   }
 
-  ImageView decode(int left, int top, int width, int height) override {
-    check_part(left, top, width, height);
-    return decode_at(1, left, top, width, height);
+  ImageView decode(const Rectangle& part) override {
+    check_part(part);
+    return decode_at(1, part);
   }
 
-  DecodedPart decode_for(int left, int top, int width, int height, int resized_height,
-                         int resized_width) override {
-    check_part(left, top, width, height);
+  DecodedPart decode_for(const Rectangle& part, Size resized) override {
+    check_part(part);
+    const auto [left, top, width, height] = part;
     int denominator = 8;
     while (denominator > 1 &&
-           (width / denominator < resized_width || height / denominator < resized_height)) {
+           (width / denominator < resized.width || height / denominator < resized.height)) {
       denominator /= 2;
     }
     const auto up = [&](int position) { return (position + denominator - 1) / denominator; };
     const int first_column = left / denominator, first_row = top / denominator;
     const int columns = up(left + width) - first_column, rows = up(top + height) - first_row;
-    const ImageView pixels = decode_at(denominator, first_column, first_row, columns, rows);
+    const ImageView pixels = decode_at(denominator, {first_column, first_row, columns, rows});
     if (denominator == 1) return pixels;
     const auto scaled = [&](int position) {
       return static_cast<float>(position) / static_cast<float>(denominator);
@@ -187,7 +187,8 @@ class JpegImage : public OpenedImage {
   Image take() { return std::move(image_); }
 
  private:
-  void check_part(int left, int top, int width, int height) const {
+  void check_part(const Rectangle& part) const {
+    const auto [left, top, width, height] = part;
     GESTALT_CHECK(left >= 0 && top >= 0 && width >= 1 && height >= 1 && width <= width_ - left &&
                       height <= height_ - top,
                   "the part {}x{} at ({}, {}) is not inside {}x{} (height x width, left, top)",
@@ -195,10 +196,12 @@ class JpegImage : public OpenedImage {
     GESTALT_CHECK(!decoder_.cinfo.output_scanline && image_.height == 0, "it was decoded before");
   }
 
-  ImageView decode_at(int denominator, int left, int top, int width, int height) {
-    int decoded_left = left, decoded_width = width;
+  // part: of the image at 1 / denominator of its size
+  ImageView decode_at(int denominator, const Rectangle& part) {
+    int decoded_left = part.left, decoded_width = part.width;
+    const int height = part.height;
     check(decoder_.start(denominator));
-    check(decoder_.skip_to(top, decoded_left, decoded_width));
+    check(decoder_.skip_to(part.top, decoded_left, decoded_width));
     image_ = Image(height, decoded_width);
     const int components = decoder_.cinfo.num_components;
     if (components == 3) {
@@ -210,7 +213,7 @@ class JpegImage : public OpenedImage {
                                height));
       to_rgb(samples.data(), components, count, image_.pixels.data());
     }
-    return ImageView(image_).part(left - decoded_left, 0, width, height);
+    return ImageView(image_).part({part.left - decoded_left, 0, part.width, height});
   }
 
   void check(bool done) const { GESTALT_CHECK(done, "{}", decoder_.error.message); }
@@ -228,7 +231,7 @@ std::unique_ptr<OpenedImage> open_jpeg(std::vector<uint8_t> bytes, int64_t max_p
 
 Image decode_jpeg(std::span<const uint8_t> bytes, int64_t max_pixels) {
   const auto image = std::make_unique<JpegImage>(bytes, max_pixels);
-  image->decode(0, 0, image->width(), image->height());
+  image->decode_whole();
   return image->take();
 }
 

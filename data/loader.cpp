@@ -213,10 +213,9 @@ class Loader::Workers {
     try {
       image = source_->open(index);
       geometry = transform_.plan(image->height(), image->width(), random);
-      part = options_.fast_jpeg
-                 ? image->decode_for(geometry.left, geometry.top, geometry.width, geometry.height,
-                                     geometry.resized_height, geometry.resized_width)
-                 : image->decode(geometry.left, geometry.top, geometry.width, geometry.height);
+      const Size resized{.height = geometry.resized_height, .width = geometry.resized_width};
+      part = options_.fast_jpeg ? image->decode_for(geometry.part, resized)
+                                : image->decode(geometry.part);
     } catch (const Error& error) {
       pending.reasons[row] = error.what();
       return;

@@ -29,15 +29,13 @@ class OpenedImage {
 
   // RGB pixels of the part, the very bytes that decode_image has there. Valid as long as this. Once
   // only. Errors: as decode_image; damage outside the part may go unnoticed.
-  virtual ImageView decode(int left, int top, int width, int height) = 0;
+  virtual ImageView decode(const Rectangle& part) = 0;
+  ImageView decode_whole() { return decode({.width = width_, .height = height_}); }
 
-  // The part for a resize to height x width: a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where
+  // The part for a resize to that size: a JPEG is decoded at 1/2, 1/4 or 1/8 of its size where
   // that leaves at least as many pixels (libjpeg's scaled inverse transform, which is faster and
   // gives other bytes). Other files: as decode.
-  virtual DecodedPart decode_for(int left, int top, int width, int height, int /*resized_height*/,
-                                 int /*resized_width*/) {
-    return decode(left, top, width, height);
-  }
+  virtual DecodedPart decode_for(const Rectangle& part, Size /*resized*/) { return decode(part); }
 
  protected:
   int height_ = 0, width_ = 0;

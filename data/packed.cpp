@@ -68,9 +68,7 @@ class PackedImage : public OpenedImage {
     height_ = view.height;
     width_ = view.width;
   }
-  ImageView decode(int left, int top, int width, int height) override {
-    return view_.part(left, top, width, height);
-  }
+  ImageView decode(const Rectangle& part) override { return view_.part(part); }
 
  private:
   ImageView view_;

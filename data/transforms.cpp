@@ -95,8 +95,7 @@ NormalizationTable make_table(const Normalization& normalization) {
 }  // namespace
 
 Geometry whole_image(int height, int width) {
-  return {.width = width,
-          .height = height,
+  return {.part = {.width = width, .height = height},
           .resized_height = height,
           .resized_width = width,
           .output_height = height,
@@ -119,28 +118,28 @@ Geometry random_resized_crop(int height, int width, const TrainTransform& option
     const int crop_width = round_half_even(std::sqrt(target * aspect));
     const int crop_height = round_half_even(std::sqrt(target / aspect));
     if (crop_width > 0 && crop_width <= width && crop_height > 0 && crop_height <= height) {
-      geometry.top = static_cast<int>(random.integer(height - crop_height + 1));
-      geometry.left = static_cast<int>(random.integer(width - crop_width + 1));
-      geometry.height = crop_height;
-      geometry.width = crop_width;
+      geometry.part.top = static_cast<int>(random.integer(height - crop_height + 1));
+      geometry.part.left = static_cast<int>(random.integer(width - crop_width + 1));
+      geometry.part.height = crop_height;
+      geometry.part.width = crop_width;
       return geometry;
     }
   }
   const double aspect = static_cast<double>(width) / height;
   if (aspect < options.ratio[0]) {
-    geometry.height = round_half_even(width / options.ratio[0]);
+    geometry.part.height = round_half_even(width / options.ratio[0]);
   } else if (aspect > options.ratio[1]) {
-    geometry.width = round_half_even(height * options.ratio[1]);
+    geometry.part.width = round_half_even(height * options.ratio[1]);
   }
-  geometry.top = (height - geometry.height) / 2;
-  geometry.left = (width - geometry.width) / 2;
+  geometry.part.top = (height - geometry.part.height) / 2;
+  geometry.part.left = (width - geometry.part.width) / 2;
   return geometry;
 }
 
 void resize_shorter_side(Geometry& geometry, int size) {
-  const bool upright = geometry.width <= geometry.height;
-  const int shorter = upright ? geometry.width : geometry.height;
-  const int longer = upright ? geometry.height : geometry.width;
+  const bool upright = geometry.part.width <= geometry.part.height;
+  const int shorter = upright ? geometry.part.width : geometry.part.height;
+  const int longer = upright ? geometry.part.height : geometry.part.width;
   const int scaled =
       static_cast<int>(static_cast<double>(static_cast<int64_t>(size) * longer) / shorter);
   resize_to(geometry, upright ? scaled : size, upright ? size : scaled);

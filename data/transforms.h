@@ -19,11 +19,11 @@ namespace gestalt::data {
 
 // In this order:
 struct Geometry {
-  int left = 0, top = 0, width = 0, height = 0;  // 1. this part of the image, cut out first,
-  int resized_height = 0, resized_width = 0;     // 2. is resized to this;
-  int window_left = 0, window_top = 0;           // 3. a window of the output's size is taken, black
-  int output_height = 0, output_width = 0;       //    where it reaches outside;
-  bool flip = false;                             // 4. mirrored left to right
+  Rectangle part;                             // 1. this part of the image, cut out first,
+  int resized_height = 0, resized_width = 0;  // 2. is resized to this;
+  int window_left = 0, window_top = 0;        // 3. a window of the output's size is taken, black
+  int output_height = 0, output_width = 0;    //    where it reaches outside;
+  bool flip = false;                          // 4. mirrored left to right
   Filter filter = Filter::bilinear;
 };
 

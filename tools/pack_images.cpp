@@ -37,7 +37,7 @@ data::Image packed_form(data::OpenedImage& image, const Settings& settings) {
   if (settings.resize == "square") data::resize_to(geometry, settings.size, settings.size);
   if (settings.crop > 0) data::center_crop(geometry, settings.crop, settings.crop);
   geometry.filter = filter_of(settings.filter);
-  return data::render(geometry, image.decode(0, 0, image.width(), image.height()));
+  return data::render(geometry, image.decode_whole());
 }
 
 struct Packed {

@@ -63,7 +63,7 @@ TEST(Dataset, ReadsImages) {
   const auto opened = source->open(2);
   EXPECT_EQ(opened->height(), 25);
   EXPECT_EQ(opened->width(), 40);
-  const ImageView part = opened->decode(3, 2, 10, 5);
+  const ImageView part = opened->decode({.left = 3, .top = 2, .width = 10, .height = 5});
   EXPECT_EQ(part.width, 10);
   EXPECT_EQ(part.height, 5);
   EXPECT_EQ(part.row(1)[0], 7 * 3);

@@ -40,8 +40,7 @@ uint64_t fnv(const void* data, size_t bytes) {
 std::vector<uint8_t> rendered(const Geometry& geometry, const Image& image) {
   const size_t plane = static_cast<size_t>(geometry.output_height) * geometry.output_width;
   std::vector<uint8_t> planes(3 * plane), pixels(3 * plane);
-  const ImageView part =
-      ImageView(image).part(geometry.left, geometry.top, geometry.width, geometry.height);
+  const ImageView part = ImageView(image).part(geometry.part);
   apply(geometry, part, planes.data());
   for (size_t i = 0; i < plane; ++i) {
     for (size_t c = 0; c < 3; ++c) pixels[3 * i + c] = planes[c * plane + i];
@@ -75,7 +74,7 @@ TEST(Transforms, GiveTorchvisionsBytes) {
     if (kind == "crop") {
       int size;
       Geometry g;
-      line >> g.left >> g.top >> g.width >> g.height >> size;
+      line >> g.part.left >> g.part.top >> g.part.width >> g.part.height >> size;
       g.resized_height = g.resized_width = g.output_height = g.output_width = size;
       EXPECT_EQ(checksum(g, image), read_checksum(line)) << text;
     } else if (kind == "center") {
@@ -90,12 +89,13 @@ TEST(Transforms, GiveTorchvisionsBytes) {
       EXPECT_EQ(checksum(geometry, image), read_checksum(line)) << text;
     } else if (kind == "fallback") {
       Geometry expected;
-      line >> expected.left >> expected.top >> expected.width >> expected.height;
+      line >> expected.part.left >> expected.part.top >> expected.part.width >>
+          expected.part.height;
       const Geometry g = random_resized_crop(height, width, {.scale = {1, 1}}, random);
-      EXPECT_EQ(g.left, expected.left) << text;
-      EXPECT_EQ(g.top, expected.top) << text;
-      EXPECT_EQ(g.width, expected.width) << text;
-      EXPECT_EQ(g.height, expected.height) << text;
+      EXPECT_EQ(g.part.left, expected.part.left) << text;
+      EXPECT_EQ(g.part.top, expected.part.top) << text;
+      EXPECT_EQ(g.part.width, expected.part.width) << text;
+      EXPECT_EQ(g.part.height, expected.part.height) << text;
     } else if (kind == "normalized") {
       const Transform transform = evaluation_transform({.resize = 0, .crop = width});
       Geometry geometry = transform.plan(height, width, random);
@@ -188,16 +188,16 @@ TEST(Transforms, CropsAreDistributedAsTorchvisions) {
       Generator random(state.seed);
       random.set_state(state);
       const Geometry g = transform.plan(height, width, random);
-      ASSERT_TRUE(g.left >= 0 && g.top >= 0 && g.left + g.width <= width &&
-                  g.top + g.height <= height);
-      const double share = static_cast<double>(g.width) * g.height / height / width;
-      const double log_ratio = std::log(static_cast<double>(g.width) / g.height);
+      ASSERT_TRUE(g.part.left >= 0 && g.part.top >= 0 && g.part.left + g.part.width <= width &&
+                  g.part.top + g.part.height <= height);
+      const double share = static_cast<double>(g.part.width) * g.part.height / height / width;
+      const double log_ratio = std::log(static_cast<double>(g.part.width) / g.part.height);
       const auto bin = [](double unit) {
         return std::clamp(static_cast<int>(unit * bins), 0, bins - 1);
       };
       ++cells[bin((share - 0.08) / 0.92) * bins + bin(log_ratio / std::log(4.0 / 3) / 2 + 0.5)];
-      ++lefts[bin((g.left + 0.5) / (width - g.width + 1))];
-      ++tops[bin((g.top + 0.5) / (height - g.height + 1))];
+      ++lefts[bin((g.part.left + 0.5) / (width - g.part.width + 1))];
+      ++tops[bin((g.part.top + 0.5) / (height - g.part.height + 1))];
       flips += g.flip;
     }
     // Quantiles of chi-square at 0.999: 37.7 for 15 degrees of freedom, 16.3 for 3.

@@ -35,7 +35,7 @@ void expect_parts_equal(const std::filesystem::path& path, int parts) {
     const auto opened = open_image(path);
     ASSERT_EQ(opened->height(), image.height);
     ASSERT_EQ(opened->width(), image.width);
-    const ImageView part = opened->decode(left, top, width, height);
+    const ImageView part = opened->decode({left, top, width, height});
     ASSERT_EQ(part.height, height);
     ASSERT_EQ(part.width, width);
     ASSERT_TRUE(same(part, image, left, top))
@@ -73,25 +73,29 @@ double mean_difference(const Image& a, const Image& b) {
 TEST(OpenedImage, ReducedPartsLookTheSame) {
   const std::filesystem::path path = tests::source_folder() / "docs/images/demo.jpg";
   const Image image = decode_image(path);
-  struct Part {
-    int left, top, width, height, resized;
+  struct Case {
+    Rectangle part;
+    Size size;
   };
-  for (const Part& p : {Part{0, 0, image.width, image.height, 64}, Part{30, 20, 200, 180, 40},
-                        Part{17, 33, 100, 150, 50}, Part{5, 5, 60, 60, 60}}) {
+  for (const Case& c : {Case{{0, 0, image.width, image.height}, {64, 64}},
+                        Case{{30, 20, 200, 180}, {40, 40}}, Case{{17, 33, 100, 150}, {50, 50}},
+                        Case{{10, 20, 240, 200}, {25, 120}}, Case{{5, 5, 60, 60}, {60, 60}}}) {
+    const Rectangle part = c.part;
+    const Size size = c.size;
     const auto opened = open_image(path);
-    const DecodedPart part =
-        opened->decode_for(p.left, p.top, p.width, p.height, p.resized, p.resized);
-    const ImageView& reduced = part.pixels;
-    EXPECT_GE(reduced.width, p.resized);
-    EXPECT_GE(reduced.height, p.resized);
-    if (p.width >= 2 * p.resized && p.height >= 2 * p.resized) {
-      EXPECT_LE(reduced.width, p.width / 2 + 2);
+    const DecodedPart decoded = opened->decode_for(part, size);
+    const ImageView& reduced = decoded.pixels;
+    EXPECT_GE(reduced.width, size.width);
+    EXPECT_GE(reduced.height, size.height);
+    if (part.width >= 2 * size.width && part.height >= 2 * size.height) {
+      EXPECT_LE(reduced.width, part.width / 2 + 2);
     }
-    const Image exact = resize(ImageView(image).part(p.left, p.top, p.width, p.height), p.resized,
-                               p.resized, Filter::bilinear);
-    EXPECT_LT(
-        mean_difference(resize(reduced, p.resized, p.resized, Filter::bilinear, part.box), exact),
-        6);
+    const auto resized = [&](const ImageView& view, std::optional<Box> box) {
+      return resize(view, size.height, size.width, Filter::bilinear, box);
+    };
+    EXPECT_LT(mean_difference(resized(reduced, decoded.box),
+                              resized(ImageView(image).part(part), std::nullopt)),
+              6);
   }
 }
 
@@ -106,12 +110,11 @@ TEST(OpenedImage, ErrorsNameTheFile) {
   };
   expect_error("none.jpg: no such file", [] { open_image(fixture("none.jpg")); });
   const auto truncated = open_image(fixture("truncated.jpg"));
-  expect_error("truncated.jpg: ",
-               [&] { truncated->decode(0, 0, truncated->width(), truncated->height()); });
+  expect_error("truncated.jpg: ", [&] { truncated->decode_whole(); });
   const auto opened = open_image(fixture("baseline_420.jpg"));
-  expect_error("not inside", [&] { opened->decode(1, 0, opened->width(), 1); });
-  opened->decode(0, 0, 4, 4);
-  expect_error("decoded before", [&] { opened->decode(0, 0, 4, 4); });
+  expect_error("not inside", [&] { opened->decode({1, 0, opened->width(), 1}); });
+  opened->decode({0, 0, 4, 4});
+  expect_error("decoded before", [&] { opened->decode({0, 0, 4, 4}); });
 }
 
 }  // namespace

@@ -130,7 +130,8 @@ TEST_F(SampleFewshotGan, PackedHoldsThePixelsOfThePngs) {
   ASSERT_EQ(packed->size(), 3);
   for (int64_t i = 0; i < 3; ++i) {
     const auto a = packed->open(i), b = png->open(i);
-    const data::ImageView pixels = a->decode(0, 0, 32, 32), expected = b->decode(0, 0, 32, 32);
+    const data::ImageView pixels = a->decode({.width = 32, .height = 32}),
+                          expected = b->decode({.width = 32, .height = 32});
     for (int y = 0; y < 32; ++y) {
       ASSERT_TRUE(std::equal(pixels.row(y), pixels.row(y) + 96, expected.row(y)));
     }

@@ -51,7 +51,7 @@ Tensor load(const data::ImageSource& source, int64_t i, int size, bool crop) {
                 "{} is too small: {}x{}, at least {}x{} are needed", source.name(i),
                 geometry.output_height, geometry.output_width, models::adain_least_side,
                 models::adain_least_side);
-  const data::ImageView pixels = image->decode(0, 0, image->width(), image->height());
+  const data::ImageView pixels = image->decode_whole();
   return data::to_unit_tensor(data::render(geometry, pixels));
 }
 

@@ -17,7 +17,7 @@ data::Image read_square(const data::ImageSource& source, int64_t i, int image_si
   data::Geometry geometry = data::whole_image(image->height(), image->width());
   data::resize_to(geometry, image_size, image_size);
   data::center_crop(geometry, crop_size, crop_size);
-  return data::render(geometry, image->decode(0, 0, image->width(), image->height()));
+  return data::render(geometry, image->decode_whole());
 }
 
 std::vector<data::Image> read_some(const data::ImageSource& source, int image_size, int crop_size) {
