@@ -8,6 +8,7 @@
 #include "nn/autocast.h"
 #include "nn/unit_distance.h"
 #include "nn/weight_format.h"
+#include "tensor/accumulation.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
@@ -34,7 +35,7 @@ Tensor widened(const Tensor& x) {
 
 // [C], as unit_distance takes it with these activations.
 Tensor linear_weight(const Tensor& weight, const Tensor& activations) {
-  const DType dtype = activations.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  const DType dtype = accumulation_dtype(activations.dtype());
   return reshape(weight.detach(), {activations.size(1)}).to(activations.device()).to(dtype);
 }
 

@@ -4,6 +4,7 @@
 #include "nn/gram.h"
 #include "nn/loss.h"
 #include "nn/topk.h"
+#include "tensor/accumulation.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
@@ -48,7 +49,7 @@ Tensor SynthesisLoss::represent(const Tensor& tap, bool is_target) const {
   if (is_texture || is_target) {
     sparse = nn::topk(tap, options_.fraction, options_.mode);
   }
-  const Tensor wide = sparse.dtype() == DType::f64 ? sparse : sparse.to(DType::f32);
+  const Tensor wide = sparse.to(accumulation_dtype(sparse.dtype()));
   return is_texture ? nn::gram_matrices(wide) : wide;
 }
 

@@ -2,15 +2,12 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "tensor/accumulation.h"
 #include "tensor/autograd.h"
 #include "tensor/optional_view.h"
 
 namespace gestalt::nn {
 namespace {
-
-TensorOptions stat_options(const Tensor& x) {
-  return {x.dtype() == DType::f64 ? DType::f64 : DType::f32, x.device()};
-}
 
 void check(const char* op, const Tensor& x) {
   GESTALT_CHECK(x.rank() == 4 && is_floating(x.dtype()) && x.size(2) * x.size(3) >= 2,

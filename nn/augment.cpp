@@ -5,6 +5,7 @@
 #include "kernels/error.h"
 #include "kernels/table.h"
 #include "nn/linear_gradient.h"
+#include "tensor/accumulation.h"
 #include "tensor/autograd.h"
 #include "tensor/optional_view.h"
 
@@ -73,7 +74,7 @@ class CutoutNode : public Node {
 Tensor adjust_color(const Tensor& x, const ColorFactors& factors) {
   constexpr const char* op = "adjust_color";
   check_images(op, x);
-  const DType stat = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  const DType stat = accumulation_dtype(x.dtype());
   for (const Tensor* factor : {&factors.brightness, &factors.saturation, &factors.contrast}) {
     GESTALT_CHECK(factor->shape() == Shape{x.size(0)} && factor->dtype() == stat &&
                       factor->device() == x.device(),

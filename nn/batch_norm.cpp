@@ -4,15 +4,12 @@
 #include "kernels/table.h"
 #include "nn/relu_gradient.h"
 #include "nn/topk.h"
+#include "tensor/accumulation.h"
 #include "tensor/autograd.h"
 #include "tensor/optional_view.h"
 
 namespace gestalt::nn {
 namespace {
-
-TensorOptions stat_options(const Tensor& x) {
-  return {x.dtype() == DType::f64 ? DType::f64 : DType::f32, x.device()};
-}
 
 void check(const char* op, const Tensor& x, std::initializer_list<Tensor> parameters) {
   GESTALT_CHECK((x.rank() == 4 || x.rank() == 2) && is_floating(x.dtype()),

@@ -2,6 +2,7 @@
 
 #include "kernels/error.h"
 #include "nn/augment.h"
+#include "tensor/accumulation.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
@@ -45,7 +46,7 @@ Tensor diff_augment(const Tensor& x, const Tensor& numbers, const DiffAugmentPol
   const auto column = [&](int i) { return narrow(numbers.detach(), 1, i, 1); };
   Tensor y = x;
   if (policy.color) {
-    const DType stat = x.dtype() == DType::f64 ? DType::f64 : DType::f32;
+    const DType stat = accumulation_dtype(x.dtype());
     const auto factor = [&](int i, double scale, double low) {
       return reshape(column(i).to(stat) * scale + low, {x.size(0)});
     };

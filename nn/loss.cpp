@@ -3,6 +3,7 @@
 #include "kernels/error.h"
 #include "kernels/table.h"
 #include "nn/autocast.h"
+#include "tensor/accumulation.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 
@@ -10,7 +11,7 @@ namespace gestalt::nn {
 namespace {
 
 Tensor empty_loss(const Tensor& x) {
-  return Tensor::empty(Shape{}, {x.dtype() == DType::f64 ? DType::f64 : DType::f32, x.device()});
+  return Tensor::empty(Shape{}, stat_options(x));
 }
 
 using ErrorKernel = Kernel<void(const View& a, const View& b, double scale, const View& y)>;
@@ -146,7 +147,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntr
                 "[cross_entropy] label smoothing must be in [0, 1], got {}", desc.label_smoothing);
   GESTALT_CHECK(desc.reduction == Reduction::sum || logits.size(0) > 0,
                 "[cross_entropy] the mean of no rows ({})", logits);
-  const Tensor wide = (logits.dtype() == DType::f64 ? logits : logits.to(DType::f32)).contiguous();
+  const Tensor wide = logits.to(accumulation_dtype(logits.dtype())).contiguous();
   const double scale =
       desc.reduction == Reduction::mean ? 1.0 / static_cast<double>(logits.size(0)) : 1.0;
   const Tensor classes = target.contiguous();
@@ -172,7 +173,7 @@ Tensor binary_cross_entropy_with_logits(const Tensor& logits, const Tensor& targ
                     logits.device() == target.device(),
                 "[{}] expected floating logits and target of one shape and device, got {} and {}",
                 name, logits, target);
-  const DType wide = logits.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  const DType wide = accumulation_dtype(logits.dtype());
   const Tensor x = logits.to(wide), t = target.to(wide);
   const double scale = scale_of(name, x, reduction);
   Tensor loss = empty_loss(x);

@@ -6,6 +6,7 @@
 #include "kernels/table.h"
 #include "nn/autocast.h"
 #include "nn/conv.h"
+#include "tensor/accumulation.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
@@ -75,7 +76,7 @@ Tensor spectral_normalize(const Tensor& weight, Tensor& u, Tensor& v, const Spec
   GESTALT_CHECK(weight.rank() > desc.dim && (desc.dim == 0 || desc.dim == 1),
                 "[spectral_norm] dim must be 0 or 1, got {} (weight {})", desc.dim, weight);
   const int64_t rows = weight.size(desc.dim), columns = rows > 0 ? weight.numel() / rows : 0;
-  const DType stat = weight.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  const DType stat = accumulation_dtype(weight.dtype());
   for (const auto& [vector, size] : {std::pair(&u, rows), std::pair(&v, columns)}) {
     GESTALT_CHECK(vector->shape() == Shape{size} && vector->dtype() == stat &&
                       vector->device() == weight.device() && vector->is_contiguous(),

@@ -2,6 +2,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "tensor/accumulation.h"
 #include "tensor/autograd.h"
 
 namespace gestalt::nn {
@@ -49,7 +50,7 @@ Tensor unit_distance(const Tensor& a, const Tensor& b, const Tensor& weight, dou
   GESTALT_CHECK(a.rank() == 4 && is_floating(a.dtype()) && b.shape() == a.shape() &&
                     b.dtype() == a.dtype() && b.device() == a.device(),
                 "[unit_distance] expected two floating arrays [N,C,H,W], got {} and {}", a, b);
-  const DType stat = a.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  const DType stat = accumulation_dtype(a.dtype());
   GESTALT_CHECK(
       weight.shape() == Shape{a.size(1)} && weight.dtype() == stat && weight.device() == a.device(),
       "[unit_distance] the weight must be {}[{}] on {}, got {}", stat, a.size(1), a.device(),

@@ -5,19 +5,12 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "tensor/accumulation.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
 
 namespace gestalt::optim {
-namespace {
-
-// The dtype in which squares of a gradient are summed.
-DType sum_dtype(const Tensor& gradient) {
-  return gradient.dtype() == DType::f64 ? DType::f64 : DType::f32;
-}
-
-}  // namespace
 
 double clip_gradient_norm(const std::vector<Tensor>& parameters, double max_norm) {
   GESTALT_CHECK(max_norm >= 0, "[clip_gradient_norm] max_norm must not be negative, is {}",
@@ -31,12 +24,13 @@ double clip_gradient_norm(const std::vector<Tensor>& parameters, double max_norm
 
   const Tensor& first = gradients[0];
   const Tensor squares =
-      Tensor::empty({static_cast<int64_t>(gradients.size())}, {sum_dtype(first), first.device()});
+      Tensor::empty({static_cast<int64_t>(gradients.size())}, stat_options(first));
   Context& ctx = context(first.device());
   for (size_t i = 0; i < gradients.size(); ++i) {
     const Tensor& gradient = gradients[i];
     GESTALT_CHECK(
-        gradient.device() == first.device() && sum_dtype(gradient) == squares.dtype(),
+        gradient.device() == first.device() &&
+            accumulation_dtype(gradient.dtype()) == squares.dtype(),
         "[clip_gradient_norm] gradients must be on one device and all f64 or none, got {} on {} "
         "and {} on {}",
         first, first.device(), gradient, gradient.device());

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/error.h"
+#include "tensor/accumulation.h"
 
 namespace gestalt::optim {
 
@@ -44,7 +45,7 @@ Tensor gradient_of(const Tensor& parameter) {
 
 TensorOptions state_options(const Tensor& parameter) {
   TensorOptions options = parameter.options();
-  options.dtype = parameter.dtype() == DType::f64 ? DType::f64 : DType::f32;
+  options.dtype = accumulation_dtype(parameter.dtype());
   return options;
 }
 

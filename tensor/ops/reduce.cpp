@@ -4,6 +4,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "tensor/accumulation.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/broadcast.h"
@@ -92,7 +93,7 @@ class ExtremumNode : public Node {
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs, const NeedsGrad&) override {
     const Tensor& dy = grad_outputs[0];
     // Counted and divided in f32: 16 bits hold no large count.
-    const DType wide = dy.dtype() == DType::f64 ? DType::f64 : DType::f32;
+    const DType wide = accumulation_dtype(dy.dtype());
     const Tensor& x = saved("x");
     const Tensor& y = saved("y");
     const Tensor ties = equal(x, y).to(wide);
