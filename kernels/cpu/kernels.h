@@ -1,6 +1,6 @@
 #pragma once
 
-// Declares gestalt::cpu::NAME for every entry of the kernel table. table.cpp says which exist.
+// Declares gestalt::cpu::NAME for every entry of the kernel table; all of them exist.
 
 #include "kernels/table.h"
 
