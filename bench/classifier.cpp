@@ -6,10 +6,10 @@
 //              [--steps N] [--threads 2] [--device cpu] [--dtype f32|bf16] [--channels_last]
 //              [--graph] [--busy]
 // Peak memory: the process' on a CPU; on CUDA, what of the device is taken at the end beyond what
-// was before the network. A training step: forward, cross-entropy, backward, SGD with momentum and
-// weight decay. A repeat is N steps and one wait for the device behind them: 1 on a CPU, 10 on
-// CUDA, where a training doesn't wait for each either. bf16: mixed precision, as
-// train_classifier's. --graph: forward and backward are recorded once and replayed. --busy: the
+// was before the network. A training step is train_classifier's (tools/training/step.h): forward,
+// cross-entropy, backward, SGD with momentum and weight decay. A repeat is N steps and one wait for
+// the device behind them: 1 on a CPU, 10 on CUDA, where a training doesn't wait for each either.
+// bf16: mixed precision. --graph: forward and backward are recorded once and replayed. --busy: the
 // process' CPU time in place of the clock's, for a machine that others use.
 
 #include <algorithm>
@@ -20,6 +20,7 @@
 #include <utility>
 #include <vector>
 
+#include "bench/classifier_training.h"
 #include "bench/clock.h"
 #include "bench/flags.h"
 #include "bench/median.h"
@@ -28,9 +29,7 @@
 #include "kernels/error.h"
 #include "models/registry.h"
 #include "nn/autocast.h"
-#include "nn/loss.h"
 #include "nn/weight_format.h"
-#include "optim/sgd.h"
 #include "tensor/autograd.h"
 #include "tensor/context.h"
 
@@ -59,11 +58,6 @@ double clock_of(const Settings& s) {
   return now(s.busy);
 }
 
-// `work` itself, or its replay: a recorded one leaves its gradients where they are.
-std::function<void()> maybe_recorded(const Settings& s, std::function<void()> work) {
-  return s.graph ? recorded(default_device(), std::move(work)) : work;
-}
-
 // One step, or one inference, of a network of its own.
 std::function<void()> make_work(const Settings& s, int64_t percent, const Tensor& images) {
   const std::shared_ptr<nn::Module> network = models::make_model(s.model, {.image_size = s.size});
@@ -71,27 +65,23 @@ std::function<void()> make_work(const Settings& s, int64_t percent, const Tensor
     models::insert_topk(*network, models::find_model(s.model).topk_places,
                         static_cast<double>(percent) / 100);
   }
-  nn::set_weight_format(*network, s.format);
-  if (s.work == "inference") {
-    network->eval();
-    return maybe_recorded(s, [network, images] {
-      const NoGradGuard no_grad;
-      (*network)(images);
-    });
+  const DType dtype = parse_dtype(s.dtype);
+  if (s.work != "inference") {
+    const auto training = std::make_shared<ClassifierTraining>(
+        network, images,
+        optim::SgdOptions{.learning_rate = 0.01, .momentum = 0.9, .weight_decay = 5e-4},
+        tools::ClassifierStepOptions{
+            .batch_size = s.batch, .dtype = dtype, .format = s.format, .capture = s.graph});
+    return [training] { (*training)(); };
   }
-  const Tensor labels = Tensor::zeros({s.batch}, {.dtype = DType::i64});
-  const auto optimizer = std::make_shared<optim::Sgd>(
-      network->parameters(),
-      optim::SgdOptions{.learning_rate = 0.01, .momentum = 0.9, .weight_decay = 5e-4});
-  const std::function<void()> pass = maybe_recorded(s, [network, optimizer, images, labels] {
-    optimizer->zero_grad();
-    nn::cross_entropy((*network)(images), labels).backward();
-  });
-  return [pass, optimizer, keeps_gradients = s.graph] {
-    pass();
-    optimizer->step();
-    if (!keeps_gradients) optimizer->zero_grad();
+  nn::set_weight_format(*network, s.format);
+  network->eval();
+  const auto infer = [network, images, dtype] {
+    const nn::AutocastGuard autocast(dtype);
+    const NoGradGuard no_grad;
+    (*network)(images);
   };
+  return s.graph ? recorded(default_device(), infer) : infer;
 }
 
 // Which of the two goes first alternates.
@@ -126,7 +116,6 @@ void compare_topk(const Settings& s, const Tensor& images) {
 void run(const Settings& s) {
   set_default_device(parse_device(s.device));
   const double taken = device_megabytes();
-  const nn::AutocastGuard autocast(parse_dtype(s.dtype));
   Generator generator(1);
   const Tensor images = generator.normal({s.batch, 3, s.size, s.size}, 0, 1, {.format = s.format});
   if (s.work == "topk") return compare_topk(s, images);

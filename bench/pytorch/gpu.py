@@ -209,6 +209,7 @@ class Case:
         yield "eager", self.resnet18_step()
 
     def make_resnet18_step_graph(self):
+        # The optimizer within, which ours takes outside of its recording, as train_classifier does.
         step = self.resnet18_step()
         yield "eager", captured(step) if self.device.type == "cuda" else step
 
