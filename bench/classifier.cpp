@@ -37,10 +37,10 @@ namespace gestalt::bench {
 namespace {
 
 struct Settings {
-  std::string model, work, device = "cpu", dtype = "f32";
+  std::string model, work;
   int64_t batch = 8, size = 224, percent = 100, repeats = 10, steps = 0;
-  bool busy = false, graph = false;
-  Format format = Format::contiguous;
+  bool busy = false;
+  Form form;
 };
 
 int64_t steps_of(const Settings& s) {
@@ -65,23 +65,24 @@ std::function<void()> make_work(const Settings& s, int64_t percent, const Tensor
     models::insert_topk(*network, models::find_model(s.model).topk_places,
                         static_cast<double>(percent) / 100);
   }
-  const DType dtype = parse_dtype(s.dtype);
   if (s.work != "inference") {
     const auto training = std::make_shared<ClassifierTraining>(
         network, images,
         optim::SgdOptions{.learning_rate = 0.01, .momentum = 0.9, .weight_decay = 5e-4},
-        tools::ClassifierStepOptions{
-            .batch_size = s.batch, .dtype = dtype, .format = s.format, .capture = s.graph});
+        tools::ClassifierStepOptions{.batch_size = s.batch,
+                                     .dtype = s.form.dtype,
+                                     .format = s.form.format,
+                                     .capture = s.form.graph});
     return [training] { (*training)(); };
   }
-  nn::set_weight_format(*network, s.format);
+  nn::set_weight_format(*network, s.form.format);
   network->eval();
-  const auto infer = [network, images, dtype] {
+  const auto infer = [network, images, dtype = s.form.dtype] {
     const nn::AutocastGuard autocast(dtype);
     const NoGradGuard no_grad;
     (*network)(images);
   };
-  return s.graph ? recorded(default_device(), infer) : infer;
+  return s.form.graph ? recorded(default_device(), infer) : infer;
 }
 
 // Which of the two goes first alternates.
@@ -114,10 +115,11 @@ void compare_topk(const Settings& s, const Tensor& images) {
 }
 
 void run(const Settings& s) {
-  set_default_device(parse_device(s.device));
+  set_default_device(parse_device(s.form.device));
   const double taken = device_megabytes();
   Generator generator(1);
-  const Tensor images = generator.normal({s.batch, 3, s.size, s.size}, 0, 1, {.format = s.format});
+  const Tensor images =
+      generator.normal({s.batch, 3, s.size, s.size}, 0, 1, {.format = s.form.format});
   if (s.work == "topk") return compare_topk(s, images);
   const auto repeat = repeat_of(s, make_work(s, s.percent, images));
   const double seconds = median_seconds(s.repeats, repeat, [&] { return clock_of(s); }) /
@@ -130,20 +132,15 @@ void run(const Settings& s) {
 
 int main(int argc, char** argv) {
   gestalt::bench::Settings s;
-  bool channels_last = false;
   gestalt::bench::Flags flags(
       "classifier MODEL train|inference|topk [--batch N] [--size N] [--topk PERCENT] [--repeats N] "
-      "[--steps N] [--threads N] [--device DEVICE] [--dtype f32|bf16] [--channels_last] [--graph] "
-      "[--busy]");
+      "[--steps N] [--threads N] [--busy]");
   flags.add("--batch", s.batch);
   flags.add("--size", s.size);
   flags.add("--topk", s.percent, 1, 100);
   flags.add("--repeats", s.repeats);
   flags.add("--steps", s.steps);
-  flags.add("--device", s.device);
-  flags.add("--dtype", s.dtype);
-  flags.add("--channels_last", channels_last);
-  flags.add("--graph", s.graph);
+  flags.add(s.form);
   flags.add("--busy", s.busy);
   return flags.run(argc, argv, 2, [&](const std::vector<std::string>& given) {
     s.model = given[0];
@@ -151,7 +148,6 @@ int main(int argc, char** argv) {
     GESTALT_CHECK(s.work == "train" || s.work == "inference" || s.work == "topk",
                   "expected train, inference or topk, got '{}'", s.work);
     GESTALT_CHECK(s.work != "topk" || s.percent < 100, "topk wants --topk below 100");
-    if (channels_last) s.format = gestalt::Format::channels_last;
     gestalt::bench::run(s);
   });
 }

@@ -26,9 +26,8 @@ namespace {
 
 struct Settings {
   int64_t batch = 2, size = 256, repeats = 5;
-  std::string sparse = "32_5", device = "cpu", dtype = "f32";
-  bool graph = false;
-  Format format = Format::contiguous;
+  std::string sparse = "32_5";
+  Form form;
 };
 
 models::Lpips make_perceptual(Generator& random) {
@@ -43,15 +42,16 @@ models::Lpips make_perceptual(Generator& random) {
 }
 
 void run(const Settings& s) {
-  set_default_device(parse_device(s.device));
+  set_default_device(parse_device(s.form.device));
   const double taken = device_megabytes();
   Generator random(1);
-  tools::GanModel model(
-      {.image_size = s.size, .sparse = models::parse_sparse_levels(s.sparse), .format = s.format},
-      1, 2e-4);
+  tools::GanModel model({.image_size = s.size,
+                         .sparse = models::parse_sparse_levels(s.sparse),
+                         .format = s.form.format},
+                        1, 2e-4);
   tools::GanStep training(
       model, make_perceptual(random),
-      {.batch_size = s.batch, .seed = 1, .capture = s.graph, .dtype = parse_dtype(s.dtype)});
+      {.batch_size = s.batch, .seed = 1, .capture = s.form.graph, .dtype = s.form.dtype});
   training.batch().copy_(random.uniform(training.batch().shape(), 0, 255).to(DType::u8));
   const int64_t steps = default_device().is_cuda() ? 10 : 1;
   int64_t number = 0;
@@ -69,20 +69,12 @@ void run(const Settings& s) {
 
 int main(int argc, char** argv) {
   gestalt::bench::Settings s;
-  bool channels_last = false;
   gestalt::bench::Flags flags(
-      "fewshot_gan [--batch N] [--size N] [--sparse LEVELS] [--repeats N] [--threads N] [--device "
-      "DEVICE] [--dtype f32|bf16] [--channels_last] [--graph]");
+      "fewshot_gan [--batch N] [--size N] [--sparse LEVELS] [--repeats N] [--threads N]");
   flags.add("--batch", s.batch);
   flags.add("--size", s.size);
   flags.add("--sparse", s.sparse);
   flags.add("--repeats", s.repeats);
-  flags.add("--device", s.device);
-  flags.add("--dtype", s.dtype);
-  flags.add("--channels_last", channels_last);
-  flags.add("--graph", s.graph);
-  return flags.run(argc, argv, 0, [&](const auto&) {
-    if (channels_last) s.format = gestalt::Format::channels_last;
-    gestalt::bench::run(s);
-  });
+  flags.add(s.form);
+  return flags.run(argc, argv, 0, [&](const auto&) { gestalt::bench::run(s); });
 }

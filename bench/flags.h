@@ -12,8 +12,17 @@
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "kernels/types.h"
 
 namespace gestalt::bench {
+
+// How a program computes.
+struct Form {
+  std::string device = "cpu";
+  DType dtype = DType::f32;  // bf16: mixed precision
+  Format format = Format::contiguous;
+  bool graph = false;  // recorded once and replayed
+};
 
 class Flags {
  public:
@@ -33,7 +42,20 @@ class Flags {
     with_value_[name] = [&value](const std::string& text) { value = text; };
   }
   // Without a value.
-  void add(const std::string& name, bool& value) { without_value_[name] = &value; }
+  void add(const std::string& name, bool& value) {
+    without_value_[name] = [&value] { value = true; };
+  }
+  // --device DEVICE, --dtype f32|bf16, --channels_last, --graph, which `usage` need not name.
+  void add(Form& form) {
+    usage_ += " [--device DEVICE] [--dtype f32|bf16] [--channels_last] [--graph]";
+    add("--device", form.device);
+    with_value_["--dtype"] = [&form](const std::string& text) {
+      GESTALT_CHECK(text == "f32" || text == "bf16", "--dtype must be f32 or bf16, got '{}'", text);
+      form.dtype = parse_dtype(text);
+    };
+    without_value_["--channels_last"] = [&form] { form.format = Format::channels_last; };
+    add("--graph", form.graph);
+  }
 
   // main() of a program: body(the arguments that are no flags), of which there are `arguments`. The
   // exit code: 0, 1 with an error's line, 2 with a line on the command line.
@@ -73,7 +95,7 @@ class Flags {
     for (int i = 1; i < argc; ++i) {
       const std::string text = argv[i];
       if (const auto flag = without_value_.find(text); flag != without_value_.end()) {
-        *flag->second = true;
+        flag->second();
       } else if (const auto take = with_value_.find(text); take != with_value_.end()) {
         GESTALT_CHECK(i + 1 < argc, "{} needs a value", text);
         take->second(argv[++i]);
@@ -89,7 +111,7 @@ class Flags {
 
   std::string usage_;
   std::map<std::string, std::function<void(const std::string&)>> with_value_;
-  std::map<std::string, bool*> without_value_;
+  std::map<std::string, std::function<void()>> without_value_;
   int64_t threads_ = 2;
 };
 

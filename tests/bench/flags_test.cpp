@@ -15,6 +15,7 @@ struct Outcome {
   std::string errors;
   int64_t repeats = 5;
   bool busy = false;
+  Form form;
   std::vector<std::string> others;
 };
 
@@ -28,6 +29,7 @@ Outcome run(std::vector<std::string> arguments, size_t wanted = 0) {
   Flags flags("program [--repeats N] [--busy]");
   flags.add("--repeats", result.repeats);
   flags.add("--busy", result.busy);
+  flags.add(result.form);
   result.exit_code = flags.run(static_cast<int>(argv.size()), argv.data(), wanted,
                                [&](const auto& others) { result.others = others; });
   result.errors = testing::internal::GetCapturedStderr();
@@ -43,6 +45,20 @@ TEST(BenchFlags, AreTaken) {
   EXPECT_EQ(all.others, std::vector<std::string>{"file"});
 }
 
+TEST(BenchFlags, SayHowAProgramComputes) {
+  const Outcome none = run({});
+  EXPECT_EQ(none.form.device, "cpu");
+  EXPECT_EQ(none.form.dtype, DType::f32);
+  EXPECT_EQ(none.form.format, Format::contiguous);
+  EXPECT_FALSE(none.form.graph);
+  const Outcome all = run({"--device", "cuda:1", "--dtype", "bf16", "--channels_last", "--graph"});
+  EXPECT_EQ(all.exit_code, 0) << all.errors;
+  EXPECT_EQ(all.form.device, "cuda:1");
+  EXPECT_EQ(all.form.dtype, DType::bf16);
+  EXPECT_EQ(all.form.format, Format::channels_last);
+  EXPECT_TRUE(all.form.graph);
+}
+
 TEST(BenchFlags, ThatCannotBeAreOneLine) {
   const auto fails = [](const std::vector<std::string>& arguments, const std::string& reason) {
     const Outcome bad = run(arguments);
@@ -55,7 +71,9 @@ TEST(BenchFlags, ThatCannotBeAreOneLine) {
   fails({"--repeats", "2x"}, "got '2x'");
   fails({"--repeats"}, "--repeats needs a value");
   fails({"--threads", "0"}, "--threads must be a whole number from 1 to 1024, got '0'");
+  fails({"--dtype", "i64"}, "--dtype must be f32 or bf16, got 'i64'");
   fails({"--other", "1"}, "no flag --other");
+  fails({"--other"}, "[--dtype f32|bf16]");  // of the usage
   fails({"file"}, "expected 0 arguments without a flag, got 1");
 }
 
