@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "kernels/runtime.h"
+#include "tensor/autograd.h"
 #include "tensor/context.h"
 #include "tensor/step_memory.h"
 
@@ -35,6 +36,11 @@ class Capturing {
   Context& context_;
 };
 
+void put_back(std::vector<Tensor> tensors, const std::vector<Tensor>& values) {
+  const NoGradGuard no_grad;
+  for (size_t i = 0; i < tensors.size(); ++i) tensors[i].copy_(values[i]);
+}
+
 }  // namespace
 
 CapturedGraph::CapturedGraph(Device device, std::function<void()> step,
@@ -42,8 +48,11 @@ CapturedGraph::CapturedGraph(Device device, std::function<void()> step,
     : device_(device), step_(std::move(step)), memory_(std::make_shared<StepMemory>(device)) {
   GESTALT_CHECK(options.warm_up_runs >= 2, "[capture] expected at least 2 warm-up runs, got {}",
                 options.warm_up_runs);
+  std::vector<Tensor> before;  // not of the step's memory
+  for (const Tensor& tensor : options.restored) before.push_back(tensor.detach().clone());
   const StepMemory::Use use(*memory_);
   for (int run = 0; run < options.warm_up_runs; ++run) step_();
+  put_back(options.restored, before);  // before the recording, whose tape may keep them
   record();
 }
 

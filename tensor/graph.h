@@ -12,7 +12,8 @@
 //   images.copy_(next);  graph.replay();  loss.item();  images.grad();
 //
 // The step runs `warm_up_runs` times for good, so that plans, workspaces, optimizer states and
-// memory are there; then it is recorded, which computes nothing. Each replay is one more run.
+// memory are there; then it is recorded, which computes nothing. Each replay is one more run. What
+// the warm-up runs have changed is put back where `restored` has it.
 //
 // What a step must keep to:
 //  - Its inputs are fixed tensors, filled by copy_ between replays; they outlive the graph. Tensors
@@ -35,9 +36,11 @@
 
 #include <functional>
 #include <memory>
+#include <vector>
 
 #include "kernels/capture.h"
 #include "kernels/types.h"
+#include "tensor/tensor.h"
 
 namespace gestalt {
 
@@ -45,6 +48,10 @@ class StepMemory;
 
 struct CaptureOptions {
   int warm_up_runs = 2;  // the first may differ (an optimizer's first step); at least 2
+  // These have the values from before the warm-up runs again when the step is recorded, in the same
+  // memory; where the step throws, they stay as it left them. Not gradients: the step replaces
+  // those.
+  std::vector<Tensor> restored;
 };
 
 class CapturedGraph {

@@ -190,6 +190,34 @@ TEST_P(CapturedGraphTest, training_step) {
   }
 }
 
+TEST_P(CapturedGraphTest, what_is_to_be_restored_is_as_before_the_warm_up_runs) {
+  TrainingStep one_by_one(device_), captured(device_);
+  const optim::SgdOptions options{.learning_rate = 0.1};  // without momentum: no state of its own
+  optim::Sgd sgd(one_by_one.parameters, options), captured_sgd(captured.parameters, options);
+  for (TrainingStep* step : {&one_by_one, &captured}) step->next_batch(1);
+  std::vector<Tensor> restored = captured.parameters;
+  for (const NamedTensor& entry : captured.norm->state_dict()) restored.push_back(entry.tensor);
+  std::vector<std::vector<float>> before;
+  for (const Tensor& tensor : restored) before.push_back(bits(tensor));
+  int runs = 0;
+  CapturedGraph graph(device_,
+                      [&] {
+                        ++runs;
+                        captured.forward_and_backward();
+                        captured_sgd.step();
+                      },
+                      {.warm_up_runs = 3, .restored = restored});
+  EXPECT_EQ(runs, 4);  // the recording, too
+  for (size_t i = 0; i < restored.size(); ++i) EXPECT_EQ(bits(restored[i]), before[i]) << i;
+  for (uint64_t step = 0; step < 3; ++step) {
+    for (TrainingStep* each : {&one_by_one, &captured}) each->next_batch(step);
+    one_by_one.forward_and_backward();
+    sgd.step();
+    graph.replay();
+    EXPECT_EQ(captured.state(), one_by_one.state()) << "step " << step;
+  }
+}
+
 // A roll-back in the middle: loading copies into the memory that the recording knows.
 TEST_P(CapturedGraphTest, states_loaded_behind_the_recording_are_those_of_the_replay) {
   TrainingStep one_by_one(device_), captured(device_);

@@ -26,17 +26,10 @@ int64_t logits_of(models::FastGanDiscriminator& discriminator, int64_t size) {
   return count;
 }
 
-struct Saved {
-  Tensor* tensor;
-  Tensor value;
-};
-
-std::vector<Saved> copies(const std::vector<nn::Module::Named>& tensors) {
-  std::vector<Saved> saved;
-  for (const nn::Module::Named& each : tensors) {
-    saved.push_back({each.tensor, each.tensor->clone()});
-  }
-  return saved;
+std::vector<Tensor> buffers_of(const nn::Module& network) {
+  std::vector<Tensor> buffers;
+  for (const nn::Module::Named& each : network.named_buffers()) buffers.push_back(*each.tensor);
+  return buffers;
 }
 
 }  // namespace
@@ -155,25 +148,19 @@ void GanStep::judge_for_generator() {
   backward(outputs, gradients, {.retain_graph = options_.capture});
 }
 
-// The warm-up runs of a recording are for good; what they change besides gradients is put back.
 void GanStep::capture() {
-  std::vector<Saved> saved = copies(model_.generator().named_buffers());
-  for (Saved& each : copies(model_.discriminator().named_buffers())) {
-    saved.push_back(std::move(each));
-  }
-  std::vector<Tensor> averages;
-  for (const Tensor& average : model_.average().averages()) averages.push_back(average.clone());
-
   const Device device = latent_.device();
-  first_.emplace(device, [this] { train_discriminator(); });
-  second_.emplace(device, [this] { judge_for_generator(); });
-  third_.emplace(device, [this] { model_.average().update(); });
-
-  const NoGradGuard no_grad;
-  for (Saved& each : saved) each.tensor->copy_(each.value);
-  for (size_t i = 0; i < averages.size(); ++i) {
-    Tensor(model_.average().averages()[i]).copy_(averages[i]);
-  }
+  const std::vector<Tensor> of_discriminator = buffers_of(model_.discriminator());
+  std::vector<Tensor> of_both = buffers_of(model_.generator());
+  of_both.insert(of_both.end(), of_discriminator.begin(), of_discriminator.end());
+  first_.emplace(
+      device, [this] { train_discriminator(); }, CaptureOptions{.restored = of_both});
+  // Not the generator's, which the tape of the first may keep.
+  second_.emplace(
+      device, [this] { judge_for_generator(); }, CaptureOptions{.restored = of_discriminator});
+  third_.emplace(
+      device, [this] { model_.average().update(); },
+      CaptureOptions{.restored = model_.average().averages()});
 }
 
 }  // namespace gestalt::tools

@@ -46,18 +46,18 @@ ClassifierStep::Result ClassifierStep::pass(const Tensor& images, const Tensor& 
   return {loss.detach(), logits.detach()};
 }
 
-// The warm-up runs of a recording are for good: of what they change, the gradients are let go and
-// the buffers (batch norm's running statistics) put back.
+// The warm-up runs of a recording move batch norm's running statistics.
 void ClassifierStep::capture() {
-  const std::vector<nn::Module::Named> buffers = network_.named_buffers();
-  std::vector<Tensor> before;
-  for (const nn::Module::Named& buffer : buffers) before.push_back(buffer.tensor->clone());
-  graph_.emplace(images_.device(), [this] {
+  CaptureOptions options;
+  for (const nn::Module::Named& buffer : network_.named_buffers()) {
+    options.restored.push_back(*buffer.tensor);
+  }
+  const auto step = [this] {
     network_.zero_grad();
     recorded_ = {};
     recorded_ = pass(images_, labels_);
-  });
-  for (size_t i = 0; i < buffers.size(); ++i) buffers[i].tensor->copy_(before[i]);
+  };
+  graph_.emplace(images_.device(), step, options);
   parameters_ = network_.parameters();
   for (const Tensor& parameter : parameters_) gradients_.push_back(parameter.grad());
 }
