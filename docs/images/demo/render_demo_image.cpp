@@ -3,10 +3,6 @@
 // (J. C. Hart, "Sphere Tracing", 1996); textures are procedural.
 //
 //   render_demo_image OUTPUT [SAMPLES]      SAMPLES x SAMPLES rays a pixel, 4 by default
-//
-// It needs OpenCV alone:
-//   g++ -std=c++20 -O3 -I. -I/usr/include/opencv4 -o render_demo_image tools/render_demo_image.cpp
-//       -lopencv_imgcodecs -lopencv_core
 
 #include <algorithm>
 #include <cmath>
@@ -16,7 +12,7 @@
 #include <opencv2/imgcodecs.hpp>
 #include <vector>
 
-#include "tools/demo_image_math.h"
+#include "docs/images/demo/demo_image_math.h"
 
 namespace {
 
