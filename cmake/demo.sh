@@ -7,19 +7,17 @@ out=${2:-out/demo}
 picture=docs/images/demo.jpg
 name=$(basename "$picture" .jpg)
 size=128
+declare -A steps=([synthesize_texture]=10 [visualize_topk]=6)
 mkdir -p "$out"
 
 run() {  # TOOL FOLDER flags...
-  "$bin/$1" -i "$picture" -o "$out/$2" --image_size "$size" --quiet "${@:3}"
+  "$bin/$1" -i "$picture" -o "$out/$2" --image_size "$size" -n "${steps[$1]}" --quiet "${@:3}"
 }
-texture=(-n 10)
 for experiment in synthesize_texture visualize_topk; do
-  steps=("${texture[@]}")
-  [ "$experiment" = visualize_topk ] && steps=(-n 6)
   echo "$experiment: all activations, Top-K alone, all but Top-K"
-  run "$experiment" "$experiment/all" "${steps[@]}" --topk 1.
-  run "$experiment" "$experiment/topk" "${steps[@]}" --topk 0.05
-  run "$experiment" "$experiment/non_topk" "${steps[@]}" --topk 0.05 --reverse_topk
+  run "$experiment" "$experiment/all" --topk 1.
+  run "$experiment" "$experiment/topk" --topk 0.05
+  run "$experiment" "$experiment/non_topk" --topk 0.05 --reverse_topk
 done
 
 results() { for kind in all topk non_topk; do echo "$out/$1/$kind/seed_0_$name.jpg"; done; }

@@ -26,9 +26,7 @@ StateDict training_step(nn::Sequential& encoder, nn::Sequential& decoder, const 
       models::stylization_loss(encoder, decoder, content.to(DType::f64), style.to(DType::f64));
   (loss.content + loss.style * 10).backward();
   StateDict out = {{"loss/content", loss.content.detach()}, {"loss/style", loss.style.detach()}};
-  for (const auto& parameter : decoder.named_parameters()) {
-    out.push_back({"gradient/" + parameter.name, parameter.tensor->grad()});
-  }
+  tests::add_gradients("gradient/", decoder, out);
   return out;
 }
 

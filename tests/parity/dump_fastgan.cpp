@@ -21,15 +21,6 @@ Tensor mean_square(const Tensor& x) {
   return mean(x * x);
 }
 
-void add_state(const std::string& prefix, nn::Module& network, StateDict& out) {
-  for (const auto& parameter : network.named_parameters()) {
-    out.push_back({prefix + parameter.name, parameter.tensor->grad()});
-  }
-  for (const auto& buffer : network.named_buffers()) {
-    out.push_back({prefix + buffer.name, buffer.tensor->clone()});
-  }
-}
-
 void dump(char** arguments) {
   context({}).set_exact(true);
   const models::FastGanOptions options{.image_size = std::atoll(arguments[6]),
@@ -65,8 +56,10 @@ void dump(char** arguments) {
     generator.generate(z);
     generator.generate(z);
   }
-  add_state("g/", generator, out);
-  add_state("d/", discriminator, out);
+  tests::add_gradients("g/", generator, out);
+  tests::add_buffers("g/", generator, out);
+  tests::add_gradients("d/", discriminator, out);
+  tests::add_buffers("d/", discriminator, out);
   write_safetensors(arguments[4], out);
 }
 

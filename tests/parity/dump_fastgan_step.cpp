@@ -52,18 +52,6 @@ std::shared_ptr<nn::Sequential> make_features(const Tensors& weights) {
   return features;
 }
 
-void add_gradients(const std::string& prefix, const nn::Module& network, StateDict& out) {
-  for (const auto& parameter : network.named_parameters()) {
-    out.push_back({prefix + parameter.name, parameter.tensor->grad().clone()});
-  }
-}
-
-void add_vectors(const std::string& prefix, const nn::Module& network, StateDict& out) {
-  for (const auto& buffer : network.named_buffers()) {
-    out.push_back({prefix + buffer.name, *buffer.tensor});
-  }
-}
-
 void dump(char** arguments) {
   context({}).set_exact(true);
   const DType dtype = std::string(arguments[6]) == "f64" ? DType::f64 : DType::f32;
@@ -113,12 +101,12 @@ void dump(char** arguments) {
     const Tensor of_fake =
         models::discriminator_loss_fake(discriminator, fake, given("margins_fake"));
     of_fake.backward();
-    if (step == 0) add_gradients("d/", discriminator, out);
+    if (step == 0) tests::add_gradients("d/", discriminator, out);
     optimizer_d.step();
     optimizer_g.zero_grad();
     const Tensor loss = models::generator_loss(discriminator, fake);
     loss.backward();
-    if (step == 0) add_gradients("g/", generator, out);
+    if (step == 0) tests::add_gradients("g/", generator, out);
     optimizer_g.step();
     average.update();
     out.push_back({at + "hinge_real", of_real.hinge.detach()});
@@ -126,8 +114,8 @@ void dump(char** arguments) {
     out.push_back({at + "hinge_fake", of_fake.detach()});
     out.push_back({at + "generator", loss.detach()});
   }
-  add_vectors("buffers/g/", generator, out);
-  add_vectors("buffers/d/", discriminator, out);
+  tests::add_buffers("buffers/g/", generator, out);
+  tests::add_buffers("buffers/d/", discriminator, out);
   const auto names = generator.named_parameters();
   for (size_t i = 0; i < names.size(); ++i) {
     out.push_back({"average/" + names[i].name, average.averages()[i]});

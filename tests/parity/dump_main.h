@@ -9,6 +9,7 @@
 #include <string>
 
 #include "kernels/error.h"
+#include "nn/module.h"
 #include "tensor/state_dict.h"
 
 namespace gestalt::tests {
@@ -37,6 +38,19 @@ inline Tensor named(const StateDict& state, const std::string& name) {
     if (entry.name == name) return entry.tensor;
   }
   throw Error(format("no tensor '{}'", name));
+}
+
+// The gradients of a network's parameters as they are now, under prefix and name.
+inline void add_gradients(const std::string& prefix, const nn::Module& network, StateDict& out) {
+  for (const auto& parameter : network.named_parameters()) {
+    out.push_back({prefix + parameter.name, parameter.tensor->grad().clone()});
+  }
+}
+
+inline void add_buffers(const std::string& prefix, const nn::Module& network, StateDict& out) {
+  for (const auto& buffer : network.named_buffers()) {
+    out.push_back({prefix + buffer.name, buffer.tensor->clone()});
+  }
 }
 
 }  // namespace gestalt::tests

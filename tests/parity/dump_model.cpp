@@ -56,9 +56,7 @@ void dump(const std::string& name, const std::string& weights, const std::string
     const Tensor loss = nn::cross_entropy((*network)(images), labels);
     loss.backward();
     tensors.push_back({"loss", loss.detach()});
-    for (const auto& parameter : network->named_parameters()) {
-      tensors.push_back({"gradient/" + parameter.name, parameter.tensor->grad()});
-    }
+    tests::add_gradients("gradient/", *network, tensors);
   }
   write_safetensors(out, tensors);
 }
