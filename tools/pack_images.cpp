@@ -11,6 +11,7 @@
 #include "kernels/error.h"
 #include "tensor/counted.h"
 #include "tensor/io/atomic_file.h"
+#include "tools/common/choice.h"
 #include "tools/common/output.h"
 #include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
@@ -20,23 +21,27 @@
 namespace gestalt::tools {
 namespace {
 
+enum class Resize { shorter, square, none };
+const Names<Resize> resize_names = {
+    {"shorter", Resize::shorter}, {"square", Resize::square}, {"none", Resize::none}};
+const Names<data::Filter> filter_names = {{"bilinear", data::Filter::bilinear},
+                                          {"bicubic", data::Filter::bicubic},
+                                          {"lanczos", data::Filter::lanczos}};
+
 struct Settings {
-  std::string in, out, resize = "shorter", filter = "bilinear";
+  std::string in, out;
+  Resize resize = Resize::shorter;
+  data::Filter filter = data::Filter::bilinear;
   int size = 256, crop = 0, threads = 0;
   bool flat = false, verify = false, quiet = false;
 };
 
-data::Filter filter_of(const std::string& name) {
-  if (name == "bicubic") return data::Filter::bicubic;
-  return name == "lanczos" ? data::Filter::lanczos : data::Filter::bilinear;
-}
-
 data::Image packed_form(data::OpenedImage& image, const Settings& settings) {
   data::Geometry geometry = data::whole_image(image.height(), image.width());
-  if (settings.resize == "shorter") data::resize_shorter_side(geometry, settings.size);
-  if (settings.resize == "square") data::resize_to(geometry, settings.size, settings.size);
+  if (settings.resize == Resize::shorter) data::resize_shorter_side(geometry, settings.size);
+  if (settings.resize == Resize::square) data::resize_to(geometry, settings.size, settings.size);
   if (settings.crop > 0) data::center_crop(geometry, settings.crop, settings.crop);
-  geometry.filter = filter_of(settings.filter);
+  geometry.filter = settings.filter;
   return data::render(geometry, image.decode_whole());
 }
 
@@ -129,15 +134,13 @@ int main(int argc, char** argv) {
   CLI::App& app = tool.app();
   app.add_option("in", settings.in, "the folder; with --verify a packed file")->required();
   auto* out = app.add_option("out", settings.out, "the packed file to write");
-  app.add_option("--resize", settings.resize,
-                 "shorter: the shorter side becomes --size; square: both do; none: neither")
-      ->check(CLI::IsMember({"shorter", "square", "none"}));
+  add_choice(app, "--resize", settings.resize, resize_names,
+             "shorter: the shorter side becomes --size; square: both do; none: neither");
   app.add_option("--size", settings.size, "size to resize to, pixels")->check(in_range(1, 32768));
   app.add_option("--crop", settings.crop,
                  "side of the centred square that is then cut out, pixels; 0: none")
       ->check(in_range(0, 32768));
-  app.add_option("--filter", settings.filter, "resampling filter")
-      ->check(CLI::IsMember({"bilinear", "bicubic", "lanczos"}));
+  add_choice(app, "--filter", settings.filter, filter_names, "resampling filter");
   app.add_flag("--flat", settings.flat, "the images lie in FOLDER itself and have no classes");
   app.add_option("--threads", settings.threads, "CPU threads; 0: all cores")->check(thread_count());
   app.add_flag("--quiet", settings.quiet, "print only errors and results");

@@ -15,14 +15,11 @@ int main(int argc, char** argv) {
   app.add_option("-o,--output,--out", s.output, "output folder");
   app.add_option("--n_sample", s.samples, "number of pictures")->check(at_least(1));
   app.add_option("--batch_size", s.batch_size, "pictures at a time")->check(at_least(1));
-  app.add_option(
-         "--statistics", s.statistics,
-         "of batch norm: running, those of the training; batch, those of each batch, as the "
-         "published code samples")
-      ->check(CLI::IsMember({"running", "batch"}));
-  app.add_option("--generator,--weights", s.weights,
-                 "ema: the moving average of its weights; last: those of the last step")
-      ->check(CLI::IsMember({"ema", "last"}));
+  add_choice(app, "--statistics", s.statistics, norm_statistics_names,
+             "of batch norm: running, those of the training; batch, those of each batch, as the "
+             "published code samples");
+  add_choice(app, "--generator,--weights", s.weights, generator_weights_names,
+             "ema: the moving average of its weights; last: those of the last step");
   app.add_option("--sparse_hw_info", s.sparse,
                  "where only the strongest activations are kept, RESOLUTIONS_PERCENTS (32_5), or "
                  "none; needed for the published code's checkpoints, which do not tell");
@@ -35,10 +32,9 @@ int main(int argc, char** argv) {
   app.add_option("--nz", s.latent_size, "latent values; 0: the checkpoint's")->check(at_least(0));
   app.add_flag("--noise", s.noise,
                "the network has noise injection; without, as in the checkpoint");
-  app.add_option("--format", s.format,
-                 "png: FOLDER/images/000000.png ...; packed: "
-                 "FOLDER/samples.safetensors")
-      ->check(CLI::IsMember({"png", "packed"}));
+  add_choice(app, "--format", s.format, picture_files_names,
+             "png: FOLDER/images/000000.png ...; packed: "
+             "FOLDER/samples.safetensors");
   app.add_option("--grid", s.grid, "pictures in FOLDER/grid.png")->check(at_least(0));
   app.add_option("--interpolate", s.interpolate,
                  "pictures from each latent to the next; 0: one for each latent")

@@ -29,10 +29,9 @@ int main(int argc, char** argv) {
   app.add_option("--vgg", s.encoder,
                  "encoder weights (vgg_normalised); without, the untrained network, for a decoder "
                  "trained with it");
-  app.add_option("--styles", s.styles,
-                 "each: every content in every style; random: in one, by --seed and its name; mix: "
-                 "in all at once")
-      ->check(CLI::IsMember({"each", "random", "mix"}));
+  add_choice(app, "--styles", s.styles, style_choice_names,
+             "each: every content in every style; random: in one, by --seed and its name; mix: "
+             "in all at once");
   add_list(app, "--style_weights,--style_interpolation_weights", s.weights,
            "of mix, one per style; without, equal", not_negative());
   app.add_option("--alpha", s.alpha, "0: the content's own statistics, 1: the style's")

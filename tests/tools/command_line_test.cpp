@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "kernels/cpu/parallel.h"
+#include "tools/common/choice.h"
 #include "tools/common/list_flag.h"
 #include "tools/common/ranges.h"
 #include "tools/common/tool.h"
@@ -25,6 +26,52 @@ TEST(Flags, help_says_that_values_are_comma_separated) {
   EXPECT_EQ(help.find("[]"), std::string::npos) << help;
   tool.app().parse("--names c,d");
   EXPECT_EQ(names, (std::vector<std::string>{"c", "d"}));
+}
+
+std::string help_of(Tool& tool) {
+  std::string name = "some_tool", flag = "--help";
+  char* argv[] = {name.data(), flag.data()};
+  testing::internal::CaptureStdout();
+  EXPECT_EQ(tool.run(2, argv, [] { return exit_failed; }), exit_done);
+  return testing::internal::GetCapturedStdout();
+}
+
+TEST(Flags, of_all_tools_come_last_in_the_help) {
+  Tool tool("some_tool", "Does something.");
+  std::string path;
+  tool.app().add_option("--path", path)->group("Data");
+  const std::string help = help_of(tool);
+  ASSERT_NE(help.find("--path"), std::string::npos) << help;
+  EXPECT_GT(help.find("Common:"), help.find("--path")) << help;
+  for (const char* flag : {"--device", "--seed", "--threads", "--quiet"}) {
+    EXPECT_NE(help.find(flag), std::string::npos) << help;
+  }
+  Tool seedless("some_tool", "Does something.", CommonFlags::without_seed);
+  const std::string without = help_of(seedless);
+  EXPECT_NE(without.find("--device"), std::string::npos) << without;
+  EXPECT_EQ(without.find("--seed"), std::string::npos) << without;
+}
+
+TEST(Flags, of_some_names_take_these_alone) {
+  Choice choice = Choice::automatic;
+  CLI::App app;
+  add_choice(app, "--choice,--old", choice, choice_names, "of something");
+  EXPECT_NE(app.help().find("--choice,--old TEXT:{auto,on,off}=auto"), std::string::npos)
+      << app.help();
+  app.parse("");
+  EXPECT_EQ(choice, Choice::automatic);
+  for (const auto& [name, value] : choice_names) {
+    app.parse("--choice " + name);
+    EXPECT_EQ(choice, value);
+    EXPECT_EQ(name_of(choice_names, choice), name);
+  }
+  for (const char* wrong : {"--choice 1", "--choice ON", "--old maybe"}) {
+    EXPECT_THROW(app.parse(wrong), CLI::ValidationError) << wrong;
+  }
+  EXPECT_TRUE(is_on(Choice::on, false));
+  EXPECT_TRUE(is_on(Choice::automatic, true));
+  EXPECT_FALSE(is_on(Choice::automatic, false));
+  EXPECT_FALSE(is_on(Choice::off, true));
 }
 
 // How a tool with these flags ends, and what it says.

@@ -1,6 +1,7 @@
 #include "tools/common/folder_lock.h"
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <fcntl.h>
 #include <sstream>
@@ -104,6 +105,10 @@ FolderLock::FolderLock(const fs::path& folder) {
       remove_leftovers_in(each->path());
     }
   }
+}
+
+void FolderLock::print_warning() const {
+  if (!warning_.empty()) std::fprintf(stderr, "warning: %s\n", warning_.c_str());
 }
 
 FolderLock::~FolderLock() {

@@ -23,6 +23,7 @@ class FolderLock {
 
   // Why nothing keeps others away, on a file system without locks; else empty.
   const std::string& warning() const { return warning_; }
+  void print_warning() const;  // on stderr, if there is one: for tools without a log
 
   // The same removal, in a folder further below.
   void remove_leftovers_in(const std::filesystem::path& subfolder) const;

@@ -64,18 +64,14 @@ void add_training_flags(CLI::App& app, FewshotSettings& s) {
   app.add_option("--lr", s.learning_rate, "learning rate of Adam, for both networks")
       ->check(positive())
       ->group(training);
-  app.add_option("--dtype", s.dtype,
-                 "element type of convolutions; weights, average, losses and evaluation stay f32")
-      ->check(CLI::IsMember({"f32", "bf16"}))
+  add_choice(app, "--dtype", s.dtype, training_dtype_names,
+             "element type of convolutions; weights, average, losses and evaluation stay f32")
       ->group(training);
-  app.add_option("--capture", s.capture,
-                 "record the step once and replay it; auto: on CUDA, without --noise")
-      ->check(CLI::IsMember({"auto", "on", "off"}))
+  add_choice(app, "--capture", s.capture, choice_names,
+             "record the step once and replay it; auto: on CUDA, without --noise")
       ->group(training);
-  app.add_option(
-         "--on_nan", s.on_nan,
-         "at a loss that is not finite: stop, or go back to the best state and on from there")
-      ->check(CLI::IsMember({"stop", "rollback"}))
+  add_choice(app, "--on_nan", s.on_nan, on_nan_names,
+             "at a loss that is not finite: stop, or go back to the best state and on from there")
       ->group(training);
 }
 
@@ -99,9 +95,8 @@ void add_evaluation_flags(CLI::App& app, FewshotSettings& s) {
                  "draws of that many images, for mean and deviation")
       ->check(at_least(1))
       ->group(evaluation);
-  app.add_option("--compat", s.compatibility,
-                 "paper: only its figures (range [127, 255], draw of lowest FID, batch statistics)")
-      ->check(CLI::IsMember({"none", "paper"}))
+  add_choice(app, "--compat", s.compatibility, compatibility_names,
+             "paper: only its figures (range [127, 255], draw of lowest FID, batch statistics)")
       ->group(evaluation);
   app.add_option("--backup_scheduler_patience", s.patience,
                  "evaluations without a new best before the best state comes back; 0: never")
@@ -141,7 +136,7 @@ void add_fewshot_flags(Tool& tool, FewshotSettings& s) {
 }
 
 void check_settings(const FewshotSettings& s) {
-  GESTALT_CHECK(s.capture != "on" || !s.noise,
+  GESTALT_CHECK(s.capture != Choice::on || !s.noise,
                 "--capture on and --noise do not go together: the noise is drawn by the host");
   const models::FastGanOptions options = network_options(s);
   try {
@@ -180,15 +175,15 @@ nlohmann::json to_json(const FewshotSettings& s, const CommonOptions& common) {
                              {"lpips", s.lpips},
                              {"iter", s.iterations},
                              {"lr", s.learning_rate},
-                             {"dtype", s.dtype},
-                             {"capture", s.capture},
-                             {"on_nan", s.on_nan},
+                             {"dtype", to_string(s.dtype)},
+                             {"capture", name_of(choice_names, s.capture)},
+                             {"on_nan", name_of(on_nan_names, s.on_nan)},
                              {"fid_feature_extractor_name", s.extractor},
                              {"inception", s.inception},
                              {"eval_every", s.eval_every},
                              {"n_sample", s.eval_samples},
                              {"n_eval_draws", s.eval_draws},
-                             {"compat", s.compatibility},
+                             {"compat", name_of(compatibility_names, s.compatibility)},
                              {"backup_scheduler_patience", s.patience},
                              {"eps_G", s.eps_generator},
                              {"eps_D", s.eps_discriminator},

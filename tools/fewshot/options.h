@@ -8,9 +8,18 @@
 #include <string>
 
 #include "models/fastgan.h"
+#include "tools/common/choice.h"
 #include "tools/common/tool.h"
 
 namespace gestalt::tools {
+
+// At values that are not finite.
+enum class OnNan { stop, roll_back };
+inline const Names<OnNan> on_nan_names = {{"stop", OnNan::stop}, {"rollback", OnNan::roll_back}};
+
+enum class Compatibility { none, paper };  // paper: the published figures alone, and best by them
+inline const Names<Compatibility> compatibility_names = {{"none", Compatibility::none},
+                                                         {"paper", Compatibility::paper}};
 
 struct FewshotSettings {
   std::string path;  // a folder of images or a packed file
@@ -30,16 +39,16 @@ struct FewshotSettings {
 
   int64_t iterations = 100000;
   double learning_rate = 2e-4;
-  std::string dtype = "f32";
-  std::string capture = "auto";
-  std::string on_nan = "stop";
+  DType dtype = DType::f32;  // or bf16
+  Choice capture = Choice::automatic;
+  OnNan on_nan = OnNan::stop;
 
   std::string extractor = "inception-v3-compat";
   std::string inception;  // empty: untrained
   int64_t eval_every = 1000;
   int64_t eval_samples = 3000;
   int64_t eval_draws = 3;
-  std::string compatibility = "none";  // "paper": the published figures alone, and best by them
+  Compatibility compatibility = Compatibility::none;
   int64_t patience = 10;
   double eps_generator = 1e-4, eps_discriminator = 1e-4;
 

@@ -52,7 +52,7 @@ class FewshotTraining {
         folder_(fs::path(settings.output) / settings.name, "train_fewshot_gan",
                 R"(best\.safetensors|(metrics|evaluations)\.csv|curves\.(gp|png)|)"
                 R"((samples|reconstructions)/[0-9]{7,}\.jpg)"),
-        history_({.standard = settings.compatibility != "paper",
+        history_({.standard = settings.compatibility != Compatibility::paper,
                   .untrained = settings.inception.empty(),
                   .draws = settings.eval_draws}) {}
 
@@ -106,7 +106,7 @@ class FewshotTraining {
                            {"iter", "save_every_steps", "capture", "on_nan"});
     }
     models::FastGanOptions options = network_options(settings_);
-    const bool cuda = default_device().type == DeviceType::cuda;
+    const bool cuda = default_device().is_cuda();
     if (cuda) options.format = Format::channels_last;
     model_.emplace(options, common_.seed, settings_.learning_rate);
     if (settings_.resume) {
@@ -128,18 +128,18 @@ class FewshotTraining {
         *model_, make_perceptual_loss(settings_.vgg16, settings_.lpips, perceptual),
         GanStepOptions{.batch_size = settings_.batch_size,
                        .seed = common_.seed,
-                       .capture = settings_.capture == "on" ||
-                                  (settings_.capture == "auto" && cuda && !settings_.noise),
-                       .dtype = parse_dtype(settings_.dtype)});
+                       .capture = is_on(settings_.capture, cuda && !settings_.noise),
+                       .dtype = settings_.dtype});
     ring_.emplace(ring_size(), gan_losses);
     features_.emplace(eval::load_inception(settings_.inception));
     sampler_.emplace(*model_);
-    evaluator_.emplace(*features_, images_->images(),
-                       FewshotEvaluationOptions{.samples = settings_.eval_samples,
-                                                .draws = settings_.eval_draws,
-                                                .batch_size = settings_.batch_size,
-                                                .seed = common_.seed,
-                                                .standard = settings_.compatibility != "paper"});
+    evaluator_.emplace(
+        *features_, images_->images(),
+        FewshotEvaluationOptions{.samples = settings_.eval_samples,
+                                 .draws = settings_.eval_draws,
+                                 .batch_size = settings_.batch_size,
+                                 .seed = common_.seed,
+                                 .standard = settings_.compatibility != Compatibility::paper});
     describe(perceptual);
   }
 
@@ -231,7 +231,7 @@ class FewshotTraining {
 
   void not_finite(const std::string& what) {
     progress_->finish();
-    GESTALT_CHECK(settings_.on_nan == "rollback",
+    GESTALT_CHECK(settings_.on_nan == OnNan::roll_back,
                   "{}; the last checkpoint stays (--resume --on_nan rollback goes on from the best "
                   "state; a run of another --name may begin with --ckpt and a smaller --lr)",
                   what);
@@ -289,8 +289,8 @@ class FewshotTraining {
   void draw_samples_now(SampleSheet sheet) {
     sampler_->follow(*model_);
     // As the figures are made (in batches of --batch_size) by which the best state is chosen.
-    const auto mode =
-        settings_.compatibility == "paper" ? Sampler::Mode::training : Sampler::Mode::evaluation;
+    const auto mode = settings_.compatibility == Compatibility::paper ? Sampler::Mode::training
+                                                                      : Sampler::Mode::evaluation;
     data::save_image(folder_ / "samples" / picture_name(),
                      draw_samples(*sampler_, mode, settings_.image_size, common_.seed, sheet),
                      picture_quality);

@@ -64,10 +64,11 @@ data::Image to_image(const Tensor& image) {
 class Pictures {
  public:
   explicit Pictures(const SamplingSettings& settings)
-      : folder_(fs::path(settings.output) / "images"), packed_(settings.format == "packed") {
+      : folder_(fs::path(settings.output) / "images"),
+        packed_(settings.format == PictureFiles::packed) {
     prepare_output_folder(settings.output, "sample_fewshot_gan");
     lock_.emplace(settings.output);
-    if (!lock_->warning().empty()) std::fprintf(stderr, "warning: %s\n", lock_->warning().c_str());
+    lock_->print_warning();
     check_not_input(packed_file(), settings.checkpoint);
     remove_old(settings.overwrite);
     if (packed_) {
@@ -132,7 +133,7 @@ class Job {
         options_(network_options(settings, checkpoint_)) {
     Generator random(0);
     generator_ = std::make_unique<FastGanGenerator>(options_, random);
-    const bool ema = settings.weights == "ema";
+    const bool ema = settings.weights == GeneratorWeights::ema;
     try {
       generator_->load_state_dict(ema ? models::averaged_generator(checkpoint_)
                                       : checkpoint_.generator);
@@ -143,7 +144,7 @@ class Job {
     generator_->to(default_device());
     check_finite(generator_->state_dict(), settings.checkpoint);
     generator_->set_requires_grad(false);
-    generator_->train(settings.statistics == "batch");
+    generator_->train(settings.statistics == NormStatistics::batch);
     latents_ = draw_latents(common.seed, settings.samples, options_.latent_size);
     if (settings.interpolate > 0) latents_ = interpolate(latents_, settings.interpolate);
   }
@@ -185,7 +186,7 @@ class Job {
     const int64_t left = latents_.size(0) - begin;
     const int64_t count = std::min(settings_.batch_size, left);
     Tensor z = narrow(latents_, 0, begin, count);
-    if (settings_.statistics == "batch" && count < settings_.batch_size) {
+    if (settings_.statistics == NormStatistics::batch && count < settings_.batch_size) {
       // A whole batch all the same: its statistics are those of that many pictures.
       const int64_t more = settings_.batch_size - count;
       const Tensor extra =
@@ -216,12 +217,13 @@ class Job {
 
   void say() const {
     if (common_.quiet) return;
-    std::printf("%s: %lldx%lld after %lld steps, %s weights, Top-K %s (%s), statistics: %s\n",
-                settings_.checkpoint.c_str(), static_cast<long long>(options_.image_size),
-                static_cast<long long>(options_.image_size),
-                static_cast<long long>(checkpoint_.iterations), settings_.weights.c_str(),
-                models::to_text(options_.sparse).c_str(),
-                models::sparse_policy_name(options_).c_str(), settings_.statistics.c_str());
+    std::printf(
+        "%s: %lldx%lld after %lld steps, %s weights, Top-K %s (%s), statistics: %s\n",
+        settings_.checkpoint.c_str(), static_cast<long long>(options_.image_size),
+        static_cast<long long>(options_.image_size), static_cast<long long>(checkpoint_.iterations),
+        name_of(generator_weights_names, settings_.weights).c_str(),
+        models::to_text(options_.sparse).c_str(), models::sparse_policy_name(options_).c_str(),
+        name_of(norm_statistics_names, settings_.statistics).c_str());
     if (!checkpoint_.sparsity_known && settings_.sparse.empty()) {
       std::printf(
           "the checkpoint does not tell where the network was sparse: taken as none; "
@@ -237,12 +239,12 @@ class Job {
                                {"noise", options_.noise},
                                {"sparse_hw_info", models::to_text(options_.sparse)},
                                {"sp_hw_policy_name", models::sparse_policy_name(options_)},
-                               {"weights", settings_.weights},
-                               {"statistics", settings_.statistics},
+                               {"weights", name_of(generator_weights_names, settings_.weights)},
+                               {"statistics", name_of(norm_statistics_names, settings_.statistics)},
                                {"n_sample", settings_.samples},
                                {"batch_size", settings_.batch_size},
                                {"interpolate", settings_.interpolate},
-                               {"format", settings_.format},
+                               {"format", name_of(picture_files_names, settings_.format)},
                                {"grid", settings_.grid},
                                {"overwrite", settings_.overwrite},
                                {"output", settings_.output}};
@@ -263,7 +265,7 @@ class Job {
 
 int sample(const SamplingSettings& settings, const CommonOptions& common) {
   as_usage([&] {
-    GESTALT_CHECK(settings.statistics == "running" || settings.batch_size >= 2,
+    GESTALT_CHECK(settings.statistics == NormStatistics::running || settings.batch_size >= 2,
                   "--statistics batch needs a --batch_size of 2 or more, got {}",
                   settings.batch_size);
     GESTALT_CHECK(settings.interpolate == 0 || settings.samples >= 2,

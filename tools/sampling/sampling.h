@@ -5,9 +5,22 @@
 #include <cstdint>
 #include <string>
 
+#include "tools/common/choice.h"
 #include "tools/common/tool.h"
 
 namespace gestalt::tools {
+
+// Whose weights the generator has: their moving average, or those of the last step.
+enum class GeneratorWeights { ema, last };
+inline const Names<GeneratorWeights> generator_weights_names = {{"ema", GeneratorWeights::ema},
+                                                                {"last", GeneratorWeights::last}};
+// Of batch norm: those of the training, or of each batch.
+enum class NormStatistics { running, batch };
+inline const Names<NormStatistics> norm_statistics_names = {{"running", NormStatistics::running},
+                                                            {"batch", NormStatistics::batch}};
+enum class PictureFiles { png, packed };
+inline const Names<PictureFiles> picture_files_names = {{"png", PictureFiles::png},
+                                                        {"packed", PictureFiles::packed}};
 
 struct SamplingSettings {
   std::string checkpoint, output = "samples";
@@ -16,11 +29,11 @@ struct SamplingSettings {
   int64_t image_size = 0, latent_size = 0;
   std::string sparse, sparse_policy;  // empty: the checkpoint's
   bool noise = false;
-  std::string weights = "ema";         // ema, last
-  std::string statistics = "running";  // running, batch
-  std::string format = "png";          // png, packed
-  int64_t grid = 64;                   // pictures in grid.png
-  int64_t interpolate = 0;             // pictures from one latent to the next; 0: samples alone
+  GeneratorWeights weights = GeneratorWeights::ema;
+  NormStatistics statistics = NormStatistics::running;
+  PictureFiles format = PictureFiles::png;
+  int64_t grid = 64;        // pictures in grid.png
+  int64_t interpolate = 0;  // pictures from one latent to the next; 0: samples alone
   bool overwrite = false;
 };
 

@@ -3,11 +3,15 @@
 #include <cstdio>
 #include <filesystem>
 
+#include "tools/common/choice.h"
 #include "tools/common/output.h"
 
 namespace gestalt::tools {
 
 namespace fs = std::filesystem;
+
+const Names<eval::StimulusSet> stimulus_set_names = {{"all", eval::StimulusSet::all},
+                                                     {"common", eval::StimulusSet::common}};
 
 void add_input_flags(CLI::App& app, InputSettings& settings) {
   app.add_option("--csv", settings.csv,
@@ -17,10 +21,9 @@ void add_input_flags(CLI::App& app, InputSettings& settings) {
   app.add_option("--categories", settings.categories,
                  "JSON, {\"category\": [class, ...], ...}; without, the 16 of Geirhos et al. 2019")
       ->type_name("FILE");
-  app.add_option("--stimuli", settings.stimuli,
-                 "all: observers that lack some are left out; common: count only those that "
-                 "every observer saw")
-      ->check(CLI::IsMember({"all", "common"}));
+  add_choice(app, "--stimuli", settings.stimuli, stimulus_set_names,
+             "all: observers that lack some are left out; common: count only those that "
+             "every observer saw");
 }
 
 void check_not_input(const std::string& output, const InputSettings& settings) {
@@ -43,10 +46,8 @@ eval::Categories load_categories(const std::string& path) {
 
 Input read_input(const InputSettings& settings) {
   const eval::Categories categories = load_categories(settings.categories);
-  const auto set =
-      settings.stimuli == "common" ? eval::StimulusSet::common : eval::StimulusSet::all;
-  eval::Observations observations =
-      eval::read_observations({settings.csv.begin(), settings.csv.end()}, categories, set);
+  eval::Observations observations = eval::read_observations(
+      {settings.csv.begin(), settings.csv.end()}, categories, settings.stimuli);
   for (const eval::LeftOut& file : observations.left_out) {
     std::fprintf(stderr, "left out: %s\n", file.reason.c_str());
   }

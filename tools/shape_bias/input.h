@@ -13,7 +13,7 @@ namespace gestalt::tools {
 struct InputSettings {
   std::vector<std::string> csv;  // files and folders
   std::string categories;        // JSON file; empty: the sixteen
-  std::string stimuli = "all";   // or common
+  eval::StimulusSet stimuli = eval::StimulusSet::all;
 };
 
 void add_input_flags(CLI::App& app, InputSettings& settings);

@@ -1,8 +1,8 @@
 #include <cstdio>
 #include <filesystem>
-#include <map>
 #include <nlohmann/json.hpp>
 
+#include "tools/common/choice.h"
 #include "tools/common/output.h"
 #include "tools/shape_bias/commands.h"
 #include "tools/shape_bias/figure.h"
@@ -14,12 +14,12 @@ namespace {
 struct Settings {
   InputSettings input;
   std::string out, style;
-  std::string kind = "figure";
+  eval::FigureKind kind = eval::FigureKind::categories;
 };
 
-const std::map<std::string, eval::FigureKind> kinds = {{"figure", eval::FigureKind::categories},
-                                                       {"box", eval::FigureKind::box},
-                                                       {"ablation", eval::FigureKind::ablation}};
+const Names<eval::FigureKind> kind_names = {{"figure", eval::FigureKind::categories},
+                                            {"box", eval::FigureKind::box},
+                                            {"ablation", eval::FigureKind::ablation}};
 
 int run(const Settings& settings) {
   check_not_input(settings.out, settings.input);
@@ -28,7 +28,7 @@ int run(const Settings& settings) {
   }
   const eval::FigureStyle style = load_figure_style(settings.style);
   const Input input = read_input(settings.input);
-  draw_figure(kinds.at(settings.kind), input.summary, style, settings.out);
+  draw_figure(settings.kind, input.summary, style, settings.out);
   std::printf("wrote %s\n", settings.out.c_str());
   return exit_done;
 }
@@ -43,10 +43,9 @@ Command add_plot(Tool& tool) {
                   "the picture, .svg, .png or .pdf; its gnuplot script stays beside it, as FILE.gp")
       ->type_name("FILE")
       ->required();
-  app->add_option("--kind", settings->kind,
-                  "figure: a row per category; box: quartiles over the categories; ablation: the "
-                  "sparsities of each network")
-      ->check(CLI::IsMember({"figure", "box", "ablation"}));
+  add_choice(*app, "--kind", settings->kind, kind_names,
+             "figure: a row per category; box: quartiles over the categories; ablation: the "
+             "sparsities of each network");
   app->add_option("--style", settings->style, "JSON file of labels, colours, markers, fonts")
       ->type_name("FILE");
   return {app, [settings] { return run(*settings); }};

@@ -127,7 +127,7 @@ class Job {
         contents_(open_contents(settings)),
         styles_(settings, stylizer_),
         options_(options_text()) {
-    if (settings.styles == "mix" && !settings.weights.empty()) {
+    if (settings.styles == StyleChoice::mix && !settings.weights.empty()) {
       GESTALT_CHECK(static_cast<int64_t>(settings.weights.size()) == styles_.source().size(),
                     "--style_weights has {} values for {} styles", settings.weights.size(),
                     styles_.source().size());
@@ -138,7 +138,7 @@ class Job {
     const std::vector<Picture> pictures = plan();  // whose errors come before anything is written
     prepare_output_folder(settings_.output, "stylize_images");
     const FolderLock lock(settings_.output);
-    if (!lock.warning().empty()) std::fprintf(stderr, "warning: %s\n", lock.warning().c_str());
+    lock.print_warning();
     remove_leftovers(lock, pictures);
     manifest_.emplace(settings_.output);
     write_config();
@@ -192,9 +192,9 @@ class Job {
     const int64_t count = styles_.source().size();
     std::vector<Picture> pictures;
     for (int64_t content = 0; content < contents_->size(); ++content) {
-      if (settings_.styles == "each") {
+      if (settings_.styles == StyleChoice::each) {
         for (int64_t i = 0; i < count; ++i) pictures.push_back(picture(content, {i}, {1}));
-      } else if (settings_.styles == "random") {
+      } else if (settings_.styles == StyleChoice::random) {
         // By the name, so that pictures added later change no other's style.
         Generator generator(common_.seed ^ hash(contents_->name(content)));
         pictures.push_back(picture(content, {generator.integer(count)}, {1}));
@@ -231,7 +231,7 @@ class Job {
 
   std::string output_of(const Picture& picture, Extension of_content, Extension of_style) const {
     const fs::path name = contents_->name(picture.content);
-    const std::string suffix = settings_.styles == "mix"
+    const std::string suffix = settings_.styles == StyleChoice::mix
                                    ? "interpolation"
                                    : flat_stem(styles_.source().name(picture.styles[0]), of_style);
     return (name.parent_path() /
@@ -250,7 +250,7 @@ class Job {
 
   Picture picture(int64_t content, std::vector<int64_t> styles, std::vector<double> weights) const {
     const fs::path name = contents_->name(content);
-    const bool mixed = settings_.styles == "mix";
+    const bool mixed = settings_.styles == StyleChoice::mix;
     std::string style_text;
     for (size_t i = 0; i < styles.size(); ++i) {
       style_text += (i > 0 ? "+" : "") + styles_.source().name(styles[i]);
@@ -345,7 +345,7 @@ class Job {
                                {"split_seed", settings_.split_seed},
                                {"encoder", encoder_text_},
                                {"decoder", settings_.decoder},
-                               {"styles", settings_.styles},
+                               {"styles", name_of(style_choice_names, settings_.styles)},
                                {"style_weights", settings_.weights},
                                {"alpha", settings_.alpha},
                                {"content_size", settings_.content_size},
@@ -382,7 +382,7 @@ void check_weights(const std::vector<double>& weights) {
 }  // namespace
 
 void check_settings(const StylizeSettings& settings) {
-  GESTALT_CHECK(settings.weights.empty() || settings.styles == "mix",
+  GESTALT_CHECK(settings.weights.empty() || settings.styles == StyleChoice::mix,
                 "--style_weights needs --styles mix");
   check_weights(settings.weights);
 }

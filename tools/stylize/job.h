@@ -6,15 +6,21 @@
 #include <string>
 #include <vector>
 
+#include "tools/common/choice.h"
 #include "tools/common/tool.h"
 
 namespace gestalt::tools {
+
+// In which styles each content is made: in every one, in one drawn for it, in all mixed.
+enum class StyleChoice { each, random, mix };
+inline const Names<StyleChoice> style_choice_names = {
+    {"each", StyleChoice::each}, {"random", StyleChoice::random}, {"mix", StyleChoice::mix}};
 
 struct StylizeSettings {
   std::string content, style, output = "output", encoder, decoder;
   double val_fraction = 0;  // above 0: only what train_classifier holds out of class folders
   uint64_t split_seed = 0;
-  std::string styles = "each";  // each, random, mix
+  StyleChoice styles = StyleChoice::each;
   std::vector<double> weights;  // of mix; empty: equal
   double alpha = 1;
   int content_size = 512, style_size = 512;  // the shorter side; 0: as it is

@@ -20,7 +20,7 @@ models::SynthesisOptions loss_options(const SynthesisSettings& settings) {
           .tap_weights = settings.layer_weights,
           .fraction = settings.topk,
           .mode = settings.reverse_topk ? TopKMode::reverse : TopKMode::keep,
-          .dtype = parse_dtype(settings.dtype)};
+          .dtype = settings.dtype};
 }
 
 }  // namespace

@@ -49,12 +49,10 @@ void load(nn::Sequential& network, const std::string& path) {
 
 std::shared_ptr<nn::Sequential> make_network(const SynthesisSettings& settings,
                                              std::string& description) {
-  const models::Pooling pooling =
-      settings.pooling == "max" ? models::Pooling::max : models::Pooling::average;
   // The network does not change with --seed: pictures of different seeds belong together.
   Generator generator(0);
   const nn::SkipInitGuard skip_init(!settings.weights.empty());
-  std::shared_ptr<nn::Sequential> network = models::make_texture_vgg19(pooling, generator);
+  std::shared_ptr<nn::Sequential> network = models::make_texture_vgg19(settings.pooling, generator);
   check_layers(*network, settings.layers);
   check_fits(*network, settings);
   if (settings.weights.empty()) {

@@ -32,8 +32,7 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
   add_list(app, "--layers", s.layers, "network layers to match");
   add_list(app, "--layer_weights", s.layer_weights, "one per layer; without, all 1",
            not_negative());
-  app.add_option("--pooling", s.pooling, "pooling of the network")
-      ->check(CLI::IsMember({"avg", "max"}));
+  add_choice(app, "--pooling", s.pooling, pooling_names, "pooling of the network");
   app.add_option("--batch_size,--batch", s.batch,
                  "images optimized at a time; on the CPU results stay the same")
       ->check(at_least(1));
@@ -45,9 +44,9 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
   app.add_option("--save_every", s.save_every, "save a picture every N steps; 0: only the last")
       ->check(at_least(0));
   app.add_flag("--sheet", s.sheet, "also write sheet.png, the originals beside the results");
-  app.add_option("--dtype", s.dtype,
-                 "element type inside the network; f64: of the whole run, slow, CPU only")
-      ->check(CLI::IsMember({"f32", "bf16", "f64"}));
+  add_choice(app, "--dtype", s.dtype,
+             Names<DType>{{"f32", DType::f32}, {"bf16", DType::bf16}, {"f64", DType::f64}},
+             "element type inside the network; f64: of the whole run, slow, CPU only");
   app.add_flag("--exact", s.exact,
                "f32 convolutions without Winograd (CPU) and TF32 (CUDA): slower");
   app.add_flag("--resume", s.resume, "go on with an interrupted run in the output folder");
@@ -79,7 +78,7 @@ void check_settings(const SynthesisSettings& s) {
 }
 
 DType image_dtype(const SynthesisSettings& s) {
-  return s.dtype == "f64" ? DType::f64 : DType::f32;
+  return s.dtype == DType::f64 ? DType::f64 : DType::f32;
 }
 
 nlohmann::json to_json(const SynthesisSettings& s, const CommonOptions& common) {
@@ -95,13 +94,13 @@ nlohmann::json to_json(const SynthesisSettings& s, const CommonOptions& common) 
                              {"image_size", s.image_size},
                              {"layers", s.layers},
                              {"layer_weights", s.layer_weights},
-                             {"pooling", s.pooling},
+                             {"pooling", name_of(pooling_names, s.pooling)},
                              {"batch", s.batch},
                              {"init_image", s.init_image},
                              {"save_tensors", s.save_tensors},
                              {"save_every", s.save_every},
                              {"sheet", s.sheet},
-                             {"dtype", s.dtype},
+                             {"dtype", to_string(s.dtype)},
                              {"exact", s.exact}};
   add_common(settings, common);
   return settings;

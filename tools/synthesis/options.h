@@ -7,10 +7,16 @@
 #include <string>
 #include <vector>
 
+#include "kernels/types.h"
 #include "models/synthesis.h"
+#include "models/vgg.h"
+#include "tools/common/choice.h"
 #include "tools/common/tool.h"
 
 namespace gestalt::tools {
+
+inline const Names<models::Pooling> pooling_names = {{"avg", models::Pooling::average},
+                                                     {"max", models::Pooling::max}};
 
 struct SynthesisSettings {
   std::vector<std::string> inputs;  // images, folders of images, packed files
@@ -25,13 +31,13 @@ struct SynthesisSettings {
   int64_t image_size = 256;
   std::vector<std::string> layers = {"relu1_1", "pool1", "pool2", "pool3", "pool4"};
   std::vector<double> layer_weights;
-  std::string pooling = "avg";
+  models::Pooling pooling = models::Pooling::average;
   int64_t batch = 1;
   std::string init_image;
   std::string save_tensors;
   int64_t save_every = 0;
   bool sheet = false;
-  std::string dtype = "f32";
+  DType dtype = DType::f32;  // f32, bf16, f64
   bool exact = false;
   bool resume = false;
   models::SynthesisObjective objective = models::SynthesisObjective::texture;

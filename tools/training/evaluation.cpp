@@ -58,7 +58,7 @@ EvaluationOptions evaluation_options(const TrainSettings& settings) {
   return {.image_size = settings.image_size,
           .batch_size = settings.batch_size,
           .workers = settings.workers,
-          .dtype = parse_dtype(settings.dtype),
+          .dtype = settings.dtype,
           .format = image_format(settings)};
 }
 

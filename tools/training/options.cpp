@@ -56,8 +56,8 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
                  "where Top-K is applied, LEVELS_PERCENT: 2_20 keeps 20 % after layer2; or 2-3_10, "
                  "2-3_10-5, none")
       ->group(network);
-  app.add_option("--topk_mode", s.topk_mode, "what becomes of the kept activations")
-      ->check(CLI::IsMember({"keep", "mean_replace"}))
+  add_choice(app, "--topk_mode", s.topk_mode, topk_mode_names,
+             "what becomes of the kept activations")
       ->group(network);
   app.add_option("--pretrained", s.pretrained, "weights to start from; layers that fit are taken")
       ->type_name("FILE")
@@ -67,9 +67,7 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
   app.add_option("--total_epochs", s.total_epochs, "epochs; also the period of the cosine schedule")
       ->check(at_least(1))
       ->group(training);
-  app.add_option("--optimizer", s.optimizer, "optimizer")
-      ->check(CLI::IsMember({"sgd", "adam", "adamw"}))
-      ->group(training);
+  add_choice(app, "--optimizer", s.optimizer, optimizer_names, "optimizer")->group(training);
   app.add_option("--lr", s.learning_rate, "learning rate of the first epoch")
       ->check(positive())
       ->group(training);
@@ -83,17 +81,14 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
                  "part of the target that goes to all classes alike")
       ->check(in_range(0, 1))
       ->group(training);
-  app.add_option("--dtype", s.dtype,
-                 "bf16: convolutions and linear layers in bf16; weights, norms and losses stay f32")
-      ->check(CLI::IsMember({"f32", "bf16"}))
+  add_choice(app, "--dtype", s.dtype, training_dtype_names,
+             "bf16: convolutions and linear layers in bf16; weights, norms and losses stay f32")
       ->group(training);
-  app.add_option("--channels_last", s.channels_last,
-                 "a pixel's channels lie side by side, in images and weights; auto: on CUDA")
-      ->check(CLI::IsMember({"auto", "on", "off"}))
+  add_choice(app, "--channels_last", s.channels_last, choice_names,
+             "a pixel's channels lie side by side, in images and weights; auto: on CUDA")
       ->group(training);
-  app.add_option("--capture", s.capture,
-                 "record the step once and replay it; auto: on CUDA, for networks without dropout")
-      ->check(CLI::IsMember({"auto", "on", "off"}))
+  add_choice(app, "--capture", s.capture, choice_names,
+             "record the step once and replay it; auto: on CUDA, for networks without dropout")
       ->group(training);
 
   const char* run = "Run";
@@ -131,17 +126,18 @@ nlohmann::json to_json(const TrainSettings& s, const CommonOptions& common) {
       {"image_size", s.image_size},
       {"pretrained", s.pretrained},
       {"topk", s.topk},
-      {"topk_mode", s.topk_mode},
-      {"optimizer", s.optimizer},
+      {"topk_mode", name_of(topk_mode_names, s.topk_mode)},
+      {"optimizer", name_of(optimizer_names, s.optimizer)},
       {"lr", s.learning_rate},
       {"momentum", s.momentum},
       {"weight_decay", s.weight_decay},
       {"label_smoothing", s.label_smoothing},
       {"total_epochs", s.total_epochs},
       {"batch_size", s.batch_size},
-      {"dtype", s.dtype},
-      {"channels_last", image_format(s) == Format::channels_last ? "on" : "off"},
-      {"capture", s.capture},
+      {"dtype", to_string(s.dtype)},
+      {"channels_last",
+       name_of(choice_names, image_format(s) == Format::channels_last ? Choice::on : Choice::off)},
+      {"capture", name_of(choice_names, s.capture)},
       {"fast_jpeg", s.fast_jpeg},
       {"workers", s.workers},
       {"save_every_steps", s.save_every_steps},
@@ -162,13 +158,8 @@ std::vector<TopKLevel> parse_topk(const std::string& text, const std::string& mo
   return result;
 }
 
-nn::TopKMethod parse_topk_mode(const std::string& text) {
-  return text == "mean_replace" ? nn::TopKMethod::mean_replace : nn::TopKMethod::keep;
-}
-
 Format image_format(const TrainSettings& settings) {
-  const bool cuda = default_device().type == DeviceType::cuda;
-  const bool on = settings.channels_last == "on" || (settings.channels_last == "auto" && cuda);
+  const bool on = is_on(settings.channels_last, default_device().is_cuda());
   return on ? Format::channels_last : Format::contiguous;
 }
 

@@ -8,10 +8,18 @@
 #include <string>
 #include <vector>
 
+#include "kernels/types.h"
 #include "nn/layers.h"
+#include "tools/common/choice.h"
 #include "tools/common/tool.h"
 
 namespace gestalt::tools {
+
+enum class Optimizer { sgd, adam, adamw };
+inline const Names<Optimizer> optimizer_names = {
+    {"sgd", Optimizer::sgd}, {"adam", Optimizer::adam}, {"adamw", Optimizer::adamw}};
+inline const Names<nn::TopKMethod> topk_mode_names = {
+    {"keep", nn::TopKMethod::keep}, {"mean_replace", nn::TopKMethod::mean_replace}};
 
 struct TrainSettings {
   std::string data_folder;  // holds train/ and val/; with val_fraction, the classes themselves
@@ -27,17 +35,17 @@ struct TrainSettings {
   int64_t image_size = 224;
   std::string pretrained;
   std::string topk = "none";
-  std::string topk_mode = "keep";
+  nn::TopKMethod topk_mode = nn::TopKMethod::keep;
 
-  std::string optimizer = "sgd";
+  Optimizer optimizer = Optimizer::sgd;
   double learning_rate = 0.1;
   double momentum = 0.9;
   double weight_decay = 5e-4;
   double label_smoothing = 0;
   int64_t total_epochs = 200;
   int64_t batch_size = 32;
-  std::string dtype = "f32";
-  std::string channels_last = "auto", capture = "auto";  // auto, on, off
+  DType dtype = DType::f32;  // or bf16
+  Choice channels_last = Choice::automatic, capture = Choice::automatic;
   int workers = 0;
   bool fast_jpeg = false;  // of training images
   int64_t save_every_steps = 0;
@@ -60,7 +68,6 @@ struct TopKLevel {
   double fraction;
 };
 std::vector<TopKLevel> parse_topk(const std::string& text, const std::string& model);
-nn::TopKMethod parse_topk_mode(const std::string& text);
 
 // Layout of the images on the default device, by --channels_last.
 Format image_format(const TrainSettings& settings);

@@ -118,10 +118,9 @@ std::shared_ptr<nn::Module> make_network(const TrainSettings& settings, const Co
                          classes, train.size(), to_string(default_device())));
   if (!settings.pretrained.empty()) load_pretrained(*network, settings.pretrained, lines);
   for (const TopKLevel& level : parse_topk(settings.topk, settings.model)) {
-    models::insert_topk(*network, std::vector{level.place}, level.fraction,
-                        parse_topk_mode(settings.topk_mode));
+    models::insert_topk(*network, std::vector{level.place}, level.fraction, settings.topk_mode);
     lines.push_back(fmt::format("Top-K behind {}: {:g} %, {}", level.place, 100 * level.fraction,
-                                settings.topk_mode));
+                                name_of(topk_mode_names, settings.topk_mode)));
   }
   nn::set_weight_format(*network, image_format(settings));
   try_forward(*network, settings);
@@ -148,7 +147,7 @@ void check_last_batch(nn::Module& network, const TrainSettings& settings, int64_
 
 std::unique_ptr<optim::Optimizer> make_optimizer(const TrainSettings& settings,
                                                  std::vector<Tensor> parameters) {
-  if (settings.optimizer == "sgd") {
+  if (settings.optimizer == Optimizer::sgd) {
     return std::make_unique<optim::Sgd>(std::move(parameters),
                                         optim::SgdOptions{.learning_rate = settings.learning_rate,
                                                           .momentum = settings.momentum,
@@ -158,21 +157,20 @@ std::unique_ptr<optim::Optimizer> make_optimizer(const TrainSettings& settings,
       std::move(parameters),
       optim::AdamOptions{.learning_rate = settings.learning_rate,
                          .weight_decay = settings.weight_decay,
-                         .decoupled_weight_decay = settings.optimizer == "adamw"});
+                         .decoupled_weight_decay = settings.optimizer == Optimizer::adamw});
 }
 
 ClassifierStepOptions step_options(const TrainSettings& settings, nn::Module& network) {
   const bool dropout = nn::has_dropout(network);
-  GESTALT_CHECK(settings.capture != "on" || !dropout,
+  GESTALT_CHECK(settings.capture != Choice::on || !dropout,
                 "--capture on does not go with {}: it has dropout, whose random numbers the host "
                 "counts",
                 settings.model);
-  const bool cuda = default_device().type == DeviceType::cuda;
   return {.batch_size = settings.batch_size,
           .label_smoothing = settings.label_smoothing,
-          .dtype = parse_dtype(settings.dtype),
+          .dtype = settings.dtype,
           .format = image_format(settings),
-          .capture = settings.capture == "on" || (settings.capture == "auto" && cuda && !dropout)};
+          .capture = is_on(settings.capture, default_device().is_cuda() && !dropout)};
 }
 
 }  // namespace gestalt::tools

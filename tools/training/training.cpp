@@ -82,7 +82,7 @@ class Training {
     check_pretrained();
     if (settings_.resume) {
       TrainSettings before;  // of runs that were begun before there were these flags
-      before.channels_last = "off";
+      before.channels_last = Choice::off;
       folder_.check_resume(config, to_json(before, CommonOptions{}),
                            {"workers", "save_every_steps", "capture"});
     }
