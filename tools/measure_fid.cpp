@@ -1,5 +1,6 @@
 // FID and KID of two sets of images (docs/measure_fid.md).
 
+#include "tools/common/choice.h"
 #include "tools/common/ranges.h"
 #include "tools/common/tool.h"
 #include "tools/fid/measure.h"
@@ -12,6 +13,9 @@ int main(int argc, char** argv) {
             CommonFlags::without_seed);
   MeasureSettings s;
   CLI::App& app = tool.app();
+  using Range = gestalt::eval::PixelRange;
+  const Names<std::vector<Range>> ranges = {
+      {"full", {Range::full}}, {"paper", {Range::paper}}, {"both", {Range::full, Range::paper}}};
   const char* kinds = "folder of images, packed file, or file of features";
   app.add_option("A", s.a, kinds)->required();
   app.add_option("B", s.b, kinds)->required();
@@ -21,11 +25,9 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   app.add_option("--features", s.width, "channels of the layer whose features are compared")
       ->check(CLI::IsMember(std::vector<int64_t>{64, 192, 768, 2048}));
-  app.add_option(
-         "--range", s.range,
-         "of pixel values: full, [0,255]; paper, [127,255] as in the published evaluation of "
-         "few-shot synthesis; both, one after the other")
-      ->check(CLI::IsMember({"full", "paper", "both"}));
+  add_choice(app, "--range", s.ranges, ranges,
+             "of pixel values: full, [0,255]; paper, [127,255] as in the published evaluation of "
+             "few-shot synthesis; both, one after the other");
   app.add_option("--subsets", s.subsets, "KID: number of subsets")->check(at_least(1));
   app.add_option("--subset_size", s.subset_size,
                  "KID: images in each; fewer if a set has fewer, which the result says")

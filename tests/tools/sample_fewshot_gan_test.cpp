@@ -308,7 +308,7 @@ TEST_F(SampleFewshotGan, WeightsThatAreNotFiniteMakeNoPictures) {
   EXPECT_EQ(result.output, format("sample_fewshot_gan: '{}': {} holds values that are not finite\n",
                                   file, name.substr(name.find('.') + 1)));
   EXPECT_FALSE(fs::exists(folder_ / "nan"));
-  EXPECT_EQ(sample({"--ckpt", file, "--weights", "last"}).exit_code, 0);  // takes others
+  EXPECT_EQ(sample({"--ckpt", file, "--generator", "last"}).exit_code, 0);  // takes others
 
   for (NamedTensor& entry : all) {
     if (entry.tensor.rank() == 4) entry.tensor = Tensor::full(entry.tensor.shape(), 3e38);

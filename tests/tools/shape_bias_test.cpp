@@ -205,7 +205,7 @@ TEST_F(Pictures, names_of_others_are_never_run) {
 TEST_F(Pictures, svg_and_pdf) {
   for (const std::string extension : {"svg", "pdf"}) {
     const fs::path picture = folder_ / ("figure." + extension);
-    const ToolResult result = shape_bias("plot", fixture_files, {"--out", picture.string()});
+    const ToolResult result = shape_bias("plot", fixture_files, {"-o", picture.string()});
     ASSERT_EQ(result.exit_code, 0) << result.output;
     const std::string text = read_text(picture);
     EXPECT_TRUE(text.starts_with(extension == "svg" ? "<?xml" : "%PDF")) << text.substr(0, 20);

@@ -91,23 +91,36 @@ class FewshotTraining {
  private:
   void make_parts() {
     as_usage([&] { check_settings(settings_); });
+    open_images();
+    if (settings_.resume) check_resume();
+    make_model();
+    const std::string perceptual = make_step();
+    make_evaluator();
+    describe(perceptual);
+  }
+
+  void open_images() {
     images_.emplace(settings_.path, settings_.image_size, common_.seed);
     config_ = to_json(settings_, common_);
     const data::ImageSource& source = images_->source();
     config_["images"][settings_.path] = image_set(source, hash_images(source, settings_.path));
     // Not of --ckpt: what it held is in the run's own checkpoint, and may have been that.
     config_["files"] = hashes_by_path({settings_.vgg16, settings_.lpips, settings_.inception});
-    if (settings_.resume) {
-      if (settings_.checkpoint.empty()) {  // where the run began need not be said again
-        const nlohmann::json before = settings_of_config(folder_.path(), "train_fewshot_gan");
-        if (before.contains("ckpt")) config_["ckpt"] = before["ckpt"];
-      }
-      folder_.check_resume(config_, to_json(FewshotSettings{}, CommonOptions{}),
-                           {"iter", "save_every_steps", "capture", "on_nan"});
+  }
+
+  void check_resume() {
+    if (settings_.checkpoint.empty()) {  // where the run began need not be said again
+      const nlohmann::json before = settings_of_config(folder_.path(), "train_fewshot_gan");
+      if (before.contains("ckpt")) config_["ckpt"] = before["ckpt"];
     }
+    folder_.check_resume(config_, to_json(FewshotSettings{}, CommonOptions{}),
+                         {"iter", "save_every_steps", "capture", "on_nan"});
+  }
+
+  // As it begins, or where an earlier run stopped.
+  void make_model() {
     models::FastGanOptions options = network_options(settings_);
-    const bool cuda = default_device().is_cuda();
-    if (cuda) options.format = Format::channels_last;
+    if (default_device().is_cuda()) options.format = Format::channels_last;
     model_.emplace(options, common_.seed, settings_.learning_rate);
     if (settings_.resume) {
       load_checkpoint();
@@ -122,15 +135,23 @@ class FewshotTraining {
                     "'{}' has {} steps already; give a larger --iter than that",
                     settings_.checkpoint, step_);
     }
+  }
 
+  // What the perceptual loss is made of, in words.
+  std::string make_step() {
     std::string perceptual;
     step_runner_.emplace(
         *model_, make_perceptual_loss(settings_.vgg16, settings_.lpips, perceptual),
-        GanStepOptions{.batch_size = settings_.batch_size,
-                       .seed = common_.seed,
-                       .capture = is_on(settings_.capture, cuda && !settings_.noise),
-                       .dtype = settings_.dtype});
+        GanStepOptions{
+            .batch_size = settings_.batch_size,
+            .seed = common_.seed,
+            .capture = is_on(settings_.capture, default_device().is_cuda() && !settings_.noise),
+            .dtype = settings_.dtype});
     ring_.emplace(ring_size(), gan_losses);
+    return perceptual;
+  }
+
+  void make_evaluator() {
     features_.emplace(eval::load_inception(settings_.inception));
     sampler_.emplace(*model_);
     evaluator_.emplace(
@@ -140,7 +161,6 @@ class FewshotTraining {
                                  .batch_size = settings_.batch_size,
                                  .seed = common_.seed,
                                  .standard = settings_.compatibility != Compatibility::paper});
-    describe(perceptual);
   }
 
   void describe(const std::string& perceptual) {

@@ -35,14 +35,8 @@ struct Result {
   }
 };
 
-std::vector<eval::PixelRange> ranges_of(const std::string& name) {
-  if (name == "full") return {eval::PixelRange::full};
-  if (name == "paper") return {eval::PixelRange::paper};
-  return {eval::PixelRange::full, eval::PixelRange::paper};
-}
-
 void check_settings(const MeasureSettings& settings, const MeasureInput& a, const MeasureInput& b) {
-  if (settings.range != "both") {
+  if (settings.ranges.size() == 1) {
     if (a.images || b.images || settings.of_images.empty()) return;
     throw UsageError(format("{} tells how features of images are made, '{}' and '{}' hold theirs",
                             settings.of_images.front(), a.path.string(), b.path.string()));
@@ -213,7 +207,7 @@ std::optional<FeaturePairs> all_features(const MeasureSettings& settings, const 
                  "no --inception FILE: the network is untrained, and its figures are comparable "
                  "with each other alone\n");
   }
-  const FeaturesOptions options{ranges_of(settings.range), settings.batch_size, settings.quiet};
+  const FeaturesOptions options{settings.ranges, settings.batch_size, settings.quiet};
   // What can't be compared is found before the work.
   for (const MeasureInput* input : {&a, &b}) {
     if (input->images) continue;

@@ -6,13 +6,15 @@
 #include <string>
 #include <vector>
 
+#include "eval/inception_features.h"
+
 namespace gestalt::tools {
 
 struct MeasureSettings {
   std::string a, b;
-  std::string inception;       // weights; empty: the untrained network
-  int64_t width = 2048;        // the tap
-  std::string range = "full";  // full, paper, both
+  std::string inception;  // weights; empty: the untrained network
+  int64_t width = 2048;   // the tap
+  std::vector<eval::PixelRange> ranges = {eval::PixelRange::full};  // one after the other
   int64_t batch_size = 8;
   int64_t subsets = 100, subset_size = 100;  // of KID
   uint32_t kid_seed = 2020;

@@ -102,63 +102,76 @@ void Evaluation::save(const Pass& pass, const std::vector<Decisions>& decisions,
   }
 }
 
-bool Evaluation::run(eval::TopKSweep& network, Pass pass) {
-  for (const Sparsity& sparsity : pass.sparsities) {
-    files_.push_back(settings_.folder / decisions_file(sparsity.subject));
-  }
+std::vector<Evaluation::Decisions> Evaluation::take_up(Pass& pass) const {
   std::vector<Decisions> decisions;
-  std::vector<double> fractions;
   std::set<size_t> changed;
   std::erase_if(pass.sparsities, [&](const Sparsity& sparsity) {
     Before before = made_before(sparsity, changed);
     if (before.is_finished) return true;
     decisions.push_back(std::move(before.decisions));
-    fractions.push_back(sparsity.fraction);
     return false;
   });
-  if (pass.sparsities.empty()) return true;
-  if (!changed.empty()) {
+  if (!changed.empty() && !pass.sparsities.empty()) {
     std::fprintf(stderr, "content changed, decided anew: %s, the first: %s\n",
                  counted(static_cast<int64_t>(changed.size()), "image").c_str(),
                  stimuli_.source->name(static_cast<int64_t>(*changed.begin())).c_str());
   }
+  return decisions;
+}
 
-  network.activate(pass.places);
-  network.set_fractions(fractions);
-
-  // What could not be read before is tried again, beside one that could: a set of nothing else is
-  // an error.
-  std::vector<int64_t> rest, done;
+std::vector<int64_t> Evaluation::images_left(const std::vector<Decisions>& decisions) const {
+  std::vector<int64_t> left, done;
   for (size_t image = 0; image < stimuli_.names.size(); ++image) {
     const bool everywhere =
         std::all_of(decisions.begin(), decisions.end(),
                     [&](const Decisions& each) { return each.contains(image); });
-    (everywhere ? done : rest).push_back(static_cast<int64_t>(image));
+    (everywhere ? done : left).push_back(static_cast<int64_t>(image));
   }
-  if (!rest.empty() && !done.empty()) rest.push_back(done.front());
-  const size_t before = stimuli_.names.size() - rest.size();
+  // What could not be read before is tried again, beside one that could: a set of nothing else is
+  // an error.
+  if (!left.empty() && !done.empty()) left.push_back(done.front());
+  return left;
+}
+
+bool Evaluation::decide_on(const std::vector<int64_t>& images, eval::TopKSweep& network,
+                           const Pass& pass, std::vector<Decisions>& decisions) {
+  const auto all = static_cast<int64_t>(stimuli_.names.size());
+  const int64_t before = all - static_cast<int64_t>(images.size());
+  data::LoaderOptions options;
+  options.sampler.batch_size = settings_.batch_size;
+  options.workers = 1;  // decoding is little beside a network
+  data::Loader loader(data::subset(stimuli_.source, images), stimulus_transform(), options);
+  Progress progress(pass.sparsities.size() == 1 ? pass.sparsities.front().subject : "images", all,
+                    settings_.quiet);
+  progress.update(before, "");
+  Clock::time_point saved = Clock::now();
+  while (std::optional<data::Batch> batch = loader.next()) {
+    const int64_t last = batch->indices.back();
+    for (int64_t& image : batch->indices) image = images[static_cast<size_t>(image)];
+    decide(network(batch->images), batch->indices, pass, decisions);
+    progress.update(before + last + 1, "");
+    if (!interrupted() && Clock::now() - saved < save_interval) continue;
+    save(pass, decisions, false);
+    saved = Clock::now();
+    if (interrupted()) return false;
+  }
+  for (const auto& [image, reason] : loader.unreadable()) unreadable_.push_back(reason);
+  return true;
+}
+
+bool Evaluation::run(eval::TopKSweep& network, Pass pass) {
+  for (const Sparsity& sparsity : pass.sparsities) {
+    files_.push_back(settings_.folder / decisions_file(sparsity.subject));
+  }
+  std::vector<Decisions> decisions = take_up(pass);
+  if (pass.sparsities.empty()) return true;
+  std::vector<double> fractions;
+  for (const Sparsity& sparsity : pass.sparsities) fractions.push_back(sparsity.fraction);
+  network.activate(pass.places);
+  network.set_fractions(fractions);
   const NoGradGuard no_grad;
-  if (!rest.empty()) {
-    data::LoaderOptions options;
-    options.sampler.batch_size = settings_.batch_size;
-    options.workers = 1;  // decoding is little beside a network
-    data::Loader loader(data::subset(stimuli_.source, rest), stimulus_transform(), options);
-    Progress progress(pass.sparsities.size() == 1 ? pass.sparsities.front().subject : "images",
-                      static_cast<int64_t>(stimuli_.names.size()), settings_.quiet);
-    progress.update(static_cast<int64_t>(before), "");
-    Clock::time_point saved = Clock::now();
-    while (std::optional<data::Batch> batch = loader.next()) {
-      const int64_t last = batch->indices.back();
-      for (int64_t& image : batch->indices) image = rest[static_cast<size_t>(image)];
-      decide(network(batch->images), batch->indices, pass, decisions);
-      progress.update(static_cast<int64_t>(before) + last + 1, "");
-      if (!interrupted() && Clock::now() - saved < save_interval) continue;
-      save(pass, decisions, false);
-      saved = Clock::now();
-      if (interrupted()) return false;
-    }
-    for (const auto& [image, reason] : loader.unreadable()) unreadable_.push_back(reason);
-  }
+  const std::vector<int64_t> left = images_left(decisions);
+  if (!left.empty() && !decide_on(left, network, pass, decisions)) return false;
   save(pass, decisions, true);
   return true;
 }

@@ -59,6 +59,14 @@ class Evaluation {
     bool is_finished = false;  // nothing is left to do or to write
   };
   Before made_before(const Sparsity& sparsity, std::set<size_t>& changed) const;
+  // Takes up what was made before; what is finished leaves the pass. Tells of images that have
+  // become others.
+  std::vector<Decisions> take_up(Pass& pass) const;
+  // Those that lack a decision.
+  std::vector<int64_t> images_left(const std::vector<Decisions>& decisions) const;
+  // False where it was interrupted, and saved.
+  bool decide_on(const std::vector<int64_t>& images, eval::TopKSweep& network, const Pass& pass,
+                 std::vector<Decisions>& decisions);
   void decide(const std::vector<Tensor>& logits, const std::vector<int64_t>& images,
               const Pass& pass, std::vector<Decisions>& decisions) const;
   void save(const Pass& pass, const std::vector<Decisions>& decisions, bool finished);

@@ -66,42 +66,18 @@ class Training {
         folder_(fs::path(settings.output) / settings.name, "train_classifier", outputs_of) {}
 
   int run() {
-    as_usage([&] { check_settings(settings_); });
-    sets_ = open_sets(settings_);
-    check_outside(folder_.path(), sets_.train->location());
-    for (const data::ImageSourcePtr& set : sets_.evaluation) {
-      check_outside(folder_.path(), set->location());
-    }
-    nlohmann::json config = to_json(settings_, common_);
-    config["files"] = hashes_by_path({settings_.pretrained});
-    config["images"]["train"] = image_set(*sets_.train, hash_listing(*sets_.train));
-    for (size_t i = 0; i < sets_.names.size(); ++i) {
-      const data::ImageSource& set = *sets_.evaluation[i];
-      config["images"][sets_.names[i]] = image_set(set, hash_listing(set));
-    }
-    check_pretrained();
-    if (settings_.resume) {
-      TrainSettings before;  // of runs that were begun before there were these flags
-      before.channels_last = Choice::off;
-      folder_.check_resume(config, to_json(before, CommonOptions{}),
-                           {"workers", "save_every_steps", "capture"});
-    }
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
+    as_usage([&] { check_settings(settings_); });
+    open_data();
+    const nlohmann::json config = config_of_run();
+    check_pretrained();
+    if (settings_.resume) check_resume(config);
     std::vector<std::string> lines;
-    network_ = make_network(settings_, common_, *sets_.train, lines);
-    check_last_batch(*network_, settings_, sets_.train->size());
-    ClassifierStepOptions step;
-    as_usage([&] { step = step_options(settings_, *network_); });
-    lines.push_back(format("steps in {}{}{}", settings_.dtype,
-                           step.format == Format::channels_last ? ", channels-last" : "",
-                           step.capture ? ", recorded once and replayed" : ""));
+    const ClassifierStepOptions step = prepare_network(lines);
     logger_ = folder_.start(config, common_, settings_.resume);
     for (const std::string& line : lines) logger_->info(line);
     for (const std::string& line : sets_.passed_over) logger_->warn(line);
-    optimizer_ = make_optimizer(settings_, network_->parameters());
-    step_.emplace(*network_, *optimizer_, step);
-    schedule_.emplace(*optimizer_, settings_.total_epochs);
-    history_.emplace(sets_.names);
+    make_trainer(step);
     if (settings_.resume) load_checkpoint();
     if (position_.epoch == settings_.total_epochs) {
       history_->write(folder_.path());
@@ -127,6 +103,51 @@ class Training {
   }
 
  private:
+  void open_data() {
+    sets_ = open_sets(settings_);
+    check_outside(folder_.path(), sets_.train->location());
+    for (const data::ImageSourcePtr& set : sets_.evaluation) {
+      check_outside(folder_.path(), set->location());
+    }
+  }
+
+  nlohmann::json config_of_run() const {
+    nlohmann::json config = to_json(settings_, common_);
+    config["files"] = hashes_by_path({settings_.pretrained});
+    config["images"]["train"] = image_set(*sets_.train, hash_listing(*sets_.train));
+    for (size_t i = 0; i < sets_.names.size(); ++i) {
+      const data::ImageSource& set = *sets_.evaluation[i];
+      config["images"][sets_.names[i]] = image_set(set, hash_listing(set));
+    }
+    return config;
+  }
+
+  void check_resume(const nlohmann::json& config) {
+    TrainSettings before;  // of runs that were begun before there were these flags
+    before.channels_last = Choice::off;
+    folder_.check_resume(config, to_json(before, CommonOptions{}),
+                         {"workers", "save_every_steps", "capture"});
+  }
+
+  // `lines` are for the log, once there is one.
+  ClassifierStepOptions prepare_network(std::vector<std::string>& lines) {
+    network_ = make_network(settings_, common_, *sets_.train, lines);
+    check_last_batch(*network_, settings_, sets_.train->size());
+    ClassifierStepOptions step;
+    as_usage([&] { step = step_options(settings_, *network_); });
+    lines.push_back(format("steps in {}{}{}", settings_.dtype,
+                           step.format == Format::channels_last ? ", channels-last" : "",
+                           step.capture ? ", recorded once and replayed" : ""));
+    return step;
+  }
+
+  void make_trainer(const ClassifierStepOptions& step) {
+    optimizer_ = make_optimizer(settings_, network_->parameters());
+    step_.emplace(*network_, *optimizer_, step);
+    schedule_.emplace(*optimizer_, settings_.total_epochs);
+    history_.emplace(sets_.names);
+  }
+
   // Weights of the run itself would be written over, and --resume would find others.
   void check_pretrained() const {
     check_not_input(folder_ / "last.safetensors", settings_.pretrained);
