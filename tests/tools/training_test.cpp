@@ -5,6 +5,7 @@
 #include <fstream>
 #include <random>
 
+#include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/killed_run.h"
