@@ -252,7 +252,7 @@ int main(int argc, char** argv) {
   app.add_option("--image_size", settings.model.image_size, "input size of --architecture, pixels")
       ->check(at_least(1));
   app.add_option("--stem_stride", settings.model.stem_stride,
-                 "of resnet18-cifar's first convolution")
+                 "stride of resnet18-cifar's first convolution")
       ->check(CLI::IsMember({1, 2}));
   app.add_flag("--quiet", settings.quiet, "do not list the tensors");
   app.callback([&] {

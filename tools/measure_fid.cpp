@@ -25,9 +25,10 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   app.add_option("--features", s.width, "channels of the layer whose features are compared")
       ->check(CLI::IsMember(std::vector<int64_t>{64, 192, 768, 2048}));
-  add_choice(app, "--range", s.ranges, ranges,
-             "of pixel values: full, [0,255]; paper, [127,255] as in the published evaluation of "
-             "few-shot synthesis; both, one after the other");
+  add_choice(
+      app, "--range", s.ranges, ranges,
+      "range of pixel values: full, [0,255]; paper, [127,255] as in the published evaluation of "
+      "few-shot synthesis; both, one after the other");
   app.add_option("--subsets", s.subsets, "KID: number of subsets")->check(at_least(1));
   app.add_option("--subset_size", s.subset_size,
                  "KID: images in each; fewer if a set has fewer, which the result says")

@@ -16,8 +16,8 @@ int main(int argc, char** argv) {
   app.add_option("--n_sample", s.samples, "number of pictures")->check(at_least(1));
   app.add_option("--batch_size", s.batch_size, "pictures at a time")->check(at_least(1));
   add_choice(app, "--statistics", s.statistics, norm_statistics_names,
-             "of batch norm: running, those of the training; batch, those of each batch, as the "
-             "published code samples");
+             "statistics of batch norm: running, those of the training; batch, those of each "
+             "batch, as the published code samples");
   add_choice(app, "--generator,--weights", s.weights, generator_weights_names,
              "ema: the moving average of its weights; last: those of the last step");
   app.add_option("--sparse_hw_info", s.sparse,

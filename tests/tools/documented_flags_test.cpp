@@ -1,6 +1,7 @@
 // The flags that --help lists are those of the tables in docs/, other names of them included.
 
 #include <gtest/gtest.h>
+#include <ostream>
 #include <set>
 #include <sstream>
 #include <string>
@@ -73,6 +74,10 @@ TEST(DocumentedFlags, are_found_in_help_and_in_tables) {
 struct Documented {
   std::string tool, subcommand = {};
 };
+
+void PrintTo(const Documented& documented, std::ostream* out) {
+  *out << documented.tool << " " << documented.subcommand;
+}
 
 class DocumentedFlagsOf : public testing::TestWithParam<Documented> {};
 

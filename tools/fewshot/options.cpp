@@ -80,7 +80,7 @@ void add_evaluation_flags(CLI::App& app, FewshotSettings& s) {
   app.add_option("--fid_feature_extractor_name", s.extractor, "network behind FID and KID")
       ->check(CLI::IsMember({"inception-v3-compat"}))
       ->group(evaluation);
-  app.add_option("--inception", s.inception, "its weights; without, the untrained network")
+  app.add_option("--inception", s.inception, "Inception's weights; without, the untrained network")
       ->type_name("FILE")
       ->group(evaluation);
   app.add_option("--eval_every", s.eval_every,

@@ -49,7 +49,7 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
   app.add_option("--model", s.model, "architecture")
       ->check(CLI::IsMember(models::classifier_names()))
       ->group(network);
-  app.add_option("--stem_stride", s.stem_stride, "of resnet18-cifar's first convolution")
+  app.add_option("--stem_stride", s.stem_stride, "stride of resnet18-cifar's first convolution")
       ->check(CLI::IsMember({1, 2}))
       ->group(network);
   app.add_option("--topk", s.topk,
