@@ -14,6 +14,7 @@
 
 #include "data/codecs.h"
 #include "kernels/error.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::data::codecs {
 namespace {
@@ -170,9 +171,9 @@ class JpegImage : public OpenedImage {
            (width / denominator < resized.width || height / denominator < resized.height)) {
       denominator /= 2;
     }
-    const auto up = [&](int position) { return (position + denominator - 1) / denominator; };
     const int first_column = left / denominator, first_row = top / denominator;
-    const int columns = up(left + width) - first_column, rows = up(top + height) - first_row;
+    const int columns = ceil_div(left + width, denominator) - first_column,
+              rows = ceil_div(top + height, denominator) - first_row;
     const ImageView pixels = decode_at(denominator, {first_column, first_row, columns, rows});
     if (denominator == 1) return pixels;
     const auto scaled = [&](int position) {

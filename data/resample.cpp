@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::data {
 namespace {
@@ -133,7 +134,7 @@ Image resize_rows(const ImageView& image, int first_row, int rows, int width, co
   const int channels = image.channels;
   Image result(rows, width, channels);
   const int block = lanes / channels;
-  const int blocks = (rows + block - 1) / block;
+  const int blocks = ceil_div(rows, block);
   cpu::parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
     std::vector<uint8_t> turned(static_cast<size_t>(image.width) * lanes);  // [width, lanes]
     uint8_t sums[lanes];

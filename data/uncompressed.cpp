@@ -7,6 +7,7 @@
 
 #include "data/codecs.h"
 #include "kernels/error.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::data::codecs {
 namespace {
@@ -38,7 +39,7 @@ Image decode_bmp(std::span<const uint8_t> bytes, int64_t max_pixels) {
                     (bits == 1 || bits == 4 || bits == 8 || bits == 24 || bits == 32),
                 "BMP with {} bits and compression {} is not supported", bits, compression);
 
-  const size_t first_row = number(10, 4), row_bytes = (width * bits + 31) / 32 * 4;
+  const size_t first_row = number(10, 4), row_bytes = ceil_div(width * bits, 32) * 4;
   GESTALT_CHECK(first_row + row_bytes * height <= bytes.size(), "{}", truncated);
   uint8_t palette[256][3] = {};  // blue, green, red
   if (bits <= 8) {

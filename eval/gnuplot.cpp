@@ -4,6 +4,8 @@
 #include <cmath>
 #include <filesystem>
 
+#include "kernels/rounding.h"
+
 namespace gestalt::eval {
 namespace {
 
@@ -101,7 +103,7 @@ Legend lay_out_legend(const std::vector<LegendEntry>& entries, double width, int
                       const FigureStyle& style) {
   constexpr double gap = 0.2;
   const auto wanted = static_cast<size_t>(columns);
-  const size_t per_column = (entries.size() + wanted - 1) / wanted;
+  const size_t per_column = ceil_div(entries.size(), wanted);
   Legend legend;
   double left = 0;
   size_t row = 0, rows = 0;

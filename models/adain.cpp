@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "kernels/error.h"
+#include "kernels/rounding.h"
 #include "models/vgg.h"
 #include "nn/layers.h"
 #include "tensor/allocator.h"
@@ -249,7 +250,7 @@ nn::ChannelStats Stylizer::content_stats(const Tensor& content, int64_t tile) co
       const Tensor features = (*encoder_)(read);
       const auto own = [](const Tensor& x, int dim, const Span& span) {
         return narrow(x, dim, (span.begin - span.read_begin) / cell,
-                      (span.end - span.begin + cell - 1) / cell);
+                      ceil_div(span.end - span.begin, cell));
       };
       moments.add(own(own(features, 2, rows), 3, columns));
     }

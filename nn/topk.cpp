@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/error.h"
+#include "kernels/rounding.h"
 #include "kernels/table.h"
 #include "nn/linear_gradient.h"
 #include "nn/relu_gradient.h"
@@ -31,7 +32,7 @@ int64_t count_of(const char* op, const Tensor& x, double fraction) {
 }
 
 Tensor empty_mask(const Tensor& x) {
-  const int64_t words = (x.size(2) * x.size(3) + 31) / 32;
+  const int64_t words = ceil_div(x.size(2) * x.size(3), 32);
   return Tensor::empty({x.size(0) * x.size(1), words * 4}, {DType::u8, x.device()});
 }
 

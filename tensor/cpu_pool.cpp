@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "kernels/error.h"
+#include "kernels/rounding.h"
 #include "kernels/runtime.h"
 #include "tensor/context.h"
 
@@ -33,10 +34,6 @@ namespace {
 
 constexpr size_t alignment = 64;
 constexpr size_t growth = size_t{32} << 20;  // of a range's writable part
-
-size_t rounded_up(size_t bytes, size_t unit) {
-  return (bytes + unit - 1) / unit * unit;
-}
 
 size_t page_size() {
   static const auto size = static_cast<size_t>(sysconf(_SC_PAGESIZE));
@@ -69,7 +66,7 @@ void* CpuPool::take(size_t bytes) {
   const std::lock_guard lock(mutex_);
   // No request of this size can be met; beyond it, sums would overflow.
   const bool sane = bytes <= SIZE_MAX / 4;
-  const size_t size = sane ? rounded_up(bytes, alignment) : 0;
+  const size_t size = sane ? round_up(bytes, alignment) : 0;
   char* pointer = sane ? take_locked(size) : nullptr;
   if (pointer == nullptr && sane) {
     drop_locked();
@@ -136,7 +133,7 @@ char* CpuPool::extend(Range& range, size_t size) {
   const auto used = static_cast<size_t>(pointer + size - range.base);
   if (used > range.reserved) return nullptr;
   if (used > range.writable) {
-    const size_t writable = std::min(rounded_up(used, growth), range.reserved);
+    const size_t writable = std::min(round_up(used, growth), range.reserved);
     if (mprotect(range.base, writable, PROT_READ | PROT_WRITE) != 0) return nullptr;
     range.writable = writable;
   }
@@ -148,9 +145,9 @@ char* CpuPool::extend(Range& range, size_t size) {
 // A range of as many addresses as there is memory, or as many as are to be had; where addresses
 // are limited, no more than needed, for the process's threads and libraries live on the rest.
 bool CpuPool::reserve(size_t size) {
-  const size_t least = rounded_up(size, page_size());
+  const size_t least = round_up(size, page_size());
   const bool limited = address_limit() != RLIM_INFINITY;
-  const size_t most = limited ? rounded_up(size, growth) : std::max(physical_memory(), least);
+  const size_t most = limited ? round_up(size, growth) : std::max(physical_memory(), least);
   for (size_t bytes = most;; bytes = std::max(bytes / 2, least)) {
     void* const base = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     if (base != MAP_FAILED) {
@@ -200,7 +197,7 @@ void CpuPool::drop_locked() {
   for (auto& [pointer, block] : free_) {
     if (block.resident == 0) continue;
     const size_t page = page_size();
-    const auto begin = rounded_up(reinterpret_cast<uintptr_t>(pointer), page);
+    const auto begin = round_up(reinterpret_cast<uintptr_t>(pointer), page);
     const auto end = (reinterpret_cast<uintptr_t>(pointer) + block.size) / page * page;
     if (end > begin) madvise(reinterpret_cast<void*>(begin), end - begin, MADV_DONTNEED);
     stats_.cached -= block.resident;

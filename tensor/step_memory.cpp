@@ -1,6 +1,7 @@
 #include "tensor/step_memory.h"
 
 #include "kernels/capture.h"
+#include "kernels/rounding.h"
 #include "tensor/allocator.h"
 #include "tensor/context.h"
 
@@ -10,8 +11,7 @@ namespace {
 thread_local StepMemory* current_memory = nullptr;
 
 size_t block_size(size_t bytes) {
-  constexpr size_t unit = 256;
-  return (bytes + unit - 1) / unit * unit;
+  return round_up(bytes, 256);
 }
 
 }  // namespace

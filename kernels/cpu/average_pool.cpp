@@ -2,6 +2,7 @@
 
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/pool_window.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
@@ -13,7 +14,7 @@ double average_divisor(const Range& h, const Range& w, const Pool2dDesc& desc) {
 
 // Adaptive pooling: output i of `out` sees [floor(i*in/out), ceil((i+1)*in/out)).
 Range adaptive_window(int64_t i, int64_t out, int64_t in) {
-  return {i * in / out, ((i + 1) * in + out - 1) / out, 0};
+  return {i * in / out, ceil_div((i + 1) * in, out), 0};
 }
 
 bool is_halving(const Pool2dDesc& desc) {
@@ -93,7 +94,7 @@ class RowGradient {
     for (int64_t h = 0; h < dx_.h; ++h) {
       const int64_t place = h + desc_.padding[0];
       const int64_t before = place - desc_.kernel[0] + 1;  // the first row whose window reaches h
-      const int64_t first = std::max<int64_t>(0, (before + stride - 1) / stride);
+      const int64_t first = std::max<int64_t>(0, ceil_div(before, stride));
       const int64_t last = std::min(place / stride, dy_.h - 1);
       std::fill(sums.begin(), sums.end(), Sum(0));
       for (int64_t oh = first; oh <= last; ++oh) add_row(shares.data() + oh * dy_.w, sums.data());
@@ -106,7 +107,7 @@ class RowGradient {
     for (int64_t k = desc_.kernel[1] - 1; k >= 0; --k) {
       const int64_t phase = (k + padding) % stride;  // stride <= 2: as k - padding
       const int64_t ahead = (phase + padding - k) / stride;
-      const int64_t columns = (dx_.w - phase + stride - 1) / stride;
+      const int64_t columns = ceil_div(dx_.w - phase, stride);
       Sum* to = sums + phase * dx_.w;
       const int64_t begin = std::max<int64_t>(0, -ahead), end = std::min(columns, dy_.w - ahead);
       for (int64_t j = begin; j < end; ++j) to[j] += share[j + ahead];

@@ -12,6 +12,7 @@
 
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/rounding.h"
 #include "kernels/types.h"
 
 namespace gestalt::cpu {
@@ -73,7 +74,7 @@ std::vector<std::array<double, count>> sum_channels(const View& like, const F& f
     // Here the compiler makes vectors itself, but for the conversions of f16.
     constexpr int lanes = std::is_same_v<T, float16> ? 4 : 1;
     constexpr int64_t tile = 64;
-    const int64_t tiles = (channels + tile - 1) / tile;
+    const int64_t tiles = ceil_div(channels, tile);
     parallel_for(like.shape[0] * tiles, 1, [&](int64_t begin, int64_t end) {
       for (int64_t t = begin; t < end; ++t) {
         const int64_t image = t / tiles;

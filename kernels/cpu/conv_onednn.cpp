@@ -5,11 +5,11 @@
 #include <cmath>
 #include <optional>
 
-#include "kernels/cpu/ceil_div.h"
 #include "kernels/cpu/conv_plan.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/single_thread.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
@@ -69,9 +69,9 @@ Cut cut_of(const Convolution& conv) {
   const bool few_weights = conv.w.numel() <= 8 * conv.source.numel() / conv.source.shape[0];
   if (by_rows >= by_channels || (few_weights && by_rows >= 4)) {
     const int64_t step = row_step(conv);
-    return {ceil_div(ceil_div(height, by_rows), step) * step, channels};
+    return {round_up(ceil_div(height, by_rows), step), channels};
   }
-  return {height, ceil_div(ceil_div(channels, by_channels), 16) * 16};
+  return {height, round_up(ceil_div(channels, by_channels), 16)};
 }
 
 // Sets `piece` to rows first to first + count of the result, and to the rows of the source and the

@@ -5,13 +5,10 @@
 #include "kernels/cpu/image.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
-
-int64_t ceil_div(int64_t a, int64_t b) {
-  return a >= 0 ? (a + b - 1) / b : -(-a / b);
-}
 
 // The outputs [begin, end) whose input `out * stride + offset` lies in [0, size).
 struct Span {

@@ -8,6 +8,7 @@
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
@@ -30,7 +31,7 @@ template <class T, class F>
 void for_gated(const GatedRows& rows, const F& f) {
   constexpr int64_t block = 8192;
   if (rows.length == 0) return;
-  const int64_t pieces = (rows.length + block - 1) / block;
+  const int64_t pieces = ceil_div(rows.length, block);
   const int64_t grain = 1 + block / std::min(rows.length, block);
   parallel_for(rows.count * pieces, grain, [&](int64_t first, int64_t last) {
     for (int64_t piece = first; piece < last; ++piece) {

@@ -14,13 +14,10 @@
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
-
-int64_t rounded_up(int64_t value, int64_t step) {
-  return (value + step - 1) / step * step;
-}
 
 #if defined(__AVX2__)
 
@@ -53,14 +50,14 @@ void forward_tiles(Context& context, const View& x, double scale, const View& y)
   constexpr int64_t tile = gram_tile;
   const GramTiles& kernels = gram_tiles();
   const int64_t batch = x.shape[0], rows = x.shape[1], length = x.shape[2];
-  const int64_t tile_rows = (rows + tile - 1) / tile;
+  const int64_t tile_rows = ceil_div(rows, tile);
   const int64_t tiles = tile_rows * (tile_rows + 1) / 2;
   // Partial sums of the chunks may take 16 MiB.
   const int64_t most_chunks =
       std::max<int64_t>(1, (int64_t{2} << 20) / (batch * tiles * tile * tile));
   const int64_t chunk =
-      rounded_up(std::max<int64_t>(2 * gram_block, length / most_chunks + 1), gram_block);
-  const int64_t chunks = std::max<int64_t>(1, (length + chunk - 1) / chunk);
+      round_up(std::max<int64_t>(2 * gram_block, length / most_chunks + 1), gram_block);
+  const int64_t chunks = std::max<int64_t>(1, ceil_div(length, chunk));
 
   // sums: [batch, tiles, chunks, tile, tile]
   auto* sums = static_cast<double*>(
@@ -81,16 +78,16 @@ void forward_tiles(Context& context, const View& x, double scale, const View& y)
       const int64_t stop = std::min(length, (part + 1) * chunk);
       for (int64_t l = part * chunk; l < stop; l += gram_block) {
         const int64_t count = std::min(gram_block, stop - l);
-        const int64_t padded = rounded_up(count, 16);
-        pack(from + at.i * tile * length + l, length, rows_i, count, rounded_up(rows_i, 4), padded,
+        const int64_t padded = round_up(count, 16);
+        pack(from + at.i * tile * length + l, length, rows_i, count, round_up(rows_i, 4), padded,
              left.get());
         const float* other = left.get();
         if (at.i != at.j) {
-          pack(from + at.j * tile * length + l, length, rows_j, count, rounded_up(rows_j, 4),
-               padded, right.get());
+          pack(from + at.j * tile * length + l, length, rows_j, count, round_up(rows_j, 4), padded,
+               right.get());
           other = right.get();
         }
-        kernels.dots(left.get(), rounded_up(rows_i, 4), other, rounded_up(rows_j, 4), padded,
+        kernels.dots(left.get(), round_up(rows_i, 4), other, round_up(rows_j, 4), padded,
                      at.i == at.j, to);
       }
     }
@@ -129,7 +126,7 @@ void backward_tiles(Context& context, const View& dy, const View& x, double scal
   constexpr int64_t most_rows = 256;  // of a task
   const GramTiles& kernels = gram_tiles();
   const int64_t batch = x.shape[0], rows = x.shape[1], length = x.shape[2];
-  const int64_t padded = rounded_up(rows, 4);
+  const int64_t padded = round_up(rows, 4);
 
   // symmetric: [batch, padded / 4, rows, 4] = scale * (dy + dy^T)
   auto* symmetric = static_cast<float*>(context.workspace(sizeof(float) * batch * padded * rows));
@@ -149,8 +146,8 @@ void backward_tiles(Context& context, const View& dy, const View& x, double scal
     }
   });
 
-  const int64_t panels = (length + panel - 1) / panel;
-  const int64_t parts = (rows + most_rows - 1) / most_rows;
+  const int64_t panels = ceil_div(length, panel);
+  const int64_t parts = ceil_div(rows, most_rows);
   parallel_for(batch * panels * parts, 1, [&](int64_t begin, int64_t end) {
     const std::unique_ptr<float[]> packed(new float[rows * panel]);
     float result[4 * panel];

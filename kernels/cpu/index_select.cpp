@@ -9,6 +9,7 @@
 #include "kernels/cpu/reduce.h"
 #include "kernels/dispatch.h"
 #include "kernels/loop_nest.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
@@ -40,7 +41,7 @@ void for_each_piece(const LoopNest<3>& nest, int64_t most, int64_t grain, const 
   const int inner = nest.rank - 1;
   const int64_t size = nest.sizes[inner];
   if (nest.numel == 0) return;
-  const int64_t pieces = (size + most - 1) / most;
+  const int64_t pieces = ceil_div(size, most);
   parallel_for(nest.numel / size * pieces, grain, [&](int64_t begin, int64_t end) {
     for (int64_t piece = begin; piece < end; ++piece) {
       const int64_t first = piece % pieces * most;

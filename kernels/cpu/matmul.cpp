@@ -14,6 +14,7 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/single_thread.h"
 #include "kernels/dispatch.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
@@ -80,8 +81,8 @@ std::optional<Operand> operand(const View& view) {
 void matmul_sgemm(const Operand& a, const Operand& b, double alpha, double beta, const View& y,
                   const MatmulShape& shape) {
   constexpr int64_t block_rows = 192, block_columns = 384;
-  const int64_t row_blocks = (shape.m + block_rows - 1) / block_rows;
-  const int64_t column_blocks = (shape.n + block_columns - 1) / block_columns;
+  const int64_t row_blocks = ceil_div(shape.m, block_rows);
+  const int64_t column_blocks = ceil_div(shape.n, block_columns);
   const int64_t cost = std::min(shape.m, block_rows) * std::min(shape.n, block_columns) * shape.k;
   parallel_for(
       shape.batch * row_blocks * column_blocks, grain(cost / 16), [&](int64_t begin, int64_t end) {

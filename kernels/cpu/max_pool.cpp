@@ -7,6 +7,7 @@
 
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/pool_window.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
@@ -197,9 +198,7 @@ void max_pool2d_backward(Context&, const View& dy_view, const View& indices_view
       const Image<T> dx(dx_view), dy(dy_view);
       const Image<Index> indices(indices_view);
       const bool by_channels = dx.stride_c == 1 && dy.stride_c == 1 && indices.stride_c == 1;
-      const auto overlap = [&](int axis) {
-        return (desc.kernel[axis] + desc.stride[axis] - 1) / desc.stride[axis];
-      };
+      const auto overlap = [&](int axis) { return ceil_div(desc.kernel[axis], desc.stride[axis]); };
       const bool few = overlap(0) * overlap(1) <= most_gathered;
       (by_channels && few ? gather<T, Index> : scatter<T, Index>)(dx, dy, indices, desc);
     });

@@ -16,6 +16,7 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/descriptors.h"
 #include "kernels/dispatch.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 
@@ -43,7 +44,7 @@ inline Range whole_windows(int64_t outputs, int64_t width, const Pool2dDesc& des
   const int64_t stride = desc.stride[1], padding = desc.padding[1];
   const int64_t last = width + padding - desc.kernel[1];  // largest out * stride
   const int64_t end = last < 0 ? 0 : std::min(outputs, last / stride + 1);
-  const int64_t begin = std::min((padding + stride - 1) / stride, end);
+  const int64_t begin = std::min(ceil_div(padding, stride), end);
   return {begin, end, 0};
 }
 
@@ -137,7 +138,7 @@ void scatter_planes(const Image<T>& dx, const Image<T>& dy, const Scatter& scatt
   // In memory of its own a cache line of sums a pixel; in place long runs.
   const int64_t lanes = in_place ? scatter_lanes : 16;
   const int64_t most = dx.stride_c == 1 && dy.stride_c == 1 ? lanes : 1;
-  const int64_t blocks = (dx.c + most - 1) / most, pixels = dx.plane_size();
+  const int64_t blocks = ceil_div(dx.c, most), pixels = dx.plane_size();
   parallel_for(dx.n * blocks, grain(2 * pixels * most), [&](int64_t begin, int64_t end) {
     std::vector<Sum> memory(in_place ? 0 : pixels * most);
     for (int64_t task = begin; task < end; ++task) {

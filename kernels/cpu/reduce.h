@@ -22,6 +22,7 @@
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/loop_nest.h"
+#include "kernels/rounding.h"
 #include "kernels/types.h"
 
 namespace gestalt::cpu {
@@ -144,7 +145,7 @@ struct Reducer {
       return std::pair(chunk * chunk_size, std::min(folded.numel, (chunk + 1) * chunk_size));
     };
     const int64_t width = columns ? kept.sizes[kept.rank - 1] : 1;
-    const int64_t blocks = (width + column_block - 1) / column_block;  // in a run of columns
+    const int64_t blocks = ceil_div(width, column_block);  // in a run of columns
     const int64_t tasks = kept.numel / width * blocks * chunks;
     const int64_t work = std::min(folded.numel, chunk_size) * std::min(width, column_block);
     const int64_t grain = std::max<int64_t>(1, chunk_elements / std::max<int64_t>(1, work));
@@ -192,8 +193,7 @@ void reduce(Context& context, const R& reduction, const View& y, const Views&...
       reducer.columns ? std::min(detail::column_block, reducer.kept.sizes[reducer.kept.rank - 1])
                       : 1;
   reducer.chunk_size = std::max<int64_t>(1, detail::chunk_elements / width);
-  reducer.chunks =
-      std::max<int64_t>(1, (reducer.folded.numel + reducer.chunk_size - 1) / reducer.chunk_size);
+  reducer.chunks = std::max<int64_t>(1, ceil_div(reducer.folded.numel, reducer.chunk_size));
 
   const int64_t y_step = reducer.kept.strides[reducer.kept.rank - 1][inputs];
   const auto finish = [&](int64_t output_index, int64_t count, const Value* values) {

@@ -9,13 +9,14 @@
 #include "kernels/cpu/capture.h"
 #include "kernels/cpu/examine.h"
 #include "kernels/cpu/table.h"
+#include "kernels/rounding.h"
 
 namespace gestalt {
 namespace {
 
 // Plain malloc; pooling is the tensor library's business.
 void* allocate(Context&, size_t bytes) {
-  return std::aligned_alloc(64, (bytes + 63) / 64 * 64);
+  return std::aligned_alloc(64, round_up(bytes, 64));
 }
 
 void release(Context&, void* pointer) {

@@ -8,6 +8,7 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/widen.h"
 #include "kernels/dispatch_rounded.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
@@ -37,7 +38,7 @@ struct Matrix {
 // y = M^T u
 template <class T, class Sum = accumulate_t<T>>
 void multiply_transposed(const Matrix<T>& m, const Sum* u, Sum* y) {
-  const int64_t blocks = (m.columns + column_block - 1) / column_block;
+  const int64_t blocks = ceil_div(m.columns, column_block);
   parallel_for(blocks, 1 + task_elements / (column_block * std::max<int64_t>(m.rows, 1)),
                [&](int64_t first, int64_t last) {
                  const int64_t begin = first * column_block;

@@ -9,6 +9,7 @@
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/topk_rows.h"
 #include "kernels/dispatch.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
@@ -34,7 +35,7 @@ template <class F>
 void for_mask_rows(const View& x, uint8_t* mask, const F& f) {
   const int64_t channels = x.shape[1];
   const int64_t length = x.shape[2] * x.shape[3];
-  const int64_t bytes = (length + 31) / 32 * 4;
+  const int64_t bytes = ceil_div(length, 32) * 4;
   const bool contiguous = x.is_contiguous();
   parallel_for(x.shape[0] * channels, 1 + 16384 / length, [&](int64_t begin, int64_t end) {
     for (int64_t r = begin; r < end; ++r) {
@@ -73,7 +74,7 @@ void topk_mean_replace_forward(Context&, const View& x, const View& y, const Vie
       std::nth_element(sorted.begin(), sorted.begin() + desc.k - 1, sorted.end(), std::greater<>());
       const int64_t threshold = sorted[desc.k - 1];
       int64_t ties = std::count(sorted.begin(), sorted.begin() + desc.k, threshold);
-      std::fill_n(row.mask, (row.length + 31) / 32 * 4, uint8_t{0});
+      std::fill_n(row.mask, ceil_div(row.length, 32) * 4, uint8_t{0});
       for (int64_t i = 0; i < row.length; ++i) {
         const bool kept = keys[i] > threshold || (keys[i] == threshold && ties > 0 && ties-- > 0);
         row.mask[i / 8] |= static_cast<uint8_t>(kept << (i % 8));

@@ -22,6 +22,7 @@
 #include "kernels/cpu/transpose.h"
 #include "kernels/descriptors.h"
 #include "kernels/dispatch.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 
@@ -29,7 +30,7 @@ namespace gestalt::cpu {
 inline constexpr int64_t stream_bytes = int64_t{8} << 20;
 
 inline int64_t mask_bytes(int64_t length) {
-  return (length + 31) / 32 * 4;
+  return ceil_div(length, 32) * 4;
 }
 
 // tau * sparse + (1 - tau) * x, each operation rounded in the accumulation type. With tau = 1 it is
@@ -127,7 +128,7 @@ void select_channels_last(const View& x, const TopKDesc& desc, const Map& map, u
   constexpr int64_t in_cache = 512 << 10;  // bytes, of a core's second-level cache
   const int64_t channels = x.shape[1], pixels = x.shape[2] * x.shape[3];
   const int64_t lines = std::clamp<int64_t>(in_cache / (64 * pixels), 1, 4);
-  const int64_t tile = lines * line<T>, tiles = (channels + tile - 1) / tile;
+  const int64_t tile = lines * line<T>, tiles = ceil_div(channels, tile);
   parallel_for(x.shape[0] * tiles, 1, [&](int64_t begin, int64_t end) {
     TopKRowWorker<T> worker(pixels);
     const std::unique_ptr<T[]> transposed(new T[static_cast<size_t>(tile * pixels)]);
@@ -179,7 +180,7 @@ void write_channels_last(const View& x, const uint8_t* masks, float tau, const M
   using Bits = typename TopKKey<T>::Bits;
   constexpr int64_t group = PixelMasks<T>::pixels;
   const int64_t channels = x.shape[1], pixels = x.shape[2] * x.shape[3];
-  const int64_t bytes = mask_bytes(pixels), groups = (pixels + group - 1) / group;
+  const int64_t bytes = mask_bytes(pixels), groups = ceil_div(pixels, group);
   const Blend<T> blend{tau};
   parallel_for(x.shape[0] * groups, 1 + 1024 / channels, [&](int64_t begin, int64_t end) {
     PixelMasks<T> pixel_masks(channels);

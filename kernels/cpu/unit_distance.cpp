@@ -13,6 +13,7 @@
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
@@ -35,7 +36,7 @@ struct Blocks {
     const int64_t fitting = elements / std::max<int64_t>(channels, 1);
     size = planes ? std::clamp<int64_t>(fitting / 64 * 64, 64, most_pixels)
                   : std::max<int64_t>(fitting, 1);
-    per_image = (pixels + size - 1) / size;
+    per_image = ceil_div(pixels, size);
   }
 };
 

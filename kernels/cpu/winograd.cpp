@@ -1,10 +1,10 @@
 #include "kernels/cpu/winograd.h"
 
-#include "kernels/cpu/ceil_div.h"
 #include "kernels/cpu/features.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/winograd_kernels.h"
 #include "kernels/error.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
