@@ -4,6 +4,7 @@
 #include <unordered_map>
 
 #include "kernels/error.h"
+#include "tensor/io/pickle_opcode.h"
 #include "tensor/io/pickle_text.h"
 
 namespace gestalt::pickle {
@@ -13,9 +14,9 @@ constexpr int highest_protocol = 5;
 constexpr size_t longest_integer = 256;  // bytes
 constexpr size_t highest_stack = size_t{1} << 22;
 
-std::string hex(uint8_t opcode) {
+std::string hex(uint8_t byte) {
   constexpr const char* digits = "0123456789abcdef";
-  return {'0', 'x', digits[opcode >> 4], digits[opcode & 15]};
+  return {'0', 'x', digits[byte >> 4], digits[byte & 15]};
 }
 
 Value make_boolean(bool value) {
@@ -32,19 +33,19 @@ class Machine {
 
   Value run() {
     while (true) {
-      const uint8_t opcode = cursor_.u8();
-      if (opcode == '.') return pop();
+      const auto opcode = static_cast<Opcode>(cursor_.u8());
+      if (opcode == Opcode::STOP) return pop();
       step(opcode);
     }
   }
 
  private:
-  void step(uint8_t opcode);
-  bool step_number(uint8_t opcode);
-  bool step_text(uint8_t opcode);
-  bool step_container(uint8_t opcode);
-  bool step_memo(uint8_t opcode);
-  bool step_object(uint8_t opcode);
+  void step(Opcode opcode);
+  bool step_number(Opcode opcode);
+  bool step_text(Opcode opcode);
+  bool step_container(Opcode opcode);
+  bool step_memo(Opcode opcode);
+  bool step_object(Opcode opcode);
 
   // ---- the stack ----
   void push(Value value) {
@@ -139,45 +140,45 @@ void Machine::push_long(size_t count) {
   push(make_integer(static_cast<int64_t>(value)));
 }
 
-bool Machine::step_number(uint8_t opcode) {
+bool Machine::step_number(Opcode opcode) {
   switch (opcode) {
-    case 'N':
+    case Opcode::NONE:
       push({});
       return true;
-    case 0x88:
+    case Opcode::NEWTRUE:
       push(make_boolean(true));
       return true;
-    case 0x89:
+    case Opcode::NEWFALSE:
       push(make_boolean(false));
       return true;
-    case 'I': {
+    case Opcode::INT: {
       const std::string_view text = cursor_.line();
       const bool is_boolean = text == "00" || text == "01";
       push(is_boolean ? make_boolean(text == "01") : make_integer(parse_integer(text)));
       return true;
     }
-    case 'J':
+    case Opcode::BININT:
       push(make_integer(cursor_.little_endian<int32_t>()));
       return true;
-    case 'K':
+    case Opcode::BININT1:
       push(make_integer(cursor_.u8()));
       return true;
-    case 'M':
+    case Opcode::BININT2:
       push(make_integer(cursor_.little_endian<uint16_t>()));
       return true;
-    case 'L': {
+    case Opcode::LONG: {
       std::string_view text = cursor_.line();
       if (text.ends_with('L')) text.remove_suffix(1);
       push(make_integer(parse_integer(text)));
       return true;
     }
-    case 0x8a:
+    case Opcode::LONG1:
       push_long(cursor_.u8());
       return true;
-    case 0x8b:
+    case Opcode::LONG4:
       push_long(cursor_.little_endian<uint32_t>());
       return true;
-    case 'F': {
+    case Opcode::FLOAT: {
       const std::string_view text = cursor_.line();
       double value = 0;
       const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -186,7 +187,7 @@ bool Machine::step_number(uint8_t opcode) {
       push(make_real(value));
       return true;
     }
-    case 'G': {  // big-endian
+    case Opcode::BINFLOAT: {  // big-endian
       uint64_t bits = 0;
       for (int i = 0; i < 8; ++i) bits = bits << 8 | cursor_.u8();
       push(make_real(std::bit_cast<double>(bits)));
@@ -197,9 +198,9 @@ bool Machine::step_number(uint8_t opcode) {
   }
 }
 
-bool Machine::step_text(uint8_t opcode) {
+bool Machine::step_text(Opcode opcode) {
   switch (opcode) {
-    case 'S': {
+    case Opcode::STRING: {
       const std::string_view line = cursor_.line();
       GESTALT_CHECK(line.size() >= 2 && line.front() == line.back() &&
                         (line.front() == '\'' || line.front() == '"'),
@@ -207,32 +208,32 @@ bool Machine::step_text(uint8_t opcode) {
       push_text(unescape(line.substr(1, line.size() - 2), false));
       return true;
     }
-    case 'T':
+    case Opcode::BINSTRING:
       push_latin1(cursor_.little_endian<uint32_t>());
       return true;
-    case 'U':
+    case Opcode::SHORT_BINSTRING:
       push_latin1(cursor_.u8());
       return true;
-    case 'V':
+    case Opcode::UNICODE:
       push_text(unescape(cursor_.line(), true));
       return true;
-    case 'X':
+    case Opcode::BINUNICODE:
       push_utf8(cursor_.little_endian<uint32_t>());
       return true;
-    case 0x8c:
+    case Opcode::SHORT_BINUNICODE:
       push_utf8(cursor_.u8());
       return true;
-    case 0x8d:
+    case Opcode::BINUNICODE8:
       push_utf8(cursor_.little_endian<uint64_t>());
       return true;
-    case 'B':
+    case Opcode::BINBYTES:
       push_bytes(cursor_.little_endian<uint32_t>());
       return true;
-    case 'C':
+    case Opcode::SHORT_BINBYTES:
       push_bytes(cursor_.u8());
       return true;
-    case 0x8e:
-    case 0x96:
+    case Opcode::BINBYTES8:
+    case Opcode::BYTEARRAY8:
       push_bytes(cursor_.little_endian<uint64_t>());
       return true;
     default:
@@ -240,74 +241,78 @@ bool Machine::step_text(uint8_t opcode) {
   }
 }
 
-bool Machine::step_container(uint8_t opcode) {
+bool Machine::step_container(Opcode opcode) {
   switch (opcode) {
-    case '(': {
+    case Opcode::MARK: {
       GESTALT_CHECK(marks_.size() < highest_stack, "the pickle has more than {} marks",
                     highest_stack);
       marks_.push_back(stack_.size());
       return true;
     }
-    case '0':
+    case Opcode::POP:
       if (stack_.size() == bottom() && !marks_.empty()) {
         marks_.pop_back();
       } else {
         pop();
       }
       return true;
-    case '1':
+    case Opcode::POP_MARK:
       pop_mark();
       return true;
-    case '2':
+    case Opcode::DUP:
       push(Value(top()));
       return true;
-    case ']':
+    case Opcode::EMPTY_LIST:
       push_sequence(Kind::list, {});
       return true;
-    case ')':
+    case Opcode::EMPTY_TUPLE:
       push_sequence(Kind::tuple, {});
       return true;
-    case 0x8f:
+    case Opcode::EMPTY_SET:
       push_sequence(Kind::set, {});
       return true;
-    case 'l':
+    case Opcode::LIST:
       push_sequence(Kind::list, pop_mark());
       return true;
-    case 't':
+    case Opcode::TUPLE:
       push_sequence(Kind::tuple, pop_mark());
       return true;
-    case 0x91:
+    case Opcode::FROZENSET:
       push_sequence(Kind::set, pop_mark());
       return true;
-    case 0x85:
-    case 0x86:
-    case 0x87:
-      push_sequence(Kind::tuple, pop_count(opcode - 0x84));
+    case Opcode::TUPLE1:
+      push_sequence(Kind::tuple, pop_count(1));
       return true;
-    case 'a': {
+    case Opcode::TUPLE2:
+      push_sequence(Kind::tuple, pop_count(2));
+      return true;
+    case Opcode::TUPLE3:
+      push_sequence(Kind::tuple, pop_count(3));
+      return true;
+    case Opcode::APPEND: {
       const Value item = pop();
       extend(top(), {&item, 1});
       return true;
     }
-    case 'e':
-    case 0x90: {
+    case Opcode::APPENDS:
+    case Opcode::ADDITEMS: {
       const std::vector<Value> items = pop_mark();
       extend(top(), items);
       return true;
     }
-    case '}':
-    case 'd': {
-      const std::vector<Value> items = opcode == 'd' ? pop_mark() : std::vector<Value>{};
+    case Opcode::EMPTY_DICT:
+    case Opcode::DICT: {
+      const std::vector<Value> items = opcode == Opcode::DICT ? pop_mark() : std::vector<Value>{};
       push(arena_.add(Kind::dict, std::vector<std::pair<Value, Value>>{}));
       set_items(top(), items);
       return true;
     }
-    case 's': {
+    case Opcode::SETITEM: {
       const std::vector<Value> items = pop_count(2);
       set_items(top(), items);
       return true;
     }
-    case 'u': {
+    case Opcode::SETITEMS: {
       const std::vector<Value> items = pop_mark();
       set_items(top(), items);
       return true;
@@ -317,32 +322,32 @@ bool Machine::step_container(uint8_t opcode) {
   }
 }
 
-bool Machine::step_memo(uint8_t opcode) {
+bool Machine::step_memo(Opcode opcode) {
   const auto index_of = [](std::string_view text) {
     const int64_t index = parse_integer(text);
     GESTALT_CHECK(index >= 0 && index <= UINT32_MAX, "corrupt pickle: memo {}", index);
     return static_cast<uint32_t>(index);
   };
   switch (opcode) {
-    case 'g':
+    case Opcode::GET:
       recall(index_of(cursor_.line()));
       return true;
-    case 'h':
+    case Opcode::BINGET:
       recall(cursor_.u8());
       return true;
-    case 'j':
+    case Opcode::LONG_BINGET:
       recall(cursor_.little_endian<uint32_t>());
       return true;
-    case 'p':
+    case Opcode::PUT:
       remember(index_of(cursor_.line()));
       return true;
-    case 'q':
+    case Opcode::BINPUT:
       remember(cursor_.u8());
       return true;
-    case 'r':
+    case Opcode::LONG_BINPUT:
       remember(cursor_.little_endian<uint32_t>());
       return true;
-    case 0x94:
+    case Opcode::MEMOIZE:
       remember(static_cast<uint32_t>(memo_.size()));
       return true;
     default:
@@ -362,53 +367,53 @@ void Machine::build() {
   }
 }
 
-bool Machine::step_object(uint8_t opcode) {
+bool Machine::step_object(Opcode opcode) {
   switch (opcode) {
-    case 'c': {
+    case Opcode::GLOBAL: {
       const std::string_view module = cursor_.line();
       push_global(module, cursor_.line());
       return true;
     }
-    case 0x93: {
+    case Opcode::STACK_GLOBAL: {
       const Value name = pop(), module = pop();
       arena_.charge(module.as_text().size() + name.as_text().size());
       push_global(module.as_text(), name.as_text());
       return true;
     }
-    case 'R':
-    case 0x81: {
+    case Opcode::REDUCE:
+    case Opcode::NEWOBJ: {
       const Value arguments = pop();
       push_call(pop(), arguments.items());
       return true;
     }
-    case 0x92: {
+    case Opcode::NEWOBJ_EX: {
       const Value keywords = pop(), arguments = pop();
       GESTALT_CHECK(keywords.entries().empty(), "corrupt pickle: keyword arguments");
       push_call(pop(), arguments.items());
       return true;
     }
-    case 'i': {
+    case Opcode::INST: {
       const std::string_view module = cursor_.line();
       push_global(module, cursor_.line());
       const Value global = pop();
       push_call(global, pop_mark());
       return true;
     }
-    case 'o': {
+    case Opcode::OBJ: {
       const std::vector<Value> values = pop_mark();
       GESTALT_CHECK(!values.empty(), "corrupt pickle: an object without a class");
       push_call(values[0], std::span(values).subspan(1));
       return true;
     }
-    case 'b':
+    case Opcode::BUILD:
       build();
       return true;
-    case 'P': {
+    case Opcode::PERSID: {
       const Value id = arena_.add(Kind::text, std::string(cursor_.line()));
       push(names_.persistent(arena_, id));
       return true;
     }
-    case 'Q':
+    case Opcode::BINPERSID:
       push(names_.persistent(arena_, pop()));
       return true;
     default:
@@ -416,21 +421,21 @@ bool Machine::step_object(uint8_t opcode) {
   }
 }
 
-void Machine::step(uint8_t opcode) {
-  if (opcode == 0x80) {
+void Machine::step(Opcode opcode) {
+  if (opcode == Opcode::PROTO) {
     const int protocol = cursor_.u8();
     GESTALT_CHECK(protocol <= highest_protocol, "pickle protocol {} is not known (at most {})",
                   protocol, highest_protocol);
     return;
   }
-  if (opcode == 0x95) {  // frames are for readers that read ahead
+  if (opcode == Opcode::FRAME) {  // frames are for readers that read ahead
     cursor_.little_endian<uint64_t>();
     return;
   }
   const bool known = step_memo(opcode) || step_container(opcode) || step_number(opcode) ||
                      step_text(opcode) || step_object(opcode);
-  GESTALT_CHECK(known, "corrupt pickle: opcode {} at {} is not known", hex(opcode),
-                cursor_.position() - 1);
+  GESTALT_CHECK(known, "corrupt pickle: opcode {} at {} is not known",
+                hex(static_cast<uint8_t>(opcode)), cursor_.position() - 1);
 }
 
 }  // namespace
