@@ -50,8 +50,8 @@ TensorOptions state_options(const Tensor& parameter) {
 }
 
 void follow(const Tensor& parameter, Tensor& state) {
-  const TensorOptions wanted = state_options(parameter), is = state.options();
-  if (is.dtype == wanted.dtype && is.device == wanted.device && is.format == wanted.format) return;
+  const TensorOptions wanted = state_options(parameter);
+  if (state.options() == wanted) return;
   Tensor moved = Tensor::empty(state.shape(), wanted);
   moved.copy_(state);
   state.set_data(moved);

@@ -62,8 +62,7 @@ void take_values(Tensor& kept, const Tensor& loaded) {
     kept = loaded;
     return;
   }
-  const TensorOptions is = kept.options(), wanted = loaded.options();
-  if (is.dtype == wanted.dtype && is.device == wanted.device && is.format == wanted.format) {
+  if (kept.options() == loaded.options()) {
     kept.copy_(loaded);
   } else {
     kept.set_data(loaded);

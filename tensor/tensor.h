@@ -25,6 +25,7 @@ struct TensorOptions {
   DType dtype = DType::f32;
   Device device = default_device();
   Format format = Format::contiguous;
+  bool operator==(const TensorOptions&) const = default;
 };
 
 class Tensor {

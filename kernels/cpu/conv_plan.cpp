@@ -4,6 +4,7 @@
 
 #include "kernels/cpu/plan_cache.h"
 #include "kernels/cpu/single_thread.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
@@ -129,38 +130,49 @@ typename Gradient::primitive_desc gradient_desc(const Problem& p) {
                                      p.padding_low, p.padding_high);
 }
 
+// An argument of a primitive and how the caller has it; the last one is the output.
+struct Argument {
+  int number;
+  const memory::desc& user;
+};
+
+template <class Primitive>
+ConvPlan plan_of(const typename Primitive::primitive_desc& pd,
+                 std::initializer_list<Argument> arguments) {
+  ConvPlan plan{Primitive(pd), pd.scratchpad_desc(), {}};
+  for (const auto& [number, user] : arguments) {
+    plan.ports.push_back({number, user, pd.query_md(dnnl::query::exec_arg_md, number)});
+  }
+  plan.ports.back().output = true;
+  return plan;
+}
+
 // Planned for one thread; the changes of layout follow.
 ConvPlan make_plan(Direction direction, const Problem& p) {
   const SingleThread planned_for;
-  if (direction == Direction::forward) {
-    const auto pd = forward_desc(p, dnnl::prop_kind::forward_inference);
-    ConvPlan plan{dnnl::convolution_forward(pd), pd.scratchpad_desc(), {}};
-    plan.ports = {{DNNL_ARG_SRC, p.x, pd.src_desc()},
-                  {DNNL_ARG_WEIGHTS, p.w, pd.weights_desc()},
-                  {DNNL_ARG_DST, p.y, pd.dst_desc(), true}};
-    if (p.bias.get_size() > 0) plan.ports.push_back({DNNL_ARG_BIAS, p.bias, p.bias});
-    return plan;
-  }
   if (direction == Direction::data) {
-    const auto pd = gradient_desc<dnnl::convolution_backward_data>(p);
-    return {dnnl::convolution_backward_data(pd),
-            pd.scratchpad_desc(),
-            {{DNNL_ARG_DIFF_DST, p.y, pd.diff_dst_desc()},
-             {DNNL_ARG_WEIGHTS, p.w, pd.weights_desc()},
-             {DNNL_ARG_DIFF_SRC, p.x, pd.diff_src_desc(), true}}};
+    using Gradient = dnnl::convolution_backward_data;
+    return plan_of<Gradient>(
+        gradient_desc<Gradient>(p),
+        {{DNNL_ARG_DIFF_DST, p.y}, {DNNL_ARG_WEIGHTS, p.w}, {DNNL_ARG_DIFF_SRC, p.x}});
   }
-  const auto pd = gradient_desc<dnnl::convolution_backward_weights>(p);
-  return {dnnl::convolution_backward_weights(pd),
-          pd.scratchpad_desc(),
-          {{DNNL_ARG_DIFF_DST, p.y, pd.diff_dst_desc()},
-           {DNNL_ARG_SRC, p.x, pd.src_desc()},
-           {DNNL_ARG_DIFF_WEIGHTS, p.w, pd.diff_weights_desc(), true}}};
+  if (direction == Direction::weights) {
+    using Gradient = dnnl::convolution_backward_weights;
+    return plan_of<Gradient>(
+        gradient_desc<Gradient>(p),
+        {{DNNL_ARG_DIFF_DST, p.y}, {DNNL_ARG_SRC, p.x}, {DNNL_ARG_DIFF_WEIGHTS, p.w}});
+  }
+  ConvPlan plan =
+      plan_of<Forward>(forward_desc(p, dnnl::prop_kind::forward_inference),
+                       {{DNNL_ARG_SRC, p.x}, {DNNL_ARG_WEIGHTS, p.w}, {DNNL_ARG_DST, p.y}});
+  if (p.bias.get_size() > 0) plan.ports.push_back({DNNL_ARG_BIAS, p.bias, p.bias});
+  return plan;
 }
 
 struct ConvPlans : PlanCache<ConvPlan> {};
 
 size_t aligned(size_t bytes) {
-  return (bytes + 255) / 256 * 256;
+  return round_up(bytes, 256);
 }
 
 }  // namespace
