@@ -1,5 +1,8 @@
 #pragma once
 
+// Modules one after the other, and what goes with that: layers that run as one kernel, the outputs
+// in between (taps), other modules put between them.
+
 #include <span>
 
 #include "nn/layers.h"

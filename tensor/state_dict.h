@@ -1,5 +1,7 @@
 #pragma once
 
+// Tensors by name: what modules and optimizers save and load, and what files of weights hold.
+
 #include <string>
 #include <vector>
 

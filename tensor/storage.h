@@ -1,5 +1,8 @@
 #pragma once
 
+// A block of device memory that tensors share, freed with the last of them. The version counts
+// in-place changes, so that autograd can tell that a saved tensor is no longer what it was.
+
 #include <atomic>
 #include <cstdint>
 #include <memory>
@@ -8,8 +11,6 @@
 
 namespace gestalt {
 
-// A block of device memory that tensors share. The version counts in-place changes, so that
-// autograd can tell that a saved tensor is no longer what it was.
 class Storage {
  public:
   Storage(Device device, size_t bytes);  // uninitialized

@@ -1,5 +1,8 @@
 #pragma once
 
+// Files that are there whole or not at all, whenever the process or the machine stops, and what
+// stopped writes left behind.
+
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>

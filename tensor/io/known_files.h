@@ -1,5 +1,8 @@
 #pragma once
 
+// Recognizes published weights files by their checksums, so that an error or a record can say which
+// one a file is. Nothing throws; without OpenSSL nothing is recognized.
+
 #include <optional>
 #include <string>
 
