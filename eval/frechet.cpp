@@ -69,12 +69,6 @@ double trace_of_square(const Matrix& x) {
   return sum;
 }
 
-double trace(const Matrix& x) {
-  double sum = 0;
-  for (int64_t i = 0; i < x.rows; ++i) sum += x(i, i);
-  return sum;
-}
-
 // A distance, from `terms` that are positive and those taken off them.
 double difference(double terms, double off) {
   const double value = terms - off;
@@ -91,45 +85,13 @@ double squared_distance(const std::vector<double>& a, const std::vector<double>&
 double distance(const Matrix& a, const std::vector<double>& mean1, int64_t samples1,
                 const Matrix& b, const std::vector<double>& mean2, int64_t samples2) {
   const auto n1 = static_cast<double>(samples1 - 1), n2 = static_cast<double>(samples2 - 1);
-  const double cross = nuclear_norm(product(a, b, Transpose::second)) / std::sqrt(n1 * n2);
+  const double cross = nuclear_norm(row_products(a, b)) / std::sqrt(n1 * n2);
   const double terms =
       squared_distance(mean1, mean2) + trace_of_square(a) / n1 + trace_of_square(b) / n2;
   return difference(terms, 2 * cross);
 }
 
-// Ascending eigenvalues; the eigenvectors in the columns of `vectors` where it is given.
-std::vector<double> eigenvalues(Matrix x, Matrix* vectors = nullptr) {
-  std::vector<double> values(x.rows);
-  succeeded(LAPACKE_dsyevd(LAPACK_ROW_MAJOR, vectors != nullptr ? 'V' : 'N', 'U', size(x.rows),
-                           x.values.data(), size(x.columns), values.data()),
-            "dsyevd");
-  if (vectors != nullptr) *vectors = std::move(x);
-  return values;
-}
-
-// The symmetric root of a covariance: eigenvalues below zero are rounding errors.
-Matrix symmetric_root(const Matrix& covariance) {
-  Matrix vectors(covariance.rows, covariance.columns);
-  const std::vector<double> values = eigenvalues(covariance, &vectors);
-  Matrix scaled = vectors;
-  for (int64_t i = 0; i < scaled.rows; ++i) {
-    for (int64_t j = 0; j < scaled.columns; ++j) {
-      scaled(i, j) *= std::sqrt(std::max(0.0, values[j]));
-    }
-  }
-  return product(scaled, vectors, Transpose::second);
-}
-
 }  // namespace
-
-GaussianFit fit_gaussian(const Tensor& features) {
-  std::vector<double> mean;
-  const Matrix x = centred(features, mean);
-  Matrix covariance = product(x, x, Transpose::first);
-  for (double& value : covariance.values) value /= static_cast<double>(x.rows - 1);
-  return {Tensor::from_vector(mean, {x.columns}, {.device = Device{}}),
-          Tensor::from_vector(covariance.values, {x.columns, x.columns}, {.device = Device{}})};
-}
 
 GaussianFactor factor_gaussian(const Tensor& features) {
   std::vector<double> mean;
@@ -163,23 +125,6 @@ double frechet_distance(const GaussianFactor& factor1, const GaussianFactor& fac
   };
   return distance(matrix(factor1.factor), factor1.mean.to_vector<double>(), factor1.samples,
                   matrix(factor2.factor), factor2.mean.to_vector<double>(), factor2.samples);
-}
-
-double frechet_distance(const GaussianFit& fit1, const GaussianFit& fit2) {
-  GESTALT_CHECK(fit1.mean.shape() == fit2.mean.shape(), "[frechet] means {} and {}", fit1.mean,
-                fit2.mean);
-  const int64_t d = fit1.mean.numel();
-  const Matrix s1{d, d, fit1.covariance.to_vector<double>()};
-  const Matrix s2{d, d, fit2.covariance.to_vector<double>()};
-  const Matrix root = symmetric_root(s1);
-  double cross = 0;
-  for (const double value : eigenvalues(product(product(root, s2), root))) {
-    cross += std::sqrt(std::max(0.0, value));
-  }
-  const double terms =
-      squared_distance(fit1.mean.to_vector<double>(), fit2.mean.to_vector<double>()) + trace(s1) +
-      trace(s2);
-  return difference(terms, 2 * cross);
 }
 
 }  // namespace gestalt::eval

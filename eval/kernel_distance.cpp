@@ -30,7 +30,7 @@ Matrix rows_of(const Matrix& x, const std::vector<int64_t>& indices) {
 // The sum of the kernel over all pairs, or over those of different indices; by rows, so that the
 // rounding grows with their length and not with the number of pairs.
 double kernel_sum(const Matrix& x, const Matrix& y, bool with_diagonal) {
-  const Matrix dots = product(x, y, Transpose::second);
+  const Matrix dots = row_products(x, y);
   const double scale = 1 / static_cast<double>(x.columns);
   double sum = 0;
   for (int64_t i = 0; i < dots.rows; ++i) {

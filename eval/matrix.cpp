@@ -7,22 +7,16 @@
 
 namespace gestalt::eval {
 
-Matrix product(const Matrix& a, const Matrix& b, Transpose transpose) {
-  const bool first = transpose == Transpose::first, second = transpose == Transpose::second;
-  const int64_t rows = first ? a.columns : a.rows, inner = first ? a.rows : a.columns;
-  const int64_t columns = second ? b.rows : b.columns;
-  GESTALT_CHECK(inner == (second ? b.columns : b.rows),
-                "[product] {}x{} and {}x{} matrices do not fit", a.rows, a.columns, b.rows,
+Matrix row_products(const Matrix& a, const Matrix& b) {
+  GESTALT_CHECK(a.columns == b.columns, "[row_products] rows of {} and {} values", a.columns,
                 b.columns);
-  Matrix y(rows, columns);
+  Matrix y(a.rows, b.rows);
   if (y.values.empty()) return y;
-  const auto leading = [](const Matrix& x) {
-    return static_cast<int>(std::max<int64_t>(1, x.columns));
-  };
-  cblas_dgemm(CblasRowMajor, first ? CblasTrans : CblasNoTrans, second ? CblasTrans : CblasNoTrans,
-              static_cast<int>(rows), static_cast<int>(columns), static_cast<int>(inner), 1,
-              a.values.data(), leading(a), b.values.data(), leading(b), 0, y.values.data(),
-              leading(y));
+  const auto size = [](int64_t value) { return static_cast<int>(value); };
+  const int leading = std::max(1, size(a.columns));
+  cblas_dgemm(CblasRowMajor, CblasNoTrans, CblasTrans, size(a.rows), size(b.rows), size(a.columns),
+              1, a.values.data(), leading, b.values.data(), leading, 0, y.values.data(),
+              size(y.columns));
   return y;
 }
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// A row-major matrix of doubles for the metrics, and products by BLAS.
+// A row-major matrix of doubles for the metrics, and the product that they take, by BLAS.
 
 #include <cstdint>
 #include <vector>
@@ -22,8 +22,7 @@ struct Matrix {
   const double* row(int64_t i) const { return values.data() + i * columns; }
 };
 
-enum class Transpose { none, first, second };
-
-Matrix product(const Matrix& a, const Matrix& b, Transpose transpose = Transpose::none);
+// a b^T: the dot products of their rows. Error: rows of different lengths.
+Matrix row_products(const Matrix& a, const Matrix& b);
 
 }  // namespace gestalt::eval

@@ -107,7 +107,7 @@ std::shared_ptr<nn::Sequential> make_vgg_features(int depth, VggNorm norm, Gener
   return features;
 }
 
-Vgg::Vgg(int depth, Norm norm, int64_t classes, Generator& generator) {
+Vgg::Vgg(int depth, VggNorm norm, int64_t classes, Generator& generator) {
   features_ = register_module("features", make_vgg_features(depth, norm, generator));
   classifier_ = register_module("classifier", std::make_shared<nn::Sequential>());
   const auto linear = [&](int64_t inputs, int64_t outputs) {
@@ -133,18 +133,18 @@ Tensor Vgg::forward(const Tensor& x) {
 namespace {
 
 // Behind every max pooling; for VGG-16 those are features 4, 9, 16, 23 and the end.
-std::vector<std::string> topk_places(int depth, Vgg::Norm norm) {
+std::vector<std::string> topk_places(int depth, VggNorm norm) {
   std::vector<std::string> places;
   int child = -1;
   for (int convolutions : block_sizes(depth)) {
-    child += convolutions * (norm == Vgg::Norm::batch ? 3 : 2) + 1;
+    child += convolutions * (norm == VggNorm::batch ? 3 : 2) + 1;
     places.push_back("features." + std::to_string(child));
   }
   return places;
 }
 
-ModelEntry entry(int depth, Vgg::Norm norm) {
-  return {.name = "vgg" + std::to_string(depth) + (norm == Vgg::Norm::batch ? "_bn" : ""),
+ModelEntry entry(int depth, VggNorm norm) {
+  return {.name = "vgg" + std::to_string(depth) + (norm == VggNorm::batch ? "_bn" : ""),
           .make =
               [=](const ModelOptions& options, Generator& generator) {
                 return std::make_shared<Vgg>(depth, norm, options.classes, generator);
@@ -160,7 +160,7 @@ std::vector<ModelEntry> vgg_models() {
        .make = [](const ModelOptions&,
                   Generator& generator) { return make_texture_vgg19(Pooling::average, generator); },
        .topk_places = {}}};
-  for (const Vgg::Norm norm : {Vgg::Norm::none, Vgg::Norm::batch}) {
+  for (const VggNorm norm : {VggNorm::none, VggNorm::batch}) {
     for (const int depth : {11, 13, 16, 19}) list.push_back(entry(depth, norm));
   }
   return list;

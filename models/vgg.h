@@ -41,9 +41,8 @@ std::shared_ptr<nn::Sequential> make_vgg_features(int depth, VggNorm norm, Gener
 // from 32 up; output logits [N, classes].
 class Vgg : public nn::Module {
  public:
-  using Norm = VggNorm;
   // `depth` 11, 13, 16 or 19; throws Error otherwise.
-  Vgg(int depth, Norm norm, int64_t classes, Generator& generator);
+  Vgg(int depth, VggNorm norm, int64_t classes, Generator& generator);
   Tensor forward(const Tensor& x) override;
 
  private:

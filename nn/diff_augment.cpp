@@ -21,22 +21,6 @@ int64_t part_of(int64_t size, double ratio) {
 
 }  // namespace
 
-DiffAugmentPolicy parse_diff_augment(const std::string& text) {
-  DiffAugmentPolicy policy;
-  if (text.empty()) return policy;
-  for (size_t begin = 0;;) {
-    const size_t end = text.find(',', begin);
-    const std::string part = text.substr(begin, end - begin);
-    GESTALT_CHECK(part == "color" || part == "translation" || part == "cutout",
-                  "no augmentation '{}' (known: color, translation, cutout)", part);
-    policy.color |= part == "color";
-    policy.translation |= part == "translation";
-    policy.cutout |= part == "cutout";
-    if (end == std::string::npos) return policy;
-    begin = end + 1;
-  }
-}
-
 Tensor diff_augment(const Tensor& x, const Tensor& numbers, const DiffAugmentPolicy& policy) {
   GESTALT_CHECK(x.rank() == 4, "[diff_augment] expected [N,C,H,W], got {}", x);
   GESTALT_CHECK(numbers.dtype() == DType::f32 && numbers.device() == x.device() &&

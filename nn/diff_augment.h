@@ -9,8 +9,6 @@
 // The random numbers are an argument, on the device: a captured step reads them from a fixed
 // tensor, which the trainer fills before each run (Generator::fill_uniform(numbers, 0, 1)).
 
-#include <string>
-
 #include "tensor/tensor.h"
 
 namespace gestalt::nn {
@@ -18,9 +16,6 @@ namespace gestalt::nn {
 struct DiffAugmentPolicy {
   bool color = false, translation = false, cutout = false;
 };
-
-// Parts with commas between, in any order: "color,translation"; "": none. Throws Error.
-DiffAugmentPolicy parse_diff_augment(const std::string& text);
 
 // Uniform numbers of [0, 1) that a picture takes, whatever the policy: brightness, saturation,
 // contrast, translation down and right, cutout down and right.

@@ -20,14 +20,6 @@ Tensor numbers(float down, float right, float cut_down = 0.5f, float cut_right =
                                     {1, diff_augment_numbers});
 }
 
-TEST(DiffAugment, PoliciesAreNamed) {
-  const DiffAugmentPolicy policy = parse_diff_augment("translation,color");
-  EXPECT_TRUE(policy.color && policy.translation && !policy.cutout);
-  EXPECT_FALSE(parse_diff_augment("").color);
-  EXPECT_THROW(parse_diff_augment("color,flip"), Error);
-  EXPECT_THROW(parse_diff_augment("color,"), Error);
-}
-
 TEST(DiffAugment, TheEndsOfTheNumbersAreTheEndsOfTheRange) {
   Generator random(1);
   const Tensor x = random.normal({1, 2, 16, 24});
