@@ -35,7 +35,7 @@ void check(const Tensor& x, const Tensor& weight, const Conv2dDesc& desc) {
                 weight);
   for (int axis : {0, 1}) {
     GESTALT_CHECK(desc.stride[axis] > 0 && desc.dilation[axis] > 0 && desc.padding[axis] >= 0,
-                  "[conv2d] stride {}, dilation {} and padding {} must be positive",
+                  "[conv2d] stride {} and dilation {} must be positive, padding {} not negative",
                   desc.stride[axis], desc.dilation[axis], desc.padding[axis]);
   }
 }

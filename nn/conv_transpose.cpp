@@ -24,9 +24,10 @@ void check(const Tensor& x, const Tensor& weight, const Tensor& bias,
                 "weight {})",
                 weight.size(0), x.size(1), x, weight);
   for (int axis : {0, 1}) {
-    GESTALT_CHECK(desc.stride[axis] > 0 && desc.dilation[axis] > 0 && desc.padding[axis] >= 0,
-                  "[conv_transpose2d] stride {}, dilation {} and padding {} must be positive",
-                  desc.stride[axis], desc.dilation[axis], desc.padding[axis]);
+    GESTALT_CHECK(
+        desc.stride[axis] > 0 && desc.dilation[axis] > 0 && desc.padding[axis] >= 0,
+        "[conv_transpose2d] stride {} and dilation {} must be positive, padding {} not negative",
+        desc.stride[axis], desc.dilation[axis], desc.padding[axis]);
     GESTALT_CHECK(desc.output_padding[axis] >= 0 && desc.output_padding[axis] < desc.stride[axis],
                   "[conv_transpose2d] output_padding {} must be less than the stride {}",
                   desc.output_padding[axis], desc.stride[axis]);
