@@ -1,12 +1,12 @@
 #include <algorithm>
 #include <cmath>
-#include <map>
 
 #include "eval/category_panel.h"
 #include "eval/figure_kinds.h"
 #include "eval/figures.h"
 #include "eval/statistics.h"
 #include "eval/text.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::eval {
 namespace {
@@ -184,7 +184,7 @@ std::string ablation_figure(const Summary& summary, const FigureStyle& style,
   const double part_height = curve_legend.height + 0.07 + room.bottom + curves + 0.1 +
                              legend_space + room.bottom + rows + room.top + title + part_gap;
   const size_t columns = std::min(networks.size(), most_columns);
-  const size_t part_rows = (networks.size() + columns - 1) / columns;
+  const size_t part_rows = ceil_div(networks.size(), columns);
   Gnuplot plot(picture, style.width * static_cast<double>(columns),
                part_height * static_cast<double>(part_rows) - part_gap, style);
   const std::vector<size_t> order = category_order(summary);

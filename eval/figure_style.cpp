@@ -1,6 +1,5 @@
 #include "eval/figure_style.h"
 
-#include <algorithm>
 #include <charconv>
 #include <nlohmann/json.hpp>
 #include <set>

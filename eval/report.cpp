@@ -1,7 +1,6 @@
 #include "eval/report.h"
 
 #include <cmath>
-#include <map>
 
 #include "eval/html.h"
 #include "eval/statistics.h"

@@ -6,7 +6,6 @@
 // names are those of the published code.
 
 #include <memory>
-#include <optional>
 
 #include "nn/layers.h"
 #include "nn/sequential.h"

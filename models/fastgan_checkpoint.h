@@ -9,7 +9,6 @@
 //   of optim::Adam, iter (i64 [1]), and whatever else a trainer keeps.
 
 #include <string>
-#include <vector>
 
 #include "models/fastgan.h"
 #include "tensor/io/safetensors.h"

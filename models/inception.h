@@ -8,7 +8,6 @@
 // 1e-3.
 
 #include <array>
-#include <memory>
 #include <span>
 #include <vector>
 

@@ -4,7 +4,6 @@
 // VGG-19 that Gatys et al. 2015 use for texture synthesis.
 
 #include <memory>
-#include <string>
 
 #include "models/registry.h"
 #include "nn/sequential.h"

@@ -1,7 +1,6 @@
 #include "optim/lbfgs.h"
 
 #include <algorithm>
-#include <array>
 #include <cmath>
 
 #include "kernels/error.h"

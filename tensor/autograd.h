@@ -11,11 +11,9 @@
 // Threads may run forward and backward passes of their own through the same leaves: their gradients
 // are added one at a time. What changes a leaf (an optimizer's step, set_grad) is for one thread.
 
-#include <functional>
 #include <list>
 #include <memory>
 #include <span>
-#include <string>
 #include <vector>
 
 #include "tensor/tensor.h"

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <map>
-#include <unordered_map>
 
 #include "kernels/error.h"
 #include "tensor/counted.h"

@@ -1,7 +1,6 @@
 #include "tensor/io/element_type.h"
 
 #include <algorithm>
-#include <array>
 
 #include "kernels/error.h"
 
