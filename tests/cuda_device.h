@@ -3,19 +3,10 @@
 // For tests that need a CUDA device: they skip where there is none, visibly, and fail where
 // GESTALT_REQUIRE_CUDA=1 says that there has to be one.
 
-#include <cstdlib>
 #include <gtest/gtest.h>
 
 #include "tensor/context.h"
-
-namespace gestalt::tests {
-
-inline bool cuda_is_required() {
-  const char* required = std::getenv("GESTALT_REQUIRE_CUDA");
-  return required != nullptr && *required == '1';
-}
-
-}  // namespace gestalt::tests
+#include "tests/cuda_required.h"
 
 // Leaves the test function where `device` can't be used.
 #define GESTALT_NEEDS_DEVICE(device)                                \

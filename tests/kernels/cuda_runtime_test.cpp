@@ -1,10 +1,10 @@
 // A build with CUDA on a machine with or without a driver.
 
-#include <cstdlib>
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"
 #include "kernels/runtime.h"
+#include "tests/cuda_required.h"
 
 namespace gestalt {
 namespace {
@@ -35,8 +35,7 @@ TEST(CudaRuntime, SaysWhyThereIsNoDevice) {
 TEST(CudaRuntime, MemoryRoundTrip) {
   const Runtime* cuda = runtime(DeviceType::cuda);
   if (cuda == nullptr || cuda->device_count() == 0) {
-    const char* required = std::getenv("GESTALT_REQUIRE_CUDA");
-    if (required != nullptr && *required == '1') FAIL() << "no CUDA device, and one is required";
+    if (tests::cuda_is_required()) FAIL() << "no CUDA device, and one is required";
     GTEST_SKIP() << "no CUDA device";
   }
   const std::unique_ptr<Context> context = cuda->make_context(0);
