@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <gtest/gtest.h>
 #include <limits>
+#include <optional>
+#include <string>
 #include <vector>
 
 #include "kernels/table.h"
@@ -18,18 +20,38 @@
 namespace gestalt::cases {
 namespace {
 
-void expect_exact_sums(Device device) {
+enum class Backend { cpu, simt, cuda };  // simt: CUDA's kernels on the CPU
+
+class Integers : public testing::TestWithParam<Backend> {
+ protected:
+  void SetUp() override {
+    if (GetParam() == Backend::cuda) device_ = {DeviceType::cuda, 0};
+    GESTALT_NEEDS_DEVICE(device_);
+#if defined(GESTALT_WITH_SIMT)
+    if (GetParam() == Backend::simt) table_.emplace(simt_kernels());
+#else
+    if (GetParam() == Backend::simt) GTEST_SKIP() << "built without the SIMT executor";
+#endif
+  }
+
+  Device device_;
+
+ private:
+  std::optional<UseTable> table_;
+};
+
+TEST_P(Integers, AddScalarIsExact) {
   const int64_t large = (int64_t{1} << 60) + 1;  // no double
   for (const int64_t size : {1, 5, 1000}) {
     std::vector<int64_t> values(size, large), expected(size, large - 3);
-    const Tensor x = Tensor::from_vector(values, {size}, {.device = device});
-    Context& ctx = context(device);
+    const Tensor x = Tensor::from_vector(values, {size}, {.device = device_});
+    Context& ctx = context(device_);
     ctx.kernels().add_scalar(ctx, x.view(), -3, x.view());
     EXPECT_EQ(x.to_vector<int64_t>(), expected);
   }
 }
 
-void expect_saturated(Device device) {
+TEST_P(Integers, FloatsSaturate) {
   const float huge = 3e19f, infinity = std::numeric_limits<float>::infinity();
   const std::vector<float> values{
       0.9f, -0.9f, -1.5f,    255.9f,    256, 300, -300, 1e10f, -9223372036854775808.0f,
@@ -39,7 +61,7 @@ void expect_saturated(Device device) {
                                     10000000000, least, most, least, most, least, 0};
   const std::vector<uint8_t> as_u8{0, 0, 0, 255, 255, 255, 0, 255, 0, 255, 0, 255, 0, 0};
   const auto size = static_cast<int64_t>(values.size());
-  const Tensor x = Tensor::from_vector(values, {size}, {.device = device});
+  const Tensor x = Tensor::from_vector(values, {size}, {.device = device_});
   EXPECT_EQ(x.to(DType::i64).to_vector<int64_t>(), as_i64);
   EXPECT_EQ(x.to(DType::u8).to_vector<uint8_t>(), as_u8);
   // bf16 rounds 255.9 to 256 and 1e10 to a multiple of 2^26.
@@ -47,43 +69,16 @@ void expect_saturated(Device device) {
   EXPECT_EQ(rounded.to(DType::u8).to_vector<uint8_t>(), as_u8);
   EXPECT_EQ(rounded.to(DType::i64).to_vector<int64_t>(),
             rounded.to(DType::f32).to(DType::i64).to_vector<int64_t>());
-  const Tensor filled = Tensor::empty({2}, {.dtype = DType::u8, .device = device}).fill_(1e6);
+  const Tensor filled = Tensor::empty({2}, {.dtype = DType::u8, .device = device_}).fill_(1e6);
   EXPECT_EQ(filled.to_vector<uint8_t>(), std::vector<uint8_t>(2, 255));
 }
 
-TEST(Integers, floats_saturate) {
-  expect_saturated({});
+std::string name_of(const testing::TestParamInfo<Backend>& info) {
+  const char* names[] = {"cpu", "simt", "cuda"};
+  return names[static_cast<int>(info.param)];
 }
-
-#if defined(GESTALT_WITH_SIMT)
-TEST(Integers, floats_saturate_under_the_simt_executor) {
-  const UseTable use(simt_kernels());
-  expect_saturated({});
-}
-#endif
-
-TEST(Integers, floats_saturate_on_cuda) {
-  const Device cuda{DeviceType::cuda, 0};
-  GESTALT_NEEDS_DEVICE(cuda);
-  expect_saturated(cuda);
-}
-
-TEST(Integers, add_scalar_is_exact) {
-  expect_exact_sums({});
-}
-
-#if defined(GESTALT_WITH_SIMT)
-TEST(Integers, add_scalar_is_exact_under_the_simt_executor) {
-  const UseTable use(simt_kernels());
-  expect_exact_sums({});
-}
-#endif
-
-TEST(Integers, add_scalar_is_exact_on_cuda) {
-  const Device cuda{DeviceType::cuda, 0};
-  GESTALT_NEEDS_DEVICE(cuda);
-  expect_exact_sums(cuda);
-}
+INSTANTIATE_TEST_SUITE_P(Backends, Integers,
+                         testing::Values(Backend::cpu, Backend::simt, Backend::cuda), name_of);
 
 }  // namespace
 }  // namespace gestalt::cases
