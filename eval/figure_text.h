@@ -1,6 +1,6 @@
 #pragma once
 
-// What text takes in a figure, and where it is broken when it takes too much (internal to eval/).
+// What text takes in a figure, and where it is broken when it takes too much.
 // Sizes of fonts in points, all else in inches.
 
 #include <string>

@@ -1,6 +1,7 @@
 #pragma once
 
-// A row-major matrix of doubles for the metrics, and the product that they take, by BLAS.
+// A row-major matrix of doubles for the metrics, and the product that they take, by BLAS (internal
+// to eval/).
 
 #include <cstdint>
 #include <vector>

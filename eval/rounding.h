@@ -1,6 +1,6 @@
 #pragma once
 
-// What a difference of sums is worth.
+// What a difference of sums is worth (internal to eval/).
 
 #include <cmath>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// Dispatch for a kernel that rounds along the way: its result may have 16 bits where it takes f32.
+// Dispatch for kernels whose result may have 16 bits where they take f32 (internal to kernels/).
 //   dispatch_rounded<FloatTypes>("spectral_norm_forward", w, y,
 //                                [&]<class T, class Y>(std::type_identity<T>,
 //                                std::type_identity<Y>) {

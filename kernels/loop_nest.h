@@ -1,7 +1,7 @@
 #pragma once
 
 // LoopNest: how to walk some views of one shape together, in the fewest loops. ReductionNest: the
-// same for a fold of views into one that has size 1 at the folded dimensions.
+// same for a fold of views into one that has size 1 where it folds (internal to kernels/).
 
 #include <array>
 #include <cstdint>

@@ -1,7 +1,7 @@
 #pragma once
 
 // Floats as integers, the same on every device: C leaves those beyond the integer's range
-// undefined.
+// undefined (internal to kernels/).
 
 #include <limits>
 

@@ -1,6 +1,6 @@
 #pragma once
 
-// StepMemory: where the tensors of a captured step live (tensor/graph.h).
+// StepMemory: where the tensors of a captured step live (internal to tensor/graph.h).
 //
 // Blocks are handed out again by exact size, so that a step which asks for the same sizes in the
 // same order finds all it needs after one run, at addresses that stay its own. A block goes back

@@ -1,6 +1,6 @@
 #pragma once
 
-// What a file is, by its first bytes, and why it is not a checkpoint where it is none.
+// What a file is, by its first bytes, or why it is no checkpoint (internal to tensor/io/).
 
 #include "tensor/io/bytes.h"
 

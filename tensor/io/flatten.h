@@ -2,7 +2,7 @@
 
 // From the tree of a checkpoint to named tensors: dicts and lists give dotted names, modules the
 // names of their parameters and buffers. What is not a tensor is passed over, and said so;
-// optimizer states and numbers too, unless asked for.
+// optimizer states and numbers too, unless asked for (internal to tensor/io/).
 
 #include <string>
 #include <vector>

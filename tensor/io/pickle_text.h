@@ -1,6 +1,6 @@
 #pragma once
 
-// Text within a pickle, as UTF-8. Throws Error for what is not well-formed.
+// Text of a pickle, as UTF-8. Throws Error for what is not well-formed (internal to tensor/io/).
 
 #include <cstdint>
 #include <string>

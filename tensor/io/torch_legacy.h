@@ -1,8 +1,8 @@
 #pragma once
 
 // Legacy torch.save streams: magic number, protocol 1001, system information, the pickled object
-// with storages as persistent ids, the list of keys, then per storage an int64 count and its bytes
-// (little-endian whatever the machine that wrote them).
+// with storages as persistent ids, the list of keys, then per storage an int64 count and its bytes,
+// little-endian whatever the machine that wrote them (internal to tensor/io/).
 
 #include "tensor/io/pickle.h"
 

@@ -2,7 +2,7 @@
 
 // PyTorch zip archives (torch.save since 1.6) and TorchScript archives: NAME/data.pkl,
 // NAME/data/KEY with the storages, NAME/byteorder. Entries may be stored or deflated; their
-// checksums are checked.
+// checksums are checked (internal to tensor/io/).
 
 #include <functional>
 

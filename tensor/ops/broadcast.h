@@ -1,6 +1,6 @@
 #pragma once
 
-// NumPy broadcasting: shapes are aligned at their ends; size 1 stretches.
+// NumPy broadcasting: ends are aligned, size 1 stretches (internal to tensor/ops/).
 
 #include "tensor/tensor.h"
 
