@@ -81,6 +81,27 @@ TEST_F(SynthesisSettingsTest, an_init_image_is_told_by_its_content) {
   EXPECT_THROW(read_init_images(settings_, 1), Error);
 }
 
+// For the losses of a run that goes on and is interrupted before a job's turn.
+TEST_F(SynthesisSettingsTest, a_job_knows_its_losses_before_it_is_taken_up) {
+  settings_.output = folder_.path();
+  settings_.inputs = {folder_ / "a.png"};
+  data::save_image(folder_ / "a.png", data::Image(20, 20));
+  fs::create_directories(checkpoint_folder(settings_));
+  Job saved = std::move(make_jobs(settings_, 0)[0]);
+  saved.start(Tensor::ones({1, 3, 4, 4}));
+  saved.begin_step();
+  while (!saved.is_between_steps()) saved.tell(24, saved.point().clone());  // of the squares' half
+  saved.save_checkpoint();
+  Job job = std::move(make_jobs(settings_, 0)[0]);
+  EXPECT_TRUE(job.losses().empty());
+  job.check_checkpoint();
+  EXPECT_FALSE(job.losses().empty());
+  EXPECT_EQ(job.losses(), saved.losses());
+  EXPECT_EQ(job.steps_done(), 1);
+  job.forget_progress();
+  EXPECT_TRUE(job.losses().empty());
+}
+
 TEST_F(SynthesisSettingsTest, a_run_writes_over_none_of_its_inputs) {
   settings_.output = folder_.path();
   for (const char* name : {"a.png", "seed_0_a.png", "seed_0_a.jpg", "sheet.png"}) {
@@ -106,6 +127,8 @@ TEST_F(SynthesisSettingsTest, a_run_writes_over_none_of_its_inputs) {
     EXPECT_NE(refusal({folder_ / "a.png"}).find("would write over"), std::string::npos);
     *flag = folder_ / "checkpoints/seed_0_a.safetensors";
     EXPECT_NE(refusal({folder_ / "a.png"}).find("which the run removes"), std::string::npos);
+    *flag = folder_ / "checkpoints/vgg.safetensors";
+    EXPECT_EQ(refusal({folder_ / "a.png"}), "");
     *flag = folder_ / "progress/seed_0_a_step_00001.jpg";
     EXPECT_EQ(refusal({folder_ / "a.png"}), "");
     settings_.save_every = 1;

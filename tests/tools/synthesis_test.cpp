@@ -175,6 +175,42 @@ TEST_F(Synthesis, a_run_takes_no_checkpoint_of_an_earlier_one) {
   expect_same_pictures("whole", "out");
 }
 
+TEST_F(Synthesis, ARunRemovesItsOwnCheckpointsAlone) {
+  const fs::path checkpoints = folder_ / "out" / "checkpoints";
+  fs::create_directories(checkpoints / "deep");
+  std::vector<fs::path> users;
+  for (const char* name : {"mine.safetensors", "seed_0.safetensors", "seed_x_a.safetensors",
+                           "seed_0_a.safetensors.old", "deep/seed_0_a.safetensors"}) {
+    users.push_back(checkpoints / name);
+    std::ofstream(users.back()) << "mine";
+  }
+  for (const char* name :
+       {"seed_7_gone.safetensors", "seed_7_half.safetensors.gestalt-tmp.1234567"}) {
+    std::ofstream(checkpoints / name) << "of an earlier run";
+  }
+  const std::vector<std::string> length = {"-n", "1", "--iter", "1"};
+  ASSERT_EQ(run_tool("synthesize_texture", shallow("out", length)).exit_code, 0);
+  for (const fs::path& file : users) EXPECT_EQ(read_text(file), "mine") << file;
+  EXPECT_EQ(std::distance(fs::directory_iterator(checkpoints), {}), 5);  // theirs alone
+  // It is known for finished all the same.
+  const fs::path picture = folder_ / "out" / "seed_0_a.jpg";
+  const auto written = fs::last_write_time(picture);
+  ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1", "--iter", "1", "--resume"}))
+                .exit_code,
+            0);
+  EXPECT_EQ(fs::last_write_time(picture), written);
+}
+
+TEST_F(Synthesis, AFileOfTheNameOfTheCheckpointFolderIsFoundBeforeTheWork) {
+  fs::create_directories(folder_ / "out");
+  std::ofstream(folder_ / "out" / "checkpoints") << "mine";
+  const ToolResult run = run_tool("synthesize_texture", shallow("out", {"-n", "1"}));
+  EXPECT_EQ(run.exit_code, 1);
+  EXPECT_NE(run.output.find("out/checkpoints' is no folder"), std::string::npos) << run.output;
+  EXPECT_EQ(read_text(folder_ / "out" / "checkpoints"), "mine");
+  EXPECT_FALSE(fs::exists(folder_ / "out" / "config.json"));
+}
+
 // A sheet of other settings would be taken for this run's; pictures of other seeds may be wanted.
 TEST_F(Synthesis, ARunTakesNoSheetOfAnEarlierOne) {
   ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1", "--sheet"})).exit_code, 0);

@@ -46,6 +46,7 @@ class Experiment {
     jobs_ = make_jobs(settings_, common_.seed);
     const std::set<fs::path> inputs = input_files(jobs_, settings_);
     check_tensors_file(inputs);
+    checkpoints_in(checkpoint_folder(settings_));  // throws where they can't go there
     config_ = to_json(settings_, common_);
     // Weights take about as long to hash as to load: both at once.
     std::future<nlohmann::json> hashes =
@@ -56,11 +57,11 @@ class Experiment {
     if (settings_.resume) {
       keep_hashes(hashes.get());
       // A finished run needs none: nothing is written then.
-      if (fs::exists(checkpoint_folder(settings_))) lock_.emplace(settings_.output);
+      if (!is_finished()) lock_.emplace(settings_.output);
       check_can_resume(settings_.output, tool_, config_,
                        to_json(SynthesisSettings{}, CommonOptions{}), free_settings);
-      for (const Job& job : jobs_) job.check_checkpoint();
-      if (!fs::exists(checkpoint_folder(settings_))) {
+      for (Job& job : jobs_) job.check_checkpoint();
+      if (is_finished()) {
         if (!common_.quiet) fmt::print("the run in {} is finished\n", settings_.output);
         return exit_done;
       }
@@ -91,6 +92,14 @@ class Experiment {
     for (const fs::path& input : inputs) check_not_input(settings_.save_tensors, input);
   }
 
+  // The folder of checkpoints may stay for what a user has there; a run that saved one has none
+  // left behind its losses alone.
+  bool is_finished() const {
+    const fs::path checkpoints = checkpoint_folder(settings_);
+    return !fs::exists(checkpoints) || (checkpoints_in(checkpoints).empty() &&
+                                        fs::exists(fs::path(settings_.output) / losses_file));
+  }
+
   void keep_hashes(nlohmann::json hashes) {
     config_["files"] = std::move(hashes);
     for (Job& job : jobs_) {
@@ -106,13 +115,15 @@ class Experiment {
     if (!lock_) lock_.emplace(settings_.output);
     if (!settings_.save_tensors.empty()) check_can_write(settings_.save_tensors);
     const fs::path checkpoints = checkpoint_folder(settings_);
-    // What an earlier run with other settings left must not be taken for this one's.
+    logger_ = make_logger(settings_.output, common_, true);
+    // What an earlier run with other settings left must not be taken for this one's. It goes last:
+    // a bad start leaves it.
     if (!settings_.resume) {
-      fs::remove_all(checkpoints);
+      remove_checkpoints(checkpoints);
       for (const char* name : report_files) fs::remove(fs::path(settings_.output) / name);
+      logger_ = make_logger(settings_.output, common_, false);
     }
     fs::create_directories(checkpoints);
-    logger_ = make_logger(settings_.output, common_, settings_.resume);
     write_config(settings_.output, tool_, config_);
     logger_->info("{}: {} on {}, {}", tool_, counted(jobs_.size(), "picture"),
                   to_string(default_device()), network);
@@ -123,16 +134,17 @@ class Experiment {
   }
 
   int end_run() {
-    write_losses(settings_, jobs_);
+    const auto has_begun = [](const Job& job) { return !job.losses().empty(); };
+    const bool any_has_begun = std::any_of(jobs_.begin(), jobs_.end(), has_begun);
+    if (any_has_begun || !interrupted()) write_losses(settings_, jobs_);
     if (interrupted()) {
-      const auto has_begun = [](const Job& job) { return !job.losses().empty(); };
-      logger_->info(settings_.resume || std::any_of(jobs_.begin(), jobs_.end(), has_begun)
+      logger_->info(settings_.resume || any_has_begun
                         ? "interrupted and saved; the same command with --resume goes on"
                         : "interrupted before the first evaluation: nothing to save");
       return exit_interrupted;
     }
     if (settings_.sheet) write_sheet(tool_, settings_, jobs_);
-    fs::remove_all(checkpoint_folder(settings_));
+    remove_checkpoints(checkpoint_folder(settings_));
     logger_->info("{} in {}, {} skipped", counted(jobs_.size() - skipped_, "picture"),
                   settings_.output, skipped_);
     return exit_done;
@@ -162,6 +174,7 @@ class Experiment {
       return true;
     } catch (const Error& error) {
       ++skipped_;
+      job.forget_progress();
       logger_->warn("skipped: {}", error.what());
       return false;
     }
@@ -215,7 +228,7 @@ class Experiment {
   void show_progress(size_t first) {
     int64_t steps = settings_.steps * static_cast<int64_t>(first);
     double loss = 0;
-    for (size_t i = first; i < jobs_.size(); ++i) {
+    for (size_t i = first; i < std::min(first + batch_size(), jobs_.size()); ++i) {
       steps += jobs_[i].steps_done();
       if (!jobs_[i].losses().empty()) loss = jobs_[i].losses().back();
     }

@@ -59,14 +59,55 @@ namespace {
 
 const char* const source_key = "source_sha256";  // in the metadata
 
+constexpr std::string_view checkpoint_extension = ".safetensors";
+
+// seed_{seed}_{image}.safetensors, or what stands under that name while it is written.
+bool is_checkpoint_name(std::string_view name) {
+  constexpr std::string_view digits = "0123456789", first = "seed_";
+  constexpr std::string_view temporary_mark = ".gestalt-tmp.";
+  if (!name.starts_with(first)) return false;
+  name.remove_prefix(first.size());
+  const size_t seed = name.find_first_not_of(digits);
+  if (seed == 0 || seed == name.npos || name[seed] != '_') return false;
+  name.remove_prefix(seed + 1);
+  const size_t mark = name.rfind(temporary_mark);
+  if (mark != name.npos) {
+    const std::string_view process = name.substr(mark + temporary_mark.size());
+    if (process.empty() || process.find_first_not_of(digits) != process.npos) return false;
+    name = name.substr(0, mark);
+  }
+  return name.size() > checkpoint_extension.size() && name.ends_with(checkpoint_extension);
+}
+
 }  // namespace
 
 fs::path checkpoint_folder(const SynthesisSettings& settings) {
   return fs::path(settings.output) / "checkpoints";
 }
 
+std::vector<fs::path> checkpoints_in(const fs::path& folder) {
+  std::vector<fs::path> checkpoints;
+  if (!fs::exists(folder)) return checkpoints;
+  GESTALT_CHECK(fs::is_directory(folder),
+                "'{}' is no folder, which checkpoints need: give another --output",
+                folder.string());
+  for (const fs::directory_entry& each : fs::directory_iterator(folder)) {
+    if (is_checkpoint_name(each.path().filename().native()) &&
+        fs::is_regular_file(each.symlink_status())) {
+      checkpoints.push_back(each.path());
+    }
+  }
+  return checkpoints;
+}
+
+void remove_checkpoints(const fs::path& folder) {
+  for (const fs::path& checkpoint : checkpoints_in(folder)) fs::remove(checkpoint);
+  std::error_code not_empty;
+  fs::remove(folder, not_empty);
+}
+
 fs::path Job::checkpoint_path() const {
-  return checkpoint_folder(settings_) / (name_ + ".safetensors");
+  return checkpoint_folder(settings_) / format("{}{}", name_, checkpoint_extension);
 }
 
 void Job::save_checkpoint() const {
@@ -86,13 +127,26 @@ void Job::save_checkpoint() const {
   write_safetensors(checkpoint_path().string(), state, {{source_key, source_hash_}});
 }
 
-void Job::check_checkpoint() const {
+void Job::check_checkpoint() {
   const std::string path = checkpoint_path().string();
   if (!fs::exists(path)) return;
-  const Metadata metadata = read_checkpoint(path).metadata;
-  const auto hash = metadata.find(source_key);
-  GESTALT_CHECK(hash == metadata.end() || hash->second == source_hash_,
+  const auto checkpoint = read_checkpoint(path);
+  const auto hash = checkpoint.metadata.find(source_key);
+  GESTALT_CHECK(hash == checkpoint.metadata.end() || hash->second == source_hash_,
                 "--resume: '{}' is not what '{}' was begun with", source_file().string(), path);
+  take_progress(checkpoint.tensors);
+}
+
+void Job::take_progress(const StateDict& checkpoint) {
+  for (const NamedTensor& entry : checkpoint) {
+    if (entry.name == "losses") losses_ = entry.tensor.to_vector<double>();
+    if (entry.name == "steps") steps_done_ = static_cast<int64_t>(entry.tensor.item());
+  }
+}
+
+void Job::forget_progress() {
+  losses_.clear();
+  steps_done_ = 0;
 }
 
 bool Job::resume() {
@@ -100,10 +154,10 @@ bool Job::resume() {
   if (!fs::exists(path)) return false;
   constexpr std::string_view prefix = "optimizer.";
   StateDict optimizer;
-  for (const NamedTensor& entry : read_checkpoint(path).tensors) {
+  const StateDict tensors = read_checkpoint(path).tensors;
+  take_progress(tensors);
+  for (const NamedTensor& entry : tensors) {
     if (entry.name == "initial") initial_ = entry.tensor.to(default_device());
-    if (entry.name == "losses") losses_ = entry.tensor.to_vector<double>();
-    if (entry.name == "steps") steps_done_ = static_cast<int64_t>(entry.tensor.item());
     if (entry.name.starts_with(prefix)) {
       optimizer.push_back({entry.name.substr(prefix.size()), entry.tensor});
     }
@@ -157,9 +211,9 @@ void check_overwrites_nothing(const std::vector<Job>& jobs, const SynthesisSetti
     GESTALT_CHECK(!is_overwritten,
                   "'{}' is an input that the run would write over: give another --output",
                   input.string());
-    GESTALT_CHECK(!is_within(path, checkpoints),
-                  "'{}' is an input in the checkpoint folder, which the run removes: give another "
-                  "--output",
+    GESTALT_CHECK(!is_within(path, checkpoints) || !is_checkpoint_name(path.filename().native()),
+                  "'{}' is an input with the name of a checkpoint, which the run removes: give "
+                  "another --output",
                   input.string());
   }
   if (settings.save_tensors.empty()) return;

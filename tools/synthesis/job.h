@@ -38,8 +38,11 @@ class Job {
   void start(const Tensor& initial);  // u [1,3,S,S]
   // Checkpoints tell the content of the source file by this hash: its name is not all of its path.
   void set_source_hash(std::string hash) { source_hash_ = std::move(hash); }
-  // Throws Error where the checkpoint is of another content.
-  void check_checkpoint() const;
+  // Throws Error where the checkpoint is of another content. Takes its losses and the count of
+  // steps, which a run that is interrupted before this job's turn writes again.
+  void check_checkpoint();
+  // Of a job that is skipped: as though it had not begun.
+  void forget_progress();
   // Takes up where the checkpoint left off; false where there is none. Throws Error for a damaged
   // one.
   bool resume();
@@ -63,6 +66,7 @@ class Job {
  private:
   optim::LbfgsOptions optimizer_options() const;
   std::filesystem::path checkpoint_path() const;
+  void take_progress(const StateDict& checkpoint);
 
   size_t index_;
   data::ImageSourcePtr images_;
@@ -79,8 +83,13 @@ class Job {
   std::vector<double> losses_;
 };
 
-// Holds the checkpoints of a run; it exists while the run is unfinished.
+// Holds the checkpoints of a run while it is unfinished.
 std::filesystem::path checkpoint_folder(const SynthesisSettings& settings);
+// Those that are there, of this run or of an earlier one, half-written ones too; a user's own files
+// are none. Throws Error where something else than a folder has its name.
+std::vector<std::filesystem::path> checkpoints_in(const std::filesystem::path& folder);
+// And the folder, where nothing else is in it.
+void remove_checkpoints(const std::filesystem::path& folder);
 
 // The files that the result follows from: images, weights, init image.
 std::set<std::filesystem::path> input_files(const std::vector<Job>& jobs,
@@ -88,7 +97,7 @@ std::set<std::filesystem::path> input_files(const std::vector<Job>& jobs,
 
 // The jobs of a run, in order: every image with every seed. `settings` must outlive them. Throws
 // Error where two images would write one picture, or the run would write over one of input_files or
-// remove it with the checkpoints.
+// take it for a checkpoint and remove it.
 std::vector<Job> make_jobs(const SynthesisSettings& settings, uint64_t first_seed);
 
 }  // namespace gestalt::tools

@@ -74,7 +74,7 @@ void write_losses(const SynthesisSettings& settings, const std::vector<Job>& job
         plots.empty() ? "plot " : ", \\\n     ", first, row - 1, (curves - 1) / 8 + 1,
         eval::gnuplot_text(shortened(job.name())));
   }
-  write_text(folder / "losses.csv", csv);
+  write_text(folder / losses_file, csv);
   if (!plots.empty()) run_gnuplot(folder / "losses.gp", plot_script + plots + "\n");
 }
 
