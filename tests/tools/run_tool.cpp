@@ -7,6 +7,8 @@
 #include <system_error>
 #include <unistd.h>
 
+#include "tests/tools/unheard_run.h"
+
 namespace gestalt::tests {
 
 namespace fs = std::filesystem;
@@ -21,10 +23,10 @@ std::string path_of(const std::string& tool) {
   return std::string(GESTALT_BINARY_DIR) + "/bin/" + tool;
 }
 
-}  // namespace
+enum class Reader { stays, ends_with_signal };
 
-ToolResult run_tool(const std::string& name, const std::vector<std::string>& arguments,
-                    const std::function<bool()>& interrupt_when, int signal) {
+ToolResult run(const std::string& name, const std::vector<std::string>& arguments,
+               const std::function<bool()>& interrupt_when, int signal, Reader reader) {
   const std::string program = path_of(name);
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
@@ -50,6 +52,7 @@ ToolResult run_tool(const std::string& name, const std::vector<std::string>& arg
     pollfd waiting{ends[0], POLLIN, 0};
     poll(&waiting, 1, 20);
     if (interrupt && interrupt_when()) {
+      if (reader == Reader::ends_with_signal) break;
       kill(child, signal);
       interrupt = false;
     }
@@ -59,10 +62,23 @@ ToolResult run_tool(const std::string& name, const std::vector<std::string>& arg
     result.output.append(buffer, static_cast<size_t>(bytes));
   }
   close(ends[0]);
+  if (interrupt && reader == Reader::ends_with_signal) kill(child, signal);
   int status = 0;
   waitpid(child, &status, 0);
   result.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return result;
+}
+
+}  // namespace
+
+ToolResult run_tool(const std::string& name, const std::vector<std::string>& arguments,
+                    const std::function<bool()>& interrupt_when, int signal) {
+  return run(name, arguments, interrupt_when, signal, Reader::stays);
+}
+
+ToolResult run_unheard(const std::string& name, const std::vector<std::string>& arguments,
+                       const std::function<bool()>& interrupt_when, int signal) {
+  return run(name, arguments, interrupt_when, signal, Reader::ends_with_signal);
 }
 
 std::string read_text(const fs::path& path) {

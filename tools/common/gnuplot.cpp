@@ -61,6 +61,7 @@ bool run_gnuplot(const fs::path& script_path, const std::string& script, const f
   FILE* messages = std::tmpfile();
   const pid_t child = fork();
   if (child == 0) {
+    setpgid(0, 0);  // Ctrl-C asks the tool to save, and its plot is part of that
     if (chdir(where.c_str()) != 0) _exit(no_folder);
     if (messages != nullptr) dup2(fileno(messages), STDERR_FILENO);
     execlp("gnuplot", "gnuplot", absolute.c_str(), static_cast<char*>(nullptr));

@@ -2,7 +2,9 @@
 
 #include <csignal>
 #include <cstdio>
+#include <fcntl.h>
 #include <spdlog/spdlog.h>
+#include <unistd.h>
 
 #include "kernels/runtime.h"
 #include "tensor/context.h"
@@ -17,9 +19,21 @@ namespace {
 
 volatile std::sig_atomic_t interrupt_flag = 0;
 
-void on_interrupt(int signal) {
+void on_interrupt(int) {
   interrupt_flag = 1;
-  std::signal(signal, SIG_DFL);
+  // Whichever of both comes next ends the process.
+  std::signal(SIGINT, SIG_DFL);
+  std::signal(SIGTERM, SIG_DFL);
+}
+
+// Where a standard stream is closed, the next file to be opened would get its number, and what is
+// printed.
+void fill_standard_streams() {
+  for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) {
+    if (fcntl(stream, F_GETFD) != -1) continue;
+    const int file = open("/dev/null", O_RDWR);  // the lowest number that is free: this one
+    if (file != stream && file >= 0) close(file);
+  }
 }
 
 Device chosen_device(const std::string& name) {
@@ -89,6 +103,9 @@ void Tool::apply_common() const {
 
 int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   const StandardOutput output;
+  fill_standard_streams();
+  // Behind `ulimit -f` a write should fail with its reason, as on a full disk, not end the process.
+  std::signal(SIGXFSZ, SIG_IGN);
   command_line_ = name_;
   for (int i = 1; i < argc; ++i) command_line_ += format(" {}", quoted(argv[i]));
   add_common_flags(app_, flags_);
@@ -118,6 +135,8 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
 void catch_interrupts() {
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
+  // Ctrl-C ends the reader of `| tee log`, too; what is printed then is not worth the work.
+  std::signal(SIGPIPE, SIG_IGN);
 }
 
 bool interrupted() {

@@ -59,7 +59,8 @@ class Tool {
 
   // Adds the common flags, parses, sets the default device and the threads (where the common flags
   // are), and runs `body`, which returns the exit code. An Error becomes one line on stderr and
-  // exit code 1; a UsageError, and what the parser refuses, 2. Call first thing in main.
+  // exit code 1; a UsageError, and what the parser refuses, 2. Standard streams that are closed
+  // lead to /dev/null, and a file that may not grow is an Error. Call first thing in main.
   int run(int argc, char** argv, const std::function<int()>& body);
 
  private:
@@ -73,7 +74,8 @@ class Tool {
   std::string command_line_;
 };
 
-// After this, SIGINT and SIGTERM set a flag instead of ending the process; a second one ends it.
+// After this, SIGINT and SIGTERM set a flag instead of ending the process; a second one, of either,
+// ends it. Nor does it end where nobody reads what it prints any more.
 void catch_interrupts();
 bool interrupted();
 
