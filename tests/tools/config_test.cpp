@@ -34,6 +34,14 @@ class Config : public testing::Test {
   const tests::TemporaryFolder folder_;
 };
 
+TEST_F(Config, a_folder_of_its_name_is_named) {
+  fs::create_directories(folder_ / "config.json");
+  const std::string reason =
+      "cannot read '" + (folder_ / "config.json").string() + "': is a folder, not a file";
+  EXPECT_EQ(resume(json::object()), reason);
+  EXPECT_EQ(error_of([&] { prepare_output_folder(folder_.path(), "some_tool"); }), reason);
+}
+
 TEST_F(Config, resuming_names_what_differs) {
   const json before = {{"n", 6},
                        {"topk", 0.05},

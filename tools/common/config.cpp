@@ -19,10 +19,19 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Null where there is no such file, of a kind of its own where it is damaged.
+// Null where there is no such file, of a kind of its own where it is damaged. Throws Error where it
+// can't be read.
 nlohmann::json parse_config(const fs::path& folder) {
-  std::ifstream file(folder / "config.json");
-  return file.is_open() ? nlohmann::json::parse(file, nullptr, false) : nlohmann::json();
+  const fs::path path = folder / "config.json";
+  std::error_code ignored;
+  GESTALT_CHECK(!fs::is_directory(path, ignored), "cannot read '{}': is a folder, not a file",
+                path.string());
+  std::ifstream file(path);
+  try {
+    return file.is_open() ? nlohmann::json::parse(file, nullptr, false) : nlohmann::json();
+  } catch (const std::ios_base::failure& error) {
+    throw Error(format("cannot read '{}': {}", path.string(), error.code().message()));
+  }
 }
 
 bool has_settings(const nlohmann::json& config) {
