@@ -61,6 +61,36 @@ TEST_F(RunFolders, a_new_run_takes_away_what_an_earlier_one_of_its_tool_left_and
   EXPECT_TRUE(std::all_of(others.begin(), others.end(), is_there(run)));
 }
 
+TEST_F(RunFolders, a_bad_start_leaves_the_earlier_run) {
+  CommonOptions common;
+  common.quiet = true;
+  const fs::path best = folder_ / "run/best", log = folder_ / "run/log.txt";
+  const auto start = [&] {
+    RunFolder run(folder_ / "run", "some_tool", "best");
+    run.start(json::object(), common, false, {"samples"})->info("a line");
+  };
+  start();
+  const auto fails_at = [&](const fs::path& path) {
+    std::ofstream(best) << "content";
+    const std::string error = error_of(start);
+    EXPECT_NE(error.find(path.string()), std::string::npos) << error;
+    EXPECT_TRUE(fs::exists(best)) << path;
+  };
+  fs::remove(folder_ / "run/samples");
+  std::ofstream(folder_ / "run/samples") << "mine";
+  fails_at(folder_ / "run/samples");
+  EXPECT_NE(tests::read_text(log).find("a line"), std::string::npos);
+  fs::remove(folder_ / "run/samples");
+  fs::rename(log, folder_ / "run/old.txt");
+  fs::create_directories(log);
+  fails_at(log);
+  fs::remove(log);
+  std::ofstream(log) << "of the earlier run";
+  start();
+  EXPECT_FALSE(fs::exists(best));
+  EXPECT_EQ(tests::read_text(log).find("of the earlier run"), std::string::npos);
+}
+
 TEST_F(RunFolders, a_new_run_leaves_what_another_tool_left) {
   RunFolder run(folder_ / "run", "some_tool", "a"), other(folder_ / "run", "other_tool", "best");
   CommonOptions common;

@@ -3,11 +3,18 @@
 #include <spdlog/sinks/basic_file_sink.h>
 #include <spdlog/sinks/stdout_sinks.h>
 
+#include "kernels/error.h"
+
 namespace gestalt::tools {
 
 Logger make_logger(const std::filesystem::path& folder, const CommonOptions& common, bool append) {
   const std::string path = (folder / "log.txt").string();
-  auto file = std::make_shared<spdlog::sinks::basic_file_sink_st>(path, !append);
+  std::shared_ptr<spdlog::sinks::basic_file_sink_st> file;
+  try {
+    file = std::make_shared<spdlog::sinks::basic_file_sink_st>(path, !append);
+  } catch (const spdlog::spdlog_ex& error) {
+    throw Error(error.what());  // names the file and the reason
+  }
   file->set_pattern("%Y-%m-%d %H:%M:%S %v");
   auto console = std::make_shared<spdlog::sinks::stdout_sink_st>();
   console->set_pattern("%v");

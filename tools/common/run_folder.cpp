@@ -71,13 +71,21 @@ void RunFolder::check_keeps(const std::string& flag, const fs::path& input) cons
   }
 }
 
-Logger RunFolder::start(const nlohmann::json& settings, const CommonOptions& common, bool resume) {
+Logger RunFolder::start(const nlohmann::json& settings, const CommonOptions& common, bool resume,
+                        const std::vector<std::string>& subfolders) {
   prepare_output_folder(path_, tool_);
   lock();
+  for (const std::string& name : subfolders) {
+    std::error_code error;
+    fs::create_directories(path_ / name, error);
+    GESTALT_CHECK(!error, "cannot make the folder '{}': {}", (path_ / name).string(),
+                  error.message());
+  }
+  Logger logger = make_logger(path_, common, true);
   if (!resume) {
     for (const fs::path& file : files_of_earlier_run()) fs::remove(file);
+    logger = make_logger(path_, common, false);
   }
-  Logger logger = make_logger(path_, common, resume);
   write_config(path_, tool_, settings);
   if (!lock_->warning().empty()) logger->warn(lock_->warning());
   return logger;

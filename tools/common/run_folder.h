@@ -46,12 +46,14 @@ class RunFolder {
   // earlier run.
   void check_keeps(const std::string& flag, const std::filesystem::path& input) const;
 
-  // Makes the folder with its config.json and opens the log. Throws Error, before it changes a
-  // thing, where another process is running there; none may begin there as long as this object is
-  // around (FolderLock). A new run takes the files of an earlier one of the same tool away, as that
-  // one's settings name them, and no others, so that they are not taken for its own. Whatever else
-  // can fail should come before: a bad start leaves an earlier run as it is.
-  Logger start(const nlohmann::json& settings, const CommonOptions& common, bool resume);
+  // Makes the folder with its config.json and `subfolders`, and opens the log. Throws Error, before
+  // it changes a thing, where another process is running there; none may begin there as long as
+  // this object is around (FolderLock). A new run takes the files of an earlier one of the same
+  // tool away, as that one's settings name them, and no others, so that they are not taken for its
+  // own; last, and whatever else can fail should come before: a bad start leaves an earlier run as
+  // it is.
+  Logger start(const nlohmann::json& settings, const CommonOptions& common, bool resume,
+               const std::vector<std::string>& subfolders = {});
 
   void save_checkpoint(const StateDict& state) const;  // whole or not at all
   StateDict load_checkpoint() const;                   // throws Error

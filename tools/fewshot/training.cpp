@@ -199,11 +199,8 @@ class FewshotTraining {
   }
 
   void start_folder() {
-    logger_ = folder_.start(config_, common_, settings_.resume);
+    logger_ = folder_.start(config_, common_, settings_.resume, {"samples", "reconstructions"});
     history_.write_losses(folder_.path());  // without those of steps that come again
-    for (const char* name : {"samples", "reconstructions"}) {
-      fs::create_directories(folder_ / name);
-    }
   }
 
   // False where it was interrupted, and saved.

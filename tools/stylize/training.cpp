@@ -178,8 +178,7 @@ class StylizerTraining {
     }
     samples_.emplace(contents_->source(), styles_->source(), static_cast<int>(settings_.image_size),
                      static_cast<int>(settings_.crop_size));
-    logger_ = folder_.start(config, common_, settings_.resume);
-    fs::create_directories(folder_ / "samples");
+    logger_ = folder_.start(config, common_, settings_.resume, {"samples"});
     logger_->info("encoder: {}", encoder_text_);
     logger_->info("{} contents, {} styles, {} steps of {} on {}", contents_->source().size(),
                   styles_->source().size(), settings_.steps, settings_.batch_size,
