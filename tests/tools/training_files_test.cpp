@@ -13,6 +13,8 @@
 namespace gestalt::tools {
 namespace {
 
+namespace fs = std::filesystem;
+
 using tests::read_text;
 
 TEST(Npy, IsWhatNumPySaves) {
@@ -38,6 +40,28 @@ TEST(EventFile, FramesRecordsAsTensorFlowDoes) {
   EXPECT_EQ(tf_record("abc"), std::string("\x03\0\0\0\0\0\0\0\xb0\x99\x49\x0e"
                                           "abcnW\xf1!",
                                           19));
+}
+
+// Where TensorBoard drops points that come again: at a START of SessionLog, from its step on, but
+// not at the first one of a run.
+TEST(EventFile, BeginsWithAStartAtItsFirstStep) {
+  for (const auto& [step, bytes] :
+       {std::pair(1, std::string("\x01")), std::pair(300, std::string("\xac\x02"))}) {
+    const tests::TemporaryFolder folder;
+    EventFile file(folder.path(), step);
+    const std::string text = read_text(fs::directory_iterator(folder.path())->path());
+    const auto event_at = [&](size_t record) {
+      uint64_t length = 0;
+      std::memcpy(&length, text.data() + record, sizeof length);
+      return text.substr(record + 12, length);
+    };
+    const std::string version = event_at(0), start = event_at(version.size() + 16);
+    EXPECT_TRUE(
+        version.ends_with("\x1a\x0d"
+                          "brain.Event:2"));
+    EXPECT_EQ(start.substr(9), "\x10" + bytes + "\x3a\x02\x08\x01");  // behind its time
+    EXPECT_EQ(text.size(), version.size() + start.size() + 32);
+  }
 }
 
 TEST(TopKFlag, TakesLevelsAndPercentages) {

@@ -59,7 +59,8 @@ std::string bytes_field(uint32_t field, const std::string& value) {
   return varint(field << 3 | 2) + varint(value.size()) + value;
 }
 
-// Event { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary = 5; }
+// Event { double wall_time = 1; int64 step = 2; string file_version = 3; Summary summary = 5;
+//         SessionLog session_log = 7; }
 std::string event(int64_t step, const std::string& what) {
   const double now =
       std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count();
@@ -80,7 +81,7 @@ std::string tf_record(const std::string& data) {
   return length + bytes_of(masked(crc32c(length))) + data + bytes_of(masked(crc32c(data)));
 }
 
-EventFile::EventFile(const std::filesystem::path& folder) {
+EventFile::EventFile(const std::filesystem::path& folder, int64_t first_step) {
   const auto seconds = std::chrono::duration_cast<std::chrono::seconds>(
                            std::chrono::system_clock::now().time_since_epoch())
                            .count();
@@ -88,7 +89,15 @@ EventFile::EventFile(const std::filesystem::path& folder) {
       folder / format("events.out.tfevents.{}.gestalt.{}", seconds, getpid());
   file_ = std::fopen(path.c_str(), "ab");
   GESTALT_CHECK(file_ != nullptr, "cannot write '{}': {}", path.string(), std::strerror(errno));
-  write_record(event(0, bytes_field(3, "brain.Event:2")));
+  try {
+    write_record(event(0, bytes_field(3, "brain.Event:2")));
+    // SessionLog { enum SessionStatus { START = 1; } SessionStatus status = 1; }
+    write_record(event(first_step, bytes_field(7, varint_field(1, 1))));
+    flush();
+  } catch (...) {
+    std::fclose(file_);
+    throw;
+  }
 }
 
 EventFile::~EventFile() {

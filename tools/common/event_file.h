@@ -4,8 +4,8 @@
 //
 // A file is a sequence of TFRecords: length u64, masked CRC-32C of the length, the bytes, their
 // masked CRC-32C, all little-endian; each record is one protobuf message `Event` (wall_time, step,
-// file_version | summary). Sources: tensorflow/core/lib/io/record_writer.h, core/util/event.proto,
-// core/framework/summary.proto.
+// file_version | session_log | summary). Sources: tensorflow/core/lib/io/record_writer.h,
+// core/util/event.proto, core/framework/summary.proto.
 
 #include <cstdint>
 #include <cstdio>
@@ -17,8 +17,11 @@ namespace gestalt::tools {
 // Appends; a job that goes on writes a new file beside the old ones, as TensorBoard expects.
 class EventFile {
  public:
-  // FOLDER/events.out.tfevents.SECONDS.gestalt.PID. Throws Error where it can't be made.
-  explicit EventFile(const std::filesystem::path& folder);
+  // FOLDER/events.out.tfevents.SECONDS.gestalt.PID. Scalars of earlier files from `first_step` on,
+  // which a killed job wrote behind its checkpoint, come again: TensorBoard drops them at the start
+  // of a session that begins there, but not at the first one that it meets, so that every file has
+  // one. Throws Error where it can't be made.
+  EventFile(const std::filesystem::path& folder, int64_t first_step);
   ~EventFile();
   EventFile(const EventFile&) = delete;
   EventFile& operator=(const EventFile&) = delete;

@@ -73,7 +73,7 @@ class FewshotTraining {
       write_model("best.safetensors", {});
       save_checkpoint();
     }
-    events_.emplace(folder_.path());
+    begin_events();
     progress_.emplace("train_fewshot_gan", settings_.iterations, common_.quiet);
 
     bool goes_on = !evaluation_is_due() || evaluate();
@@ -201,6 +201,15 @@ class FewshotTraining {
   void start_folder() {
     logger_ = folder_.start(config_, common_, settings_.resume, {"samples", "reconstructions"});
     history_.write_losses(folder_.path());  // without those of steps that come again
+  }
+
+  void begin_events() {
+    const bool evaluation_comes = evaluation_is_due();
+    events_.emplace(folder_.path(), step_ + (evaluation_comes ? 0 : 1));
+    // The losses of that step do not come again.
+    const auto& rows = history_.losses().rows();
+    if (!evaluation_comes || rows.empty() || static_cast<int64_t>(rows.back()[0]) != step_) return;
+    history_.losses().write_events(*events_);
   }
 
   // False where it was interrupted, and saved.

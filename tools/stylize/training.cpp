@@ -219,7 +219,7 @@ class StylizerTraining {
   }
 
   int train() {
-    EventFile events(folder_.path());
+    EventFile events(folder_.path(), position_.step + 1);
     Progress progress("train_stylizer", settings_.steps, common_.quiet);
     progress.update(position_.step, "");
     while (position_.step < settings_.steps) {

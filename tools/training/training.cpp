@@ -85,7 +85,7 @@ class Training {
       return exit_done;
     }
     if (!settings_.resume) save_checkpoint();  // a good state to keep, whatever happens
-    events_.emplace(folder_.path());
+    events_.emplace(folder_.path(), position_.epoch + 1);
     progress_.emplace("train_classifier", settings_.total_epochs * sets_.train->size(),
                       common_.quiet);
 
