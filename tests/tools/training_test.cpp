@@ -10,6 +10,7 @@
 #include "tests/tools/hashes.h"
 #include "tests/tools/killed_run.h"
 #include "tests/tools/training_fixture.h"
+#include "tests/tools/unheard_run.h"
 
 namespace gestalt::tests {
 namespace {
@@ -102,6 +103,52 @@ TEST_F(TrainClassifier, AnInterruptedRunSavesAndGoesOn) {
   const ToolResult third = run_tool("train_classifier", other);
   EXPECT_EQ(third.exit_code, 1);
   EXPECT_NE(third.output.find("--lr was 0.02, is now 0.03"), std::string::npos) << third.output;
+}
+
+// An evaluation may take longer than the grace of a scheduler; the epoch before it is not lost.
+TEST_F(TrainClassifier, AnInterruptInAnEvaluationIsHeeded) {
+  write_set(folder_ / "data/val", 100);
+  const std::vector<std::string> once = {"--total_epochs", "1", "--save_every_steps", "0"};
+  const ToolResult whole = run_tool("train_classifier", with(arguments("whole"), once));
+  ASSERT_EQ(whole.exit_code, 0) << whole.output;
+  const fs::path folder = folder_ / "runs/parts";
+  const fs::path checkpoint = folder / "checkpoint.safetensors";
+  fs::file_time_type before{};
+  const auto evaluates = [&] {
+    if (!fs::exists(checkpoint) || fs::last_write_time(checkpoint) == before) return false;
+    for (const NamedTensor& entry : read_checkpoint(checkpoint.string()).tensors) {
+      if (entry.name == "position.step") return entry.tensor.item() == 3;
+    }
+    return false;
+  };
+  const std::vector<std::string> parts = with(arguments("parts"), once);
+  for (const int signal : {SIGINT, SIGTERM}) {
+    const ToolResult result =
+        run_tool("train_classifier", signal == SIGINT ? parts : with(parts, {"--resume"}),
+                 evaluates, signal);
+    ASSERT_EQ(result.exit_code, 130) << result.output;
+    EXPECT_FALSE(fs::exists(folder / "last.safetensors"));
+    before = fs::last_write_time(checkpoint);
+  }
+  const ToolResult rest = run_tool("train_classifier", with(parts, {"--resume"}));
+  ASSERT_EQ(rest.exit_code, 0) << rest.output;
+  EXPECT_NE(rest.output.find("goes on in epoch 1, behind step 3\n"), std::string::npos)
+      << rest.output;
+  expect_same_files(folder_ / "runs/whole", folder,
+                    {"checkpoint.safetensors", "last.safetensors", "best_val.safetensors",
+                     "metrics.csv", "all_train_loss.npy", "step_loss.npy"});
+}
+
+// Ctrl-C in `train_classifier ... 2>&1 | tee log` ends tee first.
+TEST_F(TrainClassifier, AnInterruptedRunSavesThoughNobodyReadsItsOutput) {
+  const fs::path checkpoint = folder_ / "runs/unheard/checkpoint.safetensors";
+  const ToolResult result =
+      run_unheard("train_classifier", with(arguments("unheard"), {"--total_epochs", "50"}),
+                  [&] { return fs::exists(checkpoint); });
+  EXPECT_EQ(result.exit_code, 130);
+  EXPECT_NE(read_text(folder_ / "runs/unheard/log.txt").find("interrupted and saved"),
+            std::string::npos);
+  EXPECT_NO_THROW(read_checkpoint(checkpoint.string()));
 }
 
 TEST_F(TrainClassifier, PretrainedWeightsStayAsTheyWere) {

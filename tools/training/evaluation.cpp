@@ -62,8 +62,9 @@ EvaluationOptions evaluation_options(const TrainSettings& settings) {
           .format = image_format(settings)};
 }
 
-EvaluatedSet evaluate(nn::Module& network, const data::ImageSourcePtr& source,
-                      const EvaluationOptions& options) {
+std::optional<EvaluatedSet> evaluate(nn::Module& network, const data::ImageSourcePtr& source,
+                                     const EvaluationOptions& options,
+                                     const std::function<bool()>& stopped) {
   const auto size = static_cast<int>(options.image_size);
   data::LoaderOptions loading;
   loading.sampler.batch_size = options.batch_size;
@@ -76,15 +77,22 @@ EvaluatedSet evaluate(nn::Module& network, const data::ImageSourcePtr& source,
   network.eval();
   double loss = 0;
   int64_t correct = 0, images = 0;
+  bool whole = true;
   while (const auto batch = loader.next()) {
+    if (stopped()) {
+      whole = false;
+      break;
+    }
     const Tensor logits = network(batch->images.contiguous(options.format));
     loss += nn::cross_entropy(logits, batch->labels, {.reduction = Reduction::sum}).item();
     correct += count_equal(argmax(logits, 1), batch->labels);
     images += batch->images.size(0);
   }
   network.train(was_training);
+  if (!whole) return std::nullopt;
   const auto count = static_cast<double>(images);
-  return {{loss / count, static_cast<double>(correct) / count}, images, loader.unreadable()};
+  return EvaluatedSet{
+      {loss / count, static_cast<double>(correct) / count}, images, loader.unreadable()};
 }
 
 int run_evaluation(const TrainSettings& given, const CommonOptions& common) {
@@ -105,7 +113,9 @@ int run_evaluation(const TrainSettings& given, const CommonOptions& common) {
       eval::csv_field(settings.evaluate) + ',' + sha256_of_file(settings.evaluate);
   std::string csv = "set,images,loss,accuracy,weights,weights_sha256\n";
   for (size_t i = 0; i < sets.names.size(); ++i) {
-    const EvaluatedSet set = evaluate(*network, sets.evaluation[i], evaluation_options(settings));
+    // An interrupt ends this process at once: it has nothing to save.
+    const EvaluatedSet set =
+        *evaluate(*network, sets.evaluation[i], evaluation_options(settings), [] { return false; });
     for (const auto& [index, reason] : set.unreadable) {
       fmt::print(stderr, "skipped: {}\n", reason);
     }

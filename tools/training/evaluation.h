@@ -2,7 +2,9 @@
 
 // Loss and accuracy of a classifier on sets of images.
 
+#include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "data/dataset.h"
@@ -26,9 +28,11 @@ struct EvaluatedSet {
   std::map<int64_t, std::string> unreadable;  // index -> reason; left out
 };
 
-// In evaluation mode, without gradients; the network is left in the mode it was in.
-EvaluatedSet evaluate(nn::Module& network, const data::ImageSourcePtr& source,
-                      const EvaluationOptions& options);
+// In evaluation mode, without gradients; the network is left in the mode it was in. Nothing where
+// it was `stopped`, which is asked before each batch.
+std::optional<EvaluatedSet> evaluate(nn::Module& network, const data::ImageSourcePtr& source,
+                                     const EvaluationOptions& options,
+                                     const std::function<bool()>& stopped);
 
 EvaluationOptions evaluation_options(const TrainSettings& settings);
 

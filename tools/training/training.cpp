@@ -90,12 +90,11 @@ class Training {
                       common_.quiet);
 
     while (position_.epoch < settings_.total_epochs) {
-      if (!run_epoch()) {
+      if (!run_epoch() || !finish_epoch()) {
         progress_->finish();
         logger_->info("interrupted and saved; the same command with --resume goes on");
         return exit_interrupted;
       }
-      finish_epoch();
     }
     progress_->finish();
     logger_->info("done: {}", folder_.path().string());
@@ -167,8 +166,8 @@ class Training {
     loading.workers = settings_.workers;
     loading.fast_jpeg = settings_.fast_jpeg;
     data::Loader loader(sets_.train, data::train_transform({.size = size}), loading);
-    started_ = Clock::now();
-    first_image_ = position_.images;
+    const Clock::time_point started = Clock::now();
+    const int64_t first_image = position_.images;
     network_->train();
     while (const auto batch = loader.next()) {
       step(*batch, loader.steps());
@@ -185,7 +184,10 @@ class Training {
       }
     }
     collect_results();
+    images_per_second_ = static_cast<double>(position_.images - first_image) /
+                         std::chrono::duration<double>(Clock::now() - started).count();
     report_unreadable("train", loader.unreadable());
+    save_checkpoint();  // an evaluation is long: it is repeated, not the steps before it
     return true;
   }
 
@@ -228,27 +230,28 @@ class Training {
     }
   }
 
-  void finish_epoch() {
-    check_weights();
+  // False where it was interrupted; the checkpoint behind the epoch's last step is the one to go on
+  // with.
+  bool finish_epoch() {
     const auto images = static_cast<double>(position_.images);
-    const double seconds = std::chrono::duration<double>(Clock::now() - started_).count();
     EpochRecord record{
         .learning_rate = optimizer_->learning_rate(),
         .train = {position_.loss / images, static_cast<double>(position_.correct) / images},
         .published_loss = position_.step_loss / images,
         .sets = {}};
     for (const data::ImageSourcePtr& set : sets_.evaluation) {
-      const EvaluatedSet evaluated = evaluate(*network_, set, evaluation_options(settings_));
-      report_unreadable(set->location(), evaluated.unreadable);
-      GESTALT_CHECK(std::isfinite(evaluated.result.loss),
+      const auto evaluated =
+          evaluate(*network_, set, evaluation_options(settings_), [] { return interrupted(); });
+      if (!evaluated) return false;
+      report_unreadable(set->location(), evaluated->unreadable);
+      GESTALT_CHECK(std::isfinite(evaluated->result.loss),
                     "the loss of {} is {} behind epoch {}; the last checkpoint stays (a smaller "
                     "--lr may help)",
-                    set->location(), evaluated.result.loss, position_.epoch + 1);
-      record.sets.push_back(evaluated.result);
+                    set->location(), evaluated->result.loss, position_.epoch + 1);
+      record.sets.push_back(evaluated->result);
     }
     const std::vector<size_t> improved = history_->add_epoch(record);
     schedule_->step();
-    const double rate = static_cast<double>(position_.images - first_image_) / seconds;
     position_ = {.epoch = position_.epoch + 1};
 
     const StateDict weights = network_->state_dict();
@@ -260,10 +263,11 @@ class Training {
     history_->write(folder_.path());
     write_events(record);
     save_checkpoint();  // last: until it stands, the epoch is not over
-    log_epoch(record, rate);
+    log_epoch(record);
+    return true;
   }
 
-  void log_epoch(const EpochRecord& record, double images_per_second) {
+  void log_epoch(const EpochRecord& record) {
     std::string line =
         fmt::format("epoch {}/{}: loss {:.4f}, accuracy {:.2f} %", position_.epoch,
                     settings_.total_epochs, record.train.loss, 100 * record.train.accuracy);
@@ -272,8 +276,10 @@ class Training {
       line += fmt::format("; {} {:.2f} % (best {:.2f} % in epoch {})", sets_.names[set],
                           100 * record.sets[set].accuracy, 100 * best.accuracy, best.epoch);
     }
+    // None where this process had only the evaluation to repeat.
+    if (images_per_second_ > 0) line += fmt::format("; {:.1f} images/s", images_per_second_);
     progress_->finish();
-    logger_->info("{}; {:.1f} images/s", line, images_per_second);
+    logger_->info(line);
   }
 
   void write_events(const EpochRecord& record) {
@@ -332,7 +338,7 @@ class Training {
     position_.step_loss = known ? optim::require_number("checkpoint", position, "step_loss")
                           : position_.step > 0 ? std::numeric_limits<double>::quiet_NaN()
                                                : 0;
-    logger_->info("goes on at epoch {}, step {}", position_.epoch + 1, position_.step + 1);
+    logger_->info("goes on in epoch {}, behind step {}", position_.epoch + 1, position_.step);
   }
 
   const TrainSettings& settings_;
@@ -350,8 +356,7 @@ class Training {
   StepResults results_;
   Position position_;
   std::set<std::pair<std::string, int64_t>> reported_;  // unreadable images, by set
-  Clock::time_point started_;                           // of this process' part of the epoch,
-  int64_t first_image_ = 0;                             // and its first image
+  double images_per_second_ = 0;                        // of this process' part of the epoch
 };
 
 }  // namespace
