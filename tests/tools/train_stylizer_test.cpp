@@ -6,6 +6,7 @@
 #include <fstream>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <spdlog/fmt/fmt.h>
 
 #include "data/encode.h"
 #include "models/adain.h"
@@ -174,6 +175,55 @@ TEST_F(TrainStylizer, AFinishedRunGoesOnWithMoreSteps) {
   EXPECT_EQ(shorter.output,
             "train_stylizer: --resume: the run has 6 steps already; give no smaller --max_iter "
             "than that\n");
+}
+
+std::ptrdiff_t event_files(const fs::path& folder) {
+  return std::count_if(fs::directory_iterator(folder), {}, [](const fs::directory_entry& each) {
+    return each.path().filename().string().starts_with("events.");
+  });
+}
+
+TEST_F(TrainStylizer, AFinishedRunIsDrawnAgainAndLeftAsItIs) {
+  const std::vector<std::string> flags = arguments("done", {"--max_iter", "4"});
+  ASSERT_EQ(run_tool("train_stylizer", flags).exit_code, 0);
+  const fs::path folder = run_folder("done");
+  const std::string metrics = read_text(folder / "metrics.csv");
+  fs::remove(folder / "curves.gp");
+  const ToolResult again =
+      run_tool("train_stylizer", arguments("done", {"--max_iter", "4", "--resume"}));
+  EXPECT_EQ(again.exit_code, 0) << again.output;
+  EXPECT_TRUE(has(again.output, "done is finished\n")) << again.output;
+  EXPECT_TRUE(fs::exists(folder / "curves.gp"));
+  EXPECT_EQ(read_text(folder / "metrics.csv"), metrics);
+  EXPECT_EQ(event_files(folder), 1);
+}
+
+TEST_F(TrainStylizer, ARunThatIsToEndWhereItWasInterruptedHasAllItsFiles) {
+  const fs::path checkpoint = run_folder("parts") / "checkpoint.safetensors";
+  const auto steps = [&] {
+    for (const NamedTensor& entry : read_checkpoint(checkpoint.string()).tensors) {
+      if (entry.name == "position.step") return static_cast<int>(entry.tensor.item());
+    }
+    return 0;
+  };
+  const std::vector<std::string> rare = {"--log_every_steps", "500", "--sample_every_steps", "0"};
+  const auto flags = [&](const std::string& name, const std::string& count) {
+    std::vector<std::string> more = rare;
+    more.insert(more.end(), {"--max_iter", count});
+    return arguments(name, more);
+  };
+  const ToolResult first = run_tool("train_stylizer", flags("parts", "1000"),
+                                    [&] { return fs::exists(checkpoint) && steps() > 1; });
+  ASSERT_EQ(first.exit_code, 130) << first.output;
+  const std::string count = std::to_string(steps());
+  std::vector<std::string> rest = flags("parts", count);
+  rest.push_back("--resume");
+  const ToolResult second = run_tool("train_stylizer", rest);
+  ASSERT_EQ(second.exit_code, 0) << second.output;
+  ASSERT_EQ(run_tool("train_stylizer", flags("whole", count)).exit_code, 0);
+  expect_same_files(run_folder("whole"), run_folder("parts"),
+                    {"checkpoint.safetensors", "decoder.safetensors", "metrics.csv",
+                     fmt::format("samples/step_{:06}.jpg", steps())});
 }
 
 TEST_F(TrainStylizer, LearnsToInvertTheEncoder) {

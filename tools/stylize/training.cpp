@@ -58,6 +58,7 @@ class Pictures {
 
   // The reasons that were not told before.
   std::vector<std::string> newly_unreadable() {
+    if (!loader_) return {};
     std::vector<std::string> reasons;
     for (const auto& [index, reason] : loader_->unreadable()) {
       if (told_.insert(reason).second) reasons.push_back(reason);
@@ -192,7 +193,7 @@ class StylizerTraining {
       save();  // a good state to keep, whatever happens
     }
     metrics_.write_csv(folder_ / "metrics.csv");  // without rows of steps that come again
-    return train();
+    return position_.step < settings_.steps ? train() : finish();
   }
 
  private:
@@ -207,8 +208,15 @@ class StylizerTraining {
     decoder_->to(default_device());
     optimizer_.emplace(decoder_->parameters(),
                        optim::AdamOptions{.learning_rate = settings_.learning_rate});
-    const double decay = settings_.learning_rate_decay;
-    schedule_.emplace(*optimizer_, [decay](int64_t step) { return 1 / (1 + decay * step); });
+    schedule_.emplace(*optimizer_, [this](int64_t step) { return decayed(step); });
+  }
+
+  // Times the learning rate, behind so many steps.
+  double decayed(int64_t steps) const {
+    return 1 / (1 + settings_.learning_rate_decay * static_cast<double>(steps));
+  }
+  double learning_rate_of(int64_t step) const {  // from 1
+    return settings_.learning_rate * decayed(step - 1);
   }
 
   std::shared_ptr<nn::Sequential> random_decoder() const {
@@ -216,6 +224,20 @@ class StylizerTraining {
     auto decoder = models::make_adain_decoder(generator);
     models::init_adain_decoder(*decoder, generator);
     return decoder;
+  }
+
+  // Of a run that has all its steps: its curves, and what it lacks where it was interrupted behind
+  // the last with a larger --max_iter.
+  int finish() {
+    if (position_.summed > 0) {
+      EventFile events(folder_.path(), position_.step);
+      add_row(events);
+      save();
+    }
+    if (!fs::exists(sample_path())) save_samples();
+    draw();
+    logger_->info("the run in {} is finished", folder_.path().string());
+    return exit_done;
   }
 
   int train() {
@@ -226,7 +248,10 @@ class StylizerTraining {
       step();
       const bool is_last = position_.step == settings_.steps;
       if (is_last || position_.step % settings_.log_every == 0) add_row(events);
-      if (is_last || is_multiple(settings_.sample_every)) save_samples();
+      if (is_last || is_multiple(settings_.sample_every)) {
+        save_samples();
+        draw();
+      }
       if (is_last || is_multiple(settings_.save_every)) save();
       progress.update(position_.step, [&] {
         collect_losses();
@@ -259,7 +284,6 @@ class StylizerTraining {
     Tensor total = losses[0] * parts_[0].weight;
     for (size_t i = 1; i < losses.size(); ++i) total = total + losses[i] * parts_[i].weight;
     total.backward();
-    rate_ = optimizer_->learning_rate();
     optimizer_->step();
     optimizer_->zero_grad();
     schedule_->step();
@@ -309,7 +333,8 @@ class StylizerTraining {
   // The mean of the steps since the row before.
   void add_row(EventFile& events) {
     collect_losses();
-    std::vector<double> row = {static_cast<double>(position_.step), rate_};
+    std::vector<double> row = {static_cast<double>(position_.step),
+                               learning_rate_of(position_.step)};
     for (const double sum : position_.losses) {
       row.push_back(sum / static_cast<double>(position_.summed));
     }
@@ -329,10 +354,16 @@ class StylizerTraining {
     }
   }
 
+  fs::path sample_path() const {
+    return folder_ / "samples" / fmt::format("step_{:06}.jpg", position_.step);
+  }
+
   void save_samples() {
     collect_losses();
-    samples_->save(folder_ / "samples" / fmt::format("step_{:06}.jpg", position_.step),
-                   fmt::format("step {}", position_.step), encoder_, decoder_);
+    samples_->save(sample_path(), fmt::format("step {}", position_.step), encoder_, decoder_);
+  }
+
+  void draw() const {
     // Pixels' errors are much smaller numbers than features'. All fall by orders of magnitude.
     const std::string axis = "set logscale y";
     CurvePanel features{"losses", {}, axis}, pixels{"reconstruction", {}, axis};
@@ -404,7 +435,6 @@ class StylizerTraining {
   Position position_;
   LossRing losses_;  // the whole loss, then that of each part
   double last_loss_ = 0;
-  double rate_ = 0;  // of the last step
 };
 
 }  // namespace
