@@ -200,6 +200,20 @@ TEST_F(TrainFewshotGan, ResumingWithOtherPicturesIsRefused) {
   refused("images of '" + path + "' have changed since the run began");
 }
 
+// Not hours later, where it is to be rolled back.
+TEST_F(TrainFewshotGan, AMissingBestStateIsFoundAtTheStart) {
+  Flags all = flags("best");
+  set(all, "--iter", "2");
+  ASSERT_EQ(run_tool("train_fewshot_gan", all).exit_code, 0);
+  const fs::path best = run("best") / "best.safetensors";
+  fs::remove(best);
+  set(all, "--iter", "4");
+  all.push_back("--resume");
+  const ToolResult result = run_tool("train_fewshot_gan", all);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.output, "train_fewshot_gan: --resume: '" + best.string() + "' is missing\n");
+}
+
 // A new run in its folder is not taken for a part of the earlier one, nor the other way round.
 TEST_F(TrainFewshotGan, ANewRunReplacesAnEarlierOne) {
   Flags all = flags("again");

@@ -127,6 +127,8 @@ class FewshotTraining {
       GESTALT_CHECK(step_ <= settings_.iterations,
                     "--resume: the run has {} steps already; give no smaller --iter than that",
                     step_);
+      const fs::path best = folder_ / "best.safetensors";  // read where the run is rolled back
+      GESTALT_CHECK(fs::exists(best), "--resume: '{}' is missing", best.string());
     } else if (!settings_.checkpoint.empty()) {
       const auto checkpoint = models::read_fastgan_checkpoint(settings_.checkpoint);
       model_->load(checkpoint);
