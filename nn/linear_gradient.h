@@ -2,7 +2,7 @@
 
 // The gradient of ops that are linear in their one input: pooling by means, padding, resizing,
 // moving, selecting. A kernel finds dx, of x's shape and format, from dy in the same format and
-// dy's dtype.
+// dy's dtype (internal to nn/).
 
 #include <memory>
 #include <tuple>

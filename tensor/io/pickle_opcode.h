@@ -4,7 +4,7 @@
 //
 // Source: CPython's Lib/pickletools.py, whose names these are. Those for the copy registry (EXT1,
 // EXT2, EXT4) and for buffers beside the pickle (NEXT_BUFFER, READONLY_BUFFER) are left out: what
-// they refer to is not in the file.
+// they refer to is not in the file (internal to tensor/io/).
 
 #include <cstdint>
 
