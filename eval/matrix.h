@@ -1,7 +1,7 @@
 #pragma once
 
-// (internal to eval/) A row-major matrix of doubles for the metrics, and the product that they take,
-// by BLAS.
+// (internal to eval/) A row-major matrix of doubles for the metrics, and the product that they
+// take, by BLAS.
 
 #include <cstdint>
 #include <vector>

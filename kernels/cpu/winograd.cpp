@@ -1,5 +1,7 @@
 #include "kernels/cpu/winograd.h"
 
+#include <array>
+
 #include "kernels/cpu/features.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/winograd_kernels.h"
@@ -93,7 +95,61 @@ class Run {
     }
   }
 
+  // Rows of 2, 4 or 8 tiles leave most of a vector of 16 empty: several of them share one.
+  bool is_packed() const {
+    return kernels_.transform_packed_input != nullptr &&
+           (tile_columns_ == 2 || tile_columns_ == 4 || tile_columns_ == 8);
+  }
+
+  struct Packs {
+    std::array<TilePack, block_tiles / pack_tiles> packs;
+    int64_t count = 0;
+  };
+
+  // The tiles of a block; an image has `channels` planes of `plane` elements.
+  Packs packs_of(int64_t block, int64_t channels, int64_t plane, int64_t padding) const {
+    const int64_t first = block * block_tiles, last = std::min(first + block_tiles, tiles_);
+    Packs result;
+    for (int64_t tile = first; tile < last; tile += pack_tiles) {
+      TilePack& pack = result.packs[result.count++];
+      pack = {.columns = tile_columns_, .rows = 0, .plane = {}, .first = {}};
+      for (int64_t at = tile; at < std::min(tile + pack_tiles, last); at += tile_columns_) {
+        const int64_t row = at / tile_columns_;
+        pack.plane[pack.rows] = row / tile_rows_ * channels * plane;
+        pack.first[pack.rows++] = row % tile_rows_ * 4 - padding;
+      }
+    }
+    return result;
+  }
+
+  void transform_packed_input(int64_t block, int64_t first_channel, int64_t last_channel,
+                              float* v) const {
+    const int64_t plane = conv_.height * conv_.width;
+    const Packs packs = packs_of(block, conv_.inputs, plane, conv_.padding_h);
+    for (int64_t c = first_channel; c < last_channel; ++c) {
+      for (int64_t i = 0; i < packs.count; ++i) {
+        kernels_.transform_packed_input(
+            conv_.x + c * plane, conv_.height, conv_.width, packs.packs[i], -conv_.padding_w,
+            v + c * block_tiles + i * pack_tiles, input_step(conv_.inputs));
+      }
+    }
+  }
+
+  void transform_packed_output(int64_t block, int64_t output_block, const float* m) const {
+    const int64_t plane = out_height_ * out_width_;
+    const Packs packs = packs_of(block, conv_.outputs, plane, 0);
+    for (int64_t i = 0; i < outputs_in(output_block); ++i) {
+      const int64_t o = output_block * block_outputs + i;
+      for (int64_t j = 0; j < packs.count; ++j) {
+        kernels_.transform_packed_output(m + i * block_tiles + j * pack_tiles, packs.packs[j],
+                                         conv_.bias != nullptr ? conv_.bias[o] : 0, conv_.relu,
+                                         conv_.y + o * plane, out_height_, out_width_);
+      }
+    }
+  }
+
   void transform_input(int64_t block, int64_t first_channel, int64_t last_channel, float* v) const {
+    if (is_packed()) return transform_packed_input(block, first_channel, last_channel, v);
     for (int64_t c = first_channel; c < last_channel; ++c) {
       for_each_run(block, [&](int64_t image, TileRun run) {
         run.row -= conv_.padding_h;
@@ -117,6 +173,7 @@ class Run {
     const int64_t tiles = std::min(block_tiles, tiles_ - block * block_tiles);
     const int64_t outputs = outputs_in(output_block);
     kernels_.multiply(u, v, conv_.inputs, outputs, tiles, m);
+    if (is_packed()) return transform_packed_output(block, output_block, m);
     for (int64_t i = 0; i < outputs; ++i) {
       const int64_t o = output_block * block_outputs + i;
       for_each_run(block, [&](int64_t image, const TileRun& run) {

@@ -2,9 +2,11 @@
 
 // GCC 12 takes the undefined operands of its own intrinsics for uninitialized variables.
 #pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
+#pragma GCC diagnostic ignored "-Wuninitialized"
 
 #include <immintrin.h>
 
+#include "kernels/cpu/winograd_packed.h"
 #include "kernels/cpu/winograd_simd.h"
 
 namespace gestalt::cpu::winograd {
@@ -21,6 +23,10 @@ struct Avx512 {
   static Reg load(const float* p) { return _mm512_loadu_ps(p); }
   static Reg load_some(const float* p, int64_t low, int64_t high) {
     return _mm512_maskz_loadu_ps(mask(low, high), p);
+  }
+  // Lanes [low, high) of p, the others as they were.
+  static Reg load_into(Reg before, const float* p, int64_t low, int64_t high) {
+    return _mm512_mask_loadu_ps(before, mask(low, high), p);
   }
   // columns[k] gets p[lane * stride + k], zero in lanes from `count` on.
   static void load_nine(const float* p, int64_t stride, int64_t count, Reg (&columns)[9]) {
@@ -101,9 +107,15 @@ struct Avx512 {
   }
 };
 
+constexpr Kernels with_packs(Kernels kernels) {
+  kernels.transform_packed_input = transform_packed_input<Avx512>;
+  kernels.transform_packed_output = transform_packed_output<Avx512>;
+  return kernels;
+}
+
 }  // namespace
 
-const Kernels avx512_kernels = make_kernels<Avx512>();
+const Kernels avx512_kernels = with_packs(make_kernels<Avx512>());
 
 }  // namespace gestalt::cpu::winograd
 

@@ -12,6 +12,7 @@ namespace gestalt::cpu::winograd {
 constexpr int64_t frequencies = 36;    // elements of a transformed 6x6 tile
 constexpr int64_t block_tiles = 64;    // tiles that are multiplied together
 constexpr int64_t block_outputs = 16;  // output channels that are multiplied together
+constexpr int64_t pack_tiles = 16;     // of a TilePack, a vector's lanes
 // Between frequencies, a line of padding keeps the 36 streams out of each other's cache sets.
 constexpr int64_t padding = 16;
 
@@ -32,6 +33,13 @@ struct TileRun {
   int64_t offset;  // of the first tile in its block
 };
 
+// Whole rows of tiles, one after the other, that fill a vector where one alone would not.
+struct TilePack {
+  int64_t columns;             // tiles in a row: 2, 4 or 8
+  int64_t rows = 0;            // how many there are
+  int64_t plane[8], first[8];  // of each: its channel's offset, and its first pixel's row
+};
+
 struct Kernels {
   // Transforms the tiles of `run` of one channel [height, width] into v[f * step + offset + i].
   void (*transform_input)(const float* x, int64_t height, int64_t width, const TileRun& run,
@@ -45,6 +53,12 @@ struct Kernels {
   // Transforms products m[f * step + offset + i] into one channel [height, width] of the output.
   void (*transform_output)(const float* m, const TileRun& run, float bias, bool relu, float* y,
                            int64_t height, int64_t width);
+  // The same transforms of a vector of tiles from several rows, v[f * step + i] and
+  // m[f * step + i]. Pixels of a row begin at `column` of the input. Null: not for this width.
+  void (*transform_packed_input)(const float* x, int64_t height, int64_t width,
+                                 const TilePack& pack, int64_t column, float* v, int64_t step);
+  void (*transform_packed_output)(const float* m, const TilePack& pack, float bias, bool relu,
+                                  float* y, int64_t height, int64_t width);
 };
 
 extern const Kernels avx2_kernels;

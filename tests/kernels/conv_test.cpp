@@ -180,6 +180,18 @@ TEST_F(Conv2d, ImagesOfABatchGiveTheBitsOfOneAlone) {
   EXPECT_EQ(std::memcmp(one.data(), three.data(), size * sizeof(float)), 0);
 }
 
+// Seven images fill vectors of Winograd together that one alone leaves half empty.
+TEST_F(Conv2d, NarrowImagesOfABatchGiveTheBitsOfOneAlone) {
+  for (int64_t width = 4; width <= 40; ++width) {
+    Layer layer{1, 8, 9, 5, width, 3, 1};
+    const int64_t size = layer.outputs * layer.height * layer.width;
+    const std::vector<float> one = run(layer);
+    layer.batch = 7;
+    const std::vector<float> seven = run(layer);
+    EXPECT_EQ(std::memcmp(one.data(), seven.data(), size * sizeof(float)), 0) << layer;
+  }
+}
+
 // More images than go through oneDNN's copies at once, and a rest.
 TEST_F(Conv2d, ManyLargeImagesGiveTheBitsOfOneAlone) {
   const Layer layer{7, 3, 32, 301, 302, 5, 2};  // 17 MB of copies
@@ -211,34 +223,86 @@ TEST_F(Conv2d, FusedReluIsReluOfTheSameBits) {
   }
 }
 
+// Winograd by the inner loops given, with a bias, and with ReLU where the outputs are even. Around
+// the images stands NaN, which must not be read, and around the outputs what must not be changed.
+std::vector<float> winograd(const Layer& layer, const cpu::winograd::Kernels& kernels) {
+  constexpr int64_t guard = 64;
+  constexpr float untouched = 12345;
+  const std::unique_ptr<Context> context = cpu_runtime.make_context(0);
+  const int64_t n = layer.batch, c = layer.inputs, o = layer.outputs;
+  const int64_t outputs = n * o * layer.out(layer.height) * layer.out(layer.width);
+  std::vector<float> x = values(n * c * layer.height * layer.width, 0.1);
+  x.insert(x.begin(), guard, NAN);
+  x.insert(x.end(), guard, NAN);
+  const std::vector<float> weight = values(o * c * 9, 0.2), bias = values(o, 0.3);
+  std::vector<float> y(guard + outputs + guard, untouched);
+  cpu::winograd_conv(*context,
+                     {.x = x.data() + guard,
+                      .y = y.data() + guard,
+                      .batch = n,
+                      .inputs = c,
+                      .outputs = o,
+                      .height = layer.height,
+                      .width = layer.width,
+                      .padding_h = layer.padding,
+                      .padding_w = layer.padding,
+                      .w = weight.data(),
+                      .output_stride = c * 9,
+                      .input_stride = 9,
+                      .bias = bias.data(),
+                      .relu = o % 2 == 0},
+                     kernels);
+  for (int64_t i = 0; i < guard; ++i) {
+    EXPECT_EQ(y[i], untouched) << layer << ", before the outputs";
+    EXPECT_EQ(y[guard + outputs + i], untouched) << layer << ", after the outputs";
+  }
+  return {y.begin() + guard, y.end() - guard};
+}
+
 TEST_F(Conv2d, VectorWidthChangesNoBit) {
   if (!cpu::has_avx512()) GTEST_SKIP() << "no AVX-512 on this processor";
-  for (const Layer& layer : {layers[0], layers[1]}) {
-    const int64_t n = layer.batch, c = layer.inputs, o = layer.outputs;
-    const int64_t h = layer.height, w = layer.width;
-    std::vector<float> x = values(n * c * h * w, 0.1), weight = values(o * c * 9, 0.2);
-    std::vector<float> y[2];
-    int count = 0;
-    for (const auto* kernels : {&cpu::winograd::avx2_kernels, &cpu::winograd::avx512_kernels}) {
-      const std::unique_ptr<Context> context = cpu_runtime.make_context(0);
-      std::vector<float>& out = y[count++];
-      out.resize(n * o * h * w);
-      cpu::winograd_conv(*context,
-                         {.x = x.data(),
-                          .y = out.data(),
-                          .batch = n,
-                          .inputs = c,
-                          .outputs = o,
-                          .height = h,
-                          .width = w,
-                          .padding_h = 1,
-                          .padding_w = 1,
-                          .w = weight.data(),
-                          .output_stride = c * 9,
-                          .input_stride = 9},
-                         *kernels);
+  for (const Layer& layer : {layers[0], layers[1], Layer{1, 1030, 17, 9, 30, 3, 1}}) {
+    EXPECT_TRUE(same_bits(winograd(layer, cpu::winograd::avx2_kernels),
+                          winograd(layer, cpu::winograd::avx512_kernels)))
+        << layer;
+  }
+}
+
+// Rows of 2, 4 or 8 tiles share a vector of AVX-512, of one image or several: AVX2 takes each row
+// by itself. Of 1 to 15 images blocks and vectors end in rests; last rows and columns are cut off.
+TEST_F(Conv2d, NarrowImagesGiveTheBitsOfRowsAlone) {
+  if (!cpu::has_avx512()) GTEST_SKIP() << "no AVX-512 on this processor";
+  for (int64_t width = 3; width <= 40; ++width) {
+    for (int64_t height : {4, 9, 14}) {
+      for (int64_t batch : {1, 2, 15}) {
+        for (int64_t padding : {0, 1, 2}) {
+          const Layer layer{batch, 3, batch + 1, height, width, 3, 1, padding};
+          ASSERT_TRUE(same_bits(winograd(layer, cpu::winograd::avx2_kernels),
+                                winograd(layer, cpu::winograd::avx512_kernels)))
+              << layer;
+        }
+      }
     }
-    EXPECT_TRUE(same_bits(y[0], y[1]));
+  }
+}
+
+// Against f64, which goes through plain loops; and with more channels than are summed in one turn.
+TEST_F(Conv2d, WinogradOfNarrowImagesIsThatOfPlainLoops) {
+  std::vector<Layer> narrow = {{2, 1030, 9, 7, 13, 3, 1}};
+  for (int64_t width = 1; width <= 40; ++width) narrow.push_back({3, 9, 10, 7, width, 3, 1});
+  for (const Layer& layer : narrow) {
+    const std::vector<float> result = run(layer);
+    const std::vector<double> expected = run<double>(layer, true);
+    const int64_t outputs = layer.batch * layer.outputs * layer.height * layer.width;
+    const int64_t inputs = layer.batch * layer.inputs * layer.height * layer.width;
+    for (const auto& [first, count] : {std::pair(int64_t{0}, outputs), {outputs, inputs}}) {
+      double scale = 0, error = 0;
+      for (int64_t i = first; i < first + count; ++i) {
+        scale = std::max(scale, std::abs(expected[i]));
+        error = std::max(error, std::abs(result[i] - expected[i]));
+      }
+      EXPECT_LT(error, 1e-4 * scale) << layer << (first > 0 ? ", data gradient" : "");
+    }
   }
 }
 
