@@ -82,12 +82,9 @@ void reset_peak_memory(Device device) {
 }
 
 void empty_cache(Device device) {
-  if (device.is_cpu()) {
-    cpu_pool().drop();
-  } else {
-    Context& ctx = context(device);
-    ctx.runtime().trim(ctx);
-  }
+  if (device.is_cpu()) cpu_pool().drop();
+  Context& ctx = context(device);
+  ctx.runtime().trim(ctx);
 }
 
 }  // namespace gestalt

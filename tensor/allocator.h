@@ -23,7 +23,7 @@ void release(Device device, void* pointer, size_t bytes) noexcept;
 
 MemoryStats memory_stats(Device device);
 void reset_peak_memory(Device device);
-// Gives cached blocks back to the system.
+// Gives cached blocks back to the system, with those that kernels of this thread keep on the CPU.
 void empty_cache(Device device);
 
 }  // namespace gestalt

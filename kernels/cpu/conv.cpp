@@ -42,7 +42,7 @@ void conv2d_forward(Context& context, const View& x, const View& w, const View* 
     return relu_topk_forward(context, y, nullptr, y, *desc.topk);
   }
   if (is_half(x.dtype)) {
-    const F32Copy x32 = F32Copy::of(context, x), w32 = F32Copy::of(context, w), y32(y);
+    const F32Copy x32 = F32Copy::of(context, x), w32 = F32Copy::of(context, w), y32(context, y);
     const std::optional<F32Copy> bias32 =
         bias != nullptr ? std::optional(F32Copy::of(context, *bias)) : std::nullopt;
     conv2d_forward(context, x32.view(), w32.view(), bias32 ? &bias32->view() : nullptr, y32.view(),
@@ -79,7 +79,7 @@ void conv2d_backward_data(Context& context, const View& dy, const View& w, const
                           const Conv2dDesc& desc) {
   if (dx.numel() == 0) return;
   if (is_half(dy.dtype)) {
-    const F32Copy dy32 = F32Copy::of(context, dy), w32 = F32Copy::of(context, w), dx32(dx);
+    const F32Copy dy32 = F32Copy::of(context, dy), w32 = F32Copy::of(context, w), dx32(context, dx);
     conv2d_backward_data(context, dy32.view(), w32.view(), dx32.view(), desc);
     return copy(context, dx32.view(), dx);
   }
@@ -107,7 +107,7 @@ void conv2d_backward_data(Context& context, const View& dy, const View& w, const
 void conv2d_backward_weights(Context& context, const View& dy, const View& x, const View& dw,
                              const Conv2dDesc& desc) {
   if (is_half(dy.dtype)) {
-    const F32Copy dy32 = F32Copy::of(context, dy), x32 = F32Copy::of(context, x), dw32(dw);
+    const F32Copy dy32 = F32Copy::of(context, dy), x32 = F32Copy::of(context, x), dw32(context, dw);
     conv2d_backward_weights(context, dy32.view(), x32.view(), dw32.view(), desc);
     return copy(context, dw32.view(), dw);
   }

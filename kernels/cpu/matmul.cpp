@@ -136,7 +136,7 @@ void matmul(Context& context, const View& a, const View& b, double alpha, double
   if (y.numel() == 0) return;
   if (is_half(y.dtype)) {
     const F32Copy a32 = F32Copy::of(context, a), b32 = F32Copy::of(context, b);
-    const F32Copy y32 = beta == 0 ? F32Copy(y) : F32Copy::of(context, y);
+    const F32Copy y32 = beta == 0 ? F32Copy(context, y) : F32Copy::of(context, y);
     matmul(context, a32.view(), b32.view(), alpha, beta, y32.view());
     return copy(context, y32.view(), y);
   }

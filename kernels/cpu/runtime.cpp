@@ -8,6 +8,7 @@
 
 #include "kernels/cpu/capture.h"
 #include "kernels/cpu/examine.h"
+#include "kernels/cpu/f32_blocks.h"
 #include "kernels/cpu/table.h"
 #include "kernels/rounding.h"
 
@@ -55,7 +56,7 @@ const Runtime cpu_runtime = {
     .copy = [](Context&, void* to, const void* from, size_t bytes,
                CopyKind) { std::memcpy(to, from, bytes); },
     .synchronize = [](Context&) {},
-    .trim = [](Context&) {},
+    .trim = [](Context& context) { context.state<cpu::F32Blocks>().clear(); },
     .memory = memory,
     .begin_capture = cpu::begin_capture,
     .end_capture = cpu::end_capture,
