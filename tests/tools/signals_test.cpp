@@ -107,6 +107,7 @@ TEST_F(Signals, WhatIsPrintedToAClosedStreamIsInNoFile) {
   const int code = ends([&] {
     for (const int stream : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) close(stream);
     return run([&] {
+      open("/dev/null", O_RDONLY);  // a first file would be stdin
       const int file = open((folder_ / "file").c_str(), O_WRONLY | O_CREAT, 0644);
       std::printf("results\n");
       std::fprintf(stderr, "progress\n");
