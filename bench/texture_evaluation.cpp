@@ -1,7 +1,6 @@
 // One evaluation of texture synthesis: VGG-19 with average pooling to pool4 on one 256x256 image,
 // Gram matrices at five taps, the loss, and its gradient to the image. The same work as
-// bench/pytorch/texture_evaluation.py, with the same output, for runs side by side; the network is
-// synthesize_texture's, whose weights behind pool4 count in its memory:
+// bench/pytorch/texture_evaluation.py, with the same output, for runs side by side:
 //   texture_evaluation [--threads 2] [--repeats 20] [--exact]
 
 #include <cmath>

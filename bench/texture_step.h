@@ -14,7 +14,7 @@ class TextureStep {
  public:
   // images: [N,3,H,W], of random values, as are the targets.
   TextureStep(const Shape& images, const models::SynthesisOptions& options, Device device)
-      : objective_(network(device), options, picture(images, device, 1)),
+      : objective_(network(device, options), options, picture(images, device, 1)),
         images_(picture(images, device, 2)) {
     images_.set_requires_grad(true);
   }
@@ -27,9 +27,11 @@ class TextureStep {
   double loss() const { return loss_.item(); }  // of all images
 
  private:
-  static std::shared_ptr<nn::Sequential> network(Device device) {
+  static std::shared_ptr<nn::Sequential> network(Device device,
+                                                 const models::SynthesisOptions& options) {
     Generator generator(3);
-    auto network = models::make_texture_vgg19(models::Pooling::average, generator);
+    auto network = models::layers_for(
+        options.taps, *models::make_texture_vgg19(models::Pooling::average, generator));
     network->to(device);
     return network;
   }

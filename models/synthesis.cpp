@@ -1,5 +1,7 @@
 #include "models/synthesis.h"
 
+#include <algorithm>
+
 #include "kernels/error.h"
 #include "nn/gram.h"
 #include "nn/loss.h"
@@ -22,6 +24,21 @@ Tensor image_of(const Tensor& batch, int64_t n) {
 }
 
 }  // namespace
+
+std::shared_ptr<nn::Sequential> layers_for(const std::vector<std::string>& taps,
+                                           const nn::Sequential& network) {
+  const auto& children = network.children();
+  size_t count = 0;
+  for (const std::string& tap : taps) {
+    const auto is_it = [&](const nn::Module::Child& child) { return child.name == tap; };
+    const auto found = std::find_if(children.begin(), children.end(), is_it);
+    GESTALT_CHECK(found != children.end(), "the network has no layer '{}'", tap);
+    count = std::max(count, static_cast<size_t>(found - children.begin()) + 1);
+  }
+  auto layers = std::make_shared<nn::Sequential>();
+  for (size_t i = 0; i < count; ++i) layers->add(children[i].name, children[i].module);
+  return layers;
+}
 
 SynthesisLoss::SynthesisLoss(std::shared_ptr<nn::Sequential> network,
                              const SynthesisOptions& options, const Tensor& targets)

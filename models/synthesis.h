@@ -26,6 +26,11 @@ struct SynthesisOptions {
   DType dtype = DType::f32;  // inside the network; losses are f32, or f64 where this is f64
 };
 
+// The modules of `network` that the taps need: those up to the last of them. The others' weights
+// would take memory that nothing reads. Throws Error for a name that is no child.
+std::shared_ptr<nn::Sequential> layers_for(const std::vector<std::string>& taps,
+                                           const nn::Sequential& network);
+
 class SynthesisLoss {
  public:
   // targets: [N,3,H,W] f32 (f64 where the dtype is f64) in the network's input space. The network's

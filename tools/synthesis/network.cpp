@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "models/synthesis.h"
 #include "models/vgg.h"
 #include "nn/init.h"
 #include "tensor/io/checkpoint.h"
@@ -62,6 +63,7 @@ std::shared_ptr<nn::Sequential> make_network(const SynthesisSettings& settings,
     load(*network, settings.weights);
     description = format("VGG-19 of {}", settings.weights);
   }
+  network = models::layers_for(settings.layers, *network);
   network->to(default_device());
   if (!settings.weights.empty()) check_finite(network->state_dict(), settings.weights);
   return network;
