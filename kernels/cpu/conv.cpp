@@ -1,9 +1,11 @@
 // Which algorithm a convolution takes: a rule of shapes, strides, dtype and Context::exact() alone,
-// so that a run repeats bit for bit. In order: Winograd, oneDNN's direct convolution, plain loops;
-// bf16 and f16 are computed in f32 from converted copies.
+// and of the processor, so that a run repeats bit for bit. In order: Winograd, 1x1 without a change
+// of layout, oneDNN's direct convolution, plain loops; bf16 and f16 are computed in f32 from
+// converted copies.
 
 #include <optional>
 
+#include "kernels/cpu/conv_1x1.h"
 #include "kernels/cpu/conv_onednn.h"
 #include "kernels/cpu/conv_plain.h"
 #include "kernels/cpu/convert.h"
@@ -27,6 +29,14 @@ bool takes_winograd(const Context& context, const View& x, const View& w, const 
   return plain_3x3 && winograd_available() && !context.exact() && x.dtype == DType::f32 &&
          x.is_contiguous() && w.is_contiguous() && y.is_contiguous() && y.shape[2] >= 4 &&
          y.shape[3] >= 4 && w.shape[0] * w.shape[1] >= 64;
+}
+
+// 1x1 kernels of stride 1 on contiguous f32 images, with pixels enough to fill a vector.
+bool takes_1x1(const View& x, const View& w, const View& y, const Conv2dDesc& desc) {
+  const bool plain_1x1 = w.shape[2] == 1 && w.shape[3] == 1 && desc.stride == Pair{1, 1} &&
+                         desc.padding == Pair{0, 0} && desc.groups == 1;
+  return plain_1x1 && conv_1x1_available() && x.dtype == DType::f32 && x.is_contiguous() &&
+         w.is_contiguous() && y.is_contiguous() && x.shape[2] * x.shape[3] >= 16 && w.numel() > 0;
 }
 
 }  // namespace
@@ -65,6 +75,19 @@ void conv2d_forward(Context& context, const View& x, const View& w, const View* 
                                    .bias = bias != nullptr ? bias->as<float>() : nullptr,
                                    .relu = desc.activation == Activation::relu});
   }
+  if (takes_1x1(x, w, y, desc) && (bias == nullptr || bias->is_contiguous())) {
+    return conv_1x1(context, {.x = x.as<float>(),
+                              .y = y.as<float>(),
+                              .batch = x.shape[0],
+                              .inputs = x.shape[1],
+                              .outputs = y.shape[1],
+                              .pixels = x.shape[2] * x.shape[3],
+                              .w = w.as<float>(),
+                              .output_stride = w.shape[1],
+                              .input_stride = 1,
+                              .bias = bias != nullptr ? bias->as<float>() : nullptr,
+                              .relu = desc.activation == Activation::relu});
+  }
   if constexpr (with_onednn) {
     if (takes_onednn(x, w, y) && (bias == nullptr || bias->is_contiguous())) {
       return conv2d_forward_onednn(context, x, w, bias, y, desc);
@@ -97,6 +120,19 @@ void conv2d_backward_data(Context& context, const View& dy, const View& w, const
                                    .output_stride = 9,
                                    .input_stride = w.shape[1] * 9,
                                    .rotated = true});
+  }
+  // It reads the weights across, which only a cache of the core's own makes up for.
+  constexpr int64_t most_weights = 1 << 17;
+  if (takes_1x1(dx, w, dy, desc) && w.numel() <= most_weights) {
+    return conv_1x1(context, {.x = dy.as<float>(),
+                              .y = dx.as<float>(),
+                              .batch = dy.shape[0],
+                              .inputs = dy.shape[1],
+                              .outputs = dx.shape[1],
+                              .pixels = dx.shape[2] * dx.shape[3],
+                              .w = w.as<float>(),
+                              .output_stride = 1,
+                              .input_stride = w.shape[1]});
   }
   if constexpr (with_onednn) {
     if (takes_onednn(dx, w, dy)) return conv2d_backward_data_onednn(context, dy, w, dx, desc);

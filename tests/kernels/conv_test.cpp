@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "kernels/cpu/conv_1x1.h"
 #include "kernels/cpu/features.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/winograd.h"
@@ -87,11 +88,12 @@ std::vector<T> run(const Layer& layer, bool exact = false, Activation activation
   return all;
 }
 
-// Few and many tiles of Winograd, strided, 1x1.
+// Few and many tiles of Winograd, strided, 1x1 with padding and without.
 const Layer layers[] = {{2, 20, 33, 13, 18, 3, 1},
                         {1, 12, 20, 96, 100, 3, 1},
                         {2, 16, 24, 21, 19, 4, 2},
-                        {3, 16, 24, 17, 9, 1, 1}};
+                        {3, 16, 24, 17, 9, 1, 1},
+                        {3, 16, 25, 17, 9, 1, 1, 0}};
 
 // What oneDNN's own threads would sum in another order from some number of them on, and what is cut
 // into pieces: by rows, by channels, with a rest of either, in groups, with rows that no output
@@ -100,7 +102,19 @@ const Layer direct_layers[] = {{1, 512, 512, 8, 8, 3, 1},           {1, 512, 512
                                {1, 512, 1, 8, 8, 4, 1, 0},          {2, 16, 24, 21, 19, 4, 2},
                                {1, 3, 64, 112, 64, 7, 2, 3},        {1, 3, 64, 125, 90, 11, 4, 2},
                                {2, 200, 328, 9, 10, 3, 2},          {1, 32, 64, 121, 90, 2, 3, 1},
-                               {1, 64, 128, 40, 40, 3, 1, 2, 4, 2}, {1, 1280, 320, 8, 8, 1, 1, 0}};
+                               {1, 64, 128, 40, 40, 3, 1, 2, 4, 2}, {1, 1280, 320, 8, 8, 1, 1, 0},
+                               {2, 30, 205, 9, 15, 1, 1, 0}};
+
+// The largest difference of elements first to first + count, in units of the largest expected one.
+double error_of(const std::vector<float>& result, const std::vector<double>& expected,
+                int64_t first, int64_t count) {
+  double scale = 0, error = 0;
+  for (int64_t i = first; i < first + count; ++i) {
+    scale = std::max(scale, std::abs(expected[i]));
+    error = std::max(error, std::abs(result[i] - expected[i]));
+  }
+  return error / scale;
+}
 
 class Conv2d : public testing::Test {
  protected:
@@ -145,12 +159,8 @@ TEST_F(Conv2d, DirectConvolutionIsThatOfPlainLoops) {
     for (Format format : {Format::contiguous, Format::channels_last}) {
       const std::vector<float> result = run(layer, true, {}, format);
       const std::vector<double> expected = run<double>(layer, true, {}, format);
-      double scale = 0, error = 0;
-      for (size_t i = 0; i < result.size(); ++i) {
-        scale = std::max(scale, std::abs(expected[i]));
-        error = std::max(error, std::abs(result[i] - expected[i]));
-      }
-      EXPECT_LT(error, 1e-5 * scale) << layer << ", " << to_string(format);
+      EXPECT_LT(error_of(result, expected, 0, std::ssize(result)), 1e-5)
+          << layer << ", " << to_string(format);
     }
   }
 }
@@ -296,12 +306,8 @@ TEST_F(Conv2d, WinogradOfNarrowImagesIsThatOfPlainLoops) {
     const int64_t outputs = layer.batch * layer.outputs * layer.height * layer.width;
     const int64_t inputs = layer.batch * layer.inputs * layer.height * layer.width;
     for (const auto& [first, count] : {std::pair(int64_t{0}, outputs), {outputs, inputs}}) {
-      double scale = 0, error = 0;
-      for (int64_t i = first; i < first + count; ++i) {
-        scale = std::max(scale, std::abs(expected[i]));
-        error = std::max(error, std::abs(result[i] - expected[i]));
-      }
-      EXPECT_LT(error, 1e-4 * scale) << layer << (first > 0 ? ", data gradient" : "");
+      EXPECT_LT(error_of(result, expected, first, count), 1e-4)
+          << layer << (first > 0 ? ", data gradient" : "");
     }
   }
 }
@@ -314,6 +320,79 @@ TEST_F(Conv2d, NaNReachesItsNeighbourhoodThroughRelu) {
                                     view(y, {1, 8, 8, 8}),
                                     {.padding = {1, 1}, .activation = Activation::relu});
   EXPECT_TRUE(std::isnan(y[3 * 8 + 3]));
+}
+
+// Vectors and tiles with and without rests, and too few pixels for the kernel. The gradient to the
+// data has inputs and outputs changed over.
+TEST_F(Conv2d, Of1x1IsThatOfPlainLoops) {
+  std::vector<Layer> pointwise = {{2, 600, 130, 20, 20, 1, 1, 0}, {1, 1, 1, 19, 21, 1, 1, 0},
+                                  {3, 3, 130, 8, 31, 1, 1, 0},    {1, 130, 3, 11, 13, 1, 1, 0},
+                                  {3, 599, 31, 7, 7, 1, 1, 0},    {1, 400, 390, 4, 5, 1, 1, 0}};
+  for (int64_t pixels : {1, 15, 16, 17, 32, 33, 47, 48, 49, 63, 64, 65, 81, 113, 397}) {
+    for (int64_t channels = 1; channels <= 27; ++channels) {
+      pointwise.push_back({channels % 3 + 1, 28 - channels, channels, 1, pixels, 1, 1, 0});
+    }
+  }
+  for (const Layer& layer : pointwise) {
+    const std::vector<float> result = run(layer);
+    const std::vector<double> expected = run<double>(layer);
+    const int64_t outputs = layer.batch * layer.outputs * layer.height * layer.width;
+    const int64_t inputs = layer.batch * layer.inputs * layer.height * layer.width;
+    EXPECT_LT(error_of(result, expected, 0, outputs), 5e-6) << layer;
+    EXPECT_LT(error_of(result, expected, outputs, inputs), 5e-6) << layer << ", data gradient";
+  }
+}
+
+// So that its bits depend on nothing else. Beside the outputs stands what must not be changed.
+TEST_F(Conv2d, Of1x1IsOneSumInTheOrderOfTheChannels) {
+  if (!cpu::conv_1x1_available()) GTEST_SKIP() << "no AVX-512 on this processor";
+  const int64_t batch = 2, inputs = 37, outputs = 209, guard = 64;
+  constexpr float untouched = 12345;
+  const std::vector<float> w = values(outputs * inputs, 0.2), bias = values(outputs, 0.3);
+  const std::unique_ptr<Context> context = cpu_runtime.make_context(0);
+  for (int threads : {1, 3}) {
+    set_num_threads(threads);
+    for (int64_t pixels : {1, 16, 31, 48, 64, 100, 193}) {
+      const std::vector<float> x = values(batch * inputs * pixels, 0.1);
+      const int64_t size = outputs * pixels;
+      std::vector<float> y(guard + batch * size + guard, untouched), expected = y;
+      cpu::conv_1x1(*context, {.x = x.data(),
+                               .y = y.data() + guard,
+                               .batch = batch,
+                               .inputs = inputs,
+                               .outputs = outputs,
+                               .pixels = pixels,
+                               .w = w.data(),
+                               .output_stride = inputs,
+                               .input_stride = 1,
+                               .bias = bias.data()});
+      for (int64_t i = 0; i < batch * size; ++i) {
+        const int64_t image = i / size, o = i % size / pixels, pixel = i % pixels;
+        float sum = bias[o];
+        for (int64_t c = 0; c < inputs; ++c) {
+          sum = std::fma(w[o * inputs + c], x[(image * inputs + c) * pixels + pixel], sum);
+        }
+        expected[guard + i] = sum;
+      }
+      EXPECT_TRUE(same_bits(y, expected)) << pixels << " pixels; " << threads;
+    }
+  }
+}
+
+TEST_F(Conv2d, Of1x1KeepsNaNToItsPixelThroughRelu) {
+  const std::unique_ptr<Context> context = cpu_runtime.make_context(0);
+  std::vector<float> x(8 * 9 * 9, -1.0f), w(7 * 8, 1.0f), y(7 * 9 * 9);
+  constexpr int64_t pixel = 3 * 9 + 3;
+  x[2 * 81 + pixel] = NAN;
+  context->kernels().conv2d_forward(*context, view(x, {1, 8, 9, 9}), view(w, {7, 8, 1, 1}), nullptr,
+                                    view(y, {1, 7, 9, 9}), {.activation = Activation::relu});
+  for (int64_t i = 0; i < std::ssize(y); ++i) {
+    if (i % 81 == pixel) {
+      EXPECT_TRUE(std::isnan(y[i])) << i;
+    } else {
+      EXPECT_EQ(y[i], 0) << i;
+    }
+  }
 }
 
 TEST_F(Matmul, SameBitsForAnyThreadCount) {
