@@ -253,8 +253,8 @@ Tensor apart_from(const Tensor& source, const Tensor& target) {
   if (source.storage() != target.storage() || source.numel() == 0 || target.numel() == 0) {
     return source;
   }
-  if (source.storage_offset() == target.storage_offset() && source.shape() == target.shape() &&
-      source.strides() == target.strides()) {
+  if (source.dtype() == target.dtype() && source.storage_offset() == target.storage_offset() &&
+      source.shape() == target.shape() && source.strides() == target.strides()) {
     return source;
   }
   const auto bytes = [](const Tensor& x) {  // [first, last)

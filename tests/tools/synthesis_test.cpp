@@ -211,8 +211,15 @@ TEST_F(Synthesis, AFileOfTheNameOfTheCheckpointFolderIsFoundBeforeTheWork) {
   EXPECT_FALSE(fs::exists(folder_ / "out" / "config.json"));
 }
 
-// A sheet of other settings would be taken for this run's; pictures of other seeds may be wanted.
+// A sheet of other settings would be taken for this run's; pictures of other seeds may be wanted,
+// and a sheet that no run made.
 TEST_F(Synthesis, ARunTakesNoSheetOfAnEarlierOne) {
+  fs::create_directories(folder_ / "own");
+  std::ofstream(folder_ / "own" / "sheet.png") << "of the user";
+  for (int run = 0; run < 2; ++run) {
+    ASSERT_EQ(run_tool("synthesize_texture", shallow("own", {"-n", "1"})).exit_code, 0);
+    EXPECT_EQ(read_text(folder_ / "own" / "sheet.png"), "of the user");
+  }
   ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1", "--sheet"})).exit_code, 0);
   ASSERT_TRUE(fs::exists(folder_ / "out" / "sheet.png"));
   ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1", "--seed", "1"})).exit_code,

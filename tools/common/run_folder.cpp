@@ -81,9 +81,11 @@ Logger RunFolder::start(const nlohmann::json& settings, const CommonOptions& com
     GESTALT_CHECK(!error, "cannot make the folder '{}': {}", (path_ / name).string(),
                   error.message());
   }
+  std::vector<fs::path> earlier;
+  if (!resume) earlier = files_of_earlier_run();
   Logger logger = make_logger(path_, common, true);
   if (!resume) {
-    for (const fs::path& file : files_of_earlier_run()) fs::remove(file);
+    for (const fs::path& file : earlier) fs::remove(file);
     logger = make_logger(path_, common, false);
   }
   write_config(path_, tool_, settings);

@@ -100,6 +100,16 @@ class Experiment {
                                         fs::exists(fs::path(settings_.output) / losses_file));
   }
 
+  // Those that an earlier run of the tool wrote there; others are somebody else's.
+  void remove_reports() const {
+    const nlohmann::json earlier = settings_of_config(settings_.output, tool_);
+    if (earlier.is_null()) return;
+    for (const std::string name : report_files) {
+      if (name == sheet_file && earlier.value("sheet", nlohmann::json()) != true) continue;
+      fs::remove(fs::path(settings_.output) / name);
+    }
+  }
+
   void keep_hashes(nlohmann::json hashes) {
     config_["files"] = std::move(hashes);
     for (Job& job : jobs_) {
@@ -120,7 +130,7 @@ class Experiment {
     // a bad start leaves it.
     if (!settings_.resume) {
       remove_checkpoints(checkpoints);
-      for (const char* name : report_files) fs::remove(fs::path(settings_.output) / name);
+      remove_reports();
       logger_ = make_logger(settings_.output, common_, false);
     }
     fs::create_directories(checkpoints);

@@ -91,7 +91,7 @@ void write_sheet(const std::string& title, const SynthesisSettings& settings,
     sheet.rows.push_back(job.name());
     sheet.cells.push_back({job.read_image(), data::decode_image(job.picture_path())});
   }
-  data::save_image(fs::path(settings.output) / "sheet.png", data::draw_contact_sheet(sheet));
+  data::save_image(fs::path(settings.output) / sheet_file, data::draw_contact_sheet(sheet));
 }
 
 void write_tensors(const SynthesisSettings& settings, const Batch& batch) {

@@ -12,7 +12,8 @@ namespace gestalt::tools {
 
 // In the output folder; each of one run alone.
 inline constexpr const char* losses_file = "losses.csv";
-inline constexpr const char* report_files[] = {losses_file, "losses.gp", "losses.png", "sheet.png"};
+inline constexpr const char* sheet_file = "sheet.png";
+inline constexpr const char* report_files[] = {losses_file, "losses.gp", "losses.png", sheet_file};
 
 // losses.csv: job, evaluation, loss; and losses.png with its gnuplot script.
 void write_losses(const SynthesisSettings& settings, const std::vector<Job>& jobs);

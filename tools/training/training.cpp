@@ -245,9 +245,11 @@ class Training {
       if (!evaluated) return false;
       report_unreadable(set->location(), evaluated->unreadable);
       GESTALT_CHECK(std::isfinite(evaluated->result.loss),
-                    "the loss of {} is {} behind epoch {}; the last checkpoint stays (a smaller "
-                    "--lr may help)",
-                    set->location(), evaluated->result.loss, position_.epoch + 1);
+                    "the loss of {} is {} behind epoch {}, as it would be again behind --resume; "
+                    "begin anew with a smaller --lr ({})",
+                    set->location(), evaluated->result.loss, position_.epoch + 1,
+                    position_.epoch > 0 ? "last.safetensors has the weights of the epoch before"
+                                        : "no epoch was whole");
       record.sets.push_back(evaluated->result);
     }
     const std::vector<size_t> improved = history_->add_epoch(record);
