@@ -1,6 +1,6 @@
 #include "models/synthesis.h"
 
-#include <algorithm>
+#include <set>
 
 #include "kernels/error.h"
 #include "nn/gram.h"
@@ -27,16 +27,14 @@ Tensor image_of(const Tensor& batch, int64_t n) {
 
 std::shared_ptr<nn::Sequential> layers_for(const std::vector<std::string>& taps,
                                            const nn::Sequential& network) {
-  const auto& children = network.children();
-  size_t count = 0;
-  for (const std::string& tap : taps) {
-    const auto is_it = [&](const nn::Module::Child& child) { return child.name == tap; };
-    const auto found = std::find_if(children.begin(), children.end(), is_it);
-    GESTALT_CHECK(found != children.end(), "the network has no layer '{}'", tap);
-    count = std::max(count, static_cast<size_t>(found - children.begin()) + 1);
-  }
+  std::set<std::string> missing(taps.begin(), taps.end());
   auto layers = std::make_shared<nn::Sequential>();
-  for (size_t i = 0; i < count; ++i) layers->add(children[i].name, children[i].module);
+  for (const nn::Module::Child& child : network.children()) {
+    if (missing.empty()) break;
+    layers->add(child.name, child.module);
+    missing.erase(child.name);
+  }
+  GESTALT_CHECK(missing.empty(), "the network has no layer '{}'", *missing.begin());
   return layers;
 }
 

@@ -75,21 +75,11 @@ void transform_packed_output(const float* m, const TilePack& pack, float bias, b
   constexpr int64_t lanes = Simd::lanes;
   const Reg shift = Simd::set(bias);
   const int64_t row_pixels = 4 * pack.columns, most = std::min(row_pixels, lanes);
-  Reg half[4][6];
-  for (int j = 0; j < 6; ++j) {
-    Reg column[6], s[4];
-    for (int i = 0; i < 6; ++i) column[i] = Simd::load(m + (i * 6 + j) * product_step);
-    output_transform<Simd>(column, s);
-    for (int i = 0; i < 4; ++i) half[i][j] = s[i];
-  }
+  Reg rows[4][6];
+  output_rows<Simd>(m, rows);
   for (int i = 0; i < 4; ++i) {
-    Reg s[4], pixels[4];
-    output_transform<Simd>(half[i], s);
-    for (Reg& value : s) {
-      value = Simd::add(value, shift);
-      if (relu) value = Simd::maximum(value, Simd::set(0));
-    }
-    Simd::interleave(s, pixels);
+    Reg pixels[4];
+    output_pixels<Simd>(rows[i], shift, relu, pixels);
     for (int64_t r = 0; r < pack.rows; ++r) {
       if (pack.first[r] + i >= height) continue;
       float* out = y + pack.plane[r] + (pack.first[r] + i) * width;

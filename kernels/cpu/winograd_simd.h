@@ -188,6 +188,30 @@ void multiply(const float* u, const float* v, int64_t inputs, int64_t outputs, i
   }
 }
 
+// The four rows of a vector of tiles, whose products stand at m, still in frequencies along a row.
+template <class Simd>
+inline void output_rows(const float* m, typename Simd::Reg (&rows)[4][6]) {
+  for (int j = 0; j < 6; ++j) {
+    typename Simd::Reg column[6], s[4];
+    for (int i = 0; i < 6; ++i) column[i] = Simd::load(m + (i * 6 + j) * product_step);
+    output_transform<Simd>(column, s);
+    for (int i = 0; i < 4; ++i) rows[i][j] = s[i];
+  }
+}
+
+// The pixels of one of them, tile after tile.
+template <class Simd>
+inline void output_pixels(const typename Simd::Reg (&row)[6], typename Simd::Reg bias, bool relu,
+                          typename Simd::Reg (&pixels)[4]) {
+  typename Simd::Reg s[4];
+  output_transform<Simd>(row, s);
+  for (auto& value : s) {
+    value = Simd::add(value, bias);
+    if (relu) value = Simd::maximum(value, Simd::set(0));
+  }
+  Simd::interleave(s, pixels);
+}
+
 template <class Simd>
 void transform_output(const float* m, const TileRun& run, float bias, bool relu, float* y,
                       int64_t height, int64_t width) {
@@ -195,25 +219,13 @@ void transform_output(const float* m, const TileRun& run, float bias, bool relu,
   constexpr int64_t lanes = Simd::lanes;
   const Reg shift = Simd::set(bias);
   for (int64_t tile = 0; tile < run.tiles; tile += lanes) {
-    Reg half[4][6];
-    for (int j = 0; j < 6; ++j) {
-      Reg column[6], s[4];
-      for (int i = 0; i < 6; ++i) {
-        column[i] = Simd::load(m + (i * 6 + j) * product_step + run.offset + tile);
-      }
-      output_transform<Simd>(column, s);
-      for (int i = 0; i < 4; ++i) half[i][j] = s[i];
-    }
+    Reg rows[4][6];
+    output_rows<Simd>(m + run.offset + tile, rows);
     const int64_t column = run.column + 4 * tile;
     const int64_t valid = std::min(4 * std::min(lanes, run.tiles - tile), width - column);
     for (int i = 0; i < 4 && run.row + i < height; ++i) {
-      Reg s[4], pixels[4];
-      output_transform<Simd>(half[i], s);
-      for (Reg& value : s) {
-        value = Simd::add(value, shift);
-        if (relu) value = Simd::maximum(value, Simd::set(0));
-      }
-      Simd::interleave(s, pixels);
+      Reg pixels[4];
+      output_pixels<Simd>(rows[i], shift, relu, pixels);
       float* out = y + (run.row + i) * width + column;
       for (int j = 0; j < 4; ++j) {
         const int64_t left = valid - j * lanes;

@@ -11,6 +11,7 @@
 
 #include "kernels/error.h"
 #include "tensor/io/atomic_file.h"
+#include "tools/common/output.h"
 
 namespace gestalt::tools {
 namespace {
@@ -124,10 +125,7 @@ FileLock::FileLock(const fs::path& file, fs::path lock, WhileInUse while_in_use)
     : lock_(std::move(lock)) {
   constexpr int attempts = 1000;  // nobody comes between so often
   for (int attempt = 1;; ++attempt) {
-    std::error_code error;
-    fs::create_directories(lock_.parent_path(), error);
-    GESTALT_CHECK(!error, "cannot make the folder '{}': {}", lock_.parent_path().string(),
-                  error.message());
+    make_folder(lock_.parent_path());
     file_ = open_lock(lock_);
     GESTALT_CHECK(file_ >= 0 || attempt < attempts, "cannot write '{}': {}", lock_.string(),
                   std::strerror(errno));

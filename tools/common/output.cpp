@@ -24,6 +24,12 @@ void check_no_training_of_another_tool(const fs::path& folder, const std::string
 
 }  // namespace
 
+void make_folder(const fs::path& folder) {
+  std::error_code error;
+  fs::create_directories(folder, error);
+  GESTALT_CHECK(!error, "cannot make the folder '{}': {}", folder.string(), error.message());
+}
+
 void prepare_output_folder(const fs::path& folder, const std::string& tool) {
   check_no_training_of_another_tool(folder, tool);
   std::error_code error;

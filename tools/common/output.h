@@ -11,6 +11,9 @@ class ImageSource;
 
 namespace gestalt::tools {
 
+// Makes the folder, and those above it, where it is missing. Throws Error.
+void make_folder(const std::filesystem::path& folder);
+
 // Makes the folder and writes to it once, so that a job fails before its work, not after. Throws
 // Error, and UsageError where it is that of a training by another tool, which could not be resumed.
 void prepare_output_folder(const std::filesystem::path& folder, const std::string& tool);

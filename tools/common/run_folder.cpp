@@ -75,12 +75,7 @@ Logger RunFolder::start(const nlohmann::json& settings, const CommonOptions& com
                         const std::vector<std::string>& subfolders) {
   prepare_output_folder(path_, tool_);
   lock();
-  for (const std::string& name : subfolders) {
-    std::error_code error;
-    fs::create_directories(path_ / name, error);
-    GESTALT_CHECK(!error, "cannot make the folder '{}': {}", (path_ / name).string(),
-                  error.message());
-  }
+  for (const std::string& name : subfolders) make_folder(path_ / name);
   std::vector<fs::path> earlier;
   if (!resume) earlier = files_of_earlier_run();
   Logger logger = make_logger(path_, common, true);

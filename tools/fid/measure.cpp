@@ -81,9 +81,7 @@ FeatureCache open_cache(const MeasureSettings& settings) {
       settings.cache.empty() ? default_cache_folder() : std::filesystem::path(settings.cache);
   try {
     GESTALT_CHECK(!folder.empty(), "neither XDG_CACHE_HOME nor HOME is set");
-    std::error_code error;
-    std::filesystem::create_directories(folder, error);
-    GESTALT_CHECK(!error, "cannot make the folder '{}': {}", folder.string(), error.message());
+    make_folder(folder);
     check_can_write(folder / "features");
     remove_leftovers(folder);
     return FeatureCache(folder);

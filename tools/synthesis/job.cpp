@@ -211,7 +211,7 @@ void check_overwrites_nothing(const std::vector<Job>& jobs, const SynthesisSetti
     GESTALT_CHECK(!is_overwritten,
                   "'{}' is an input that the run would write over: give another --output",
                   input.string());
-    GESTALT_CHECK(!is_within(path, checkpoints) || !is_checkpoint_name(path.filename().native()),
+    GESTALT_CHECK(!is_checkpoint_name(path.filename().native()) || !is_within(path, checkpoints),
                   "'{}' is an input with the name of a checkpoint, which the run removes: give "
                   "another --output",
                   input.string());
