@@ -39,6 +39,41 @@ bool takes_1x1(const View& x, const View& w, const View& y, const Conv2dDesc& de
          w.is_contiguous() && y.is_contiguous() && x.shape[2] * x.shape[3] >= 16 && w.numel() > 0;
 }
 
+// How far apart the weights of two outputs, and of two inputs, lie: the gradient to the data reads
+// them with both changed over.
+struct Steps {
+  int64_t output, input;
+};
+
+// The passes forward and backward between contiguous images, but for what only one of them has.
+WinogradConv plain_3x3(const View& from, const View& w, const View& to, const Pair& padding,
+                       const Steps& steps) {
+  return {.x = from.as<float>(),
+          .y = to.as<float>(),
+          .batch = from.shape[0],
+          .inputs = from.shape[1],
+          .outputs = to.shape[1],
+          .height = from.shape[2],
+          .width = from.shape[3],
+          .padding_h = padding[0],
+          .padding_w = padding[1],
+          .w = w.as<float>(),
+          .output_stride = steps.output,
+          .input_stride = steps.input};
+}
+
+Conv1x1 plain_1x1(const View& from, const View& w, const View& to, const Steps& steps) {
+  return {.x = from.as<float>(),
+          .y = to.as<float>(),
+          .batch = from.shape[0],
+          .inputs = from.shape[1],
+          .outputs = to.shape[1],
+          .pixels = from.shape[2] * from.shape[3],
+          .w = w.as<float>(),
+          .output_stride = steps.output,
+          .input_stride = steps.input};
+}
+
 }  // namespace
 
 void conv2d_forward(Context& context, const View& x, const View& w, const View* bias, const View& y,
@@ -60,33 +95,16 @@ void conv2d_forward(Context& context, const View& x, const View& w, const View* 
     return copy(context, y32.view(), y);
   }
   if (takes_winograd(context, x, w, y, desc) && (bias == nullptr || bias->is_contiguous())) {
-    return winograd_conv(context, {.x = x.as<float>(),
-                                   .y = y.as<float>(),
-                                   .batch = x.shape[0],
-                                   .inputs = x.shape[1],
-                                   .outputs = y.shape[1],
-                                   .height = x.shape[2],
-                                   .width = x.shape[3],
-                                   .padding_h = desc.padding[0],
-                                   .padding_w = desc.padding[1],
-                                   .w = w.as<float>(),
-                                   .output_stride = w.shape[1] * 9,
-                                   .input_stride = 9,
-                                   .bias = bias != nullptr ? bias->as<float>() : nullptr,
-                                   .relu = desc.activation == Activation::relu});
+    WinogradConv conv = plain_3x3(x, w, y, desc.padding, {.output = w.shape[1] * 9, .input = 9});
+    if (bias != nullptr) conv.bias = bias->as<float>();
+    conv.relu = desc.activation == Activation::relu;
+    return winograd_conv(context, conv);
   }
   if (takes_1x1(x, w, y, desc) && (bias == nullptr || bias->is_contiguous())) {
-    return conv_1x1(context, {.x = x.as<float>(),
-                              .y = y.as<float>(),
-                              .batch = x.shape[0],
-                              .inputs = x.shape[1],
-                              .outputs = y.shape[1],
-                              .pixels = x.shape[2] * x.shape[3],
-                              .w = w.as<float>(),
-                              .output_stride = w.shape[1],
-                              .input_stride = 1,
-                              .bias = bias != nullptr ? bias->as<float>() : nullptr,
-                              .relu = desc.activation == Activation::relu});
+    Conv1x1 conv = plain_1x1(x, w, y, {.output = w.shape[1], .input = 1});
+    if (bias != nullptr) conv.bias = bias->as<float>();
+    conv.relu = desc.activation == Activation::relu;
+    return conv_1x1(context, conv);
   }
   if constexpr (with_onednn) {
     if (takes_onednn(x, w, y) && (bias == nullptr || bias->is_contiguous())) {
@@ -107,32 +125,15 @@ void conv2d_backward_data(Context& context, const View& dy, const View& w, const
     return copy(context, dx32.view(), dx);
   }
   if (takes_winograd(context, dx, w, dy, desc)) {
-    return winograd_conv(context, {.x = dy.as<float>(),
-                                   .y = dx.as<float>(),
-                                   .batch = dy.shape[0],
-                                   .inputs = dy.shape[1],
-                                   .outputs = dx.shape[1],
-                                   .height = dy.shape[2],
-                                   .width = dy.shape[3],
-                                   .padding_h = 2 - desc.padding[0],
-                                   .padding_w = 2 - desc.padding[1],
-                                   .w = w.as<float>(),
-                                   .output_stride = 9,
-                                   .input_stride = w.shape[1] * 9,
-                                   .rotated = true});
+    WinogradConv conv = plain_3x3(dy, w, dx, {2 - desc.padding[0], 2 - desc.padding[1]},
+                                  {.output = 9, .input = w.shape[1] * 9});
+    conv.rotated = true;
+    return winograd_conv(context, conv);
   }
   // It reads the weights across, which only a cache of the core's own makes up for.
   constexpr int64_t most_weights = 1 << 17;
   if (takes_1x1(dx, w, dy, desc) && w.numel() <= most_weights) {
-    return conv_1x1(context, {.x = dy.as<float>(),
-                              .y = dx.as<float>(),
-                              .batch = dy.shape[0],
-                              .inputs = dy.shape[1],
-                              .outputs = dx.shape[1],
-                              .pixels = dx.shape[2] * dx.shape[3],
-                              .w = w.as<float>(),
-                              .output_stride = 1,
-                              .input_stride = w.shape[1]});
+    return conv_1x1(context, plain_1x1(dy, w, dx, {.output = 1, .input = w.shape[1]}));
   }
   if constexpr (with_onednn) {
     if (takes_onednn(dx, w, dy)) return conv2d_backward_data_onednn(context, dy, w, dx, desc);

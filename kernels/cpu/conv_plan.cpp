@@ -123,13 +123,6 @@ Forward::primitive_desc forward_desc(const Problem& p, dnnl::prop_kind kind) {
                   p.padding_low, p.padding_high);
 }
 
-template <class Gradient>
-typename Gradient::primitive_desc gradient_desc(const Problem& p) {
-  return describe_gradient<Gradient>(forward_desc(p, dnnl::prop_kind::forward_training), algorithm,
-                                     p.x_free, p.w_free, p.y_free, p.stride, p.dilation,
-                                     p.padding_low, p.padding_high);
-}
-
 // An argument of a primitive and how the caller has it; the last one is the output.
 struct Argument {
   int number;
@@ -147,20 +140,25 @@ ConvPlan plan_of(const typename Primitive::primitive_desc& pd,
   return plan;
 }
 
+template <class Gradient>
+ConvPlan gradient_plan(const Problem& p, std::initializer_list<Argument> arguments) {
+  const auto forward = forward_desc(p, dnnl::prop_kind::forward_training);
+  return plan_of<Gradient>(
+      describe_gradient<Gradient>(forward, algorithm, p.x_free, p.w_free, p.y_free, p.stride,
+                                  p.dilation, p.padding_low, p.padding_high),
+      arguments);
+}
+
 // Planned for one thread; the changes of layout follow.
 ConvPlan make_plan(Direction direction, const Problem& p) {
   const SingleThread planned_for;
   if (direction == Direction::data) {
-    using Gradient = dnnl::convolution_backward_data;
-    return plan_of<Gradient>(
-        gradient_desc<Gradient>(p),
-        {{DNNL_ARG_DIFF_DST, p.y}, {DNNL_ARG_WEIGHTS, p.w}, {DNNL_ARG_DIFF_SRC, p.x}});
+    return gradient_plan<dnnl::convolution_backward_data>(
+        p, {{DNNL_ARG_DIFF_DST, p.y}, {DNNL_ARG_WEIGHTS, p.w}, {DNNL_ARG_DIFF_SRC, p.x}});
   }
   if (direction == Direction::weights) {
-    using Gradient = dnnl::convolution_backward_weights;
-    return plan_of<Gradient>(
-        gradient_desc<Gradient>(p),
-        {{DNNL_ARG_DIFF_DST, p.y}, {DNNL_ARG_SRC, p.x}, {DNNL_ARG_DIFF_WEIGHTS, p.w}});
+    return gradient_plan<dnnl::convolution_backward_weights>(
+        p, {{DNNL_ARG_DIFF_DST, p.y}, {DNNL_ARG_SRC, p.x}, {DNNL_ARG_DIFF_WEIGHTS, p.w}});
   }
   ConvPlan plan =
       plan_of<Forward>(forward_desc(p, dnnl::prop_kind::forward_inference),

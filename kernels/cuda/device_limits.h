@@ -22,14 +22,19 @@ struct DeviceLimits {
   std::map<std::tuple<const void*, unsigned, int, size_t>, bool> has_room;  // for a cluster
 };
 
+// The answer to `key`, asked for once.
+template <class Key, class Answer, class Ask>
+Answer remembered(std::map<Key, Answer>& known, const Key& key, const Ask& ask) {
+  if (const auto found = known.find(key); found != known.end()) return found->second;
+  return known[key] = ask();
+}
+
 inline int device_attribute(Context& context, cudaDeviceAttr attribute) {
-  auto& known = context.state<DeviceLimits>().attributes;
-  const auto found = known.find(attribute);
-  if (found != known.end()) return found->second;
-  int value = 0;
-  check(cudaDeviceGetAttribute(&value, attribute, context.device().index), "device limits");
-  known[attribute] = value;
-  return value;
+  return remembered(context.state<DeviceLimits>().attributes, attribute, [&] {
+    int value = 0;
+    check(cudaDeviceGetAttribute(&value, attribute, context.device().index), "device limits");
+    return value;
+  });
 }
 
 // Bytes of shared memory that one block may have, opted in to: 64 KiB (sm_75) to 227 KiB (sm_90).
@@ -70,13 +75,13 @@ void allow_much_shared_memory(Context& context, const char* name, void (*kernel)
 template <class... Parameters>
 int max_cluster_size(Context& context, void (*kernel)(Parameters...)) {
   if (device_attribute(context, cudaDevAttrClusterLaunch) == 0) return 1;
-  auto& known = context.state<DeviceLimits>().cluster_size;
   const auto* key = reinterpret_cast<const void*>(kernel);
-  if (const auto found = known.find(key); found != known.end()) return found->second;
-  check(cudaSetDevice(context.device().index), "device limits");
-  cudaFuncAttributes attributes{};
-  check(cudaFuncGetAttributes(&attributes, kernel), "device limits");
-  return known[key] = attributes.ptxVersion >= 90 ? 8 : 1;
+  return remembered(context.state<DeviceLimits>().cluster_size, key, [&] {
+    check(cudaSetDevice(context.device().index), "device limits");
+    cudaFuncAttributes attributes{};
+    check(cudaFuncGetAttributes(&attributes, kernel), "device limits");
+    return attributes.ptxVersion >= 90 ? 8 : 1;
+  });
 }
 
 // Whether a cluster of `blocks` blocks of this kernel can run: all of them in one of the groups of
@@ -84,30 +89,30 @@ int max_cluster_size(Context& context, void (*kernel)(Parameters...)) {
 template <class... Parameters>
 bool has_room_for_cluster(Context& context, void (*kernel)(Parameters...), unsigned blocks,
                           int threads, size_t shared_bytes) {
-  auto& known = context.state<DeviceLimits>().has_room;
   const std::tuple key{reinterpret_cast<const void*>(kernel), blocks, threads, shared_bytes};
-  if (const auto found = known.find(key); found != known.end()) return found->second;
-  constexpr const char* what = "device limits";
-  check(cudaSetDevice(context.device().index), what);
-  if (shared_bytes > plain_shared_bytes) allow_much_shared_memory(context, what, kernel);
-  cudaLaunchAttribute cluster{};
-  cluster.id = cudaLaunchAttributeClusterDimension;
-  cluster.val.clusterDim = {blocks, 1, 1};
-  cudaLaunchConfig_t config{};
-  config.gridDim = dim3(blocks);
-  config.blockDim = dim3(static_cast<unsigned>(threads));
-  config.dynamicSmemBytes = shared_bytes;
-  config.attrs = &cluster;
-  config.numAttrs = 1;
-  int active = 0;
-  const cudaError_t status = cudaOccupancyMaxActiveClusters(&active, kernel, &config);
-  if (status == cudaErrorInvalidClusterSize) {  // a slice of a device may know smaller ones alone
-    cudaGetLastError();
-    active = 0;
-  } else {
-    check(status, what);
-  }
-  return known[key] = active > 0;
+  return remembered(context.state<DeviceLimits>().has_room, key, [&] {
+    constexpr const char* what = "device limits";
+    check(cudaSetDevice(context.device().index), what);
+    if (shared_bytes > plain_shared_bytes) allow_much_shared_memory(context, what, kernel);
+    cudaLaunchAttribute cluster{};
+    cluster.id = cudaLaunchAttributeClusterDimension;
+    cluster.val.clusterDim = {blocks, 1, 1};
+    cudaLaunchConfig_t config{};
+    config.gridDim = dim3(blocks);
+    config.blockDim = dim3(static_cast<unsigned>(threads));
+    config.dynamicSmemBytes = shared_bytes;
+    config.attrs = &cluster;
+    config.numAttrs = 1;
+    int active = 0;
+    const cudaError_t status = cudaOccupancyMaxActiveClusters(&active, kernel, &config);
+    if (status == cudaErrorInvalidClusterSize) {  // a slice of a device may know smaller ones alone
+      cudaGetLastError();
+      active = 0;
+    } else {
+      check(status, what);
+    }
+    return active > 0;
+  });
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE
