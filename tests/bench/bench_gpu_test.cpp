@@ -50,7 +50,7 @@ Report example() {
   return report;
 }
 
-TEST(BenchGpu, shares_are_of_the_limit_that_binds) {
+TEST(BenchGpu, SharesAreOfTheLimitThatBinds) {
   const Limits limits(example().results);
   EXPECT_DOUBLE_EQ(limits.gigabytes_per_second, 1000);
   EXPECT_DOUBLE_EQ(limits.teraflops.at(DType::bf16), 100);
@@ -61,7 +61,7 @@ TEST(BenchGpu, shares_are_of_the_limit_that_binds) {
   EXPECT_EQ(Limits({}).share(topk_result()), 0);
 }
 
-TEST(BenchGpu, the_table_has_rates_shares_and_ratios) {
+TEST(BenchGpu, TheTableHasRatesSharesAndRatios) {
   const std::string table = to_markdown(example());
   EXPECT_NE(table.find("| topk f32 [1,2,3,4] NCHW 10 % | 1.0000 | 800 |  | 80 % | 12.5000 (12.5) | "
                        "2.0000 (2.0) |  |"),
@@ -74,7 +74,7 @@ TEST(BenchGpu, the_table_has_rates_shares_and_ratios) {
   EXPECT_NE(table.find("PyTorch 9"), std::string::npos);
 }
 
-TEST(BenchGpu, the_json_has_the_same) {
+TEST(BenchGpu, TheJsonHasTheSame) {
 #ifdef GESTALT_WITH_JSON
   const auto json = nlohmann::json::parse(to_json(example()));
   EXPECT_EQ(json.at("versions"), "a \"GPU\"");
@@ -88,7 +88,7 @@ TEST(BenchGpu, the_json_has_the_same) {
 #endif
 }
 
-TEST(BenchGpu, a_file_of_other_times_is_an_error_that_names_the_line) {
+TEST(BenchGpu, AFileOfOtherTimesIsAnErrorThatNamesTheLine) {
   for (const char* text : {"PyTorch\nno tabs", "PyTorch\na\tb", "PyTorch\na\teager\t-1",
                            "PyTorch\na\teager\tnan", "PyTorch\na\teager\t1x"}) {
     std::istringstream in(text);
@@ -101,7 +101,7 @@ TEST(BenchGpu, a_file_of_other_times_is_an_error_that_names_the_line) {
   }
 }
 
-TEST(BenchGpu, the_clock_measures_the_work_alone) {
+TEST(BenchGpu, TheClockMeasuresTheWorkAlone) {
   int runs = 0;
   const Timing timing = measure(
       {},
@@ -115,7 +115,7 @@ TEST(BenchGpu, the_clock_measures_the_work_alone) {
   EXPECT_EQ(runs, timing.repeats + 3);
 }
 
-TEST(BenchGpu, every_case_has_a_name_of_its_own) {
+TEST(BenchGpu, EveryCaseHasANameOfItsOwn) {
   for (const DeviceType type : {DeviceType::cpu, DeviceType::cuda}) {
     std::set<std::string> names;
     for (const auto& make :
@@ -134,7 +134,7 @@ std::set<std::string> names_of(const std::vector<Case>& cases) {
   return names;
 }
 
-TEST(BenchGpu, the_steps_that_train_classifier_takes_are_there) {
+TEST(BenchGpu, TheStepsThatTrainClassifierTakesAreThere) {
   const auto names = names_of(network_cases({DeviceType::cuda, 0}));
   for (const char* name : {"resnet18_step", "resnet18_step_graph"}) {
     for (const char* form : {" f32 [128,3,224,224]", " bf16 [128,3,224,224] NHWC"}) {
@@ -143,7 +143,7 @@ TEST(BenchGpu, the_steps_that_train_classifier_takes_are_there) {
   }
 }
 
-TEST(BenchGpu, a_convolution_of_each_kind_is_among_all) {
+TEST(BenchGpu, AConvolutionOfEachKindIsAmongAll) {
   const Device device{DeviceType::cuda, 0};
   const auto all = names_of(convolution_cases(device, Convolutions::all));
   // Eleven and the padded one, forward and backward, but for the images' gradients.
@@ -154,7 +154,7 @@ TEST(BenchGpu, a_convolution_of_each_kind_is_among_all) {
   EXPECT_TRUE(some.contains("conv2d bf16 [128,4,224,224] NHWC to 64, 7x7 / 2"));
 }
 
-TEST(BenchGpu, the_kernels_run_on_the_cpu) {
+TEST(BenchGpu, TheKernelsRunOnTheCpu) {
   for (const auto& make : {limit_cases, topk_cases, statistics_cases, layer_cases}) {
     for (const Case& c : make({})) EXPECT_NO_THROW(c.prepare()()) << c.name();
   }

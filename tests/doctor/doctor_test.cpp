@@ -19,7 +19,7 @@ bool has_cuda() {
   return is_available({DeviceType::cuda, 0});
 }
 
-TEST(Doctor, says_what_there_is_and_that_it_works) {
+TEST(Doctor, SaysWhatThereIsAndThatItWorks) {
   const ToolResult result = run_tool("doctor", {});
   EXPECT_EQ(result.exit_code, 0) << result.output;
   for (const char* expected : {"Gestalt ", "compiler ", "oneDNN ", "Device cpu", "processor ",
@@ -32,7 +32,7 @@ TEST(Doctor, says_what_there_is_and_that_it_works) {
   EXPECT_TRUE(result.output.ends_with(last)) << result.output;
 }
 
-TEST(Doctor, without_a_gpu_it_says_why_and_what_to_do) {
+TEST(Doctor, WithoutAGpuItSaysWhyAndWhatToDo) {
   if (has_cuda()) GTEST_SKIP() << "there is a GPU";
   const std::string output = run_tool("doctor", {}).output;
   const bool found = output.find("no NVIDIA driver") != std::string::npos ||
@@ -42,20 +42,20 @@ TEST(Doctor, without_a_gpu_it_says_why_and_what_to_do) {
   EXPECT_TRUE(found) << output;
 }
 
-TEST(Doctor, bad_usage_is_exit_code_2) {
+TEST(Doctor, BadUsageIsExitCode2) {
   const ToolResult result = run_tool("doctor", {"--jsn"});
   EXPECT_EQ(result.exit_code, 2);
   EXPECT_NE(result.output.find("unknown argument '--jsn'"), std::string::npos) << result.output;
   EXPECT_EQ(run_tool("doctor", {"--help"}).exit_code, 0);
 }
 
-TEST(Doctor, version_is_that_of_the_other_tools) {
+TEST(Doctor, VersionIsThatOfTheOtherTools) {
   const ToolResult result = run_tool("doctor", {"--version"});
   EXPECT_EQ(result.exit_code, 0);
   EXPECT_EQ(result.output, tools::version_text() + "\n");
 }
 
-TEST(Doctor, json_has_the_same) {
+TEST(Doctor, JsonHasTheSame) {
 #ifdef GESTALT_WITH_JSON
   const ToolResult result = run_tool("doctor", {"--json"});
   ASSERT_EQ(result.exit_code, 0) << result.output;
@@ -79,7 +79,7 @@ TEST(Doctor, json_has_the_same) {
 }
 
 // A device that isn't there is a device whose tests fail, not an exception.
-TEST(Doctor, a_device_that_does_not_work_fails_its_self_test) {
+TEST(Doctor, ADeviceThatDoesNotWorkFailsItsSelfTest) {
   const auto results = tools::self_test({DeviceType::cuda, 99});
   ASSERT_EQ(results.size(), 5u);
   for (const auto& result : results) {
@@ -88,7 +88,7 @@ TEST(Doctor, a_device_that_does_not_work_fails_its_self_test) {
   }
 }
 
-TEST(Doctor, knows_which_gpus_a_build_has_code_for) {
+TEST(Doctor, KnowsWhichGpusABuildHasCodeFor) {
   const auto covers = [](const char* built, int major, int minor) {
     return cuda::has_code_for(built, major, minor);
   };

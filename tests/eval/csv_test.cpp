@@ -9,7 +9,7 @@ namespace {
 
 using Fields = std::vector<std::string>;
 
-TEST(Csv, reads_quotes_commas_newlines_and_both_line_ends) {
+TEST(Csv, ReadsQuotesCommasNewlinesAndBothLineEnds) {
   const auto rows = parse_csv(
       "\xEF\xBB\xBF"
       "a,b,c\r\n\r\n1,\"x,\"\"y\"\"\n z\",3\n,,\n4,5,6");
@@ -22,7 +22,7 @@ TEST(Csv, reads_quotes_commas_newlines_and_both_line_ends) {
   EXPECT_EQ(rows[3].line, 6);
 }
 
-TEST(Csv, what_is_written_is_read_back) {
+TEST(Csv, WhatIsWrittenIsReadBack) {
   for (const std::string text : {"plain", "a,b", "say \"so\"", "two\nlines", "", "\r\n"}) {
     const auto rows = parse_csv("first," + csv_field(text) + "\n");
     ASSERT_EQ(rows.size(), 1u) << text;
@@ -30,7 +30,7 @@ TEST(Csv, what_is_written_is_read_back) {
   }
 }
 
-TEST(Csv, names_the_line_of_a_bad_quote) {
+TEST(Csv, NamesTheLineOfABadQuote) {
   EXPECT_EQ(tests::thrown_by([] { parse_csv("a\nb,\"c\nd\n"); }),
             "line 2: a quote that is never closed");
   EXPECT_EQ(tests::thrown_by([] { parse_csv("a\n\"b\"c\n"); }),

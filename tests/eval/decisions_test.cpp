@@ -14,7 +14,7 @@ using tests::thrown_by;
 
 const std::string header = "subj,session,trial,rt,object_response,category,condition,imagename\n";
 
-TEST(Categories, are_the_published_ones) {
+TEST(Categories, AreThePublishedOnes) {
   const Categories& categories = sixteen_categories();
   EXPECT_EQ(categories.size(), 16u);
   EXPECT_EQ(categories.all().front().name, "airplane");
@@ -33,7 +33,7 @@ TEST(Categories, are_the_published_ones) {
   }
 }
 
-TEST(Categories, bad_files_are_named) {
+TEST(Categories, BadFilesAreNamed) {
   const TemporaryFolder folder;
   const auto message = [&](const std::string& text) {
     const fs::path path = folder.write("c.json", text);
@@ -49,7 +49,7 @@ TEST(Categories, bad_files_are_named) {
             std::string::npos);
 }
 
-TEST(Stimulus, of_networks_and_people_has_one_name) {
+TEST(Stimulus, OfNetworksAndPeopleHasOneName) {
   const Categories& categories = sixteen_categories();
   const Stimulus network = parse_stimulus("bird3-bear2.png", categories);
   EXPECT_EQ(network.name, "bird3-bear2");
@@ -61,13 +61,13 @@ TEST(Stimulus, of_networks_and_people_has_one_name) {
   EXPECT_FALSE(person.has_conflict());
 }
 
-TEST(Stimulus, of_other_categories) {
+TEST(Stimulus, OfOtherCategories) {
   const Categories categories({{"light", {0}}, {"traffic_light", {1}}, {"dog", {2}}});
   EXPECT_EQ(parse_stimulus("traffic_light12-dog.jpg", categories).shape, "traffic_light");
   EXPECT_EQ(parse_stimulus("0001_s_light_00_light1-dog3.jpg", categories).name, "light1-dog3");
 }
 
-TEST(Stimulus, bad_names_are_named) {
+TEST(Stimulus, BadNamesAreNamed) {
   const Categories& categories = sixteen_categories();
   EXPECT_EQ(thrown_by([&] { parse_stimulus("holiday.png", categories); }),
             "image name 'holiday.png' is not {shape}{i}-{texture}{j}");
@@ -79,7 +79,7 @@ TEST(Stimulus, bad_names_are_named) {
             std::string::npos);
 }
 
-TEST(Decisions, are_written_as_they_were_published) {
+TEST(Decisions, AreWrittenAsTheyWerePublished) {
   const TemporaryFolder folder;
   for (const char* name :
        {"cue-conflict_net-normal_session-1.csv", "cue-conflict_guesser_session-1.csv"}) {
@@ -91,7 +91,7 @@ TEST(Decisions, are_written_as_they_were_published) {
   }
 }
 
-TEST(Decisions, published_files_of_networks_come_back_to_the_byte) {
+TEST(Decisions, PublishedFilesOfNetworksComeBackToTheByte) {
   const fs::path raw = tests::shared_data() / "model-vs-human-raw";
   if (!fs::exists(raw)) GTEST_SKIP() << "no published decisions at " << raw;
   const TemporaryFolder folder;
@@ -107,7 +107,7 @@ TEST(Decisions, published_files_of_networks_come_back_to_the_byte) {
   EXPECT_GE(files, 6);
 }
 
-TEST(Decisions, columns_come_in_any_order_among_others) {
+TEST(Decisions, ColumnsComeInAnyOrderAmongOthers) {
   const TemporaryFolder folder;
   const fs::path path =
       folder.write("order.csv",
@@ -120,7 +120,7 @@ TEST(Decisions, columns_come_in_any_order_among_others) {
   EXPECT_EQ(decisions[0].stimulus.name, "cat1-dog2");
 }
 
-TEST(Decisions, bad_files_are_named_with_line_and_reason) {
+TEST(Decisions, BadFilesAreNamedWithLineAndReason) {
   const TemporaryFolder folder;
   const std::string good = "x,1,1,NaN,cat,cat,NaN,cat1-dog1.png\n";
   const auto reason = [&](const std::string& text) {

@@ -18,7 +18,7 @@ using Lines = std::vector<std::string>;
 
 const std::string long_name = "AlexNet_untrained_features.12_reverse, Top-K 10 %";
 
-TEST(FigureText, widths_are_those_of_a_wide_font) {
+TEST(FigureText, WidthsAreThoseOfAWideFont) {
   // DejaVu Sans at 72 points: "W" 0.989 inches, "@" 1; fixed-width fonts have 0.602 for any letter.
   EXPECT_DOUBLE_EQ(text_width("W", 72), 0.989);
   EXPECT_DOUBLE_EQ(text_width("@", 72), 1);
@@ -28,7 +28,7 @@ TEST(FigureText, widths_are_those_of_a_wide_font) {
   EXPECT_EQ(text_width("", 7), 0);
 }
 
-TEST(FigureText, lines_break_between_the_parts_of_a_name) {
+TEST(FigureText, LinesBreakBetweenThePartsOfAName) {
   EXPECT_EQ(wrap(long_name, 1.63, 7),
             (Lines{"AlexNet_untrained_", "features.12_reverse,", "Top-K 10 %"}));
   EXPECT_EQ(wrap(long_name, 3, 7), Lines{long_name});
@@ -38,7 +38,7 @@ TEST(FigureText, lines_break_between_the_parts_of_a_name) {
   EXPECT_EQ(wrap("", 3, 7), Lines{""});
 }
 
-TEST(FigureText, a_word_breaks_where_no_line_holds_it) {
+TEST(FigureText, AWordBreaksWhereNoLineHoldsIt) {
   const double four = text_width("mmmm", 7) + 1e-9;
   EXPECT_EQ(wrap("mmmmmmmmm", four, 7), (Lines{"mmmm", "mmmm", "m"}));
   EXPECT_EQ(wrap("mm-mmmmmm", four, 7), (Lines{"mm-", "mmmm", "mm"}));
@@ -47,7 +47,7 @@ TEST(FigureText, a_word_breaks_where_no_line_holds_it) {
   EXPECT_EQ(wrap(letter + letter + letter, 2.1 * 7 / 72, 7), (Lines{letter + letter, letter}));
 }
 
-TEST(FigureText, nothing_is_lost_or_too_wide) {
+TEST(FigureText, NothingIsLostOrTooWide) {
   for (const double width : {0.2, 0.5, 1.0, 1.5, 2.5}) {
     for (const std::string& text : {long_name, std::string(60, 'W'), std::string("a _._ b..  c")}) {
       std::string joined, expected = text;
@@ -62,7 +62,7 @@ TEST(FigureText, nothing_is_lost_or_too_wide) {
   }
 }
 
-TEST(FigureText, numbers_of_an_axis_have_room) {
+TEST(FigureText, NumbersOfAnAxisHaveRoom) {
   EXPECT_EQ(fraction_step(2, 7), 0.2);
   EXPECT_EQ(fraction_step(1, 7), 0.5);
   EXPECT_EQ(fraction_step(2, 14), 0.5);
@@ -74,7 +74,7 @@ std::vector<LegendEntry> entries(const Lines& labels) {
   return all;
 }
 
-TEST(Legend, has_as_many_columns_as_fit) {
+TEST(Legend, HasAsManyColumnsAsFit) {
   const FigureStyle style;
   const auto columns = [&](const Lines& labels, double width) {
     const Legend legend = lay_out_legend(entries(labels), width, 2, style);
@@ -87,7 +87,7 @@ TEST(Legend, has_as_many_columns_as_fit) {
   EXPECT_EQ(columns({long_name, long_name, long_name}, 3.15), 1);
 }
 
-TEST(Legend, is_as_high_as_its_lines) {
+TEST(Legend, IsAsHighAsItsLines) {
   const FigureStyle style;
   const double line = line_height(style.font_size);
   const Legend two = lay_out_legend(entries({"a", "b", "c"}), 3, 2, style);
@@ -157,7 +157,7 @@ std::string labels_within(const std::string& script, double font_size) {
   return texts;
 }
 
-TEST(Figures, no_name_is_cut) {
+TEST(Figures, NoNameIsCut) {
   const std::string network = "AlexNet_untrained_features.12_reverse";
   const Summary summary =
       named({std::string(80, 'W'), network + "_normal", network + "_topK_10", "x"});
@@ -178,7 +178,7 @@ TEST(Figures, no_name_is_cut) {
   }
 }
 
-TEST(Figures, an_axis_keeps_its_room_beside_long_names) {
+TEST(Figures, AnAxisKeepsItsRoomBesideLongNames) {
   const Summary summary = named({std::string(80, 'W'), long_name, "b", "c"});
   const std::string script =
       figure_script(FigureKind::box, summary, default_figure_style(), "f.pdf");
@@ -190,7 +190,7 @@ TEST(Figures, an_axis_keeps_its_room_beside_long_names) {
   EXPECT_DOUBLE_EQ(canvas_of(script).width, 3.5);
 }
 
-TEST(Figures, two_networks_stand_side_by_side_in_the_ablation) {
+TEST(Figures, TwoNetworksStandSideBySideInTheAblation) {
   const auto canvas = [](const Lines& names) {
     return canvas_of(
         figure_script(FigureKind::ablation, named(names), default_figure_style(), "f.pdf"));
@@ -214,7 +214,7 @@ TEST(Figures, two_networks_stand_side_by_side_in_the_ablation) {
 }
 
 // gnuplot's cairo terminals draw fonts for 96 dots an inch on a canvas of 72.
-TEST(Figures, fonts_are_as_large_as_the_style_says) {
+TEST(Figures, FontsAreAsLargeAsTheStyleSays) {
   const Summary summary = named({});
   const auto script = [&](const std::string& picture) {
     return figure_script(FigureKind::box, summary, default_figure_style(), picture);

@@ -17,7 +17,7 @@ Observations fixture() {
   return read_observations({tests::fixture_decisions()}, sixteen_categories());
 }
 
-TEST(Text, numbers_are_compared_by_value) {
+TEST(Text, NumbersAreComparedByValue) {
   EXPECT_TRUE(natural_less("topK-5", "topK-10"));
   EXPECT_FALSE(natural_less("topK-10", "topK-5"));
   EXPECT_TRUE(natural_less("a2b10", "a2b11"));
@@ -25,7 +25,7 @@ TEST(Text, numbers_are_compared_by_value) {
   EXPECT_FALSE(natural_less("a1", "a1"));
 }
 
-TEST(Html, base64_of_rfc_4648) {
+TEST(Html, Base64OfRfc4648) {
   const std::pair<const char*, const char*> cases[] = {{"", ""},
                                                        {"f", "Zg=="},
                                                        {"fo", "Zm8="},
@@ -40,7 +40,7 @@ TEST(Html, base64_of_rfc_4648) {
   EXPECT_EQ(escape_html("<a href=\"x\">&"), "&lt;a href=&quot;x&quot;&gt;&amp;");
 }
 
-TEST(FigureStyle, names_of_sparse_networks) {
+TEST(FigureStyle, NamesOfSparseNetworks) {
   EXPECT_EQ(parse_sparse_name("VGG_topK_7.5").network, "VGG");
   EXPECT_EQ(parse_sparse_name("VGG_topK_7.5").percent, 7.5);
   EXPECT_EQ(parse_sparse_name("AlexNet_normal").percent, 100);
@@ -53,7 +53,7 @@ TEST(FigureStyle, names_of_sparse_networks) {
   EXPECT_EQ(readable_name("AlexNet_topK_10"), "AlexNet, Top-K 10 %");
 }
 
-TEST(FigureStyle, no_two_observers_look_alike) {
+TEST(FigureStyle, NoTwoObserversLookAlike) {
   std::vector<std::string> names = {"AlexNet_topK_5", "AlexNet_topK_10", "humans"};
   for (int i = 0; i < 40; ++i) names.push_back(format("network_{}", i));
   const auto styled = assign_styles(names, default_figure_style());
@@ -65,7 +65,7 @@ TEST(FigureStyle, no_two_observers_look_alike) {
   EXPECT_EQ(looks.size(), names.size());
 }
 
-TEST(Figures, hold_the_fractions_sorted_by_people) {
+TEST(Figures, HoldTheFractionsSortedByPeople) {
   const Summary summary = summarize(fixture(), sixteen_categories());
   const std::string script =
       figure_script(FigureKind::categories, summary, default_figure_style(), "f.svg");
@@ -84,14 +84,14 @@ TEST(Figures, hold_the_fractions_sorted_by_people) {
   EXPECT_NE(script.find("\"net, Top-K 10 %\""), std::string::npos);
 }
 
-TEST(Figures, other_extensions_are_refused) {
+TEST(Figures, OtherExtensionsAreRefused) {
   const Summary summary = summarize(fixture(), sixteen_categories());
   EXPECT_EQ(
       thrown_by([&] { figure_script(FigureKind::box, summary, default_figure_style(), "f.jpg"); }),
       "a figure is .svg, .png or .pdf, not '.jpg'");
 }
 
-TEST(Report, examples_are_those_with_the_most_different_answers) {
+TEST(Report, ExamplesAreThoseWithTheMostDifferentAnswers) {
   const Observations observations = fixture();
   std::vector<std::string> names = {"no-stimulus"};
   for (const Decision& decision : observations.find("guesser")->members[0].decisions) {

@@ -35,7 +35,7 @@ void expect_same(const json& actual, const json& expected, const std::string& na
   }
 }
 
-TEST(ShapeBias, of_the_fixture_is_what_its_script_counts) {
+TEST(ShapeBias, OfTheFixtureIsWhatItsScriptCounts) {
   const json expected = json::parse(tests::read_text(tests::fixture_decisions() / "expected.json"));
   const json summary = summary_of({tests::fixture_decisions()});
   EXPECT_EQ(summary["stimuli"], 64);
@@ -49,7 +49,7 @@ TEST(ShapeBias, of_the_fixture_is_what_its_script_counts) {
   }
 }
 
-TEST(ErrorConsistency, of_the_fixture_is_what_its_script_counts) {
+TEST(ErrorConsistency, OfTheFixtureIsWhatItsScriptCounts) {
   const json expected = json::parse(tests::read_text(tests::fixture_decisions() / "expected.json"));
   const json consistency = summary_of({tests::fixture_decisions()})["error_consistency"];
   ASSERT_EQ(consistency["pairs"].size(), expected["kappa"].size());
@@ -71,7 +71,7 @@ TEST(ErrorConsistency, of_the_fixture_is_what_its_script_counts) {
 }
 
 // The table of the paper, recomputed from the published files.
-TEST(ShapeBias, of_the_published_decisions) {
+TEST(ShapeBias, OfThePublishedDecisions) {
   const fs::path raw = tests::shared_data() / "model-vs-human-raw";
   if (!fs::exists(raw)) GTEST_SKIP() << "no published decisions at " << raw;
   const Categories& categories = sixteen_categories();
@@ -100,7 +100,7 @@ TEST(ShapeBias, of_the_published_decisions) {
   EXPECT_TRUE(warnings(summary).empty());
 }
 
-TEST(Statistics, wilson_interval) {
+TEST(Statistics, WilsonInterval) {
   // Newcombe 1998, "Two-sided confidence intervals for the single proportion", table I, method 3.
   struct Case {
     int64_t successes, trials;
@@ -119,7 +119,7 @@ TEST(Statistics, wilson_interval) {
   EXPECT_EQ(wilson95(5, 5).high, 1);
 }
 
-TEST(Statistics, halves_round_away_from_zero) {
+TEST(Statistics, HalvesRoundAwayFromZero) {
   EXPECT_EQ(decimal_ratio(969, 1200, 3), "0.808");  // 0.8075, which a double holds as 0.80749...
   EXPECT_EQ(decimal_ratio(1, 16, 3), "0.063");
   EXPECT_EQ(decimal_ratio(7, 7, 4), "1.0000");
@@ -127,7 +127,7 @@ TEST(Statistics, halves_round_away_from_zero) {
   EXPECT_EQ(decimal_ratio(0, 0, 2), "-");
 }
 
-TEST(ErrorConsistency, of_those_who_never_err_is_1) {
+TEST(ErrorConsistency, OfThoseWhoNeverErrIs1) {
   std::vector<Decision> right(3);
   for (size_t i = 0; i < right.size(); ++i) {
     right[i].response = "cat";
@@ -142,7 +142,7 @@ TEST(ErrorConsistency, of_those_who_never_err_is_1) {
   EXPECT_EQ(error_consistency(right, wrong).n, 2);
 }
 
-TEST(Summary, guessing_is_warned_of) {
+TEST(Summary, GuessingIsWarnedOf) {
   const Categories& categories = sixteen_categories();
   const auto lines =
       warnings(summarize(read_observations({tests::fixture_decisions()}, categories), categories));
@@ -164,7 +164,7 @@ class Observations : public testing::Test {
   TemporaryFolder folder_;
 };
 
-TEST_F(Observations, partial_missing_and_broken_files_are_left_out_by_name) {
+TEST_F(Observations, PartialMissingAndBrokenFilesAreLeftOutByName) {
   const fs::path partial = folder_.write("partial.csv", shortened(normal_, 10));
   const fs::path broken = folder_.write("broken.csv", "subj\nx\n");
   const json summary = summary_of(
@@ -180,7 +180,7 @@ TEST_F(Observations, partial_missing_and_broken_files_are_left_out_by_name) {
             std::string::npos);
 }
 
-TEST_F(Observations, common_stimuli_are_those_that_all_saw) {
+TEST_F(Observations, CommonStimuliAreThoseThatAllSaw) {
   const fs::path partial = folder_.write("partial.csv", shortened(normal_, 10));
   const json summary =
       summary_of({partial, tests::fixture_decisions() / guesser_}, StimulusSet::common);
@@ -188,7 +188,7 @@ TEST_F(Observations, common_stimuli_are_those_that_all_saw) {
   EXPECT_EQ(summary["observers"]["guesser"]["n"], summary["observers"]["net_normal"]["n"]);
 }
 
-TEST_F(Observations, sessions_of_one_observer_are_one) {
+TEST_F(Observations, SessionsOfOneObserverAreOne) {
   const std::string whole = tests::read_text(tests::fixture_decisions() / normal_);
   const std::string first = shortened(normal_, 30);
   const std::string rest = whole.substr(0, whole.find('\n') + 1) + whole.substr(first.size());
@@ -198,7 +198,7 @@ TEST_F(Observations, sessions_of_one_observer_are_one) {
   EXPECT_EQ(summary["observers"]["net_normal"]["files"].size(), 2u);
 }
 
-TEST_F(Observations, a_copy_does_not_count_twice) {
+TEST_F(Observations, ACopyDoesNotCountTwice) {
   const fs::path original = tests::fixture_decisions() / normal_;
   const fs::path copy = folder_.write("copy.csv", tests::read_text(original));
   const json summary = summary_of({original, copy});
@@ -208,7 +208,7 @@ TEST_F(Observations, a_copy_does_not_count_twice) {
             std::string::npos);
 }
 
-TEST_F(Observations, nothing_left_is_an_error) {
+TEST_F(Observations, NothingLeftIsAnError) {
   EXPECT_NE(thrown_by([&] { summary_of({folder_.path()}); }).find("no .csv file"),
             std::string::npos);
   EXPECT_NE(thrown_by([&] { summary_of({folder_.path() / "x.csv"}); }).find("no such file"),

@@ -64,7 +64,7 @@ class Sweep : public testing::TestWithParam<TopKMode> {
   const Tensor images_ = Generator(1).normal({3, 3, 8, 8}, 0, 1);
 };
 
-TEST_P(Sweep, gives_what_each_fraction_gives_alone) {
+TEST_P(Sweep, GivesWhatEachFractionGivesAlone) {
   const std::vector<std::string> places = {"relu1", "relu2"};
   const std::vector<double> fractions = {0.1, 0.5, 1};
   TopKSweep sweep(make_network(), places, GetParam());
@@ -78,7 +78,7 @@ TEST_P(Sweep, gives_what_each_fraction_gives_alone) {
   EXPECT_GT(difference(logits[1], logits[2]), 1e-3);
 }
 
-TEST_P(Sweep, only_active_places_count) {
+TEST_P(Sweep, OnlyActivePlacesCount) {
   TopKSweep sweep(make_network(), {"relu1", "relu2"}, GetParam());
   sweep.set_fractions({0.1, 0.3});
   for (const std::string place : {"relu2", "relu1"}) {
@@ -91,7 +91,7 @@ TEST_P(Sweep, only_active_places_count) {
 
 INSTANTIATE_TEST_SUITE_P(Modes, Sweep, testing::Values(TopKMode::keep, TopKMode::reverse));
 
-TEST(SweepErrors, are_named) {
+TEST(SweepErrors, AreNamed) {
   EXPECT_NE(thrown_by([] { TopKSweep(make_network(), {"relu9"}, TopKMode::keep); }).find("relu9"),
             std::string::npos);
   EXPECT_NE(thrown_by([] { TopKSweep(make_network(), {}, TopKMode::keep); }).find("no layers"),
@@ -105,7 +105,7 @@ TEST(SweepErrors, are_named) {
             std::string::npos);
 }
 
-TEST(CategoryChoice, is_the_largest_mean_probability) {
+TEST(CategoryChoice, IsTheLargestMeanProbability) {
   // Of two classes of "a" one is certain, but the mean is below that of "b".
   const Categories categories({{"a", {0, 1}}, {"b", {2}}, {"c", {3}}});
   const std::vector<float> logits = {5, -9,   4.5f, 0,  // exp: mean of a 74, b 90

@@ -94,7 +94,7 @@ class TextureStep {
   Tensor image, losses;
 };
 
-TEST_P(CapturedGraphTest, texture_evaluation) {
+TEST_P(CapturedGraphTest, TextureEvaluation) {
   for (const int64_t images : {1, 2}) {
     TextureStep one_by_one(device_, images), captured(device_, images);
     CapturedGraph graph(device_, [&] { captured(); });
@@ -166,7 +166,7 @@ class TrainingStep {
 
 const optim::SgdOptions sgd_options{.learning_rate = 0.1, .momentum = 0.9, .weight_decay = 1e-4};
 
-TEST_P(CapturedGraphTest, training_step) {
+TEST_P(CapturedGraphTest, TrainingStep) {
   TrainingStep one_by_one(device_), captured(device_);
   optim::Sgd sgd(one_by_one.parameters, sgd_options),
       captured_sgd(captured.parameters, sgd_options);
@@ -190,7 +190,7 @@ TEST_P(CapturedGraphTest, training_step) {
   }
 }
 
-TEST_P(CapturedGraphTest, what_is_to_be_restored_is_as_before_the_warm_up_runs) {
+TEST_P(CapturedGraphTest, WhatIsToBeRestoredIsAsBeforeTheWarmUpRuns) {
   TrainingStep one_by_one(device_), captured(device_);
   const optim::SgdOptions options{.learning_rate = 0.1};  // without momentum: no state of its own
   optim::Sgd sgd(one_by_one.parameters, options), captured_sgd(captured.parameters, options);
@@ -219,7 +219,7 @@ TEST_P(CapturedGraphTest, what_is_to_be_restored_is_as_before_the_warm_up_runs) 
 }
 
 // A roll-back in the middle: loading copies into the memory that the recording knows.
-TEST_P(CapturedGraphTest, states_loaded_behind_the_recording_are_those_of_the_replay) {
+TEST_P(CapturedGraphTest, StatesLoadedBehindTheRecordingAreThoseOfTheReplay) {
   TrainingStep one_by_one(device_), captured(device_);
   optim::Sgd sgd(one_by_one.parameters, sgd_options),
       captured_sgd(captured.parameters, sgd_options);
@@ -260,7 +260,7 @@ TEST_P(CapturedGraphTest, states_loaded_behind_the_recording_are_those_of_the_re
   EXPECT_EQ(values_of(captured_ema.state_dict()), values_of(ema.state_dict()));
 }
 
-TEST_P(CapturedGraphTest, host_values_are_those_of_the_recording) {
+TEST_P(CapturedGraphTest, HostValuesAreThoseOfTheRecording) {
   TrainingStep one_by_one(device_), captured(device_);
   optim::Adam adam(one_by_one.parameters, {}), captured_adam(captured.parameters, {});
   for (TrainingStep* step : {&one_by_one, &captured}) step->next_batch(1);
@@ -300,7 +300,7 @@ std::string error_of(Device device, const std::function<void()>& step) {
   return "";
 }
 
-TEST_P(CapturedGraphTest, reading_values_is_an_error) {
+TEST_P(CapturedGraphTest, ReadingValuesIsAnError) {
   const Tensor x = normal({4}, 1);
   const auto read = [&](const std::function<void()>& step) { return error_of(device_, step); };
   EXPECT_NE(read([&] { sum(x).item(); }).find("reading f32[]"), std::string::npos)
@@ -312,7 +312,7 @@ TEST_P(CapturedGraphTest, reading_values_is_an_error) {
   EXPECT_EQ(bits(x * 2.0).size(), 4u);  // the context works as before
 }
 
-TEST_P(CapturedGraphTest, growth_is_an_error) {
+TEST_P(CapturedGraphTest, GrowthIsAnError) {
   std::vector<Tensor> kept;
   int64_t size = 1000;
   const auto step = [&] { kept.push_back(Tensor::zeros({size *= 2}, {.device = device_})); };
@@ -323,14 +323,14 @@ TEST_P(CapturedGraphTest, growth_is_an_error) {
   EXPECT_EQ(bits(y).size(), 4u);
 }
 
-TEST_P(CapturedGraphTest, an_error_of_the_step_is_thrown_on) {
+TEST_P(CapturedGraphTest, AnErrorOfTheStepIsThrownOn) {
   int runs = 0;
   const auto step = [&] { GESTALT_CHECK(++runs < 3, "no third run"); };
   EXPECT_EQ(error_of(device_, step), "no third run");
   EXPECT_EQ(bits(normal({4}, 1) * 2.0).size(), 4u);
 }
 
-TEST_P(CapturedGraphTest, what_a_step_replaces_and_leaves_stays_valid) {
+TEST_P(CapturedGraphTest, WhatAStepReplacesAndLeavesStaysValid) {
   Tensor replaced = normal({1000}, 1), left;
   const std::vector<float> first = bits(replaced * 3.0);
   {
@@ -347,7 +347,7 @@ TEST_P(CapturedGraphTest, what_a_step_replaces_and_leaves_stays_valid) {
   EXPECT_EQ(bits(other), std::vector<float>(1000, 0));
 }
 
-TEST_P(CapturedGraphTest, memory_goes_with_the_graph) {
+TEST_P(CapturedGraphTest, MemoryGoesWithTheGraph) {
   const size_t before = memory_stats(device_).in_use;
   {
     const Tensor x = normal({1000}, 1);
@@ -358,7 +358,7 @@ TEST_P(CapturedGraphTest, memory_goes_with_the_graph) {
 }
 
 // A recording keeps what it saw given up, the one before it no longer.
-TEST_P(CapturedGraphTest, recording_again_does_not_pile_up_memory) {
+TEST_P(CapturedGraphTest, RecordingAgainDoesNotPileUpMemory) {
   const Tensor x = normal({1000}, 1);
   Tensor replaced;
   CapturedGraph graph(device_, [&] { replaced = x * 2.0; });

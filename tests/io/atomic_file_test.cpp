@@ -43,7 +43,7 @@ class AtomicFile : public testing::Test {
   const tests::TemporaryFolder folder_;
 };
 
-TEST_F(AtomicFile, a_check_changes_nothing) {
+TEST_F(AtomicFile, ACheckChangesNothing) {
   check_can_write(path("new"));
   EXPECT_EQ(files(), 0);
   write_file_atomically(path("old"), "mine", 4);
@@ -52,14 +52,14 @@ TEST_F(AtomicFile, a_check_changes_nothing) {
   EXPECT_EQ(fs::file_size(path("old")), 4u);
 }
 
-TEST_F(AtomicFile, an_error_names_the_file_and_not_a_temporary_one) {
+TEST_F(AtomicFile, AnErrorNamesTheFileAndNotATemporaryOne) {
   EXPECT_EQ(refusal("none/file"),
             "cannot write '" + path("none/file") + "': No such file or directory");
   EXPECT_EQ(files(), 0);
 }
 
 // Renaming would put a file in the place of a device.
-TEST_F(AtomicFile, only_files_are_replaced) {
+TEST_F(AtomicFile, OnlyFilesAreReplaced) {
   fs::create_directories(path("folder"));
   ASSERT_EQ(::mkfifo(path("pipe").c_str(), 0600), 0);
   EXPECT_EQ(refusal("folder"), "cannot write '" + path("folder") + "': is a folder, not a file");
@@ -84,7 +84,7 @@ class Leftovers : public AtomicFile {
   static constexpr std::chrono::hours new_ = std::chrono::hours(1), old_ = std::chrono::hours(25);
 };
 
-TEST_F(Leftovers, are_named_as_the_writer_names_them) {
+TEST_F(Leftovers, AreNamedAsTheWriterNamesThem) {
   const std::string file = path("file");
   write_file_atomically(file, [&](const ByteSink&) {
     EXPECT_TRUE(fs::exists(temporary_path(file)));
@@ -92,7 +92,7 @@ TEST_F(Leftovers, are_named_as_the_writer_names_them) {
   });
 }
 
-TEST_F(Leftovers, of_processes_that_are_gone_go_when_they_are_old) {
+TEST_F(Leftovers, OfProcessesThatAreGoneGoWhenTheyAreOld) {
   const std::string gone = ".gestalt-tmp." + std::to_string(tests::pid_that_is_gone()),
                     here = ".gestalt-tmp." + std::to_string(getpid());
   add("file" + gone, old_);
@@ -121,7 +121,7 @@ TEST_F(Leftovers, of_processes_that_are_gone_go_when_they_are_old) {
 }
 
 // As a lock tells that its last owner has ended.
-TEST_F(Leftovers, of_a_process_that_is_known_to_be_gone_go_at_once) {
+TEST_F(Leftovers, OfAProcessThatIsKnownToBeGoneGoAtOnce) {
   const int64_t killed = tests::pid_that_is_gone();
   const std::string mark = ".gestalt-tmp.";
   add("file" + mark + std::to_string(killed), new_);

@@ -56,7 +56,7 @@ void expect_same(const Tensor& tensor, const Json& expected, const std::string& 
   EXPECT_EQ(tensor.to_vector<double>(), expected["values"].get<std::vector<double>>()) << what;
 }
 
-TEST(Checkpoint, every_fixture_gives_the_tensors_that_pytorch_saved) {
+TEST(Checkpoint, EveryFixtureGivesTheTensorsThatPytorchSaved) {
   const Json expected = expectations();
   ASSERT_GE(expected.size(), 35u);
   for (const auto& [file, tensors] : expected.items()) {
@@ -70,7 +70,7 @@ TEST(Checkpoint, every_fixture_gives_the_tensors_that_pytorch_saved) {
   }
 }
 
-TEST(Checkpoint, the_format_is_told_by_content) {
+TEST(Checkpoint, TheFormatIsToldByContent) {
   EXPECT_EQ(read("state.zip.2x.pth").format, "PyTorch zip archive");
   EXPECT_EQ(read("script.2x.pt").format, "TorchScript archive");
   EXPECT_EQ(read("state.legacy.1x.pth").format, "PyTorch legacy stream");
@@ -78,7 +78,7 @@ TEST(Checkpoint, the_format_is_told_by_content) {
   EXPECT_EQ(read("reference.safetensors").format, "safetensors");
 }
 
-TEST(Checkpoint, tensors_that_shared_a_storage_share_memory) {
+TEST(Checkpoint, TensorsThatSharedAStorageShareMemory) {
   for (const char* file : {"views.zip.2x.pth", "views.legacy.1x.pth"}) {
     const StateDict state = read(file).tensors;
     const Tensor base = find(state, "base");
@@ -91,12 +91,12 @@ TEST(Checkpoint, tensors_that_shared_a_storage_share_memory) {
   }
 }
 
-TEST(Checkpoint, channels_last_weights_keep_their_strides) {
+TEST(Checkpoint, ChannelsLastWeightsKeepTheirStrides) {
   const Tensor tensor = find(read("views.zip.2x.pth").tensors, "channels_last");
   EXPECT_EQ(tensor.format(), Format::channels_last);
 }
 
-TEST(Checkpoint, wrappers_are_found_and_module_is_stripped) {
+TEST(Checkpoint, WrappersAreFoundAndModuleIsStripped) {
   const std::vector<std::string> linear = {"weight", "bias"};
   EXPECT_EQ(names_of(find_state_dict(read("training.zip.2x.pth"))), linear);
   EXPECT_EQ(names_of(find_state_dict(read("training.legacy.1x.pth"), {.prefix = "net"})), linear);
@@ -105,7 +105,7 @@ TEST(Checkpoint, wrappers_are_found_and_module_is_stripped) {
   EXPECT_EQ(names_of(load_weights((fixtures / "state.zip.2x.pth").string()))[0], "conv.weight");
 }
 
-TEST(Checkpoint, several_state_dicts_need_a_choice) {
+TEST(Checkpoint, SeveralStateDictsNeedAChoice) {
   const Checkpoint checkpoint = read("gan.zip.2x.pth");
   try {
     find_state_dict(checkpoint);
@@ -122,7 +122,7 @@ TEST(Checkpoint, several_state_dicts_need_a_choice) {
   EXPECT_THROW(find_state_dict(checkpoint, {.prefix = "generator"}), Error);
 }
 
-TEST(Checkpoint, what_is_passed_over_is_said) {
+TEST(Checkpoint, WhatIsPassedOverIsSaid) {
   EXPECT_EQ(
       read("training.zip.2x.pth").passed_over,
       (std::vector<std::string>{"the optimizer state 'optimizer'",
@@ -194,7 +194,7 @@ const std::map<std::string, std::string> reasons = {
     {"truncated.state.zip.2x.pth", "truncated or damaged zip archive"},
 };
 
-TEST(Checkpoint, a_bad_file_is_one_line_with_its_name_and_the_reason) {
+TEST(Checkpoint, ABadFileIsOneLineWithItsNameAndTheReason) {
   std::set<std::string> seen;
   for (const auto& [name, reason] : reasons) {
     const std::string path = "bad/" + name, text = error_of(path);
@@ -209,13 +209,13 @@ TEST(Checkpoint, a_bad_file_is_one_line_with_its_name_and_the_reason) {
   EXPECT_FALSE(fs::exists("/tmp/gestalt_was_here")) << "something in a file was run";
 }
 
-TEST(Checkpoint, missing_files_and_folders) {
+TEST(Checkpoint, MissingFilesAndFolders) {
   EXPECT_NE(error_of("nowhere.pth").find("no such file"), std::string::npos);
   EXPECT_NE(error_of("bad").find("is a folder"), std::string::npos);
 }
 
 // Cut anywhere, a file is an error, never a crash and never half a state dict.
-TEST(Checkpoint, every_truncation_is_an_error) {
+TEST(Checkpoint, EveryTruncationIsAnError) {
   for (const char* name : {"state.zip.2x.pth", "state.legacy.2x.pth", "pickled_module.2x.p4.pkl",
                            "storage_views.legacy.pth", "reference.safetensors"}) {
     const Bytes whole = map_file((fixtures / name).string());
@@ -226,7 +226,7 @@ TEST(Checkpoint, every_truncation_is_an_error) {
   }
 }
 
-TEST(Checkpoint, real_lpips_weights) {
+TEST(Checkpoint, RealLpipsWeights) {
   const fs::path file = tests::source_folder() / "../shared/data/lpips/v0.1/vgg.pth";
   if (!fs::exists(file)) GTEST_SKIP() << file << " is not there";
   const StateDict state = load_weights(file.string());
@@ -239,7 +239,7 @@ TEST(Checkpoint, real_lpips_weights) {
   }
 }
 
-TEST(StateDictCheck, a_table_of_what_does_not_fit) {
+TEST(StateDictCheck, ATableOfWhatDoesNotFit) {
   const std::vector<ExpectedTensor> expected = {{"a", {2}}, {"b", {3}}, {"c", {1, 4}}};
   StateDict actual;
   actual.push_back({"a", Tensor::zeros({2})});

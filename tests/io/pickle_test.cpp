@@ -33,7 +33,7 @@ std::vector<int64_t> integers(const Value& list) {
   return out;
 }
 
-TEST(Pickle, every_protocol_gives_the_same_values) {
+TEST(Pickle, EveryProtocolGivesTheSameValues) {
   for (int protocol = 0; protocol <= 5; ++protocol) {
     SCOPED_TRACE(protocol);
     const Bytes file = map_file(tests::source_folder() / "tests/fixtures/checkpoints" /
@@ -63,7 +63,7 @@ TEST(Pickle, every_protocol_gives_the_same_values) {
   }
 }
 
-TEST(Pickle, malformed_streams_are_errors) {
+TEST(Pickle, MalformedStreamsAreErrors) {
   using namespace std::string_literals;
   for (const std::string& text : {""s,           "."s,
                                   "\x80\x09N."s, "("s,
@@ -83,7 +83,7 @@ TEST(Pickle, malformed_streams_are_errors) {
   }
 }
 
-TEST(Pickle, a_value_of_the_wrong_kind_is_an_error) {
+TEST(Pickle, AValueOfTheWrongKindIsAnError) {
   const Bytes bytes = bytes_of("].");
   Arena arena(bytes.size);
   const Value list = read(bytes, arena);

@@ -36,7 +36,7 @@ StateDict every_dtype() {
           {"empty", counting<float>({0, 4})}};
 }
 
-TEST_F(Safetensors, round_trip) {
+TEST_F(Safetensors, RoundTrip) {
   const StateDict state = every_dtype();
   write_safetensors(path("a"), state, {{"format", "pt"}, {"made by", "a test"}});
   Metadata metadata;
@@ -53,7 +53,7 @@ TEST_F(Safetensors, round_trip) {
   }
 }
 
-TEST_F(Safetensors, header_is_sorted_and_all_data_is_aligned) {
+TEST_F(Safetensors, HeaderIsSortedAndAllDataIsAligned) {
   write_safetensors(path("a"), every_dtype());
   const Bytes file = map_file(path("a"));
   uint64_t length;
@@ -73,7 +73,7 @@ TEST_F(Safetensors, header_is_sorted_and_all_data_is_aligned) {
   }
 }
 
-TEST_F(Safetensors, the_same_tensors_in_any_order_give_the_same_bytes) {
+TEST_F(Safetensors, TheSameTensorsInAnyOrderGiveTheSameBytes) {
   StateDict state = every_dtype();
   write_safetensors(path("a"), state);
   std::reverse(state.begin(), state.end());
@@ -81,14 +81,14 @@ TEST_F(Safetensors, the_same_tensors_in_any_order_give_the_same_bytes) {
   EXPECT_EQ(map_file(path("a")).text(), map_file(path("b")).text());
 }
 
-TEST_F(Safetensors, strided_tensors_are_written_in_logical_order) {
+TEST_F(Safetensors, StridedTensorsAreWrittenInLogicalOrder) {
   const Tensor base = counting<float>({3, 4});
   write_safetensors(path("a"), std::vector<NamedTensor>{{"t", base.as_strided({4, 3}, {1, 4}, 0)}});
   EXPECT_EQ(read_safetensors(map_file(path("a")))[0].tensor.to_vector<float>(),
             (std::vector<float>{0, 4, 8, 1, 5, 9, 2, 6, 10, 3, 7, 11}));
 }
 
-TEST_F(Safetensors, names_may_hold_anything_but_must_be_unique) {
+TEST_F(Safetensors, NamesMayHoldAnythingButMustBeUnique) {
   const Tensor one = counting<float>({1});
   write_safetensors(path("a"), std::vector<NamedTensor>{{"a \"b\"\n\xc3\xbc", one}});
   EXPECT_EQ(read_safetensors(map_file(path("a")))[0].name, "a \"b\"\n\xc3\xbc");
@@ -98,7 +98,7 @@ TEST_F(Safetensors, names_may_hold_anything_but_must_be_unique) {
   EXPECT_FALSE(fs::exists(path("b")));
 }
 
-TEST_F(Safetensors, a_header_that_names_two_tensors_alike_is_refused) {
+TEST_F(Safetensors, AHeaderThatNamesTwoTensorsAlikeIsRefused) {
   const std::string header = R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
                              R"("x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})";
   const uint64_t length = header.size();
@@ -113,7 +113,7 @@ TEST_F(Safetensors, a_header_that_names_two_tensors_alike_is_refused) {
   }
 }
 
-TEST_F(Safetensors, a_file_that_is_being_read_can_be_replaced) {
+TEST_F(Safetensors, AFileThatIsBeingReadCanBeReplaced) {
   write_safetensors(path("a"), std::vector<NamedTensor>{{"x", counting<float>({4})}});
   const Tensor old = read_safetensors(map_file(path("a")))[0].tensor;
   write_safetensors(path("a"), std::vector<NamedTensor>{{"x", Tensor::zeros({4})}});
@@ -121,7 +121,7 @@ TEST_F(Safetensors, a_file_that_is_being_read_can_be_replaced) {
   EXPECT_EQ(read_safetensors(map_file(path("a")))[0].tensor.to_vector<float>()[3], 0);
 }
 
-TEST_F(Safetensors, an_unwritable_folder_is_named) {
+TEST_F(Safetensors, AnUnwritableFolderIsNamed) {
   try {
     write_safetensors(path("nowhere/a"), every_dtype());
     FAIL();

@@ -25,7 +25,7 @@ StateDict fitting() {
           {"module.weight", Tensor::ones({2, 3})}};
 }
 
-TEST(LoadStateDict, copies_by_name_converts_and_strips_module) {
+TEST(LoadStateDict, CopiesByNameConvertsAndStripsModule) {
   Layer layer;
   EXPECT_TRUE(layer.load_state_dict(fitting()).ok());
   EXPECT_EQ(layer.weight.to_vector<float>()[5], 1);
@@ -33,7 +33,7 @@ TEST(LoadStateDict, copies_by_name_converts_and_strips_module) {
   EXPECT_EQ(layer.mean.dtype(), DType::f32);
 }
 
-TEST(LoadStateDict, a_strict_misfit_is_one_line_and_changes_nothing) {
+TEST(LoadStateDict, AStrictMisfitIsOneLineAndChangesNothing) {
   Layer layer;
   StateDict state = fitting();
   state[0].tensor = Tensor::zeros({4});
@@ -52,7 +52,7 @@ TEST(LoadStateDict, a_strict_misfit_is_one_line_and_changes_nothing) {
 }
 
 // How many numbers a generator has drawn shows in the next one.
-TEST(SkipInit, draws_nothing_while_it_lives_and_everything_afterwards) {
+TEST(SkipInit, DrawsNothingWhileItLivesAndEverythingAfterwards) {
   const auto next_after_linear = [](bool skip) {
     Generator generator(3);
     std::optional<SkipInitGuard> guard;
@@ -66,7 +66,7 @@ TEST(SkipInit, draws_nothing_while_it_lives_and_everything_afterwards) {
   EXPECT_NE(next_after_linear(false), next_after_linear(true));
 }
 
-TEST(SkipInit, ends_with_the_outermost_guard) {
+TEST(SkipInit, EndsWithTheOutermostGuard) {
   Tensor x = Tensor::zeros({100});
   Generator generator(0);
   {

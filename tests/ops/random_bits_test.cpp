@@ -34,7 +34,7 @@ std::vector<uint64_t> draw(DType dtype, Device device) {
 constexpr DType device_dtypes[] = {DType::f32, DType::bf16, DType::f16};
 
 #if defined(GESTALT_WITH_SIMT)
-TEST(RandomBits, are_the_same_under_the_simt_executor) {
+TEST(RandomBits, AreTheSameUnderTheSimtExecutor) {
   for (DType dtype : device_dtypes) {
     const std::vector<uint64_t> expected = draw(dtype, {});
     const UseTable use(simt_kernels());
@@ -43,7 +43,7 @@ TEST(RandomBits, are_the_same_under_the_simt_executor) {
 }
 #endif
 
-TEST(RandomBits, are_the_same_on_cuda) {
+TEST(RandomBits, AreTheSameOnCuda) {
   const Device cuda{DeviceType::cuda, 0};
   GESTALT_NEEDS_DEVICE(cuda);
   for (DType dtype : device_dtypes) {

@@ -89,7 +89,7 @@ void expect_same(const Points& got, const Points& expected) {
   }
 }
 
-TEST(OptimizersOnDevices, cuda_kernels_under_the_simt_executor) {
+TEST(OptimizersOnDevices, CudaKernelsUnderTheSimtExecutor) {
 #ifdef GESTALT_WITH_SIMT
   const Points lbfgs = run_lbfgs(Device{}), steps = run_steps(Device{});
   Context& ctx = context(Device{});
@@ -134,14 +134,14 @@ Points run_moved(Device device) {
   return points;
 }
 
-TEST(OptimizersOnDevices, cuda_from_the_middle_on) {
+TEST(OptimizersOnDevices, CudaFromTheMiddleOn) {
   const Device cuda{DeviceType::cuda, 0};
   const Points expected = run_moved(Device{});
   GESTALT_NEEDS_DEVICE(cuda);
   expect_same(run_moved(cuda), expected);
 }
 
-TEST(OptimizersOnDevices, cuda) {
+TEST(OptimizersOnDevices, Cuda) {
   const Device cuda{DeviceType::cuda, 0};
   GESTALT_NEEDS_DEVICE(cuda);
   expect_same(run_lbfgs(cuda), run_lbfgs(Device{}));

@@ -22,7 +22,7 @@ void run_step(LbfgsStepper& stepper, const Function& f) {
   while (stepper.needs_evaluation()) tell(stepper, f);
 }
 
-TEST(Lbfgs, a_run_resumed_from_its_state_repeats_the_uninterrupted_one) {
+TEST(Lbfgs, ARunResumedFromItsStateRepeatsTheUninterruptedOne) {
   for (const LineSearch line_search : {LineSearch::strong_wolfe, LineSearch::none}) {
     LbfgsOptions options = wolfe;
     options.line_search = line_search;
@@ -43,7 +43,7 @@ TEST(Lbfgs, a_run_resumed_from_its_state_repeats_the_uninterrupted_one) {
   }
 }
 
-TEST(Lbfgs, the_scale_of_the_first_direction_resumes_too) {
+TEST(Lbfgs, TheScaleOfTheFirstDirectionResumesToo) {
   LbfgsStepper whole(vector({-1.2, 1}), wolfe), resumed(vector({0, 0}), wolfe);
   run_step(whole, quadratic);
   resumed.load_state_dict(copied(whole.state_dict()));
@@ -59,7 +59,7 @@ TEST(Lbfgs, the_scale_of_the_first_direction_resumes_too) {
   EXPECT_EQ(resumed.point().to_vector<double>(), whole.point().to_vector<double>());
 }
 
-TEST(Lbfgs, a_saved_state_does_not_change_later) {
+TEST(Lbfgs, ASavedStateDoesNotChangeLater) {
   LbfgsStepper stepper(vector({-1.2, 1}), wolfe);
   run_step(stepper, rosenbrock);
   const StateDict state = stepper.state_dict();
@@ -71,7 +71,7 @@ TEST(Lbfgs, a_saved_state_does_not_change_later) {
   }
 }
 
-TEST(Lbfgs, many_side_by_side_go_as_each_alone) {
+TEST(Lbfgs, ManySideBySideGoAsEachAlone) {
   const std::vector<std::vector<double>> starts{{-1.2, 1}, {3, -2}, {0.9, 0.9}, {1, 1}};
   std::vector<std::vector<double>> alone;
   for (const auto& start : starts) {
@@ -97,7 +97,7 @@ TEST(Lbfgs, many_side_by_side_go_as_each_alone) {
   }
 }
 
-TEST(Lbfgs, a_gradient_that_the_caller_reuses_is_not_looked_at_again) {
+TEST(Lbfgs, AGradientThatTheCallerReusesIsNotLookedAtAgain) {
   LbfgsStepper fresh(vector({-1.2, 1}), wolfe), reused(vector({-1.2, 1}), wolfe);
   run_step(fresh, rosenbrock);
   Tensor buffer = vector({0, 0});
@@ -111,7 +111,7 @@ TEST(Lbfgs, a_gradient_that_the_caller_reuses_is_not_looked_at_again) {
   EXPECT_EQ(reused.point().to_vector<double>(), fresh.point().to_vector<double>());
 }
 
-TEST(Lbfgs, the_line_search_may_be_kept_within_max_evaluations) {
+TEST(Lbfgs, TheLineSearchMayBeKeptWithinMaxEvaluations) {
   LbfgsOptions options = wolfe;
   options.max_evaluations = 5;
   const auto evaluations = [&] {
@@ -124,7 +124,7 @@ TEST(Lbfgs, the_line_search_may_be_kept_within_max_evaluations) {
   EXPECT_EQ(evaluations(), 1 + 1 + 4);
 }
 
-TEST(Lbfgs, f32_minimizes_and_keeps_the_shape) {
+TEST(Lbfgs, F32MinimizesAndKeepsTheShape) {
   LbfgsStepper stepper(Tensor::full({1, 1, 1, 2}, -1, {.device = Device{}}),
                        {.max_iterations = 100, .line_search = LineSearch::strong_wolfe});
   stepper.begin_step();
@@ -138,7 +138,7 @@ TEST(Lbfgs, f32_minimizes_and_keeps_the_shape) {
   EXPECT_LT(stepper.evaluations(), 125);
 }
 
-TEST(Lbfgs, parameters_together_are_one_point) {
+TEST(Lbfgs, ParametersTogetherAreOnePoint) {
   const std::vector<double> start{-1.2, 1, 0.5, 2};
   LbfgsStepper stepper(vector(start), wolfe);
   Tensor a = Tensor::from_vector<double>({-1.2, 1, 0.5}, {1, 3, 1, 1},
@@ -171,7 +171,7 @@ TEST(Lbfgs, parameters_together_are_one_point) {
   EXPECT_FALSE(a.grad().defined());
 }
 
-TEST(Lbfgs, a_parameter_without_gradient_stays) {
+TEST(Lbfgs, AParameterWithoutGradientStays) {
   Tensor used = vector({3}), unused = vector({5});
   Lbfgs optimizer({used, unused}, wolfe);
   optimizer.step([&] {
@@ -183,7 +183,7 @@ TEST(Lbfgs, a_parameter_without_gradient_stays) {
   EXPECT_EQ(unused.item(), 5);
 }
 
-TEST(Lbfgs, an_exception_in_the_closure_leaves_an_optimizer_that_goes_on) {
+TEST(Lbfgs, AnExceptionInTheClosureLeavesAnOptimizerThatGoesOn) {
   Tensor x = vector({3});
   Lbfgs optimizer({x}, wolfe);
   EXPECT_THROW(optimizer.step([]() -> double { throw Error("stop"); }), Error);
@@ -194,7 +194,7 @@ TEST(Lbfgs, an_exception_in_the_closure_leaves_an_optimizer_that_goes_on) {
   EXPECT_NEAR(x.item(), 0, 1e-9);
 }
 
-TEST(Lbfgs, misuse_is_an_error) {
+TEST(Lbfgs, MisuseIsAnError) {
   LbfgsStepper stepper(vector({1, 2}), wolfe);
   EXPECT_THROW(stepper.tell(1, vector({1, 2})), Error);
   stepper.begin_step();

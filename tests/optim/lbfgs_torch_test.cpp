@@ -37,7 +37,7 @@ void expect_close(const Values& got, const double* expected, const std::string& 
 
 class LbfgsAgainstTorch : public testing::TestWithParam<FixtureCase> {};
 
-TEST_P(LbfgsAgainstTorch, every_evaluation_is_torchs) {
+TEST_P(LbfgsAgainstTorch, EveryEvaluationIsTorchs) {
   const FixtureCase& fixture = GetParam();
   const Function& f = function(fixture.words.at(0));
   ASSERT_EQ(fixture.labels.at(0), "start");

@@ -82,16 +82,16 @@ void expect_all_or_nothing_of(Options options) {
   }
 }
 
-TEST(LoadState, of_sgd_is_all_or_nothing) {
+TEST(LoadState, OfSgdIsAllOrNothing) {
   expect_all_or_nothing_of<Sgd>(SgdOptions{.momentum = 0.9});
 }
 
-TEST(LoadState, of_adam_is_all_or_nothing) {
+TEST(LoadState, OfAdamIsAllOrNothing) {
   expect_all_or_nothing_of<Adam>(AdamOptions{});
   expect_all_or_nothing_of<Adam>(AdamOptions::adamw());
 }
 
-TEST(LoadState, of_an_average_is_all_or_nothing) {
+TEST(LoadState, OfAnAverageIsAllOrNothing) {
   Parameters p, q;
   ExponentialMovingAverage saved({p.a, p.b}, 0.5), target({q.a, q.b}, 0.5);
   p.a.fill_(7);
@@ -100,7 +100,7 @@ TEST(LoadState, of_an_average_is_all_or_nothing) {
   expect_all_or_nothing(target, saved.state_dict());
 }
 
-TEST(LoadState, of_a_schedule_is_all_or_nothing) {
+TEST(LoadState, OfAScheduleIsAllOrNothing) {
   Parameters p, q;
   const auto saved = stepped<Sgd>(p, SgdOptions{}, 0, 0),
              target = stepped<Sgd>(q, SgdOptions{.learning_rate = 2}, 0, 0);
@@ -110,7 +110,7 @@ TEST(LoadState, of_a_schedule_is_all_or_nothing) {
   EXPECT_EQ(target->learning_rate(1), saved->learning_rate(1));
 }
 
-TEST(LoadState, of_lbfgs_is_all_or_nothing) {
+TEST(LoadState, OfLbfgsIsAllOrNothing) {
   Parameters p, q;
   const auto stepped = [](Parameters& of, int steps) {
     auto optimizer = std::make_unique<Lbfgs>(
@@ -135,7 +135,7 @@ TEST(LoadState, of_lbfgs_is_all_or_nothing) {
   for (int steps : {0, 1}) expect_all_or_nothing(*stepped(q, steps), saved->state_dict());
 }
 
-TEST(LoadState, of_an_lbfgs_stepper_is_all_or_nothing) {
+TEST(LoadState, OfAnLbfgsStepperIsAllOrNothing) {
   const auto stepped = [](double from, int steps) {
     LbfgsStepper stepper(vector({from, -from}), {.learning_rate = 0.1, .max_iterations = 3});
     for (int step = 0; step < steps; ++step) {
@@ -156,7 +156,7 @@ TEST(LoadState, of_an_lbfgs_stepper_is_all_or_nothing) {
 }
 
 // Options are checked as the constructors check them.
-TEST(LoadState, options_that_no_constructor_takes_are_an_error) {
+TEST(LoadState, OptionsThatNoConstructorTakesAreAnError) {
   Parameters p;
   const auto adam = stepped<Adam>(p, AdamOptions{}, 1, 1);
   StateDict state = copied(adam->state_dict());

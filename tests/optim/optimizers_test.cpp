@@ -56,7 +56,7 @@ struct Problem {
 
 class StepsAgainstTorch : public testing::TestWithParam<FixtureCase> {};
 
-TEST_P(StepsAgainstTorch, every_step_is_torchs) {
+TEST_P(StepsAgainstTorch, EveryStepIsTorchs) {
   Problem problem;
   const auto optimizer = make(GetParam(), {problem.a, problem.b});
   for (const auto& line : GetParam().lines) {
@@ -70,7 +70,7 @@ TEST_P(StepsAgainstTorch, every_step_is_torchs) {
   }
 }
 
-TEST_P(StepsAgainstTorch, a_resumed_run_repeats_the_uninterrupted_one) {
+TEST_P(StepsAgainstTorch, AResumedRunRepeatsTheUninterruptedOne) {
   Problem whole, interrupted;
   const auto optimizer = make(GetParam(), {whole.a, whole.b});
   auto resumed = make(GetParam(), {interrupted.a, interrupted.b});
@@ -92,7 +92,7 @@ TEST_P(StepsAgainstTorch, a_resumed_run_repeats_the_uninterrupted_one) {
 INSTANTIATE_TEST_SUITE_P(Cases, StepsAgainstTorch, testing::ValuesIn(read_fixture("steps.txt")),
                          [](const auto& info) { return info.param.name; });
 
-TEST(Optimizers, groups_have_options_of_their_own) {
+TEST(Optimizers, GroupsHaveOptionsOfTheirOwn) {
   Tensor a = vector({1}), b = vector({1});
   Sgd optimizer({{{a}, {.learning_rate = 0.5}}, {{b}, {.learning_rate = 0.25, .weight_decay = 1}}});
   a.set_grad(vector({1}));
@@ -106,7 +106,7 @@ TEST(Optimizers, groups_have_options_of_their_own) {
   EXPECT_EQ(b.item(), 0.5);
 }
 
-TEST(Optimizers, channels_last_parameters_get_the_same_steps) {
+TEST(Optimizers, ChannelsLastParametersGetTheSameSteps) {
   const std::vector<double> values{1, 2, 3, 4, 5, 6, 7, 8}, gradient{1, -1, 2, -2, 3, -3, 4, -4};
   const auto run = [&](Format of_parameter, Format of_gradient) {
     Tensor x = Tensor::from_vector(values, {1, 2, 2, 2}, {.format = of_parameter});
@@ -149,11 +149,11 @@ std::vector<std::vector<double>> run_of_moved(bool moves) {
   return left;
 }
 
-TEST(Optimizers, states_follow_parameters_that_get_another_layout) {
+TEST(Optimizers, StatesFollowParametersThatGetAnotherLayout) {
   EXPECT_EQ(run_of_moved(true), run_of_moved(false));
 }
 
-TEST(Optimizers, sixteen_bit_parameters_have_f32_states) {
+TEST(Optimizers, SixteenBitParametersHaveF32States) {
   Tensor x = Tensor::full({4}, 1, {.dtype = DType::bf16});
   Sgd optimizer({x}, {.learning_rate = 0.5, .momentum = 0.9});
   x.set_grad(Tensor::full({4}, 0.25, {.dtype = DType::bf16}));
@@ -163,7 +163,7 @@ TEST(Optimizers, sixteen_bit_parameters_have_f32_states) {
   EXPECT_EQ(optimizer.state_dict()[0].tensor.dtype(), DType::f32);
 }
 
-TEST(Optimizers, a_step_is_an_in_place_change_that_autograd_sees) {
+TEST(Optimizers, AStepIsAnInPlaceChangeThatAutogradSees) {
   Tensor x = vector({1}).set_requires_grad(true);
   Sgd optimizer({x}, {.learning_rate = 1});
   x.set_grad(vector({1}));
@@ -174,7 +174,7 @@ TEST(Optimizers, a_step_is_an_in_place_change_that_autograd_sees) {
   EXPECT_FALSE(x.grad().defined());
 }
 
-TEST(Optimizers, misuse_is_an_error) {
+TEST(Optimizers, MisuseIsAnError) {
   Tensor x = vector({1, 2});
   EXPECT_THROW(Sgd(std::vector<Tensor>{}, SgdOptions{}), Error);
   EXPECT_THROW(Sgd({x, x}, SgdOptions{}), Error);
@@ -195,7 +195,7 @@ TEST(Optimizers, misuse_is_an_error) {
 
 // ---- clipping ----
 
-TEST(ClipGradientNorm, scales_all_gradients_as_torch_does) {
+TEST(ClipGradientNorm, ScalesAllGradientsAsTorchDoes) {
   Tensor a = vector({0, 0}), b = vector({0}), without = vector({0});
   a.set_grad(vector({3, 0}));
   b.set_grad(vector({-4}));
@@ -208,7 +208,7 @@ TEST(ClipGradientNorm, scales_all_gradients_as_torch_does) {
   EXPECT_FALSE(without.grad().defined());
 }
 
-TEST(ClipGradientNorm, takes_any_layout_and_says_what_it_can_not_take) {
+TEST(ClipGradientNorm, TakesAnyLayoutAndSaysWhatItCanNotTake) {
   Tensor x = Tensor::zeros({1, 2, 1, 2});
   x.set_grad(
       Tensor::from_vector<float>({1, 2, 3, 4}, {1, 2, 1, 2}, {.format = Format::channels_last}));
@@ -244,7 +244,7 @@ std::unique_ptr<Schedule> make_schedule(const FixtureCase& fixture, Optimizer& o
 
 class ScheduleAgainstTorch : public testing::TestWithParam<FixtureCase> {};
 
-TEST_P(ScheduleAgainstTorch, every_rate_is_torchs_and_survives_resuming) {
+TEST_P(ScheduleAgainstTorch, EveryRateIsTorchsAndSurvivesResuming) {
   Tensor x = vector({0});
   auto optimizer = std::make_unique<Sgd>(std::vector<Tensor>{x}, SgdOptions{.learning_rate = 0.3});
   auto schedule = make_schedule(GetParam(), *optimizer);
@@ -269,7 +269,7 @@ INSTANTIATE_TEST_SUITE_P(Cases, ScheduleAgainstTorch,
 
 // ---- averages ----
 
-TEST(ExponentialMovingAverage, follows_its_formula_and_resumes) {
+TEST(ExponentialMovingAverage, FollowsItsFormulaAndResumes) {
   Tensor x = vector({1, 2});
   ExponentialMovingAverage average({x}, 0.75);
   EXPECT_EQ(average.averages()[0].to_vector<double>(), x.to_vector<double>());
@@ -289,7 +289,7 @@ TEST(ExponentialMovingAverage, follows_its_formula_and_resumes) {
   EXPECT_EQ(x.to_vector<double>(), (std::vector<double>{5, 5}));
 }
 
-TEST(ExponentialMovingAverage, averages_of_sixteen_bit_parameters_move) {
+TEST(ExponentialMovingAverage, AveragesOfSixteenBitParametersMove) {
   Tensor x = Tensor::full({1}, 1, {.dtype = DType::bf16});
   ExponentialMovingAverage average({x}, 0.999);
   x.fill_(2);

@@ -20,7 +20,7 @@ Tensor leaf(std::vector<double> values) {
   return Tensor::from_vector(values, shape).set_requires_grad(true);
 }
 
-TEST(Autograd, a_leaf_used_many_times_gets_the_sum_of_its_gradients) {
+TEST(Autograd, ALeafUsedManyTimesGetsTheSumOfItsGradients) {
   Tensor x = leaf({0.5, -1});
   const Tensor y = add(add(x, x), exp(x));
   y.backward(Tensor::ones({2}, {.dtype = DType::f64}));
@@ -29,7 +29,7 @@ TEST(Autograd, a_leaf_used_many_times_gets_the_sum_of_its_gradients) {
   EXPECT_DOUBLE_EQ(grad[1], 2 + std::exp(-1.0));
 }
 
-TEST(Autograd, grad_accumulates_over_backward_calls) {
+TEST(Autograd, GradAccumulatesOverBackwardCalls) {
   Tensor x = leaf({1});
   for (int i = 0; i < 3; ++i) add(x, x).backward();
   EXPECT_EQ(x.grad().item(), 6);
@@ -42,7 +42,7 @@ TEST(Autograd, AnExpandedGradientIsAddedTo) {
   EXPECT_EQ(x.grad().to_vector<double>(), (std::vector<double>{11, 12, 13}));
 }
 
-TEST(Autograd, hooks_of_leaves_see_the_whole_gradient_once) {
+TEST(Autograd, HooksOfLeavesSeeTheWholeGradientOnce) {
   Tensor x = leaf({1});
   int calls = 0;
   double seen = 0;
@@ -57,7 +57,7 @@ TEST(Autograd, hooks_of_leaves_see_the_whole_gradient_once) {
   EXPECT_EQ(seen, 3);
 }
 
-TEST(Autograd, hooks_keep_their_state_and_may_add_others) {
+TEST(Autograd, HooksKeepTheirStateAndMayAddOthers) {
   Tensor x = leaf({1});
   std::vector<int> seen;
   x.register_hook([&, calls = 0](const Tensor&) mutable {
@@ -71,7 +71,7 @@ TEST(Autograd, hooks_keep_their_state_and_may_add_others) {
   EXPECT_EQ(x.grad().item(), 60);
 }
 
-TEST(Autograd, hooks_of_results_replace_the_gradient) {
+TEST(Autograd, HooksOfResultsReplaceTheGradient) {
   Tensor x = leaf({1});
   const Tensor y = add(x, x);
   y.register_hook([](const Tensor& grad) { return add(grad, grad); });
@@ -79,7 +79,7 @@ TEST(Autograd, hooks_of_results_replace_the_gradient) {
   EXPECT_EQ(x.grad().item(), 4);
 }
 
-TEST(Autograd, a_saved_tensor_changed_in_place_is_an_error) {
+TEST(Autograd, ASavedTensorChangedInPlaceIsAnError) {
   Tensor x = leaf({1});
   Tensor y = exp(x);
   {
@@ -89,14 +89,14 @@ TEST(Autograd, a_saved_tensor_changed_in_place_is_an_error) {
   EXPECT_THROW(y.backward(), Error);
 }
 
-TEST(Autograd, in_place_on_a_followed_tensor_is_an_error) {
+TEST(Autograd, InPlaceOnAFollowedTensorIsAnError) {
   Tensor x = leaf({1});
   EXPECT_THROW(x.fill_(0), Error);
   const NoGradGuard no_grad;
   EXPECT_NO_THROW(x.fill_(0));
 }
 
-TEST(Autograd, backward_twice_needs_retain_graph) {
+TEST(Autograd, BackwardTwiceNeedsRetainGraph) {
   Tensor x = leaf({1});
   const Tensor y = exp(x);
   const Tensor one = Tensor::ones({1}, {.dtype = DType::f64});
@@ -105,13 +105,13 @@ TEST(Autograd, backward_twice_needs_retain_graph) {
   EXPECT_THROW(y.backward(), Error);
 }
 
-TEST(Autograd, no_grad_records_nothing) {
+TEST(Autograd, NoGradRecordsNothing) {
   Tensor x = leaf({1});
   const NoGradGuard no_grad;
   EXPECT_FALSE(exp(x).requires_grad());
 }
 
-TEST(Autograd, gradients_of_inner_tensors_leave_the_leaves_alone) {
+TEST(Autograd, GradientsOfInnerTensorsLeaveTheLeavesAlone) {
   Tensor x = leaf({1});
   const Tensor y = exp(x), z = add(y, y);
   const Tensor one = Tensor::ones({1}, {.dtype = DType::f64});
@@ -121,7 +121,7 @@ TEST(Autograd, gradients_of_inner_tensors_leave_the_leaves_alone) {
   EXPECT_FALSE(x.grad().defined());
 }
 
-TEST(Autograd, a_long_chain_neither_recurses_nor_overflows) {
+TEST(Autograd, ALongChainNeitherRecursesNorOverflows) {
   Tensor x = leaf({0});
   Tensor y = x;
   for (int i = 0; i < 200000; ++i) y = add(y, x);
@@ -151,7 +151,7 @@ Tensor own(const Tensor& x, std::function<Tensor(const Tensor&)> gradient) {
 
 using tests::error_of;
 
-TEST(Autograd, gradients_unlike_their_tensors_are_errors) {
+TEST(Autograd, GradientsUnlikeTheirTensorsAreErrors) {
   Tensor x = leaf({1, 2});
   const Tensor wider = Tensor::ones({3}, {.dtype = DType::f64}), narrower = Tensor::ones({2});
   const auto backward_of_own = [&](const Tensor& gradient) {
@@ -175,7 +175,7 @@ TEST(Autograd, gradients_unlike_their_tensors_are_errors) {
   EXPECT_FALSE(x.grad().defined());
 }
 
-TEST(Autograd, a_node_made_before_its_inputs_comes_before_them_in_backward) {
+TEST(Autograd, ANodeMadeBeforeItsInputsComesBeforeThemInBackward) {
   Tensor x = leaf({0});
   const auto node = std::make_shared<OwnNode>([](const Tensor& dy) { return dy; });
   const Tensor h = exp(x);  // newer than the node
@@ -185,14 +185,14 @@ TEST(Autograd, a_node_made_before_its_inputs_comes_before_them_in_backward) {
   EXPECT_EQ(x.grad().item(), 11);
 }
 
-TEST(Autograd, an_op_that_gives_its_input_on_is_an_error) {
+TEST(Autograd, AnOpThatGivesItsInputOnIsAnError) {
   Tensor x = leaf({1});
   const auto node = std::make_shared<OwnNode>([](const Tensor& dy) { return dy; });
   EXPECT_THROW(attach(node, {x}, {x}), Error);
   EXPECT_TRUE(x.is_leaf());
 }
 
-TEST(Autograd, two_losses_share_what_is_retained) {
+TEST(Autograd, TwoLossesShareWhatIsRetained) {
   Tensor x = leaf({0});
   const Tensor y = exp(x);
   multiply(y, 2).backward({}, {.retain_graph = true});
@@ -200,7 +200,7 @@ TEST(Autograd, two_losses_share_what_is_retained) {
   EXPECT_EQ(x.grad().item(), 5);
 }
 
-TEST(SetData, every_handle_and_the_gradient_follow) {
+TEST(SetData, EveryHandleAndTheGradientFollow) {
   Tensor x = leaf({1, 2});
   const Tensor handle = x, before = x.detach();
   x.set_grad(x.detach().clone());
@@ -214,7 +214,7 @@ TEST(SetData, every_handle_and_the_gradient_follow) {
   EXPECT_EQ(x.grad().dtype(), DType::f32);
 }
 
-TEST(SetData, refuses_what_can_not_be) {
+TEST(SetData, RefusesWhatCanNotBe) {
   Tensor x = leaf({1, 2});
   EXPECT_THROW(x.set_data(Tensor::zeros({3})), Error);
   EXPECT_THROW(x.set_data(Tensor::zeros({2}, {.dtype = DType::i64})), Error);
@@ -243,7 +243,7 @@ void threads_share_a_leaf(int size, int rounds) {
   EXPECT_EQ(x.grad().to_vector<double>(), std::vector<double>(size, rounds * count));
 }
 
-TEST(Autograd, threads_go_through_the_same_leaves) {
+TEST(Autograd, ThreadsGoThroughTheSameLeaves) {
   threads_share_a_leaf(2, 5000);     // many graphs are made at once
   threads_share_a_leaf(20000, 300);  // sums of gradients meet
 }

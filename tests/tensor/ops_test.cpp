@@ -31,7 +31,7 @@ std::vector<double> gradient(const std::function<Tensor(const Tensor&)>& f,
 
 using tests::error_of;
 
-TEST(Gradients, at_kinks_are_the_documented_ones) {
+TEST(Gradients, AtKinksAreTheDocumentedOnes) {
   using Values = std::vector<double>;
   EXPECT_EQ(gradient(abs, {-2, 0, 2}), (Values{-1, 0, 1}));
   EXPECT_EQ(gradient(relu, {-2, 0, 2}), (Values{0, 0, 1}));
@@ -43,12 +43,12 @@ TEST(Gradients, at_kinks_are_the_documented_ones) {
   EXPECT_EQ(gradient([](const Tensor& x) { return pow(x, 1); }, {0, 1}), (Values{1, 1}));
 }
 
-TEST(Gradients, of_max_are_shared_by_ties) {
+TEST(Gradients, OfMaxAreSharedByTies) {
   EXPECT_EQ(gradient([](const Tensor& x) { return max(x); }, {1, 3, 3, 2}),
             (std::vector<double>{0, 0.5, 0.5, 0}));
 }
 
-TEST(Gradients, of_max_and_min_are_shared_by_infinite_ties) {
+TEST(Gradients, OfMaxAndMinAreSharedByInfiniteTies) {
   const double inf = std::numeric_limits<double>::infinity();
   using Values = std::vector<double>;
   const auto of_max = [](const Tensor& x) { return max(x); };
@@ -61,13 +61,13 @@ TEST(Gradients, of_max_and_min_are_shared_by_infinite_ties) {
 }
 
 // More ties than 16 bits can count.
-TEST(Gradients, of_max_are_shared_by_many_ties) {
+TEST(Gradients, OfMaxAreSharedByManyTies) {
   Tensor x = Tensor::ones({300000}, {.dtype = DType::f16}).set_requires_grad(true);
   max(x).backward(Tensor::full({}, 300, {.dtype = DType::f16}));
   EXPECT_EQ(x.grad().to_vector<float>()[7], static_cast<float>(float16(0.001f)));
 }
 
-TEST(Gradients, of_where_are_zero_where_the_other_was_chosen) {
+TEST(Gradients, OfWhereAreZeroWhereTheOtherWasChosen) {
   // 1 / x at x = 0 is what where is used against: inf comes back there, and 0 * inf is NaN.
   Tensor x = vector_of({0, 2}).set_requires_grad(true);
   Tensor y = vector_of({5}).set_requires_grad(true);
@@ -82,7 +82,7 @@ TEST(Gradients, of_where_are_zero_where_the_other_was_chosen) {
   EXPECT_EQ(a.grad().to_vector<double>(), (std::vector<double>{1, 0}));
 }
 
-TEST(Comparisons, of_integers_are_exact) {
+TEST(Comparisons, OfIntegersAreExact) {
   const int64_t large = (int64_t{1} << 60) + 1;  // no double
   const Tensor a = Tensor::from_vector<int64_t>({large, large - 1, -1}, {3});
   const Tensor b = Tensor::from_vector<int64_t>({large - 1, large - 1, 1}, {3});
@@ -93,7 +93,7 @@ TEST(Comparisons, of_integers_are_exact) {
   EXPECT_EQ(less(a, 0).dtype(), DType::u8);
 }
 
-TEST(IndexSelect, takes_every_dtype) {
+TEST(IndexSelect, TakesEveryDtype) {
   const Tensor rows = Tensor::from_vector<int64_t>({1, 1, 0}, {3});
   const std::vector<double> values{1, 2, 3, 4}, expected{3, 4, 3, 4, 1, 2};
   for (DType dtype : {DType::f32, DType::bf16, DType::f64, DType::i64, DType::u8}) {
@@ -103,7 +103,7 @@ TEST(IndexSelect, takes_every_dtype) {
   }
 }
 
-TEST(IndexSelect, names_an_index_that_is_outside) {
+TEST(IndexSelect, NamesAnIndexThatIsOutside) {
   const Tensor x = Tensor::zeros({2, 3});
   const auto taken = [&](std::vector<int64_t> indices) {
     const Shape shape{static_cast<int64_t>(indices.size())};
@@ -117,12 +117,12 @@ TEST(IndexSelect, names_an_index_that_is_outside) {
   EXPECT_THROW(index_select(x, 2, Tensor::zeros({1}, {.dtype = DType::i64})), Error);
 }
 
-TEST(Gradients, of_an_input_used_twice_add_up) {
+TEST(Gradients, OfAnInputUsedTwiceAddUp) {
   EXPECT_EQ(gradient([](const Tensor& x) { return x * x - x / 2 + x; }, {1, -3}),
             (std::vector<double>{2.5, -5.5}));
 }
 
-TEST(Gradients, keep_channels_last) {
+TEST(Gradients, KeepChannelsLast) {
   Tensor x = Tensor::ones({2, 3, 4, 5}, {.format = Format::channels_last}).set_requires_grad(true);
   const Tensor y = relu(x * Tensor::ones({3, 1, 1}));
   EXPECT_EQ(y.format(), Format::channels_last);
@@ -130,7 +130,7 @@ TEST(Gradients, keep_channels_last) {
   EXPECT_EQ(x.grad().format(), Format::channels_last);
 }
 
-TEST(Errors, name_the_op_and_both_tensors) {
+TEST(Errors, NameTheOpAndBothTensors) {
   const Tensor a = Tensor::zeros({2, 3}), b = Tensor::zeros({4});
   EXPECT_EQ(error_of([&] { add(a, b); }), "[add] shapes do not broadcast: f32[2,3] and f32[4]");
   EXPECT_EQ(error_of([&] { multiply(a, a.to(DType::f64)); }),
@@ -177,12 +177,12 @@ TEST(Errors, name_the_op_and_both_tensors) {
   EXPECT_THROW(select(a, 0, 2), Error);
 }
 
-TEST(Views, expand_leaves_the_sizes_that_are_minus_1) {
+TEST(Views, ExpandLeavesTheSizesThatAreMinus1) {
   const Tensor x = Tensor::from_vector<float>({1, 2}, {2, 1});
   EXPECT_EQ(expand(x, {3, -1, 2}).to_vector<float>(), expand(x, {3, 2, 2}).to_vector<float>());
 }
 
-TEST(Views, outside_of_the_storage_are_errors) {
+TEST(Views, OutsideOfTheStorageAreErrors) {
   const Tensor x = Tensor::zeros({2, 3});
   EXPECT_NO_THROW(x.as_strided({2, 2}, {3, 1}, 1));
   EXPECT_NO_THROW(x.as_strided({3}, {-2}, 5));
@@ -193,7 +193,7 @@ TEST(Views, outside_of_the_storage_are_errors) {
   EXPECT_THROW(x.as_strided({3}, {std::numeric_limits<int64_t>::max()}, 0), Error);
 }
 
-TEST(Tensors, with_more_elements_than_can_be_counted_are_errors) {
+TEST(Tensors, WithMoreElementsThanCanBeCountedAreErrors) {
   const int64_t large = int64_t{1} << 32;
   EXPECT_EQ(error_of([&] {
               Tensor::empty({large, large});
@@ -205,12 +205,12 @@ TEST(Tensors, with_more_elements_than_can_be_counted_are_errors) {
   EXPECT_THROW(expand(Tensor::ones({}), {large, large}), Error);
 }
 
-TEST(Variance, of_nothing_is_NaN) {
+TEST(Variance, OfNothingIsNaN) {
   EXPECT_TRUE(std::isnan(variance(Tensor::zeros({2, 0})).item()));
   EXPECT_TRUE(std::isnan(variance(Tensor::zeros({1})).item()));
 }
 
-TEST(Views, share_memory_and_version) {
+TEST(Views, ShareMemoryAndVersion) {
   Tensor x = Tensor::zeros({2, 3});
   narrow(x, 1, 1, 1).fill_(5);
   select(x, 0, 1).fill_(7);
@@ -225,7 +225,7 @@ TEST(Views, share_memory_and_version) {
   EXPECT_THROW(sum(y).backward(), Error);  // exp saved y
 }
 
-TEST(InPlace, is_refused_where_autograd_follows) {
+TEST(InPlace, IsRefusedWhereAutogradFollows) {
   Tensor x = Tensor::ones({2}).set_requires_grad(true);
   EXPECT_THROW(add_in_place(x, x), Error);
   EXPECT_THROW(multiply_in_place(x, 2), Error);

@@ -13,7 +13,7 @@ namespace gestalt {
 namespace {
 
 // Known answers of the Random123 library.
-TEST(Philox, gives_the_published_words) {
+TEST(Philox, GivesThePublishedWords) {
   const PhiloxBlock zero = philox({0, 0}, 0);
   EXPECT_EQ(zero.word[0], 0x6627e8d5u);
   EXPECT_EQ(zero.word[1], 0xe169c58du);
@@ -26,7 +26,7 @@ TEST(Philox, gives_the_published_words) {
   EXPECT_EQ(ones.word[3], 0x6d5451fdu);
 }
 
-TEST(Philox, sine_and_cosine_are_those_of_the_angle) {
+TEST(Philox, SineAndCosineAreThoseOfTheAngle) {
   for (uint64_t i = 0; i < 100000; ++i) {
     // Random words, and all around the borders of the octants.
     const uint32_t random = philox({1, 2}, i).word[0];
@@ -39,7 +39,7 @@ TEST(Philox, sine_and_cosine_are_those_of_the_angle) {
   }
 }
 
-TEST(Philox, the_logarithm_is_accurate_to_the_ends) {
+TEST(Philox, TheLogarithmIsAccurateToTheEnds) {
   for (uint64_t i = 0; i < 100000; ++i) {
     const uint32_t random = philox({3, 4}, i).word[0];
     const uint32_t word = i % 4 == 0   ? random >> random % 32
@@ -51,7 +51,7 @@ TEST(Philox, the_logarithm_is_accurate_to_the_ends) {
   }
 }
 
-TEST(Generator, normal_values_have_the_moments_and_the_distribution) {
+TEST(Generator, NormalValuesHaveTheMomentsAndTheDistribution) {
   Generator generator(11);
   const int64_t size = 1'000'000;
   std::vector<double> values = generator.normal({size}).to_vector<double>();
@@ -74,7 +74,7 @@ TEST(Generator, normal_values_have_the_moments_and_the_distribution) {
   EXPECT_LT(distance * std::sqrt(1e6), 1.95);  // Kolmogorov-Smirnov, 0.1 %
 }
 
-TEST(Generator, uniform_values_stay_below_the_upper_end_in_every_dtype) {
+TEST(Generator, UniformValuesStayBelowTheUpperEndInEveryDtype) {
   for (DType dtype : {DType::f32, DType::bf16, DType::f16, DType::f64}) {
     Generator generator(5);
     double least = 1, most = 0, sum = 0;
@@ -91,7 +91,7 @@ TEST(Generator, uniform_values_stay_below_the_upper_end_in_every_dtype) {
   }
 }
 
-TEST(Generator, largest_below_is_the_last_value_of_the_type) {
+TEST(Generator, LargestBelowIsTheLastValueOfTheType) {
   EXPECT_EQ(largest_below<float>(0, 1), 0x1.fffffep-1);
   EXPECT_EQ(largest_below<bfloat16>(0, 1), 0x1.fep-1);
   EXPECT_EQ(largest_below<float16>(0, 1), 0x1.ffcp-1);
@@ -101,7 +101,7 @@ TEST(Generator, largest_below_is_the_last_value_of_the_type) {
   EXPECT_EQ(largest_below<float>(2, 2), 2);
 }
 
-TEST(Generator, each_call_takes_the_next_offset_and_the_state_restores_it) {
+TEST(Generator, EachCallTakesTheNextOffsetAndTheStateRestoresIt) {
   Generator generator(9);
   const auto first = generator.normal({5}).to_vector<float>();
   const PhiloxState state = generator.state();
@@ -112,7 +112,7 @@ TEST(Generator, each_call_takes_the_next_offset_and_the_state_restores_it) {
   EXPECT_NE(Generator(10).normal({5}).to_vector<float>(), first);
 }
 
-TEST(Generator, values_do_not_depend_on_layout_or_size) {
+TEST(Generator, ValuesDoNotDependOnLayoutOrSize) {
   const auto plain = Generator(3).normal({2, 3, 4, 5}).to_vector<float>();
   const auto nhwc =
       Generator(3).normal({2, 3, 4, 5}, 0, 1, {.format = Format::channels_last}).to_vector<float>();
@@ -121,7 +121,7 @@ TEST(Generator, values_do_not_depend_on_layout_or_size) {
   EXPECT_TRUE(std::equal(plain.begin(), plain.end(), longer.begin()));
 }
 
-TEST(Generator, permutations_are_fair) {
+TEST(Generator, PermutationsAreFair) {
   Generator generator(1);
   std::vector<int> counts(24, 0);
   for (int i = 0; i < 24000; ++i) {
@@ -143,7 +143,7 @@ TEST(Generator, permutations_are_fair) {
   EXPECT_TRUE(generator.permutation(0).empty());
 }
 
-TEST(Generator, single_values_are_in_range) {
+TEST(Generator, SingleValuesAreInRange) {
   Generator generator(2);
   std::vector<int> counts(7, 0);
   for (int i = 0; i < 7000; ++i) {
@@ -156,7 +156,7 @@ TEST(Generator, single_values_are_in_range) {
   EXPECT_THROW(generator.integer(0), Error);
 }
 
-TEST(Generator, does_not_write_into_what_autograd_follows) {
+TEST(Generator, DoesNotWriteIntoWhatAutogradFollows) {
   Generator generator(2);
   Tensor x = Tensor::zeros({3}).set_requires_grad(true);
   EXPECT_THROW(generator.fill_normal(x, 0, 1), Error);

@@ -15,7 +15,7 @@
 namespace gestalt::tools {
 namespace {
 
-TEST(Flags, help_says_that_values_are_comma_separated) {
+TEST(Flags, HelpSaysThatValuesAreCommaSeparated) {
   Tool tool("some_tool", "Does something.", CommonFlags::none);
   std::vector<std::string> names = {"a", "b"}, none;
   add_list(tool.app(), "--names", names, "of things");
@@ -36,7 +36,7 @@ std::string help_of(Tool& tool) {
   return testing::internal::GetCapturedStdout();
 }
 
-TEST(Flags, of_all_tools_come_last_in_the_help) {
+TEST(Flags, OfAllToolsComeLastInTheHelp) {
   Tool tool("some_tool", "Does something.");
   std::string path;
   tool.app().add_option("--path", path)->group("Data");
@@ -52,7 +52,7 @@ TEST(Flags, of_all_tools_come_last_in_the_help) {
   EXPECT_EQ(without.find("--seed"), std::string::npos) << without;
 }
 
-TEST(Flags, of_some_names_take_these_alone) {
+TEST(Flags, OfSomeNamesTakeTheseAlone) {
   Choice choice = Choice::automatic;
   CLI::App app;
   add_choice(app, "--choice,--old", choice, choice_names, "of something");
@@ -137,7 +137,7 @@ class StdoutTo {
   int before_ = dup(STDOUT_FILENO);
 };
 
-TEST(Stdout, that_takes_no_results_is_an_error) {
+TEST(Stdout, ThatTakesNoResultsIsAnError) {
   const auto run = [](const char* path, int code) {
     Tool tool("some_tool", "Does something.", CommonFlags::none);
     std::string name = "some_tool";
@@ -171,7 +171,7 @@ std::string good(std::vector<std::string> arguments) {
   return text;
 }
 
-TEST(Flags, of_several_values_take_no_empty_ones_and_not_the_next_flag) {
+TEST(Flags, OfSeveralValuesTakeNoEmptyOnesAndNotTheNextFlag) {
   fails({"--names", ",", "--other", "x"}, "--names: an empty value in ','");
   fails({"--names", "c,,d"}, "--names: an empty value in 'c,,d'");
   fails({"--names=c,"}, "--names: an empty value in 'c,'");
@@ -182,7 +182,7 @@ TEST(Flags, of_several_values_take_no_empty_ones_and_not_the_next_flag) {
   EXPECT_EQ(good({"--names", ""}), "<>");
 }
 
-TEST(Flags, say_what_is_wrong_with_a_number) {
+TEST(Flags, SayWhatIsWrongWithANumber) {
   fails({"-n", "1.5"}, "--count: must be a whole number, got 1.5");
   fails({"-n", "0"}, "--count: must be 1 or more, got 0");
   fails({"-n", "x"}, "--count: must be 1 or more, got x");
@@ -206,7 +206,7 @@ TEST(Flags, say_what_is_wrong_with_a_number) {
   EXPECT_EQ(good({"--any", "1.,+2"}), "<a><b> 1 2");
 }
 
-TEST(Flags, read_a_zero_in_front_as_what_it_is) {
+TEST(Flags, ReadAZeroInFrontAsWhatItIs) {
   EXPECT_EQ(good({"-n", "010", "--workers", "-0012"}), "<a><b> 10 -12");
   EXPECT_EQ(good({"-n", "+08", "--workers", "000"}), "<a><b> 8 0");
   EXPECT_EQ(good({"-n", "99999999999", "--workers", "2147483647"}),
@@ -216,7 +216,7 @@ TEST(Flags, read_a_zero_in_front_as_what_it_is) {
   fails({"--workers", "01.5"}, "--workers: must be a whole number, got 01.5");
 }
 
-TEST(Flags, that_come_too_often_tell_their_values) {
+TEST(Flags, ThatComeTooOftenTellTheirValues) {
   fails({"--rate", "0.1", "--rate", "0.2"}, "--rate: takes one value, got 0.1, 0.2");
   fails({"-n", "2", "--count", "3"}, "--count: takes one value, got 2, 3");
   fails({"--other", "a", "--other=b", "--other", "c"}, "--other: takes one value, got a, b, c");
@@ -225,7 +225,7 @@ TEST(Flags, that_come_too_often_tell_their_values) {
   good({"--sides", "1", "2"});
 }
 
-TEST(Flags, tell_their_range_in_the_help_and_refuse_what_lies_outside) {
+TEST(Flags, TellTheirRangeInTheHelpAndRefuseWhatLiesOutside) {
   struct Range {
     CLI::Validator check;
     std::string words;
@@ -259,7 +259,7 @@ TEST(Flags, tell_their_range_in_the_help_and_refuse_what_lies_outside) {
   }
 }
 
-TEST(Flags, no_machine_has_so_many_threads) {
+TEST(Flags, NoMachineHasSoManyThreads) {
   const auto [code, text] = run_with({"--threads", "100000"});
   EXPECT_EQ(code, exit_usage);
   EXPECT_EQ(text, "some_tool: --threads: must be 0 to 1024, got 100000 (--help lists the flags)\n");

@@ -34,7 +34,7 @@ class Config : public testing::Test {
   const tests::TemporaryFolder folder_;
 };
 
-TEST_F(Config, a_folder_of_its_name_is_named) {
+TEST_F(Config, AFolderOfItsNameIsNamed) {
   fs::create_directories(folder_ / "config.json");
   const std::string reason =
       "cannot read '" + (folder_ / "config.json").string() + "': is a folder, not a file";
@@ -42,7 +42,7 @@ TEST_F(Config, a_folder_of_its_name_is_named) {
   EXPECT_EQ(error_of([&] { prepare_output_folder(folder_.path(), "some_tool"); }), reason);
 }
 
-TEST_F(Config, resuming_names_what_differs) {
+TEST_F(Config, ResumingNamesWhatDiffers) {
   const json before = {{"n", 6},
                        {"topk", 0.05},
                        {"sheet", false},
@@ -69,7 +69,7 @@ TEST_F(Config, resuming_names_what_differs) {
   EXPECT_EQ(with("files", {{"a.png", "aa"}, {"b.png", nullptr}}), "--resume: 'b.png' is missing");
 }
 
-TEST_F(Config, a_file_that_is_not_there_has_no_hash) {
+TEST_F(Config, AFileThatIsNotThereHasNoHash) {
   std::ofstream(folder_ / "here") << "content";
   const json hashes = hashes_by_path({folder_ / "here", folder_ / "nowhere", ""});
   EXPECT_EQ(hashes.size(), 2u);
@@ -77,7 +77,7 @@ TEST_F(Config, a_file_that_is_not_there_has_no_hash) {
   EXPECT_TRUE(hashes[(folder_ / "nowhere").string()].is_null());
 }
 
-TEST_F(Config, resuming_with_other_images_is_refused) {
+TEST_F(Config, ResumingWithOtherImagesIsRefused) {
   fs::create_directories(folder_ / "set/a");
   const auto write = [&](const char* name, const char* text) {
     std::ofstream(folder_ / "set/a" / name) << text;
@@ -115,7 +115,7 @@ TEST_F(Config, resuming_with_other_images_is_refused) {
   EXPECT_NE(by_listing(), listing);
 }
 
-TEST_F(Config, resuming_on_another_device_is_refused) {
+TEST_F(Config, ResumingOnAnotherDeviceIsRefused) {
   write_config(folder_.path(), "some_tool", json::object());
   json config = json::parse(tests::read_text(folder_ / "config.json"));
   const std::string here = config["device"];
@@ -125,7 +125,7 @@ TEST_F(Config, resuming_on_another_device_is_refused) {
   EXPECT_EQ(resume(json::object()), "--resume: the run was on cuda:7, is now on " + here);
 }
 
-TEST_F(Config, a_damaged_config_is_named) {
+TEST_F(Config, ADamagedConfigIsNamed) {
   for (const char* text : {"{", "[]", "{\"settings\": 1}"}) {
     write_text(folder_ / "config.json", text);
     EXPECT_NE(resume(json::object()).find("config.json' is damaged"), std::string::npos) << text;
@@ -133,14 +133,14 @@ TEST_F(Config, a_damaged_config_is_named) {
 }
 
 // A flag that the run's version had not: it was as it is by default.
-TEST_F(Config, a_setting_that_was_not_recorded_was_the_default) {
+TEST_F(Config, ASettingThatWasNotRecordedWasTheDefault) {
   write_config(folder_.path(), "some_tool", {{"n", 6}});
   EXPECT_EQ(resume({{"n", 6}, {"new_flag", 3}}), "");
   EXPECT_EQ(resume({{"n", 6}, {"new_flag", 4}}), "--resume: --new_flag was 3, is now 4");
 }
 
 // Names of files are bytes: one that is not UTF-8 is found again, and told from others.
-TEST_F(Config, a_config_takes_any_name) {
+TEST_F(Config, AConfigTakesAnyName) {
   const json before = {{"input", {"caf\xe9.png"}}, {"files", {{"caf\xe9.png", "aa"}}}};
   write_config(folder_.path(), "some_tool", before);
   const json config = json::parse(tests::read_text(folder_ / "config.json"))["settings"];

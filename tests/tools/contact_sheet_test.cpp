@@ -8,7 +8,7 @@
 namespace gestalt::tests {
 namespace {
 
-TEST(ContactSheetTool, writes_a_sheet_and_never_over_a_picture) {
+TEST(ContactSheetTool, WritesASheetAndNeverOverAPicture) {
   const TemporaryFolder folder;
   const std::string a = folder / "a.png", b = folder / "b.png", sheet = folder / "sheet.png";
   data::save_image(a, data::Image(20, 30));

@@ -30,7 +30,7 @@ class ConvertWeights : public testing::Test {
   const std::string out_ = folder_ / "out.safetensors";
 };
 
-TEST_F(ConvertWeights, takes_the_state_dict_and_says_what_it_passed_over) {
+TEST_F(ConvertWeights, TakesTheStateDictAndSaysWhatItPassedOver) {
   const ToolResult outcome = convert({fixture("training.zip.2x.pth"), out_});
   EXPECT_EQ(outcome.exit_code, 0) << outcome.output;
   for (const char* line : {"PyTorch zip archive", "passed over: the optimizer state 'optimizer'",
@@ -44,7 +44,7 @@ TEST_F(ConvertWeights, takes_the_state_dict_and_says_what_it_passed_over) {
             (std::vector<float>{-3, -2.75, -2.5, -2.25, -2, -1.75}));
 }
 
-TEST_F(ConvertWeights, select_rename_strip_and_dtype) {
+TEST_F(ConvertWeights, SelectRenameStripAndDtype) {
   const ToolResult outcome =
       convert({fixture("gan.zip.1x.pth"), out_, "--select", "g", "--rename", "conv.=c.", "--rename",
                "c.bias=b", "--strip", "bn.", "--dtype", "bf16", "--quiet"});
@@ -59,20 +59,20 @@ TEST_F(ConvertWeights, select_rename_strip_and_dtype) {
 }
 
 // Numbers beside a state dict (an epoch) are tensors too.
-TEST_F(ConvertWeights, says_what_it_leaves_beside_the_only_state_dict) {
+TEST_F(ConvertWeights, SaysWhatItLeavesBesideTheOnlyStateDict) {
   const ToolResult outcome = convert({"--list", fixture("beside.zip.1x.pth")});
   EXPECT_NE(outcome.output.find("taken: 'state_dict' alone, without epoch\n"), std::string::npos)
       << outcome.output;
 }
 
-TEST_F(ConvertWeights, list_writes_nothing) {
+TEST_F(ConvertWeights, ListWritesNothing) {
   const ToolResult outcome = convert({"--list", fixture("gan.zip.2x.pth")});
   EXPECT_EQ(outcome.exit_code, 0);
   EXPECT_NE(outcome.output.find("g_ema.1 "), std::string::npos) << outcome.output;
   EXPECT_FALSE(fs::exists(out_));
 }
 
-TEST_F(ConvertWeights, exit_codes) {
+TEST_F(ConvertWeights, ExitCodes) {
   const std::string state = fixture("state.zip.2x.pth"), gan = fixture("gan.zip.2x.pth");
   EXPECT_EQ(convert({"--help"}).exit_code, 0);
   EXPECT_EQ(convert({state}).exit_code, 2);
@@ -88,7 +88,7 @@ TEST_F(ConvertWeights, exit_codes) {
   EXPECT_FALSE(fs::exists(out_));
 }
 
-TEST_F(ConvertWeights, never_writes_over_its_own_input) {
+TEST_F(ConvertWeights, NeverWritesOverItsOwnInput) {
   const std::string in = folder_ / "in.safetensors", link = folder_ / "link";
   write_safetensors(in, StateDict{{"a", Tensor::zeros({2})}, {"b", Tensor::zeros({2})}});
   fs::create_symlink(in, link);
@@ -103,7 +103,7 @@ TEST_F(ConvertWeights, never_writes_over_its_own_input) {
   EXPECT_EQ(read_text(in), before);
 }
 
-TEST_F(ConvertWeights, finite_values_do_not_become_infinite) {
+TEST_F(ConvertWeights, FiniteValuesDoNotBecomeInfinite) {
   const std::string in = folder_ / "in.safetensors";
   const std::vector<float> large = {1, 65504, 70000, -1e30f, INFINITY, NAN};
   write_safetensors(in, StateDict{{"fits", Tensor::full({3}, 65504)},
@@ -124,7 +124,7 @@ TEST_F(ConvertWeights, finite_values_do_not_become_infinite) {
   EXPECT_EQ(convert({in, out_, "--dtype", "f64"}).exit_code, 0);
 }
 
-TEST_F(ConvertWeights, strip_takes_each_prefix_in_order_and_one_that_is_nowhere_is_an_error) {
+TEST_F(ConvertWeights, StripTakesEachPrefixInOrderAndOneThatIsNowhereIsAnError) {
   const std::string in = folder_ / "in.safetensors";
   write_safetensors(
       in, StateDict{{"module.net.a", Tensor::zeros({1})}, {"module.b", Tensor::zeros({1})}});
@@ -138,7 +138,7 @@ TEST_F(ConvertWeights, strip_takes_each_prefix_in_order_and_one_that_is_nowhere_
   EXPECT_EQ(outcome.output, "convert_weights: --strip nte.: no name begins so\n");
 }
 
-TEST_F(ConvertWeights, what_cannot_be_written_is_found_before_anything_is_printed) {
+TEST_F(ConvertWeights, WhatCannotBeWrittenIsFoundBeforeAnythingIsPrinted) {
   const std::string state = fixture("state.zip.2x.pth"), in = folder_ / "in.safetensors";
   write_safetensors(in, StateDict{{"a", Tensor::zeros({1})}, {"b", Tensor::zeros({1})}});
   const auto refusal = [&](const std::vector<std::string>& arguments) {
@@ -157,7 +157,7 @@ TEST_F(ConvertWeights, what_cannot_be_written_is_found_before_anything_is_printe
   EXPECT_NE(refusal({state, folder_.path().string()}).find("is a folder"), std::string::npos);
 }
 
-TEST_F(ConvertWeights, weights_that_fit_the_architecture_are_written) {
+TEST_F(ConvertWeights, WeightsThatFitTheArchitectureAreWritten) {
   const std::string in = folder_ / "vgg.safetensors";
   write_safetensors(in, models::make_model("vgg19-normalized")->state_dict());
   const ToolResult outcome = convert({in, out_, "--architecture", "vgg19-normalized"});
@@ -166,7 +166,7 @@ TEST_F(ConvertWeights, weights_that_fit_the_architecture_are_written) {
   EXPECT_EQ(load_weights(out_).size(), 32u);
 }
 
-TEST_F(ConvertWeights, weights_that_do_not_fit_are_a_table_and_no_file) {
+TEST_F(ConvertWeights, WeightsThatDoNotFitAreATableAndNoFile) {
   StateDict state = models::make_model("vgg19-normalized")->state_dict();
   state[0].tensor = Tensor::zeros({64, 1, 3, 3});
   state[2].name = "conv9_9.weight";

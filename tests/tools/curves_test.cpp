@@ -27,7 +27,7 @@ std::vector<std::string> panels_of(const std::string& script) {
   return panels;
 }
 
-TEST(Curves, no_panel_has_the_settings_of_another) {
+TEST(Curves, NoPanelHasTheSettingsOfAnother) {
   const TemporaryFolder folder;
   Metrics metrics({"step", "a", "b"});
   metrics.add({1, 0.5, 0.01});
@@ -48,7 +48,7 @@ TEST(Curves, no_panel_has_the_settings_of_another) {
 }
 
 // On the right, where the accuracies are, [0:1] is linear: its lowest tenth holds what is below.
-TEST(Curves, small_numbers_are_drawn_beside_a_logarithmic_panel) {
+TEST(Curves, SmallNumbersAreDrawnBesideALogarithmicPanel) {
   if (std::system("gnuplot --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "no gnuplot";
   const TemporaryFolder folder;
   Metrics metrics({"epoch", "loss", "accuracy"});

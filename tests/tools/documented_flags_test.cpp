@@ -61,7 +61,7 @@ Flags flags_of_page(const std::string& page, const std::string& section) {
   return flags;
 }
 
-TEST(DocumentedFlags, are_found_in_help_and_in_tables) {
+TEST(DocumentedFlags, AreFoundInHelpAndInTables) {
   EXPECT_EQ(flags_of_help("Does -x.\n  -i,--input TEXT=-a   from\n      --no flag\n  --quiet  q\n"),
             (Flags{"-i", "--input", "--quiet"}));
   const std::string page =
@@ -81,7 +81,7 @@ void PrintTo(const Documented& documented, std::ostream* out) {
 
 class DocumentedFlagsOf : public testing::TestWithParam<Documented> {};
 
-TEST_P(DocumentedFlagsOf, help_are_those_of_the_page) {
+TEST_P(DocumentedFlagsOf, HelpAreThoseOfThePage) {
   const auto& [tool, subcommand] = GetParam();
   std::vector<std::string> arguments = {"--help"};
   if (!subcommand.empty()) arguments.insert(arguments.begin(), subcommand);

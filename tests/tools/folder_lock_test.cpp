@@ -33,7 +33,7 @@ class Locks : public testing::Test {
   const tests::TemporaryFolder folder_;
 };
 
-TEST_F(Locks, the_next_owner_removes_what_a_killed_one_left_half_written) {
+TEST_F(Locks, TheNextOwnerRemovesWhatAKilledOneLeftHalfWritten) {
   const pid_t killed = pid_that_is_gone();
   const std::string mark = format(".gestalt-tmp.{}", killed);
   fs::create_directories(folder_ / "images/deep");
@@ -58,7 +58,7 @@ TEST_F(Locks, the_next_owner_removes_what_a_killed_one_left_half_written) {
   EXPECT_TRUE(fs::exists(folder_ / "notes.txt"));
 }
 
-TEST_F(Locks, of_a_file_leaves_the_others_free_and_goes_with_its_object) {
+TEST_F(Locks, OfAFileLeavesTheOthersFreeAndGoesWithItsObject) {
   const fs::path first = folder_ / "locks/first", second = folder_ / "locks/second";
   {
     const FileLock lock("file", first);
@@ -71,7 +71,7 @@ TEST_F(Locks, of_a_file_leaves_the_others_free_and_goes_with_its_object) {
 }
 
 // Each takes the file that is there, not one that another has just removed.
-TEST_F(Locks, who_waits_for_a_file_is_alone_with_it) {
+TEST_F(Locks, WhoWaitsForAFileIsAloneWithIt) {
   std::atomic<int> inside = 0, count = 0;
   std::vector<std::future<void>> threads;
   for (int i = 0; i < 8; ++i) {
@@ -111,7 +111,7 @@ class LockedFolder : public tests::Synthesis {
   }
 };
 
-TEST_F(LockedFolder, is_refused_by_synthesize_texture) {
+TEST_F(LockedFolder, IsRefusedBySynthesizeTexture) {
   expect_refused("synthesize_texture", shallow("out", {"-n", "1", "--iter", "1"}));
   // Where nothing is left to do, nothing is locked.
   const FolderLock lock(folder_ / "out");
@@ -119,12 +119,12 @@ TEST_F(LockedFolder, is_refused_by_synthesize_texture) {
   EXPECT_EQ(tests::run_tool("synthesize_texture", finished).exit_code, 0);
 }
 
-TEST_F(LockedFolder, is_refused_by_visualize_topk) {
+TEST_F(LockedFolder, IsRefusedByVisualizeTopk) {
   expect_refused("visualize_topk", shallow("out", {"--iter", "1"}));
 }
 
 // Its checkpoints are what it would go on with, and what the other is writing.
-TEST_F(LockedFolder, is_refused_where_a_run_would_go_on) {
+TEST_F(LockedFolder, IsRefusedWhereARunWouldGoOn) {
   const std::vector<std::string> flags = shallow("out", {"-n", "1000", "--save_every", "1"});
   bool tried = false;
   const auto try_another = [&] {
@@ -143,7 +143,7 @@ TEST_F(LockedFolder, is_refused_where_a_run_would_go_on) {
   EXPECT_TRUE(tried);
 }
 
-TEST_F(LockedFolder, is_refused_by_stylize_images) {
+TEST_F(LockedFolder, IsRefusedByStylizeImages) {
   const std::string decoder = folder_ / "decoder.safetensors";
   Generator generator(1);
   write_safetensors(decoder, models::make_adain_decoder(generator)->state_dict());

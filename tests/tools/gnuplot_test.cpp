@@ -15,7 +15,7 @@ class Gnuplot : public testing::Test {
   const tests::TemporaryFolder folder_;
 };
 
-TEST_F(Gnuplot, speaks_only_where_it_fails) {
+TEST_F(Gnuplot, SpeaksOnlyWhereItFails) {
   const auto run = [&](const std::string& script, bool& drawn) {
     testing::internal::CaptureStderr();
     drawn = run_gnuplot(folder_ / "plot.gp", script);
@@ -33,7 +33,7 @@ TEST_F(Gnuplot, speaks_only_where_it_fails) {
   EXPECT_TRUE(drawn);
 }
 
-TEST_F(Gnuplot, is_not_missing_where_the_folder_is) {
+TEST_F(Gnuplot, IsNotMissingWhereTheFolderIs) {
   testing::internal::CaptureStderr();
   EXPECT_FALSE(run_gnuplot(folder_ / "plot.gp", "", folder_ / "nowhere"));
   const std::string failure = testing::internal::GetCapturedStderr();

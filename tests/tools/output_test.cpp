@@ -46,7 +46,7 @@ class Output : public testing::Test {
   const tests::TemporaryFolder folder_;
 };
 
-TEST_F(Output, an_output_is_not_its_own_input_by_any_name) {
+TEST_F(Output, AnOutputIsNotItsOwnInputByAnyName) {
   const fs::path file = folder_ / "file";
   std::ofstream(file) << "weights";
   fs::create_symlink(file, folder_ / "symlink");
@@ -64,7 +64,7 @@ TEST_F(Output, an_output_is_not_its_own_input_by_any_name) {
 }
 
 // By the checksums in it, without reading the pixels.
-TEST_F(Output, a_packed_set_is_known_by_its_checksums) {
+TEST_F(Output, APackedSetIsKnownByItsChecksums) {
   GESTALT_NEEDS_HASHES();
   const fs::path path = folder_ / "set.packed";
   const auto pack = [&](const std::string& second, uint8_t value) {
@@ -93,7 +93,7 @@ TEST_F(Output, a_packed_set_is_known_by_its_checksums) {
   EXPECT_NE(hash_listing(*pack("3.png", 7)), listing);
 }
 
-TEST_F(Output, a_row_is_appended_to_a_table) {
+TEST_F(Output, ARowIsAppendedToATable) {
   Metrics metrics({"step", "loss"});
   const fs::path path = folder_ / "metrics.csv";
   metrics.add({1, 0.5});
@@ -109,7 +109,7 @@ TEST_F(Output, a_row_is_appended_to_a_table) {
   EXPECT_THROW(metrics.append_csv(folder_ / "nowhere/metrics.csv"), Error);
 }
 
-TEST(AsUtf8, keeps_what_is_utf8_and_gives_no_two_texts_the_same_form) {
+TEST(AsUtf8, KeepsWhatIsUtf8AndGivesNoTwoTextsTheSameForm) {
   for (const char* text : {"", "plain", "caf\xc3\xa9", "\xe2\x82\xac", "\xf0\x9f\x98\x80"}) {
     EXPECT_EQ(as_utf8(text), text);
   }
@@ -123,7 +123,7 @@ TEST(AsUtf8, keeps_what_is_utf8_and_gives_no_two_texts_the_same_form) {
   }
 }
 
-TEST_F(Output, hashes_are_of_content) {
+TEST_F(Output, HashesAreOfContent) {
   GESTALT_NEEDS_HASHES();
   std::ofstream(folder_ / "one") << "content";
   std::ofstream(folder_ / "same") << "content";
@@ -136,7 +136,7 @@ TEST_F(Output, hashes_are_of_content) {
   EXPECT_EQ(hashes[3], sha256_of_text(""));
 }
 
-TEST(Counted, one_is_singular) {
+TEST(Counted, OneIsSingular) {
   EXPECT_EQ(counted(0, "picture"), "0 pictures");
   EXPECT_EQ(counted(1, "picture"), "1 picture");
   EXPECT_EQ(counted(2, "picture"), "2 pictures");

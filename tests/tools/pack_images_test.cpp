@@ -38,7 +38,7 @@ class PackImages : public testing::Test {
   const fs::path in_ = folder_ / "in", out_ = folder_ / "out.packed";
 };
 
-TEST_F(PackImages, packs_class_folders) {
+TEST_F(PackImages, PacksClassFolders) {
   const ToolResult result = pack({"--size", "20"});
   EXPECT_EQ(result.exit_code, 0) << result.output;
   EXPECT_NE(result.output.find("3 images in 2 classes, 0 left out"), std::string::npos)
@@ -53,7 +53,7 @@ TEST_F(PackImages, packs_class_folders) {
   EXPECT_EQ(run_tool("pack_images", {"--verify", out_.string()}).exit_code, 0);
 }
 
-TEST_F(PackImages, square_crop_and_none) {
+TEST_F(PackImages, SquareCropAndNone) {
   ASSERT_EQ(pack({"--resize", "square", "--size", "24", "--crop", "16"}).exit_code, 0);
   const auto source = data::open_dataset(in_)->read(0);
   const data::Image square = data::resize(source, 24, 24, data::Filter::bilinear);
@@ -64,7 +64,7 @@ TEST_F(PackImages, square_crop_and_none) {
   EXPECT_EQ(data::open_dataset(out_)->read(0), source);
 }
 
-TEST_F(PackImages, leaves_out_what_it_cannot_read_and_says_so) {
+TEST_F(PackImages, LeavesOutWhatItCannotReadAndSaysSo) {
   std::ofstream(in_ / "cat/b.png") << "no image";
   const ToolResult result = pack({});
   EXPECT_EQ(result.exit_code, 0) << result.output;
@@ -74,7 +74,7 @@ TEST_F(PackImages, leaves_out_what_it_cannot_read_and_says_so) {
             (std::vector<std::string>{"cat/a.png", "dog/c.jpg"}));
 }
 
-TEST_F(PackImages, bad_input_is_one_line_and_leaves_nothing) {
+TEST_F(PackImages, BadInputIsOneLineAndLeavesNothing) {
   fs::create_directories(in_ / "owl");
   const ToolResult result = pack({});
   EXPECT_EQ(result.exit_code, 1);
@@ -92,7 +92,7 @@ TEST_F(PackImages, bad_input_is_one_line_and_leaves_nothing) {
   EXPECT_EQ(run_tool("pack_images", {"--verify", (in_ / "cat/a.png").string()}).exit_code, 1);
 }
 
-TEST_F(PackImages, an_output_that_cannot_be_written_is_found_before_packing) {
+TEST_F(PackImages, AnOutputThatCannotBeWrittenIsFoundBeforePacking) {
   for (const char* name : {"cat/a.png", "cat/b.png", "dog/c.jpg"}) std::ofstream(in_ / name) << "x";
   // "left out" would mean that pictures were opened first.
   const auto failure = [&](const fs::path& out) {
@@ -108,7 +108,7 @@ TEST_F(PackImages, an_output_that_cannot_be_written_is_found_before_packing) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 2);
 }
 
-TEST_F(PackImages, never_writes_over_its_own_input) {
+TEST_F(PackImages, NeverWritesOverItsOwnInput) {
   const auto refuses = [](const fs::path& in, const fs::path& out) {
     const std::string before = read_text(out);
     const ToolResult result = run_tool("pack_images", {in.string(), out.string(), "--quiet"});
@@ -122,7 +122,7 @@ TEST_F(PackImages, never_writes_over_its_own_input) {
   refuses(out_, out_);
 }
 
-TEST_F(PackImages, the_packed_file_may_lie_in_its_folder_but_not_among_its_images) {
+TEST_F(PackImages, ThePackedFileMayLieInItsFolderButNotAmongItsImages) {
   const auto pack_to = [&](const fs::path& out) {
     return run_tool("pack_images", {in_.string(), out.string(), "--resize", "none", "--quiet"});
   };
@@ -144,7 +144,7 @@ TEST_F(PackImages, the_packed_file_may_lie_in_its_folder_but_not_among_its_image
   EXPECT_EQ(data::open_dataset(in_)->size(), 3);
 }
 
-TEST_F(PackImages, touches_no_file_but_its_own) {
+TEST_F(PackImages, TouchesNoFileButItsOwn) {
   const std::vector<std::string> neighbours = {"out.packed.pixels", "out.packed.tmp"};
   for (const std::string& name : neighbours) std::ofstream(folder_ / name) << "a user's own";
   ASSERT_EQ(pack({}).exit_code, 0);
@@ -152,7 +152,7 @@ TEST_F(PackImages, touches_no_file_but_its_own) {
   EXPECT_EQ(std::distance(fs::directory_iterator(folder_.path()), fs::directory_iterator()), 4);
 }
 
-TEST_F(PackImages, removes_the_pixels_that_a_killed_run_left_long_ago) {
+TEST_F(PackImages, RemovesThePixelsThatAKilledRunLeftLongAgo) {
   const std::string left =
       folder_.write(format("out.packed.pixels.gestalt-tmp.{}", pid_that_is_gone()), "half of");
   ASSERT_EQ(pack({}).exit_code, 0);

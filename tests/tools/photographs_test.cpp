@@ -54,7 +54,7 @@ class Photographs : public testing::TestWithParam<const char*> {
 
 // Activations hold where things are, Gram matrices do not: the visualization of all activations is
 // near the photograph, the texture is not.
-TEST_P(Photographs, visualization_comes_back_to_the_photograph_and_texture_does_not) {
+TEST_P(Photographs, VisualizationComesBackToThePhotographAndTextureDoesNot) {
   const std::vector<std::string> dtype = {"--dtype", GetParam()};
   std::vector<std::string> longer = dtype;
   longer.insert(longer.end(), {"--topk", "1.0", "-n", "2", "--iter", "12"});
@@ -68,7 +68,7 @@ TEST_P(Photographs, visualization_comes_back_to_the_photograph_and_texture_does_
 INSTANTIATE_TEST_SUITE_P(dtypes, Photographs, testing::Values("f32", "bf16"),
                          [](const auto& info) { return std::string(info.param); });
 
-TEST(ContactSheet, has_a_cell_for_every_picture) {
+TEST(ContactSheet, HasACellForEveryPicture) {
   const TemporaryFolder folder;
   data::save_image(folder / "a.png", data::Image(20, 30));
   const std::string picture = (folder / "a.png").string(), sheet = (folder / "sheet.png").string();

@@ -29,7 +29,7 @@ class RunFolders : public testing::Test {
   const tests::TemporaryFolder folder_;
 };
 
-TEST_F(RunFolders, a_new_run_takes_away_what_an_earlier_one_of_its_tool_left_and_nothing_else) {
+TEST_F(RunFolders, ANewRunTakesAwayWhatAnEarlierOneOfItsToolLeftAndNothingElse) {
   RunFolder run(folder_ / "run", "some_tool", R"(best\.bin|samples/[0-9]{7,}\.jpg)");
   const std::vector<std::string> own = {"checkpoint.safetensors", "best.bin", "samples/0000012.jpg",
                                         "events.out.tfevents.12.gestalt.34"};
@@ -61,7 +61,7 @@ TEST_F(RunFolders, a_new_run_takes_away_what_an_earlier_one_of_its_tool_left_and
   EXPECT_TRUE(std::all_of(others.begin(), others.end(), is_there(run)));
 }
 
-TEST_F(RunFolders, a_bad_start_leaves_the_earlier_run) {
+TEST_F(RunFolders, ABadStartLeavesTheEarlierRun) {
   CommonOptions common;
   common.quiet = true;
   const fs::path best = folder_ / "run/best", log = folder_ / "run/log.txt";
@@ -91,7 +91,7 @@ TEST_F(RunFolders, a_bad_start_leaves_the_earlier_run) {
   EXPECT_EQ(tests::read_text(log).find("of the earlier run"), std::string::npos);
 }
 
-TEST_F(RunFolders, a_new_run_leaves_what_another_tool_left) {
+TEST_F(RunFolders, ANewRunLeavesWhatAnotherToolLeft) {
   RunFolder run(folder_ / "run", "some_tool", "a"), other(folder_ / "run", "other_tool", "best");
   CommonOptions common;
   common.quiet = true;
@@ -102,7 +102,7 @@ TEST_F(RunFolders, a_new_run_leaves_what_another_tool_left) {
   EXPECT_TRUE(fs::exists(other / "best"));
 }
 
-TEST_F(RunFolders, a_folder_is_one_runs_at_a_time) {
+TEST_F(RunFolders, AFolderIsOneRunsAtATime) {
   CommonOptions common;
   common.quiet = true;
   const auto resume = [](RunFolder& run) {
@@ -140,7 +140,7 @@ TEST_F(RunFolders, a_folder_is_one_runs_at_a_time) {
   EXPECT_EQ(resume(last), refused);  // before it has read the checkpoint
 }
 
-TEST_F(RunFolders, names_of_an_earlier_runs_files_may_hang_on_its_settings) {
+TEST_F(RunFolders, NamesOfAnEarlierRunsFilesMayHangOnItsSettings) {
   RunFolder run(folder_ / "run", "some_tool", [](const json& settings) {
     return settings.value("set", std::string("none")) + "\\.bin";
   });

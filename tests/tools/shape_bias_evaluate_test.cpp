@@ -12,7 +12,7 @@
 namespace gestalt::tests {
 namespace {
 
-TEST_F(Evaluate, writes_the_published_form_and_keeps_what_is_finished) {
+TEST_F(Evaluate, WritesThePublishedFormAndKeepsWhatIsFinished) {
   const ToolResult result = evaluate({"--model", "alexnet", "--untrained", "--topk", "0.1,1"});
   ASSERT_EQ(result.exit_code, 0) << result.output;
   EXPECT_TRUE(
@@ -43,7 +43,7 @@ TEST_F(Evaluate, writes_the_published_form_and_keeps_what_is_finished) {
   EXPECT_TRUE(contains(other.output, "was made with layers [\"features.2\"")) << other.output;
 }
 
-TEST_F(Evaluate, one_layer_at_a_time_and_reversed) {
+TEST_F(Evaluate, OneLayerAtATimeAndReversed) {
   const ToolResult result =
       evaluate({"--model", "resnet18", "--untrained", "--topk", "0.2,1", "--layers",
                 "layer1,layer4", "--per_layer", "--reverse_topk"});
@@ -54,7 +54,7 @@ TEST_F(Evaluate, one_layer_at_a_time_and_reversed) {
   }
 }
 
-TEST_F(Evaluate, goes_on_where_it_was_interrupted) {
+TEST_F(Evaluate, GoesOnWhereItWasInterrupted) {
   for (int i = 3; i < 9; ++i) add("cat", "cat" + std::to_string(i) + "-dog1", 224, 224);
   const std::vector<std::string> flags = {
       "--model", "resnet18", "--untrained", "--topk", "0.1,1", "--batch_size", "1"};
@@ -77,7 +77,7 @@ TEST_F(Evaluate, goes_on_where_it_was_interrupted) {
   EXPECT_EQ(read_text(out() / file), read_text(out("whole") / file));
 }
 
-TEST_F(Evaluate, an_unreadable_image_does_not_lose_what_was_decided) {
+TEST_F(Evaluate, AnUnreadableImageDoesNotLoseWhatWasDecided) {
   for (int i = 3; i < 40; ++i) add("cat", "cat" + std::to_string(i) + "-dog1", 224, 224);
   std::ofstream(stimuli() / "cat/cat0-dog1.png") << "no picture";  // the first of all
   const std::vector<std::string> flags = {
@@ -109,7 +109,7 @@ TEST_F(Evaluate, an_unreadable_image_does_not_lose_what_was_decided) {
   EXPECT_EQ(read_text(out() / file), read_text(out("new") / file));
 }
 
-TEST_F(Evaluate, weights_load_under_torchvisions_names) {
+TEST_F(Evaluate, WeightsLoadUnderTorchvisionsNames) {
   StateDict state = models::make_model("resnet18", {}, 5)->state_dict();
   for (NamedTensor& entry : state) entry.name = "module." + entry.name;
   write_safetensors((folder_ / "weights.safetensors").string(), state);
@@ -130,7 +130,7 @@ TEST_F(Evaluate, weights_load_under_torchvisions_names) {
   EXPECT_EQ(renamed.exit_code, 0) << renamed.output;
 }
 
-TEST_F(Evaluate, bad_input_is_named_and_nothing_is_written) {
+TEST_F(Evaluate, BadInputIsNamedAndNothingIsWritten) {
   EXPECT_TRUE(contains(failure({"--model", "resnet18"}, 2), "no weights: --weights FILE"));
   const std::vector<std::string> usual = {"--model", "resnet18", "--untrained"};
   const auto failure_with = [&](std::vector<std::string> more, int exit_code = 1) {

@@ -45,7 +45,7 @@ class EvaluateFolder : public Evaluate {
   }
 };
 
-TEST_F(EvaluateFolder, images_with_new_content_are_decided_anew) {
+TEST_F(EvaluateFolder, ImagesWithNewContentAreDecidedAnew) {
   GESTALT_NEEDS_HASHES();
   ASSERT_EQ(run("net").exit_code, 0);
   const auto before = hashes("net");
@@ -91,7 +91,7 @@ TEST_F(EvaluateFolder, images_with_new_content_are_decided_anew) {
   EXPECT_EQ(hashes("net").size(), 3u);
 }
 
-TEST_F(EvaluateFolder, an_image_that_became_unreadable_has_no_decision) {
+TEST_F(EvaluateFolder, AnImageThatBecameUnreadableHasNoDecision) {
   GESTALT_NEEDS_HASHES();
   ASSERT_EQ(run("net").exit_code, 0);
   std::ofstream(stimuli() / "cat/cat1-dog2.png") << "no picture";
@@ -102,7 +102,7 @@ TEST_F(EvaluateFolder, an_image_that_became_unreadable_has_no_decision) {
   EXPECT_EQ(hashes("net").count("cat1-dog2.png"), 0u);
 }
 
-TEST_F(EvaluateFolder, damaged_hashes_are_named) {
+TEST_F(EvaluateFolder, DamagedHashesAreNamed) {
   ASSERT_EQ(run("net").exit_code, 0);
   for (const char* text : {"{", "[]", "{\"cat1-dog2.png\": 1}"}) {
     std::ofstream(tools::image_hashes_file(csv("net"))) << text;
@@ -114,7 +114,7 @@ TEST_F(EvaluateFolder, damaged_hashes_are_named) {
 }
 
 // '_' becomes '-' in names of files.
-TEST_F(EvaluateFolder, an_observer_takes_no_file_of_another_name) {
+TEST_F(EvaluateFolder, AnObserverTakesNoFileOfAnotherName) {
   ASSERT_EQ(run("a_b").exit_code, 0);
   const std::string text = read_text(csv("a-b")), config = read_text(out() / "config.json");
   for (const std::vector<std::string>& more : {std::vector<std::string>{}, {"--overwrite"}}) {
@@ -136,7 +136,7 @@ TEST_F(EvaluateFolder, an_observer_takes_no_file_of_another_name) {
   EXPECT_EQ(read_text(csv("a-b")), text);
 }
 
-TEST_F(EvaluateFolder, is_of_several_processes_but_each_file_of_one) {
+TEST_F(EvaluateFolder, IsOfSeveralProcessesButEachFileOfOne) {
   fs::create_directories(out());
   {
     const OutputFiles others(out(), {"other_normal"});
@@ -163,7 +163,7 @@ TEST_F(EvaluateFolder, is_of_several_processes_but_each_file_of_one) {
   EXPECT_EQ(run("other").exit_code, 0);
 }
 
-TEST_F(EvaluateFolder, two_runs_side_by_side_finish) {
+TEST_F(EvaluateFolder, TwoRunsSideBySideFinish) {
   for (int i = 3; i < 40; ++i) add("cat", "cat" + std::to_string(i) + "-dog1", 224, 224);
   bool tried = false;
   const auto run_another = [&] {
@@ -188,7 +188,7 @@ TEST_F(EvaluateFolder, two_runs_side_by_side_finish) {
   EXPECT_FALSE(fs::exists(tools::unfinished_folder(out())));
 }
 
-TEST_F(EvaluateFolder, weights_that_are_not_finite_decide_nothing) {
+TEST_F(EvaluateFolder, WeightsThatAreNotFiniteDecideNothing) {
   StateDict state = models::make_model("resnet18", {}, 5)->state_dict();
   state[0].tensor = Tensor::full(state[0].tensor.shape(), NAN);
   const std::string weights = folder_ / "nan.safetensors";

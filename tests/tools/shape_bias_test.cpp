@@ -38,7 +38,7 @@ bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
 }
 
-TEST(ShapeBiasTool, summarizes_a_folder) {
+TEST(ShapeBiasTool, SummarizesAFolder) {
   const TemporaryFolder folder;
   const std::string json_path = (folder / "out.json").string();
   const ToolResult result = shape_bias("summarize", {fixture()}, {"--json", json_path});
@@ -53,7 +53,7 @@ TEST(ShapeBiasTool, summarizes_a_folder) {
   }
 }
 
-TEST(ShapeBiasTool, bad_input_is_one_line_and_nothing_is_written) {
+TEST(ShapeBiasTool, BadInputIsOneLineAndNothingIsWritten) {
   const TemporaryFolder folder;
   const std::string out = (folder / "out.json").string(), bad = (folder / "bad.csv").string();
   const std::pair<std::string, std::string> cases[] = {
@@ -80,7 +80,7 @@ TEST(ShapeBiasTool, bad_input_is_one_line_and_nothing_is_written) {
   EXPECT_EQ(run_tool("shape_bias", {}).exit_code, 2);
 }
 
-TEST(ShapeBiasTool, no_command_writes_over_what_it_reads) {
+TEST(ShapeBiasTool, NoCommandWritesOverWhatItReads) {
   const TemporaryFolder folder;
   const fs::path copy = folder / "copy.csv";
   fs::copy_file(fixture_files[0], copy);
@@ -116,7 +116,7 @@ int64_t coloured(const data::Image& image) {
   return count;
 }
 
-TEST_F(Pictures, every_kind_is_drawn_and_its_script_stays) {
+TEST_F(Pictures, EveryKindIsDrawnAndItsScriptStays) {
   const std::string style = (folder_ / "style.json").string();
   const std::string text = R"({"dots_per_inch": 100, "width": 3})";
   write_file_atomically(style, text.data(), text.size());
@@ -132,7 +132,7 @@ TEST_F(Pictures, every_kind_is_drawn_and_its_script_stays) {
   }
 }
 
-TEST_F(Pictures, of_two_formats_have_a_script_each) {
+TEST_F(Pictures, OfTwoFormatsHaveAScriptEach) {
   for (const std::string name : {"box.png", "box.pdf"}) {
     const ToolResult result =
         shape_bias("plot", fixture_files, {"--kind", "box", "--out", (folder_ / name).string()});
@@ -170,7 +170,7 @@ bool has_white_border(const data::Image& image) {
   return true;
 }
 
-TEST_F(Pictures, no_name_is_cut) {
+TEST_F(Pictures, NoNameIsCut) {
   const std::string style = (folder_ / "style.json").string();
   for (const std::string network : {"net_", "AlexNet_untrained_features.12_reverse_",
                                     "WWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWWW_"}) {
@@ -191,7 +191,7 @@ TEST_F(Pictures, no_name_is_cut) {
 }
 
 // gnuplot takes what stands in backquotes for a command; names are whoever's made the CSV.
-TEST_F(Pictures, names_of_others_are_never_run) {
+TEST_F(Pictures, NamesOfOthersAreNeverRun) {
   const fs::path trap = folder_ / "run_by_gnuplot";
   const std::vector<std::string> files = renamed("`touch " + trap.string() + "`_", folder_.path());
   for (const std::string kind : {"figure", "box", "ablation"}) {
@@ -202,7 +202,7 @@ TEST_F(Pictures, names_of_others_are_never_run) {
   }
 }
 
-TEST_F(Pictures, svg_and_pdf) {
+TEST_F(Pictures, SvgAndPdf) {
   for (const std::string extension : {"svg", "pdf"}) {
     const fs::path picture = folder_ / ("figure." + extension);
     const ToolResult result = shape_bias("plot", fixture_files, {"-o", picture.string()});
@@ -213,7 +213,7 @@ TEST_F(Pictures, svg_and_pdf) {
   }
 }
 
-TEST_F(Pictures, a_pdf_renders) {
+TEST_F(Pictures, APdfRenders) {
   if (std::system("gs --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "no Ghostscript";
   const fs::path pdf = folder_ / "figure.pdf", png = folder_ / "page.png";
   ASSERT_EQ(shape_bias("plot", fixture_files, {"--out", pdf.string()}).exit_code, 0);
@@ -224,7 +224,7 @@ TEST_F(Pictures, a_pdf_renders) {
   EXPECT_GT(coloured(data::decode_image(png)), 200);
 }
 
-TEST_F(Pictures, a_failed_drawing_leaves_the_picture_that_was_there) {
+TEST_F(Pictures, AFailedDrawingLeavesThePictureThatWasThere) {
   const std::string text = "#!/bin/sh\necho half > figure.svg\nexit 1\n";
   fs::create_directories(folder_ / "bin");
   write_file_atomically(folder_ / "bin/gnuplot", text.data(), text.size());
@@ -251,7 +251,7 @@ TEST_F(Pictures, a_failed_drawing_leaves_the_picture_that_was_there) {
   EXPECT_EQ(read_text(picture), good);
 }
 
-TEST_F(Pictures, bad_requests_are_named) {
+TEST_F(Pictures, BadRequestsAreNamed) {
   const auto message = [&](std::vector<std::string> more) {
     const ToolResult result = shape_bias("plot", {fixture_files[0]}, more);
     EXPECT_EQ(result.exit_code, 1) << result.output;
@@ -274,7 +274,7 @@ TEST_F(Pictures, bad_requests_are_named) {
 }
 
 // Side by side long names would make the table wider than the page.
-TEST_F(Pictures, many_observers_of_a_report_have_upright_heads_and_every_figure) {
+TEST_F(Pictures, ManyObserversOfAReportHaveUprightHeadsAndEveryFigure) {
   const std::string upright = "<table class=\"upright\">",
                     dense = "<table class=\"upright dense\">";
   const auto html_of = [&](int observers) {
@@ -311,7 +311,7 @@ TEST_F(Pictures, many_observers_of_a_report_have_upright_heads_and_every_figure)
   EXPECT_EQ(cells, 16u * 16u);
 }
 
-TEST_F(Pictures, report_takes_examples_from_a_folder_or_a_packed_file) {
+TEST_F(Pictures, ReportTakesExamplesFromAFolderOrAPackedFile) {
   const fs::path stimuli = folder_ / "stimuli";
   const std::vector<std::string> names = {"airplane0-bear1", "bear1-bicycle2", "boat4-bottle2"};
   for (size_t i = 0; i < names.size(); ++i) {
@@ -344,7 +344,7 @@ TEST_F(Pictures, report_takes_examples_from_a_folder_or_a_packed_file) {
   EXPECT_EQ(examples(packed), of_folder);
 }
 
-TEST(ShapeBiasTool, a_report_writes_over_no_stimulus) {
+TEST(ShapeBiasTool, AReportWritesOverNoStimulus) {
   const TemporaryFolder folder;
   const fs::path stimulus = folder / "stimuli/cat/cat1-dog1.png";
   fs::create_directories(stimulus.parent_path());
@@ -358,7 +358,7 @@ TEST(ShapeBiasTool, a_report_writes_over_no_stimulus) {
   EXPECT_EQ(read_text(stimulus), before);
 }
 
-TEST_F(Pictures, report_is_one_page_with_everything_in_it) {
+TEST_F(Pictures, ReportIsOnePageWithEverythingInIt) {
   const fs::path page = folder_ / "report.html";
   const ToolResult result = shape_bias("report", fixture_files, {"--out", page.string()});
   ASSERT_EQ(result.exit_code, 0) << result.output;

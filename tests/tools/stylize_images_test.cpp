@@ -68,7 +68,7 @@ class StylizeImages : public testing::Test {
   const std::string decoder_ = folder_ / "decoder.safetensors";
 };
 
-TEST_F(StylizeImages, mirrors_the_tree_and_skips_what_is_done) {
+TEST_F(StylizeImages, MirrorsTheTreeAndSkipsWhatIsDone) {
   ToolResult result = stylize({});
   ASSERT_EQ(result.exit_code, 0) << result.output;
   EXPECT_TRUE(has(result.output, "encoder: untrained VGG-19")) << result.output;
@@ -97,7 +97,7 @@ TEST_F(StylizeImages, mirrors_the_tree_and_skips_what_is_done) {
   EXPECT_NE(data::decode_image(out_ / expected[3]), image);
 }
 
-TEST_F(StylizeImages, other_pictures_of_the_same_names_are_made_anew) {
+TEST_F(StylizeImages, OtherPicturesOfTheSameNamesAreMadeAnew) {
   GESTALT_NEEDS_HASHES();
   ASSERT_EQ(stylize({}).exit_code, 0);
   save_picture(folder_ / "content/cat/a.png", 24, 40, 9);
@@ -111,7 +111,7 @@ TEST_F(StylizeImages, other_pictures_of_the_same_names_are_made_anew) {
 }
 
 // The pictures made would be contents of the next run, or overwrite them.
-TEST_F(StylizeImages, the_output_lies_outside_of_what_is_read) {
+TEST_F(StylizeImages, TheOutputLiesOutsideOfWhatIsRead) {
   for (const char* inside : {"content", "content/made", "style/../content/cat", "style"}) {
     const ToolResult result = run_tool(
         "stylize_images", {"--content", folder_ / "content", "--style", folder_ / "style", "-o",
@@ -122,7 +122,7 @@ TEST_F(StylizeImages, the_output_lies_outside_of_what_is_read) {
   EXPECT_FALSE(fs::exists(folder_ / "content/manifest.csv"));
 }
 
-TEST_F(StylizeImages, names_keep_the_extensions_that_alone_tell_pictures_apart) {
+TEST_F(StylizeImages, NamesKeepTheExtensionsThatAloneTellPicturesApart) {
   save_picture(folder_ / "content/cat/a.jpg", 20, 20, 5);
   ASSERT_EQ(stylize({}).exit_code, 0);
   EXPECT_EQ(pictures(), (std::vector<std::string>{
@@ -146,7 +146,7 @@ TEST_F(StylizeImages, names_keep_the_extensions_that_alone_tell_pictures_apart) 
   EXPECT_TRUE(has(result.output, "0 made, 6 done before")) << result.output;
 }
 
-TEST_F(StylizeImages, tiles_random_styles_and_mixtures) {
+TEST_F(StylizeImages, TilesRandomStylesAndMixtures) {
   ASSERT_EQ(stylize({"--styles", "mix", "--style_weights", "3,1", "--preserve_color"}).exit_code,
             0);
   const fs::path mixture = out_ / "cat/a_stylized_interpolation.png";
@@ -172,7 +172,7 @@ TEST_F(StylizeImages, tiles_random_styles_and_mixtures) {
   for (const std::string& name : chosen) EXPECT_TRUE(fs::exists(out_ / name)) << name;
 }
 
-TEST_F(StylizeImages, makes_what_train_classifier_holds_out) {
+TEST_F(StylizeImages, MakesWhatTrainClassifierHoldsOut) {
   for (int i = 0; i < 4; ++i) {
     const std::string name = std::to_string(i) + ".png";
     save_picture(folder_ / "content/cat" / name, 16, 16, i);
@@ -197,7 +197,7 @@ TEST_F(StylizeImages, makes_what_train_classifier_holds_out) {
   EXPECT_EQ(stylize({"--val_fraction", "2"}).exit_code, 2);
 }
 
-TEST_F(StylizeImages, bad_input_is_named) {
+TEST_F(StylizeImages, BadInputIsNamed) {
   std::ofstream(folder_ / "content/cat/bad.jpg") << "no image";
   save_picture(folder_ / "content/cat/tiny.png", 5, 5, 1);
   ToolResult result = stylize({"--styles", "random"});
@@ -222,7 +222,7 @@ TEST_F(StylizeImages, bad_input_is_named) {
   EXPECT_TRUE(has(result.output, "decoder.safetensors")) << result.output;
 }
 
-TEST_F(StylizeImages, errors_come_before_anything_is_written) {
+TEST_F(StylizeImages, ErrorsComeBeforeAnythingIsWritten) {
   const auto failure = [&](const std::vector<std::string>& more) {
     const ToolResult result = stylize(more);
     EXPECT_NE(result.exit_code, 0) << result.output;
@@ -252,7 +252,7 @@ TEST_F(StylizeImages, errors_come_before_anything_is_written) {
   EXPECT_FALSE(fs::exists(out_));
 }
 
-TEST_F(StylizeImages, weights_that_are_not_finite_make_no_pictures) {
+TEST_F(StylizeImages, WeightsThatAreNotFiniteMakeNoPictures) {
   Generator generator(1);
   StateDict weights = models::make_adain_decoder(generator)->state_dict();
   weights.back().tensor = Tensor::full(weights.back().tensor.shape(), INFINITY);
@@ -274,7 +274,7 @@ TEST_F(StylizeImages, weights_that_are_not_finite_make_no_pictures) {
   EXPECT_EQ(pictures(), std::vector<std::string>());
 }
 
-TEST(Tiles, are_chosen_by_free_memory) {
+TEST(Tiles, AreChosenByFreeMemory) {
   using tools::tile_for;
   constexpr int64_t megabyte = 1 << 20;
   EXPECT_EQ(tile_for("auto", 512, 512, 4000 * megabyte), 0);

@@ -44,7 +44,7 @@ class BadInputs : public Synthesis {
   }
 };
 
-TEST_F(BadInputs, usage_is_2_and_writes_nothing) {
+TEST_F(BadInputs, UsageIs2AndWritesNothing) {
   for (const BadInput& bad : std::vector<BadInput>{
            {"topk", {"--topk", "0"}, 2, "--topk: must be above 0 and up to 1, got 0"},
            {"topk nan", {"--topk", "nan"}, 2, "--topk: must be above 0 and up to 1, got nan"},
@@ -82,7 +82,7 @@ TEST_F(BadInputs, usage_is_2_and_writes_nothing) {
   }
 }
 
-TEST_F(BadInputs, files_are_named_and_nothing_is_written) {
+TEST_F(BadInputs, FilesAreNamedAndNothingIsWritten) {
   const std::string lfs = file("lfs.pth",
                                "version https://git-lfs.github.com/spec/v1\n"
                                "oid sha256:0\nsize 80126000\n"),

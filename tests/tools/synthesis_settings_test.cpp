@@ -33,7 +33,7 @@ class SynthesisSettingsTest : public testing::Test {
   SynthesisSettings settings_;
 };
 
-TEST_F(SynthesisSettingsTest, config_holds_every_flag) {
+TEST_F(SynthesisSettingsTest, ConfigHoldsEveryFlag) {
   Tool tool("synthesize_texture", "Makes images.");
   add_synthesis_flags(tool, settings_);
   tool.add_common_flags(tool.app());
@@ -49,7 +49,7 @@ TEST_F(SynthesisSettingsTest, config_holds_every_flag) {
   for (const std::string& name : free_settings) EXPECT_TRUE(config.contains(name)) << name;
 }
 
-TEST_F(SynthesisSettingsTest, reversing_top_k_of_all_is_refused) {
+TEST_F(SynthesisSettingsTest, ReversingTopKOfAllIsRefused) {
   settings_.reverse_topk = true;
   EXPECT_NO_THROW(check_settings(settings_));
   settings_.topk = 1;
@@ -58,14 +58,14 @@ TEST_F(SynthesisSettingsTest, reversing_top_k_of_all_is_refused) {
   EXPECT_NO_THROW(check_settings(settings_));
 }
 
-TEST_F(SynthesisSettingsTest, some_layer_must_count) {
+TEST_F(SynthesisSettingsTest, SomeLayerMustCount) {
   settings_.layer_weights = {0, 0, 0, 0, 1e-3};
   EXPECT_NO_THROW(check_settings(settings_));
   settings_.layer_weights.back() = 0;
   expect_usage_error("--layer_weights are all 0");
 }
 
-TEST_F(SynthesisSettingsTest, an_init_image_is_told_by_its_content) {
+TEST_F(SynthesisSettingsTest, AnInitImageIsToldByItsContent) {
   settings_.image_size = 16;
   const Tensor image = Tensor::full({1, 3, 16, 16}, 7);
   for (const char* name : {"image.safetensors", "image.st", "image", "image.png"}) {
@@ -82,7 +82,7 @@ TEST_F(SynthesisSettingsTest, an_init_image_is_told_by_its_content) {
 }
 
 // For the losses of a run that goes on and is interrupted before a job's turn.
-TEST_F(SynthesisSettingsTest, a_job_knows_its_losses_before_it_is_taken_up) {
+TEST_F(SynthesisSettingsTest, AJobKnowsItsLossesBeforeItIsTakenUp) {
   settings_.output = folder_.path();
   settings_.inputs = {folder_ / "a.png"};
   data::save_image(folder_ / "a.png", data::Image(20, 20));
@@ -102,7 +102,7 @@ TEST_F(SynthesisSettingsTest, a_job_knows_its_losses_before_it_is_taken_up) {
   EXPECT_TRUE(job.losses().empty());
 }
 
-TEST_F(SynthesisSettingsTest, a_run_writes_over_none_of_its_inputs) {
+TEST_F(SynthesisSettingsTest, ARunWritesOverNoneOfItsInputs) {
   settings_.output = folder_.path();
   for (const char* name : {"a.png", "seed_0_a.png", "seed_0_a.jpg", "sheet.png"}) {
     data::save_image(folder_ / name, data::Image(20, 20));

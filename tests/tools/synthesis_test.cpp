@@ -22,7 +22,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-TEST_F(Synthesis, texture_writes_pictures_losses_and_settings) {
+TEST_F(Synthesis, TextureWritesPicturesLossesAndSettings) {
   const ToolResult run =
       run_tool("synthesize_texture",
                flags("out", {"-n", "2", "--reverse_topk", "--sheet", "--save_every", "2"}));
@@ -47,7 +47,7 @@ TEST_F(Synthesis, texture_writes_pictures_losses_and_settings) {
   EXPECT_EQ(config["settings"]["files"].size(), 2u);
 }
 
-TEST_F(Synthesis, visualization_with_and_without_topk_differ) {
+TEST_F(Synthesis, VisualizationWithAndWithoutTopkDiffer) {
   for (const char* topk : {"1.0", "0.05"}) {
     const ToolResult run =
         run_tool("visualize_topk", flags(std::string("out") + topk, {"--topk", topk, "-n", "1"}));
@@ -61,14 +61,14 @@ TEST_F(Synthesis, visualization_with_and_without_topk_differ) {
 }
 
 // On the CPU: on CUDA the order of sums depends on the batch.
-TEST_F(Synthesis, a_batch_gives_the_pictures_of_one_at_a_time) {
+TEST_F(Synthesis, ABatchGivesThePicturesOfOneAtATime) {
   ASSERT_EQ(run_tool("synthesize_texture", shallow("one", {"-n", "2"})).exit_code, 0);
   ASSERT_EQ(run_tool("synthesize_texture", shallow("two", {"-n", "2", "--batch", "2"})).exit_code,
             0);
   expect_same_pictures("one", "two");
 }
 
-TEST_F(Synthesis, a_packed_file_stands_for_its_folder) {
+TEST_F(Synthesis, APackedFileStandsForItsFolder) {
   const std::string packed = folder_ / "in.packed";
   ASSERT_EQ(
       run_tool("pack_images", {folder_ / "in", packed, "--flat", "--resize", "none"}).exit_code, 0);
@@ -91,7 +91,7 @@ TEST_F(Synthesis, a_packed_file_stands_for_its_folder) {
 }
 
 // As in a packed set of classes, whose images are numbered in each.
-TEST_F(Synthesis, images_of_one_name_in_several_classes_of_a_packed_file_keep_the_class) {
+TEST_F(Synthesis, ImagesOfOneNameInSeveralClassesOfAPackedFileKeepTheClass) {
   const std::vector<std::pair<const char*, int>> images = {
       {"cat/1.png", 0}, {"dog/1.png", 1}, {"dog/2.png", 1}};
   for (const auto& [name, kind] : images) {
@@ -124,7 +124,7 @@ TEST_F(Synthesis, images_of_one_name_in_several_classes_of_a_packed_file_keep_th
   }
 }
 
-TEST_F(Synthesis, threads_do_not_change_the_pictures) {
+TEST_F(Synthesis, ThreadsDoNotChangeThePictures) {
   ASSERT_EQ(
       run_tool("synthesize_texture", flags("one", {"-n", "1", "--iter", "5", "--threads", "1"}))
           .exit_code,
@@ -136,7 +136,7 @@ TEST_F(Synthesis, threads_do_not_change_the_pictures) {
   expect_same_pictures("one", "two");
 }
 
-TEST_F(Synthesis, an_interrupted_run_resumes_to_the_same_bits) {
+TEST_F(Synthesis, AnInterruptedRunResumesToTheSameBits) {
   const std::vector<std::string> length = {"-n",           "8", "--reverse_topk", "--batch", "2",
                                            "--save_every", "2"};
   ASSERT_EQ(run_tool("synthesize_texture", shallow("whole", length)).exit_code, 0);
@@ -158,7 +158,7 @@ TEST_F(Synthesis, an_interrupted_run_resumes_to_the_same_bits) {
   expect_same_pictures("whole", "parts");
 }
 
-TEST_F(Synthesis, a_run_takes_no_checkpoint_of_an_earlier_one) {
+TEST_F(Synthesis, ARunTakesNoCheckpointOfAnEarlierOne) {
   ASSERT_EQ(run_tool("synthesize_texture", shallow("whole", {"-n", "2"})).exit_code, 0);
   // Interrupted with other settings, then begun anew, interrupted, and resumed.
   run_tool("synthesize_texture",
@@ -229,7 +229,7 @@ TEST_F(Synthesis, ARunTakesNoSheetOfAnEarlierOne) {
   EXPECT_TRUE(fs::exists(folder_ / "out" / "seed_0_a.jpg"));
 }
 
-TEST_F(Synthesis, resuming_a_finished_run_changes_nothing) {
+TEST_F(Synthesis, ResumingAFinishedRunChangesNothing) {
   ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1"})).exit_code, 0);
   const fs::path picture = folder_ / "out" / "seed_0_a.jpg";
   const auto written = fs::last_write_time(picture);
@@ -237,7 +237,7 @@ TEST_F(Synthesis, resuming_a_finished_run_changes_nothing) {
   EXPECT_EQ(fs::last_write_time(picture), written);
 }
 
-TEST_F(Synthesis, an_image_that_cannot_be_read_is_skipped) {
+TEST_F(Synthesis, AnImageThatCannotBeReadIsSkipped) {
   std::ofstream(folder_ / "in" / "aa.jpg") << "no image";
   const ToolResult run = run_tool("synthesize_texture", shallow("out", {"-n", "1", "--sheet"}));
   EXPECT_EQ(run.exit_code, 0) << run.output;
@@ -246,7 +246,7 @@ TEST_F(Synthesis, an_image_that_cannot_be_read_is_skipped) {
   EXPECT_FALSE(fs::exists(folder_ / "out" / "seed_0_aa.jpg"));
 }
 
-TEST_F(Synthesis, a_link_to_nothing_is_skipped) {
+TEST_F(Synthesis, ALinkToNothingIsSkipped) {
   fs::create_symlink(folder_ / "nowhere.png", folder_ / "in" / "c.png");
   const ToolResult run = run_tool("synthesize_texture", shallow("out", {"-n", "1", "--iter", "1"}));
   EXPECT_EQ(run.exit_code, 0) << run.output;
@@ -254,7 +254,7 @@ TEST_F(Synthesis, a_link_to_nothing_is_skipped) {
 }
 
 // a.jpg and a.png; b.png keeps its name, and all are found again.
-TEST_F(Synthesis, images_that_differ_in_their_extension_alone_keep_it) {
+TEST_F(Synthesis, ImagesThatDifferInTheirExtensionAloneKeepIt) {
   data::save_image(folder_ / "in" / "a.jpg", make_picture(1));
   for (const std::string tool : {"synthesize_texture", "visualize_topk"}) {
     std::vector<std::string> arguments = shallow(tool, {"-n", "2", "--iter", "1", "--sheet"});
@@ -283,7 +283,7 @@ TEST_F(Synthesis, images_that_differ_in_their_extension_alone_keep_it) {
   EXPECT_NE(run.output.find("would write the same picture"), std::string::npos) << run.output;
 }
 
-TEST_F(Synthesis, resuming_with_other_settings_is_refused_by_name) {
+TEST_F(Synthesis, ResumingWithOtherSettingsIsRefusedByName) {
   ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1"})).exit_code, 0);
   const ToolResult run =
       run_tool("synthesize_texture", shallow("out", {"-n", "1", "--topk", "0.2", "--resume"}));
@@ -292,7 +292,7 @@ TEST_F(Synthesis, resuming_with_other_settings_is_refused_by_name) {
 }
 
 // Under the same name there is another picture.
-TEST_F(Synthesis, resuming_with_a_changed_picture_is_refused_by_name) {
+TEST_F(Synthesis, ResumingWithAChangedPictureIsRefusedByName) {
   GESTALT_NEEDS_HASHES();
   ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1", "--iter", "1"})).exit_code,
             0);
@@ -307,7 +307,7 @@ TEST_F(Synthesis, resuming_with_a_changed_picture_is_refused_by_name) {
 }
 
 // Checkpoints are named as pictures are, without what tells a.png from a.jpg.
-TEST_F(Synthesis, a_checkpoint_is_not_taken_for_another_picture_of_its_name) {
+TEST_F(Synthesis, ACheckpointIsNotTakenForAnotherPictureOfItsName) {
   GESTALT_NEEDS_HASHES();
   const std::vector<std::string> begin = shallow("out", {"-n", "500", "--save_every", "1"});
   const ToolResult stopped =
@@ -321,7 +321,7 @@ TEST_F(Synthesis, a_checkpoint_is_not_taken_for_another_picture_of_its_name) {
   EXPECT_NE(refused.output.find("a.jpg' is not what '"), std::string::npos) << refused.output;
 }
 
-TEST_F(Synthesis, a_name_that_is_not_utf8_is_resumed) {
+TEST_F(Synthesis, ANameThatIsNotUtf8IsResumed) {
   fs::rename(folder_ / "in" / "a.png", folder_ / "in" / "caf\xe9.png");
   ASSERT_EQ(run_tool("synthesize_texture", shallow("out", {"-n", "1", "--iter", "1"})).exit_code,
             0);
@@ -336,7 +336,7 @@ TEST_F(Synthesis, a_name_that_is_not_utf8_is_resumed) {
       << refused.output;
 }
 
-TEST_F(Synthesis, tensors_name_their_pictures_whatever_the_bytes) {
+TEST_F(Synthesis, TensorsNameTheirPicturesWhateverTheBytes) {
   fs::rename(folder_ / "in" / "a.png", folder_ / "in" / "caf\xe9.png");
   const std::string tensors = folder_ / "run.safetensors";
   const ToolResult run = run_tool(
@@ -346,7 +346,7 @@ TEST_F(Synthesis, tensors_name_their_pictures_whatever_the_bytes) {
   EXPECT_EQ(read_checkpoint(tensors).metadata["pictures"], R"(["seed_0_b","seed_0_caf\\xE9"])");
 }
 
-TEST_F(Synthesis, weights_from_a_file_and_tensors_out_of_the_run) {
+TEST_F(Synthesis, WeightsFromAFileAndTensorsOutOfTheRun) {
   Generator generator(3);
   const auto network = models::make_texture_vgg19(models::Pooling::average, generator);
   models::init_well_scaled(*network, generator);
@@ -383,7 +383,7 @@ TEST_F(Synthesis, weights_from_a_file_and_tensors_out_of_the_run) {
   EXPECT_LE(start_from("on", "run.safetensors"), 1.01 * before.back());
 }
 
-TEST_F(Synthesis, each_picture_starts_from_its_own_init_image) {
+TEST_F(Synthesis, EachPictureStartsFromItsOwnInitImage) {
   const std::string run = (folder_ / "run.safetensors").string();
   const std::vector<std::string> length = {"-n", "1", "--iter", "2", "--batch", "2"};
   std::vector<std::string> first = flags("first", length), second = flags("second", length);
@@ -407,7 +407,7 @@ TEST_F(Synthesis, each_picture_starts_from_its_own_init_image) {
   EXPECT_FALSE(fs::exists(folder_ / "third"));
 }
 
-TEST_F(Synthesis, inputs_can_be_several) {
+TEST_F(Synthesis, InputsCanBeSeveral) {
   const std::vector<std::string> arguments = {"-i",
                                               (folder_ / "in" / "b.png").string(),
                                               (folder_ / "in" / "a.png").string(),
@@ -429,7 +429,7 @@ TEST_F(Synthesis, inputs_can_be_several) {
 }
 
 // A name with what CSV, gnuplot and the shell take for their own.
-TEST_F(Synthesis, names_of_pictures_are_only_names) {
+TEST_F(Synthesis, NamesOfPicturesAreOnlyNames) {
   const std::string name = "a,b 'c' `touch here` $(touch here)";
   fs::create_directories(folder_ / "odd");
   data::save_image(folder_ / "odd" / (name + ".png"), make_picture(0));
@@ -443,7 +443,7 @@ TEST_F(Synthesis, names_of_pictures_are_only_names) {
   EXPECT_EQ(losses("out").begin()->first, "\"seed_0_a");  // quoted, as the comma asks
 }
 
-TEST_F(Synthesis, a_plot_takes_names_of_several_lines_and_long_ones) {
+TEST_F(Synthesis, APlotTakesNamesOfSeveralLinesAndLongOnes) {
   if (std::system("gnuplot --version > /dev/null 2>&1") != 0) GTEST_SKIP() << "no gnuplot";
   const fs::path picture = folder_ / "in" / "a.png";
   fs::rename(picture, folder_ / "in" / ("a\n" + std::string(60, 'a') + ".png"));
