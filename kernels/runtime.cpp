@@ -5,14 +5,22 @@
 #endif
 
 namespace gestalt {
+namespace {
+
+#ifdef GESTALT_WITH_CUDA
+constinit const Runtime* cuda_backend = &cuda_runtime;
+#else
+constinit const Runtime* cuda_backend = nullptr;
+#endif
+
+}  // namespace
 
 const Runtime* runtime(DeviceType type) {
-  if (type == DeviceType::cpu) return &cpu_runtime;
-#ifdef GESTALT_WITH_CUDA
-  return &cuda_runtime;
-#else
-  return nullptr;
-#endif
+  return type == DeviceType::cpu ? &cpu_runtime : cuda_backend;
+}
+
+void set_cuda_runtime(const Runtime& runtime) {
+  cuda_backend = &runtime;
 }
 
 }  // namespace gestalt

@@ -29,6 +29,7 @@ struct Declared {
   std::map<uintptr_t, Region> watched;  // by the end of the second guard
   std::vector<Region> allowed;
   AllowedMemory* scope = nullptr;
+  RuledMemory::Rule rule = nullptr;
 };
 
 thread_local Declared declared;
@@ -90,7 +91,16 @@ void AllowedMemory::add(const void* begin, size_t bytes, bool initialized) {
   declared.allowed.emplace_back(begin, bytes, 0, initialized);
 }
 
+RuledMemory::RuledMemory(Rule rule) {
+  declared.rule = rule;
+}
+
+RuledMemory::~RuledMemory() {
+  declared.rule = nullptr;
+}
+
 std::string GlobalMemoryWatch::check_declared(uintptr_t address, size_t bytes, Access access) {
+  if (declared.rule != nullptr) return declared.rule(address, bytes);
   const auto found = declared.watched.upper_bound(address);
   if (found != declared.watched.end() && found->second.touches(address, bytes)) {
     if (!found->second.contains(address, bytes)) return beyond(found->second, address, bytes);

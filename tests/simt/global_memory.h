@@ -3,9 +3,10 @@
 // The global memory that kernels access, watched: bounds and reads of bytes never written, in
 // buffers that were declared; races, everywhere.
 //
-// Two kinds of declarations, both of this thread's kernels alone:
+// Three kinds of declarations, all of this thread's kernels alone:
 //  - WatchedBuffer: memory between guard bytes (guarded_buffer.h), which nobody may access.
 //  - AllowedMemory: all memory that kernels may access from here on. The rest is out of bounds.
+//  - RuledMemory: a function that knows, of a device with memory of its own (device/memory.h).
 
 #include <cstddef>
 #include <cstdint>
@@ -45,6 +46,17 @@ class AllowedMemory {
 
  private:
   AllowedMemory* outer_;
+};
+
+// While it lives, kernels of this thread may access only what the rule, which says what is wrong
+// with an access or nothing, lets them.
+class RuledMemory {
+ public:
+  using Rule = std::string (*)(uintptr_t address, size_t bytes);
+  explicit RuledMemory(Rule rule);
+  ~RuledMemory();
+  RuledMemory(const RuledMemory&) = delete;
+  RuledMemory& operator=(const RuledMemory&) = delete;
 };
 
 class GlobalMemoryWatch {
