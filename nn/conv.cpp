@@ -40,6 +40,12 @@ void check(const Tensor& x, const Tensor& weight, const Conv2dDesc& desc) {
   }
 }
 
+// x's, but of an image that lies both ways (of 1x1 pixels) the weight's, which may be far larger.
+Format format_of(const Tensor& x, const Tensor& weight) {
+  const View view = x.view();
+  return view.is_contiguous() && view.is_channels_last() ? weight.format() : x.format();
+}
+
 void check_bias(const Tensor& x, const Tensor& weight, const Tensor& bias) {
   if (!bias.defined()) return;
   check_same_kind("conv2d", x, bias);
@@ -52,6 +58,7 @@ class Conv2dNode : public Node {
  public:
   Conv2dNode(const Tensor& x, const Tensor& weight, const Tensor& y, const Conv2dDesc& desc)
       : x_shape_(x.shape()), weight_shape_(weight.shape()), desc_(desc), options_(y.options()) {
+    options_.format = format_of(x, weight);
     if (x.requires_grad()) save("weight", weight);
     if (weight.requires_grad()) save("x", x);
     if (desc.activation == Activation::relu) save("y", y);
@@ -105,7 +112,7 @@ Tensor conv2d(const Tensor& given_x, const Tensor& given_weight, const Tensor& g
   const Shape shape = conv2d_output_shape(x, weight, desc);
   check_bias(x, weight, bias);
   check_fused_topk("conv2d", desc.activation, desc.topk, shape);
-  const Format format = x.format();
+  const Format format = format_of(x, weight);
   Tensor y = Tensor::empty(shape, {x.dtype(), x.device(), format});
   {
     const NoGradGuard no_grad;  // changes of layout are not the user's business

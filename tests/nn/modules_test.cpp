@@ -57,6 +57,18 @@ TEST(Module, StaysWithItsTensorsWhereverItGoes) {
   EXPECT_EQ(before[0].tensor.dtype(), DType::f32);
 }
 
+// The last maps of a network on small images: its weights would be converted at every call.
+TEST(Conv2d, AnImageOfOnePixelTakesTheFormatOfTheWeight) {
+  const Tensor weight = Tensor::ones({4, 2, 3, 3});
+  const auto format = [&](const Shape& x, Format given) {
+    return conv2d(Tensor::ones(x), weight.contiguous(given), {}, {.padding = {2, 2}}).format();
+  };
+  for (const Format given : {Format::contiguous, Format::channels_last}) {
+    EXPECT_EQ(format({1, 2, 1, 1}, given), given);
+    EXPECT_EQ(format({1, 2, 2, 2}, given), Format::contiguous);
+  }
+}
+
 TEST(Module, AForwardHookMayRemoveItselfAndAddAnother) {
   ReLU layer;
   int first = 0, second = 0;
