@@ -172,25 +172,46 @@ void Executor::run_thread() {
   device_code.stack_begin = reinterpret_cast<uintptr_t>(thread.fiber.stack().begin());
   device_code.stack_end = device_code.stack_begin + FiberStack::size;
   thread.fiber.enter();
-  if (thread.state == State::exited) stacks_.push_back(thread.fiber.take_stack());
+  // Maybe another thread, which went on where the first ended.
+  if (self().state == State::exited) stacks_.push_back(self().fiber.take_stack());
+}
+
+// At the end of a thread: picks the next one, and gives it the fiber where it has not begun. Most
+// threads of most kernels wait for nobody, and are run without a switch.
+bool Executor::go_on_with_another() {
+  if (ready_.empty() || error_) return false;
+  for (const Block& block : blocks_) {
+    if (block.copies.on_the_way() > 0) return false;
+  }
+  const uint32_t pick = below(static_cast<uint32_t>(ready_.size()));
+  Thread& next = threads_[static_cast<size_t>(ready_[pick])];
+  if (next.fiber.started()) return false;
+  next.fiber = std::move(self().fiber);
+  current_ = ready_[pick];
+  ready_[pick] = ready_.back();
+  ready_.pop_back();
+  threadIdx = next.index;
+  blockIdx = block().index;
+  return true;
 }
 
 void Executor::entry() {
   Executor& executor = instance();
-  Thread& thread = executor.self();
-  thread.fiber.arrived();
-  try {
-    device_code.running = true;
-    executor.body_(executor.closure_);
-    device_code.running = false;
-    executor.after_exit();
-  } catch (...) {
-    device_code.running = false;
-    executor.error_ = std::current_exception();
-  }
-  thread.state = State::exited;
-  ++executor.exited_;
-  thread.fiber.leave(true);
+  executor.self().fiber.arrived();
+  do {
+    try {
+      device_code.running = true;
+      executor.body_(executor.closure_);
+      device_code.running = false;
+      executor.after_exit();
+    } catch (...) {
+      device_code.running = false;
+      executor.error_ = std::current_exception();
+    }
+    executor.self().state = State::exited;
+    ++executor.exited_;
+  } while (executor.go_on_with_another());
+  executor.self().fiber.leave(true);
 }
 
 void Executor::after_exit() {

@@ -116,6 +116,7 @@ class Executor {
   void run_cluster();
   void run_thread();
   static void entry();
+  bool go_on_with_another();
   void after_exit();
   void wait(State state);
   void wake(Thread& thread);

@@ -1,23 +1,213 @@
-// The emulated device itself: what it computes, and that it finds what only a GPU would show.
+// The emulated device itself: what it computes, and that faults which only a GPU would show are
+// found.
 
+#include <cmath>
 #include <gtest/gtest.h>
 #include <vector>
 
-#include "kernels/error.h"
 #include "kernels/runtime.h"
+#include "kernels/table.h"
+#include "tensor/allocator.h"
 #include "tensor/context.h"
+#include "tensor/graph.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/tensor.h"
+#include "tests/error_of.h"
 
 namespace gestalt {
 namespace {
 
+using tests::error_of;
+
 const Device cuda{DeviceType::cuda, 0};
 
-TEST(EmulatedDevice, AddsAndCopiesBack) {
+Tensor ones(const Shape& shape) {
+  return Tensor::ones(shape, {.device = cuda});
+}
+
+const void* data_of(const Tensor& x) {
+  return x.view().data;
+}
+
+class EmulatedDevice : public testing::Test {
+ protected:
+  void SetUp() override {
+    testing::GTEST_FLAG(death_test_style) = "threadsafe";
+    ASSERT_TRUE(is_available(cuda)) << "the environment has no GESTALT_EMULATED_CUDA=1";
+  }
+
+  // The device's memory, through the runtime alone.
+  Context& context_ = context(cuda);
+  const Runtime& runtime_ = context_.runtime();
+};
+
+TEST_F(EmulatedDevice, AddsAndCopiesBack) {
   const Tensor x = Tensor::from_vector<float>({1, 2, 3}, {3}, {.device = cuda});
-  const Tensor y = add(x, x);
-  EXPECT_EQ(y.to_vector<float>(), (std::vector<float>{2, 4, 6}));
+  EXPECT_EQ(add(x, x).to_vector<float>(), (std::vector<float>{2, 4, 6}));
+}
+
+// ---- the host and the device's memory ----
+
+using EmulatedDeviceDeathTest = EmulatedDevice;
+
+TEST_F(EmulatedDeviceDeathTest, TheHostReadsAndWritesNothing) {
+  const Tensor x = ones({2});
+  auto* values = const_cast<volatile float*>(static_cast<const float*>(data_of(x)));
+  EXPECT_DEATH((void)values[1], "the host accesses device memory, byte 4 of an allocation of 8");
+  EXPECT_DEATH(values[0] = 1, "the host accesses device memory, byte 0 of an allocation of 8");
+}
+
+TEST_F(EmulatedDeviceDeathTest, TheHostReadsNothingAfterAWait) {
+  const Tensor x = ones({2});
+  synchronize(cuda);
+  EXPECT_DEATH((void)*static_cast<const volatile float*>(data_of(x)), "the host accesses");
+}
+
+TEST_F(EmulatedDeviceDeathTest, ReleasedTwice) {
+  void* memory = runtime_.allocate(context_, 100);
+  EXPECT_DEATH(
+      {
+        runtime_.release(context_, memory);
+        runtime_.release(context_, memory);
+      },
+      "released is device memory, byte 0 of an allocation of 100 bytes");
+  runtime_.release(context_, memory);
+}
+
+// A library's call, which the executor does not see.
+TEST_F(EmulatedDeviceDeathTest, ALibraryReadsFreedMemory) {
+  Tensor a = ones({1, 4, 4});
+  const Tensor b = ones({1, 4, 4});
+  const View freed = a.view();
+  a = {};
+  synchronize(cuda);
+  const auto multiply = [&] {
+    context_.kernels().matmul(context_, freed, b.view(), 1, 0, b.view());
+    synchronize(cuda);
+  };
+  EXPECT_DEATH(multiply(), "work of the device accesses device memory, .* which was freed");
+}
+
+// ---- kernels ----
+
+TEST_F(EmulatedDevice, AKernelReadsFreedMemory) {
+  Tensor x = ones({8});
+  const Tensor y = ones({8});
+  const View freed = x.view();
+  x = {};
+  synchronize(cuda);
+  context_.kernels().add(context_, freed, y.view(), y.view());
+  const std::string error = error_of([&] { synchronize(cuda); });
+  EXPECT_NE(error.find("[add]"), std::string::npos) << error;
+  EXPECT_NE(error.find("an allocation of 32 bytes, which was freed"), std::string::npos) << error;
+  EXPECT_EQ(error_of([] { synchronize(cuda); }), "");  // reported once
+}
+
+TEST_F(EmulatedDevice, AKernelReachesPastTheEnd) {
+  const Tensor x = ones({8}), y = ones({16});
+  View longer = y.view();
+  longer.data = x.view().data;
+  context_.kernels().add(context_, longer, y.view(), y.view());
+  const std::string error = error_of([&] { synchronize(cuda); });
+  EXPECT_NE(error.find("past the end of an allocation of 32 bytes"), std::string::npos) << error;
+}
+
+TEST_F(EmulatedDevice, AKernelReadsMemoryOfTheHost) {
+  const Tensor x = Tensor::ones({8}), y = ones({8});
+  context_.kernels().add(context_, x.view(), y.view(), y.view());
+  const std::string error = error_of([&] { synchronize(cuda); });
+  EXPECT_NE(error.find("host memory"), std::string::npos) << error;
+}
+
+TEST_F(EmulatedDevice, WhatNobodyWroteIsNoNumber) {
+  for (const DType dtype : {DType::f32, DType::f16, DType::bf16}) {
+    const Tensor x = Tensor::empty({100}, {.dtype = dtype, .device = cuda});
+    for (const double value : add(x, x).to_vector<double>()) EXPECT_TRUE(std::isnan(value));
+  }
+}
+
+// ---- streams ----
+
+// One stream does not wait for the other.
+TEST_F(EmulatedDevice, NothingIsComputedBeforeAWait) {
+  const std::unique_ptr<Context> other = runtime_.make_context(0);
+  const Tensor x = ones({1}), y = Tensor::empty({1}, {.device = cuda});
+  synchronize(cuda);
+  context_.kernels().add(context_, x.view(), x.view(), y.view());
+  float value = 0;
+  runtime_.copy(*other, &value, data_of(y), sizeof value, CopyKind::device_to_host);
+  EXPECT_TRUE(std::isnan(value));
+  synchronize(cuda);
+  runtime_.copy(*other, &value, data_of(y), sizeof value, CopyKind::device_to_host);
+  EXPECT_EQ(value, 2);
+}
+
+TEST_F(EmulatedDevice, MemoryIsReleasedInTheOrderOfTheStream) {
+  const Tensor y = Tensor::empty({8}, {.device = cuda});
+  {
+    const Tensor x = ones({8});
+    context_.kernels().add(context_, x.view(), x.view(), y.view());
+  }
+  EXPECT_EQ(y.to_vector<float>(), std::vector<float>(8, 2));
+}
+
+TEST_F(EmulatedDevice, RunsOutOfMemory) {
+  const std::string error = error_of([] { Tensor::empty({int64_t{1} << 40}, {.device = cuda}); });
+  EXPECT_NE(error.find("out of memory on cuda:0"), std::string::npos) << error;
+}
+
+// ---- capture ----
+
+TEST_F(EmulatedDevice, ReplaysInOrder) {
+  Tensor x = ones({4});
+  CapturedGraph graph(cuda, [&] { x.copy_(add(x, x)); });
+  const float before = x.to_vector<float>()[0];
+  graph.replay();
+  graph.replay();
+  EXPECT_EQ(x.to_vector<float>()[0], 4 * before);
+}
+
+TEST_F(EmulatedDevice, NothingRunsInACapture) {
+  const Tensor y = Tensor::empty({4}, {.device = cuda}), x = ones({4});
+  const std::unique_ptr<Context> other = runtime_.make_context(0);
+  synchronize(cuda);
+  runtime_.begin_capture(*other);
+  other->kernels().add(*other, x.view(), x.view(), y.view());
+  const auto work = runtime_.end_capture(*other);
+  runtime_.synchronize(*other);
+  EXPECT_TRUE(std::isnan(y.to_vector<float>()[0]));
+  work->replay(*other);
+  runtime_.synchronize(*other);
+  EXPECT_EQ(y.to_vector<float>()[0], 2);
+}
+
+TEST_F(EmulatedDevice, ACaptureAllocatesAndWaitsForNothing) {
+  const Tensor x = ones({4});
+  const auto fails = [&](const std::function<void()>& step, const char* why) {
+    int run = 0;
+    const std::string error = error_of([&] {
+      CapturedGraph(cuda, [&] {
+        if (++run == 3) step();
+      });
+    });
+    EXPECT_NE(error.find(why), std::string::npos) << error;
+  };
+  fails([&] { Tensor::empty({1000}, {.device = cuda}); }, "more than the warm-up runs left");
+  fails([&] { runtime_.allocate(context_, 8); }, "an allocation of 8 bytes inside a captured step");
+  fails([] { synchronize(cuda); }, "waiting for the device inside a captured step");
+  fails([&] { x.to_vector<float>(); }, "inside a captured step");
+  EXPECT_EQ(x.to_vector<float>(), std::vector<float>(4, 1));
+}
+
+TEST_F(EmulatedDevice, ARecordedStepReplaysOntoFreedMemory) {
+  Tensor x = ones({4});
+  const Tensor y = ones({4});
+  CapturedGraph graph(cuda,
+                      [&] { context_.kernels().add(context_, x.view(), y.view(), y.view()); });
+  x = {};
+  graph.replay();
+  const std::string error = error_of([] { synchronize(cuda); });
+  EXPECT_NE(error.find("which was freed"), std::string::npos) << error;
 }
 
 }  // namespace

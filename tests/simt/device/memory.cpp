@@ -1,6 +1,7 @@
 #include "tests/simt/device/memory.h"
 
 #include <algorithm>
+#include <array>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
@@ -131,7 +132,7 @@ void DeviceMemory::free(void* pointer) {
   const std::lock_guard lock(mutex_);
   Block& block = *living(pointer);
   block.is_free = true;
-  last_begin_ = last_end_ = 0;
+  ++frees_;
   const size_t bytes = block.pages_end - block.pages;
   protect(block, PROT_NONE);
   // Gives the memory itself back.
@@ -161,15 +162,23 @@ char* DeviceMemory::copied(const void* pointer, size_t bytes) {
 }
 
 std::string DeviceMemory::fault_of(uintptr_t address, size_t bytes) {
+  // The blocks of this thread's last accesses, which most accesses are to as well.
+  struct Known {
+    uint64_t frees = 0;
+    uintptr_t begin = 0, end = 0;
+  };
+  thread_local std::array<Known, 4> known;
+  thread_local size_t oldest = 0;
+  for (const Known& block : known) {
+    if (block.frees == frees_ && address >= block.begin && address + bytes <= block.end) return {};
+  }
   const std::lock_guard lock(mutex_);
-  if (address >= last_begin_ && address + bytes <= last_end_) return {};
   const auto found = block_of(address);
   if (found == blocks_.end() || found->second.is_free || address < found->second.begin) {
     return describe(address);
   }
   if (address + bytes > found->second.end) return describe(address + bytes - 1);
-  last_begin_ = found->second.begin;
-  last_end_ = found->second.end;
+  known[oldest++ % known.size()] = {frees_, found->second.begin, found->second.end};
   return {};
 }
 

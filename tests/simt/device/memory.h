@@ -7,6 +7,7 @@
 // that nobody can access, holds NaNs until something is written, and keeps its addresses to itself
 // after it is freed, until the range has been gone through once: what uses it then is found, too.
 
+#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <map>
@@ -69,8 +70,7 @@ class DeviceMemory {
   size_t in_use_ = 0;
   int open_ = 0;
   Blocks blocks_;
-  // The block of the last access of a kernel.
-  uintptr_t last_begin_ = 0, last_end_ = 0;
+  std::atomic<uint64_t> frees_ = 1;
 };
 
 }  // namespace gestalt::simt
