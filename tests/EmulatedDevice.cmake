@@ -36,7 +36,8 @@ gestalt_emulated_test(steps
 # The tools, linked once more with the emulated device into a folder of their own, and the test that runs each
 # on each device beside them.
 if(TARGET test_tools)
-  add_executable(emulated_tools tools/devices_test.cpp tools/run_tool.cpp tools/training_fixture.cpp)
+  add_executable(emulated_tools tools/devices_test.cpp tools/killed_run.cpp tools/run_tool.cpp
+                                tools/training_fixture.cpp)
   target_link_libraries(emulated_tools PRIVATE gestalt_tools gestalt_emulated_cuda GTest::gtest GTest::gtest_main)
   target_compile_definitions(emulated_tools PRIVATE GESTALT_BINARY_DIR="${PROJECT_BINARY_DIR}")
   set(emulated_tools emulated_tools)

@@ -8,6 +8,7 @@
 #include <sstream>
 
 #include "tests/cuda_device.h"
+#include "tests/tools/killed_run.h"
 #include "tests/tools/run_tool.h"
 #include "tests/tools/training_fixture.h"
 
@@ -78,6 +79,40 @@ TEST_P(ToolsOn, TrainAndEvaluateAClassifier) {
                      "--model", "alexnet", "--untrained", "--topk", "0.1"});
   expect_done("bias");
   EXPECT_TRUE(fs::exists(folder_ / "bias/cue-conflict_AlexNet-untrained-topK-10_session-1.csv"));
+}
+
+TEST_P(ToolsOn, ARecordedClassifierThatGoesOnIsTheSame) {
+  const auto flags = [&](const std::string& name) {
+    return std::vector<std::string>{"--data_folder_path",
+                                    folder_ / "data",
+                                    "--output",
+                                    runs_,
+                                    "--name",
+                                    name,
+                                    "--image_size",
+                                    "32",
+                                    "--total_epochs",
+                                    "1",
+                                    "--batch_size",
+                                    "2",
+                                    "--save_every_steps",
+                                    "1",
+                                    "--device",
+                                    to_string(device_)};
+  };
+  const ToolResult whole = run_tool("train_classifier", with(flags("off"), {"--capture", "off"}));
+  ASSERT_EQ(whole.exit_code, 0) << whole.output;
+  const fs::path checkpoint = folder_ / "runs/on/checkpoint.safetensors";
+  const std::vector<std::string> recorded = with(flags("on"), {"--capture", "on"});
+  const ToolResult part =
+      run_tool("train_classifier", recorded, [&] { return fs::exists(checkpoint); });
+  ASSERT_TRUE(part.exit_code == 130 || part.exit_code == 0) << part.output;  // the rest is quick
+  if (part.exit_code == 130) {
+    const ToolResult rest = run_tool("train_classifier", with(recorded, {"--resume"}));
+    ASSERT_EQ(rest.exit_code, 0) << rest.output;
+  }
+  expect_same_files(folder_ / "runs/off", folder_ / "runs/on",
+                    {"checkpoint.safetensors", "last.safetensors", "metrics.csv"});
 }
 
 TEST_P(ToolsOn, TrainAStylizerAndUseIt) {
