@@ -3,7 +3,11 @@
 
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/kernels.h"
+#include "kernels/cpu/parallel.h"
+#include "kernels/cpu/transpose.h"
 #include "kernels/dispatch.h"
+#include "kernels/loop_nest.h"
+#include "kernels/rounding.h"
 #include "kernels/to_integer.h"
 
 namespace gestalt::cpu {
@@ -30,6 +34,59 @@ bool same_dense_layout(const View& x, const View& y) {
                                 (x.is_channels_last() && y.is_channels_last()));
 }
 
+// y[j * to_stride + i] = x[i * from_stride + j] for i < rows, j < columns.
+template <class T>
+void transpose_block(const T* x, int64_t from_stride, int64_t rows, int64_t columns, T* y,
+                     int64_t to_stride) {
+  const int64_t whole_rows = rows / 8 * 8, whole_columns = columns / 8 * 8;
+  for (int64_t i = 0; i < whole_rows; i += 8) {
+    for (int64_t j = 0; j < whole_columns; j += 8) {
+      transpose_8x8(x + i * from_stride + j, from_stride, y + j * to_stride + i, to_stride);
+    }
+  }
+  for (int64_t i = 0; i < rows; ++i) {
+    for (int64_t j = i < whole_rows ? whole_columns : 0; j < columns; ++j) {
+      y[j * to_stride + i] = x[i * from_stride + j];
+    }
+  }
+}
+
+// A copy where x and y have unit stride along different dimensions, such as between the formats of
+// images: whole cache lines of both, where loops over elements use one of each line of x. False
+// where the views are not like that.
+template <class T>
+bool try_transpose(const View& x, const View& y) {
+  const LoopNest<2> nest = make_loop_nest<2>({&y, &x});
+  const int to = nest.rank - 1;  // y's unit stride
+  int from = 0;                  // x's
+  while (from < to && nest.strides[from][1] != 1) ++from;
+  constexpr int64_t least = 8, line = 64 / sizeof(T);
+  if (nest.numel == 0 || from == to || nest.strides[to][0] != 1 || nest.sizes[from] < least) {
+    return false;
+  }
+  const int64_t rows = nest.sizes[to], columns = nest.sizes[from];
+  const int64_t blocks = ceil_div(columns, line), outer = nest.numel / (rows * columns);
+  parallel_for(outer * blocks, ceil_div(int64_t{32768}, rows * line),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t unit = begin; unit < end; ++unit) {
+                   const int64_t column = unit % blocks * line;
+                   int64_t rest = unit / blocks;
+                   int64_t x_offset = column, y_offset = column * nest.strides[from][0];
+                   for (int dim = to - 1; dim >= 0; --dim) {
+                     if (dim == from) continue;
+                     const int64_t index = rest % nest.sizes[dim];
+                     rest /= nest.sizes[dim];
+                     x_offset += index * nest.strides[dim][1];
+                     y_offset += index * nest.strides[dim][0];
+                   }
+                   transpose_block(x.as<const T>() + x_offset, nest.strides[to][1], rows,
+                                   std::min(line, columns - column), y.as<T>() + y_offset,
+                                   nest.strides[from][0]);
+                 }
+               });
+  return true;
+}
+
 }  // namespace
 
 void copy(Context&, const View& x, const View& y) {
@@ -38,6 +95,7 @@ void copy(Context&, const View& x, const View& y) {
     return;
   }
   dispatch<AllTypes>("copy", x, [&]<class From>(std::type_identity<From>) {
+    if (x.dtype == y.dtype && try_transpose<From>(x, y)) return;
     dispatch<AllTypes>("copy", y, [&]<class To>(std::type_identity<To>) {
       elementwise<To, From>([](From value) { return convert<To>(value); }, y, x);
     });
