@@ -1,5 +1,6 @@
 // Batched products. f32 goes to oneDNN's sgemm (bf16 and f16 through f32 copies), f64 to plain
-// loops. Work is cut into blocks of y by the shapes alone, a single-threaded product each.
+// loops. Work is cut into blocks of y by the shapes alone, a single-threaded product each; which
+// way round a product is computed is a rule of shapes and strides, too.
 
 #include <optional>
 #include <vector>
@@ -101,6 +102,24 @@ void matmul_sgemm(const Operand& a, const Operand& b, double alpha, double beta,
       });
 }
 
+View across(View matrices) {
+  std::swap(matrices.shape[1], matrices.shape[2]);
+  std::swap(matrices.strides[1], matrices.strides[2]);
+  return matrices;
+}
+
+// Rows of `a` times rows of `b`, as a Linear layer has them: sgemm moves all weights to have them
+// across, at each call. As y^T = b a^T it reads them as they lie, and what moves is `a` and y.
+// Of the other way's CPU time that is, for 9216 to 4096, 2048 to 1000 and 512 to 512: 0.67, 1.2 and
+// 1.7 of 8 rows, 0.5, 0.45 and 0.6 of 16, 0.77, 0.76 and 0.88 of 64, 0.82, 0.84 and 0.98 of 256.
+// Fewer weights stay in the cache either way. More rows than weights' rows would move more.
+bool turns(const View& a, const View& b, const MatmulShape& shape) {
+  constexpr int64_t least_weights = 1 << 18, many_weights = 1 << 24;
+  const int64_t weights = shape.n * shape.k, least_rows = weights >= many_weights ? 8 : 16;
+  return weights >= least_weights && shape.m >= least_rows && shape.m <= shape.n &&
+         a.strides[2] == 1 && b.strides[1] == 1 && b.strides[2] >= shape.k;
+}
+
 // False where the views don't suit sgemm.
 bool try_sgemm(Context& context, const View& a, const View& b, double alpha, double beta,
                const View& y, const MatmulShape& shape) {
@@ -114,6 +133,16 @@ bool try_sgemm(Context& context, const View& a, const View& b, double alpha, dou
     holder.emplace(F32Copy::of(context, view));
     return *operand(holder->view());
   };
+  if (turns(a, b, shape)) {
+    const View b_rows = across(b), y_across = across(y);
+    const F32Copy a_turned = F32Copy::of(context, across(a));
+    const F32Copy y_turned =
+        beta == 0 ? F32Copy(context, y_across) : F32Copy::of(context, y_across);
+    matmul_sgemm(*operand(b_rows), *operand(a_turned.view()), alpha, beta, y_turned.view(),
+                 {shape.batch, shape.n, shape.m, shape.k});
+    copy(context, y_turned.view(), y_across);
+    return true;
+  }
   const Operand a_operand = prepare(a, a_copy), b_operand = prepare(b, b_copy);
   matmul_sgemm(a_operand, b_operand, alpha, beta, y, shape);
   return true;

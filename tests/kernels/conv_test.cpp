@@ -1,4 +1,4 @@
-// What the OpCases can't see of CPU convolution and products: bits that must not depend on threads,
+// What the OpCases can't see of CPU convolution: bits that must not depend on threads,
 // batch or vector width, and which algorithm ran.
 
 #include <cmath>
@@ -123,8 +123,6 @@ class Conv2d : public testing::Test {
  private:
   int before_ = num_threads();
 };
-
-using Matmul = Conv2d;
 
 TEST_F(Conv2d, SameBitsForAnyThreadCount) {
   for (const Layer& layer : layers) {
@@ -391,25 +389,6 @@ TEST_F(Conv2d, Of1x1KeepsNaNToItsPixelThroughRelu) {
       EXPECT_TRUE(std::isnan(y[i])) << i;
     } else {
       EXPECT_EQ(y[i], 0) << i;
-    }
-  }
-}
-
-TEST_F(Matmul, SameBitsForAnyThreadCount) {
-  struct Product {
-    int64_t batch, m, n, k;
-  };
-  for (const auto& [batch, m, n, k] :
-       {Product{1, 37, 41, 5000}, {1, 300, 500, 700}, {1, 1, 1000, 3000}, {7, 33, 65, 129}}) {
-    std::vector<float> a = values(batch * m * k, 0.1), b = values(batch * k * n, 0.2), expected;
-    for (int threads : {1, 2, 3, 5}) {
-      set_num_threads(threads);
-      const std::unique_ptr<Context> context = cpu_runtime.make_context(0);
-      std::vector<float> y(batch * m * n);
-      context->kernels().matmul(*context, view(a, {batch, m, k}), view(b, {batch, k, n}), 1, 0,
-                                view(y, {batch, m, n}));
-      if (threads == 1) expected = y;
-      EXPECT_TRUE(same_bits(y, expected)) << m << "x" << n << "x" << k << ", " << threads;
     }
   }
 }
