@@ -19,15 +19,16 @@ class Run {
   Run(const WinogradConv& conv, const Kernels& kernels)
       : conv_(conv),
         kernels_(kernels),
-        out_height_(conv.height + 2 * conv.padding_h - 2),
-        out_width_(conv.width + 2 * conv.padding_w - 2),
+        out_height_(conv.height + 2 * conv.padding_h + 1 - conv.kernel),
+        out_width_(conv.width + 2 * conv.padding_w + 1 - conv.kernel),
         tile_rows_(ceil_div(out_height_, 4)),
         tile_columns_(ceil_div(out_width_, 4)),
         tiles_(conv.batch * tile_rows_ * tile_columns_),
         tile_blocks_(ceil_div(tiles_, block_tiles)),
         output_blocks_(ceil_div(conv.outputs, block_outputs)),
-        input_size_(frequencies * input_step(conv.inputs)),
-        weight_size_(frequencies * weight_step(conv.inputs)) {}
+        input_size_(frequencies(conv.kernel) * input_step(conv.inputs)),
+        weight_size_(frequencies(conv.kernel) * weight_step(conv.inputs)),
+        product_size_(frequencies(conv.kernel) * product_step) {}
 
   void operator()(Context& context) {
     // Many tiles: weights are transformed once, and each block of tiles stays with one worker, in
@@ -40,11 +41,9 @@ class Run {
   }
 
  private:
-  static constexpr int64_t product_size = frequencies * product_step;
-
   void by_tiles(Context& context) {
     const int64_t shared = output_blocks_ * weight_size_;
-    const int64_t own = input_size_ + product_size;
+    const int64_t own = input_size_ + product_size_;
     float* memory = allocate(context, shared, own);
     for_each_unit(output_blocks_, [&](int64_t block, int64_t) {
       transform_weights(block, memory + block * weight_size_);
@@ -60,7 +59,7 @@ class Run {
 
   void by_outputs(Context& context) {
     const int64_t shared = tile_blocks_ * input_size_;
-    const int64_t own = weight_size_ + product_size;
+    const int64_t own = weight_size_ + product_size_;
     float* memory = allocate(context, shared, own);
     constexpr int64_t channels = 16;  // a unit of the first pass
     const int64_t parts = ceil_div(conv_.inputs, channels);
@@ -193,7 +192,7 @@ class Run {
   const Kernels& kernels_;
   int64_t out_height_, out_width_, tile_rows_, tile_columns_, tiles_;
   int64_t tile_blocks_, output_blocks_;
-  int64_t input_size_, weight_size_;  // floats of one block, transformed
+  int64_t input_size_, weight_size_, product_size_;  // floats of one block, transformed
 };
 
 }  // namespace
@@ -210,7 +209,8 @@ bool winograd_available() {
 }
 
 void winograd_conv(Context& context, const WinogradConv& conv) {
-  winograd_conv(context, conv, has_avx512() ? avx512_kernels : avx2_kernels);
+  winograd_conv(context, conv,
+                has_avx512() ? avx512_kernels(conv.kernel) : avx2_kernels(conv.kernel));
 }
 
 #else

@@ -22,14 +22,10 @@ struct Avx2 {
   static Reg load_some(const float* p, int64_t low, int64_t high) {
     return _mm256_maskload_ps(p, mask(low, high));
   }
-  // columns[k] gets p[lane * stride + k], zero in lanes from `count` on.
-  static void load_nine(const float* p, int64_t stride, int64_t count, Reg (&columns)[9]) {
+  // columns[k] gets p[lane * stride + k] for k < 8, zero in lanes from `count` on.
+  static void load_eight(const float* p, int64_t stride, int64_t count, Reg* columns) {
     Reg r[8];
-    alignas(32) float last[8] = {};
-    for (int i = 0; i < 8; ++i) {
-      r[i] = i < count ? load(p + i * stride) : set(0);
-      if (i < count) last[i] = p[i * stride + 8];
-    }
+    for (int i = 0; i < 8; ++i) r[i] = i < count ? load(p + i * stride) : set(0);
     // Four rows at a time: s[half][j] holds columns j and j + 4 of rows 0-3 or 4-7.
     Reg s[2][4];
     for (int half = 0; half < 2; ++half) {
@@ -45,7 +41,12 @@ struct Avx2 {
       columns[j] = _mm256_permute2f128_ps(s[0][j], s[1][j], 0x20);
       columns[j + 4] = _mm256_permute2f128_ps(s[0][j], s[1][j], 0x31);
     }
-    columns[8] = load(last);
+  }
+  // p[lane * stride].
+  static Reg load_column(const float* p, int64_t stride, int64_t count) {
+    alignas(32) float column[8] = {};
+    for (int i = 0; i < count; ++i) column[i] = p[i * stride];
+    return load(column);
   }
   static void store(float* p, Reg a) { _mm256_storeu_ps(p, a); }
   static void store_some(float* p, Reg a, int64_t low, int64_t high) {
@@ -61,7 +62,7 @@ struct Avx2 {
   static Reg maximum(Reg a, Reg b) { return _mm256_max_ps(b, a); }
 
   // p holds 32 values in a row; d[j] gets those at 4 t + j.
-  static void deinterleave(const Reg (&p)[4], Reg (&d)[6]) {
+  static void deinterleave(const Reg (&p)[4], Reg (&d)[4]) {
     const Reg a = _mm256_permute2f128_ps(p[0], p[2], 0x20);  // tiles 0, 4
     const Reg b = _mm256_permute2f128_ps(p[0], p[2], 0x31);  // tiles 1, 5
     const Reg c = _mm256_permute2f128_ps(p[1], p[3], 0x20);  // tiles 2, 6
@@ -94,7 +95,10 @@ struct Avx2 {
 
 }  // namespace
 
-const Kernels avx2_kernels = make_kernels<Avx2>();
+const Kernels& avx2_kernels(int64_t kernel) {
+  static constexpr Kernels of_3x3 = make_kernels<Avx2, 3>(), of_5x5 = make_kernels<Avx2, 5>();
+  return kernel == 3 ? of_3x3 : of_5x5;
+}
 
 }  // namespace gestalt::cpu::winograd
 

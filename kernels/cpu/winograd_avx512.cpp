@@ -28,8 +28,8 @@ struct Avx512 {
   static Reg load_into(Reg before, const float* p, int64_t low, int64_t high) {
     return _mm512_mask_loadu_ps(before, mask(low, high), p);
   }
-  // columns[k] gets p[lane * stride + k], zero in lanes from `count` on.
-  static void load_nine(const float* p, int64_t stride, int64_t count, Reg (&columns)[9]) {
+  // columns[k] gets p[lane * stride + k] for k < 8, zero in lanes from `count` on.
+  static void load_eight(const float* p, int64_t stride, int64_t count, Reg* columns) {
     Reg r[8];  // of rows i and i + 8, eight columns each
     for (int i = 0; i < 8; ++i) {
       const __m256 low = i < count ? _mm256_loadu_ps(p + i * stride) : _mm256_setzero_ps();
@@ -55,9 +55,12 @@ struct Avx512 {
       columns[j] = _mm512_castpd_ps(_mm512_permutex2var_pd(a, first, b));
       columns[j + 4] = _mm512_castpd_ps(_mm512_permutex2var_pd(a, second, b));
     }
+  }
+  // p[lane * stride].
+  static Reg load_column(const float* p, int64_t stride, int64_t count) {
     const __m512i lane = _mm512_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15);
     const __m512i index = _mm512_mullo_epi32(lane, _mm512_set1_epi32(static_cast<int>(stride)));
-    columns[8] = _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask(0, count), index, p + 8, 4);
+    return _mm512_mask_i32gather_ps(_mm512_setzero_ps(), mask(0, count), index, p, 4);
   }
   static void store(float* p, Reg a) { _mm512_storeu_ps(p, a); }
   static void store_some(float* p, Reg a, int64_t low, int64_t high) {
@@ -73,7 +76,7 @@ struct Avx512 {
   static Reg maximum(Reg a, Reg b) { return _mm512_max_ps(b, a); }
 
   // p holds 64 values in a row; d[j] gets those at 4 t + j.
-  static void deinterleave(const Reg (&p)[4], Reg (&d)[6]) {
+  static void deinterleave(const Reg (&p)[4], Reg (&d)[4]) {
     const __m512i even =
         _mm512_setr_epi32(0, 4, 8, 12, 16, 20, 24, 28, 1, 5, 9, 13, 17, 21, 25, 29);
     const __m512i odd =
@@ -107,15 +110,20 @@ struct Avx512 {
   }
 };
 
-constexpr Kernels with_packs(Kernels kernels) {
-  kernels.transform_packed_input = transform_packed_input<Avx512>;
-  kernels.transform_packed_output = transform_packed_output<Avx512>;
+template <int kernel>
+constexpr Kernels with_packs() {
+  Kernels kernels = make_kernels<Avx512, kernel>();
+  kernels.transform_packed_input = transform_packed_input<Avx512, kernel>;
+  kernels.transform_packed_output = transform_packed_output<Avx512, kernel>;
   return kernels;
 }
 
 }  // namespace
 
-const Kernels avx512_kernels = with_packs(make_kernels<Avx512>());
+const Kernels& avx512_kernels(int64_t kernel) {
+  static constexpr Kernels of_3x3 = with_packs<3>(), of_5x5 = with_packs<5>();
+  return kernel == 3 ? of_3x3 : of_5x5;
+}
 
 }  // namespace gestalt::cpu::winograd
 

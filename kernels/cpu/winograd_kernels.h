@@ -9,15 +9,23 @@
 
 namespace gestalt::cpu::winograd {
 
-constexpr int64_t frequencies = 36;    // elements of a transformed 6x6 tile
 constexpr int64_t block_tiles = 64;    // tiles that are multiplied together
 constexpr int64_t block_outputs = 16;  // output channels that are multiplied together
 constexpr int64_t pack_tiles = 16;     // of a TilePack, a vector's lanes
-// Between frequencies, a line of padding keeps the 36 streams out of each other's cache sets.
+// Between frequencies, a line of padding keeps their streams out of each other's cache sets.
 constexpr int64_t padding = 16;
 
-// Floats from one frequency to the next in transformed inputs [36][inputs][block_tiles], weights
-// [36][inputs][block_outputs] and products [36][block_outputs][block_tiles].
+// Pixels of an input tile along an axis, of which 4 outputs come; elements of one, transformed.
+constexpr int64_t tile_size(int64_t kernel) {
+  return kernel + 3;
+}
+constexpr int64_t frequencies(int64_t kernel) {
+  return tile_size(kernel) * tile_size(kernel);
+}
+
+// Floats from one frequency to the next in transformed inputs [frequencies][inputs][block_tiles],
+// weights [frequencies][inputs][block_outputs] and products
+// [frequencies][block_outputs][block_tiles].
 constexpr int64_t input_step(int64_t inputs) {
   return inputs * block_tiles + padding;
 }
@@ -61,7 +69,8 @@ struct Kernels {
                                   float* y, int64_t height, int64_t width);
 };
 
-extern const Kernels avx2_kernels;
-extern const Kernels avx512_kernels;
+// For weights of kernel x kernel: 3 or 5.
+const Kernels& avx2_kernels(int64_t kernel);
+const Kernels& avx512_kernels(int64_t kernel);
 
 }  // namespace gestalt::cpu::winograd

@@ -35,47 +35,43 @@ inline void load_packed(const float* x, const TilePack& pack, int i, int64_t col
   }
 }
 
-template <class Simd, int64_t columns>
+template <class Simd, int kernel, int64_t columns>
 void transform_packed_input_of(const float* x, int64_t height, int64_t width, const TilePack& pack,
                                int64_t column, float* v, int64_t step) {
   using Reg = typename Simd::Reg;
-  Reg rows[6][6];
-  for (int i = 0; i < 6; ++i) {
-    Reg pixels[4], d[6], next[6];
+  constexpr int size = tile_size(kernel);
+  Reg rows[size][size];
+  for (int i = 0; i < size; ++i) {
+    Reg pixels[4], first[4], next[4], d[size];
     load_packed<Simd, columns>(x, pack, i, column, height, width, pixels);
-    Simd::deinterleave(pixels, d);
+    Simd::deinterleave(pixels, first);
     load_packed<Simd, columns>(x, pack, i, column + 4, height, width, pixels);
     Simd::deinterleave(pixels, next);
-    d[4] = next[0];
-    d[5] = next[1];
+    for (int j = 0; j < size; ++j) d[j] = j < 4 ? first[j] : next[j - 4];
     input_transform<Simd>(d, rows[i]);
   }
-  for (int j = 0; j < 6; ++j) {
-    const Reg d[6] = {rows[0][j], rows[1][j], rows[2][j], rows[3][j], rows[4][j], rows[5][j]};
-    Reg t[6];
-    input_transform<Simd>(d, t);
-    for (int i = 0; i < 6; ++i) Simd::store(v + (i * 6 + j) * step, t[i]);
-  }
+  transform_columns<Simd, size>(
+      rows, [&](int frequency, Reg value) { Simd::store(v + frequency * step, value); });
 }
 
-template <class Simd>
+template <class Simd, int kernel>
 void transform_packed_input(const float* x, int64_t height, int64_t width, const TilePack& pack,
                             int64_t column, float* v, int64_t step) {
   static_assert(Simd::lanes == pack_tiles);
-  const auto transform = pack.columns == 2   ? transform_packed_input_of<Simd, 2>
-                         : pack.columns == 4 ? transform_packed_input_of<Simd, 4>
-                                             : transform_packed_input_of<Simd, 8>;
+  const auto transform = pack.columns == 2   ? transform_packed_input_of<Simd, kernel, 2>
+                         : pack.columns == 4 ? transform_packed_input_of<Simd, kernel, 4>
+                                             : transform_packed_input_of<Simd, kernel, 8>;
   transform(x, height, width, pack, column, v, step);
 }
 
-template <class Simd>
+template <class Simd, int kernel>
 void transform_packed_output(const float* m, const TilePack& pack, float bias, bool relu, float* y,
                              int64_t height, int64_t width) {
   using Reg = typename Simd::Reg;
   constexpr int64_t lanes = Simd::lanes;
   const Reg shift = Simd::set(bias);
   const int64_t row_pixels = 4 * pack.columns, most = std::min(row_pixels, lanes);
-  Reg rows[4][6];
+  Reg rows[4][tile_size(kernel)];
   output_rows<Simd>(m, rows);
   for (int i = 0; i < 4; ++i) {
     Reg pixels[4];

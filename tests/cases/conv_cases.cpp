@@ -35,8 +35,8 @@ OpCase relu_case() {
   return result;
 }
 
-// Shapes that the CPU gives to Winograd in f32: sizes that are no multiple of its tiles, paddings 0
-// to 2, more than one block of channels and, in the last, of tiles.
+// Shapes that the CPU gives to Winograd in f32: sizes that are no multiple of its tiles, paddings
+// from 0 to the kernel's reach, more than one block of channels and, in the last, of tiles.
 std::vector<OpCase> winograd_cases() {
   std::vector<OpCase> cases = {
       conv_case("winograd", {{.shape = {2, 9, 7, 10}}, {.shape = {18, 9, 3, 3}}, {.shape = {18}}},
@@ -45,11 +45,16 @@ std::vector<OpCase> winograd_cases() {
                 {.padding = {0, 2}}),
       conv_case("winograd_many_tiles",
                 {{.shape = {3, 5, 50, 67}}, {.shape = {17, 5, 3, 3}}, {.shape = {17}}},
-                {.padding = {1, 1}})};
+                {.padding = {1, 1}}),
+      conv_case("winograd_5x5",
+                {{.shape = {2, 9, 8, 11}}, {.shape = {18, 9, 5, 5}}, {.shape = {18}}},
+                {.padding = {2, 3}}),
+      conv_case("winograd_5x5_many_tiles", {{.shape = {3, 5, 50, 67}}, {.shape = {17, 5, 5, 5}}},
+                {.padding = {4, 2}})};
   for (OpCase& op_case : cases) op_case.tolerance_f32 = 2e-5;
   // Too large for finite differences.
-  cases.front().dtypes = {DType::f32, DType::bf16, DType::f16};
-  cases.back().dtypes = {DType::f32};
+  cases[0].dtypes = cases[3].dtypes = {DType::f32, DType::bf16, DType::f16};
+  cases[2].dtypes = cases[4].dtypes = {DType::f32};
   return cases;
 }
 

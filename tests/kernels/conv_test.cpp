@@ -88,11 +88,10 @@ std::vector<T> run(const Layer& layer, bool exact = false, Activation activation
   return all;
 }
 
-// Few and many tiles of Winograd, strided, 1x1 with padding and without.
-const Layer layers[] = {{2, 20, 33, 13, 18, 3, 1},
-                        {1, 12, 20, 96, 100, 3, 1},
-                        {2, 16, 24, 21, 19, 4, 2},
-                        {3, 16, 24, 17, 9, 1, 1},
+// Few and many tiles of Winograd of either kernel, strided, 1x1 with padding and without.
+const Layer layers[] = {{2, 20, 33, 13, 18, 3, 1},    {1, 12, 20, 96, 100, 3, 1},
+                        {2, 20, 33, 13, 18, 5, 1, 2}, {1, 12, 20, 96, 100, 5, 1, 3},
+                        {2, 16, 24, 21, 19, 4, 2},    {3, 16, 24, 17, 9, 1, 1},
                         {3, 16, 25, 17, 9, 1, 1, 0}};
 
 // What oneDNN's own threads would sum in another order from some number of them on, and what is cut
@@ -180,18 +179,21 @@ TEST_F(Conv2d, DirectConvolutionOfABatchGivesTheBitsOfOneAlone) {
 
 // One image has 182 tiles, three have 546: not the same path, so the comparison says something.
 TEST_F(Conv2d, ImagesOfABatchGiveTheBitsOfOneAlone) {
-  Layer layer{1, 12, 20, 53, 52, 3, 1};
-  const int64_t size = layer.outputs * layer.height * layer.width;
-  const std::vector<float> one = run(layer);
-  layer.batch = 3;
-  const std::vector<float> three = run(layer);
-  EXPECT_EQ(std::memcmp(one.data(), three.data(), size * sizeof(float)), 0);
+  for (int64_t kernel : {3, 5}) {
+    Layer layer{1, 12, 20, 53, 52, kernel, 1, kernel / 2};
+    const int64_t size = layer.outputs * layer.height * layer.width;
+    const std::vector<float> one = run(layer);
+    layer.batch = 3;
+    const std::vector<float> three = run(layer);
+    EXPECT_EQ(std::memcmp(one.data(), three.data(), size * sizeof(float)), 0) << layer;
+  }
 }
 
 // Seven images fill vectors of Winograd together that one alone leaves half empty.
 TEST_F(Conv2d, NarrowImagesOfABatchGiveTheBitsOfOneAlone) {
   for (int64_t width = 4; width <= 40; ++width) {
-    Layer layer{1, 8, 9, 5, width, 3, 1};
+    const int64_t kernel = width % 2 == 0 ? 3 : 5;
+    Layer layer{1, 8, 9, 9, width, kernel, 1, kernel / 2};
     const int64_t size = layer.outputs * layer.height * layer.width;
     const std::vector<float> one = run(layer);
     layer.batch = 7;
@@ -218,7 +220,9 @@ TEST_F(Conv2d, ManyLargeImagesGiveTheBitsOfOneAlone) {
 }
 
 TEST_F(Conv2d, ExactForbidsWinograd) {
-  EXPECT_FALSE(same_bits(run(layers[0], true), run(layers[0], false)));
+  for (const Layer& layer : std::span(layers).first(4)) {
+    EXPECT_FALSE(same_bits(run(layer, true), run(layer, false))) << layer;
+  }
 }
 
 TEST_F(Conv2d, FusedReluIsReluOfTheSameBits) {
@@ -242,7 +246,8 @@ std::vector<float> winograd(const Layer& layer, const cpu::winograd::Kernels& ke
   std::vector<float> x = values(n * c * layer.height * layer.width, 0.1);
   x.insert(x.begin(), guard, NAN);
   x.insert(x.end(), guard, NAN);
-  const std::vector<float> weight = values(o * c * 9, 0.2), bias = values(o, 0.3);
+  const std::vector<float> weight = values(o * c * layer.kernel * layer.kernel, 0.2);
+  const std::vector<float> bias = values(o, 0.3);
   std::vector<float> y(guard + outputs + guard, untouched);
   cpu::winograd_conv(*context,
                      {.x = x.data() + guard,
@@ -254,9 +259,10 @@ std::vector<float> winograd(const Layer& layer, const cpu::winograd::Kernels& ke
                       .width = layer.width,
                       .padding_h = layer.padding,
                       .padding_w = layer.padding,
+                      .kernel = layer.kernel,
                       .w = weight.data(),
-                      .output_stride = c * 9,
-                      .input_stride = 9,
+                      .output_stride = c * layer.kernel * layer.kernel,
+                      .input_stride = layer.kernel * layer.kernel,
                       .bias = bias.data(),
                       .relu = o % 2 == 0},
                      kernels);
@@ -269,9 +275,10 @@ std::vector<float> winograd(const Layer& layer, const cpu::winograd::Kernels& ke
 
 TEST_F(Conv2d, VectorWidthChangesNoBit) {
   if (!cpu::has_avx512()) GTEST_SKIP() << "no AVX-512 on this processor";
-  for (const Layer& layer : {layers[0], layers[1], Layer{1, 1030, 17, 9, 30, 3, 1}}) {
-    EXPECT_TRUE(same_bits(winograd(layer, cpu::winograd::avx2_kernels),
-                          winograd(layer, cpu::winograd::avx512_kernels)))
+  for (const Layer& layer : {layers[0], layers[1], layers[2], layers[3],
+                             Layer{1, 1030, 17, 9, 30, 3, 1}, Layer{1, 1030, 17, 9, 30, 5, 1, 2}}) {
+    EXPECT_TRUE(same_bits(winograd(layer, cpu::winograd::avx2_kernels(layer.kernel)),
+                          winograd(layer, cpu::winograd::avx512_kernels(layer.kernel))))
         << layer;
   }
 }
@@ -283,10 +290,11 @@ TEST_F(Conv2d, NarrowImagesGiveTheBitsOfRowsAlone) {
   for (int64_t width = 3; width <= 40; ++width) {
     for (int64_t height : {4, 9, 14}) {
       for (int64_t batch : {1, 2, 15}) {
-        for (int64_t padding : {0, 1, 2}) {
-          const Layer layer{batch, 3, batch + 1, height, width, 3, 1, padding};
-          ASSERT_TRUE(same_bits(winograd(layer, cpu::winograd::avx2_kernels),
-                                winograd(layer, cpu::winograd::avx512_kernels)))
+        for (const auto& [kernel, padding] :
+             std::vector<std::pair<int64_t, int64_t>>{{3, 0}, {3, 1}, {3, 2}, {5, 2}, {5, 4}}) {
+          const Layer layer{batch, 3, batch + 1, height, width, kernel, 1, padding};
+          ASSERT_TRUE(same_bits(winograd(layer, cpu::winograd::avx2_kernels(layer.kernel)),
+                                winograd(layer, cpu::winograd::avx512_kernels(layer.kernel))))
               << layer;
         }
       }
@@ -296,8 +304,11 @@ TEST_F(Conv2d, NarrowImagesGiveTheBitsOfRowsAlone) {
 
 // Against f64, which goes through plain loops; and with more channels than are summed in one turn.
 TEST_F(Conv2d, WinogradOfNarrowImagesIsThatOfPlainLoops) {
-  std::vector<Layer> narrow = {{2, 1030, 9, 7, 13, 3, 1}};
-  for (int64_t width = 1; width <= 40; ++width) narrow.push_back({3, 9, 10, 7, width, 3, 1});
+  std::vector<Layer> narrow = {{2, 1030, 9, 7, 13, 3, 1}, {2, 1030, 9, 8, 13, 5, 1, 2}};
+  for (int64_t width = 1; width <= 40; ++width) {
+    narrow.push_back({3, 9, 10, 7, width, 3, 1});
+    narrow.push_back({3, 9, 10, 9, width, 5, 1, 2});
+  }
   for (const Layer& layer : narrow) {
     const std::vector<float> result = run(layer);
     const std::vector<double> expected = run<double>(layer, true);
