@@ -1,6 +1,8 @@
 // Reflection padding and resizing, and their gradients: plain loops over the planes (n, c).
 
+#include <algorithm>
 #include <cmath>
+#include <iterator>
 #include <vector>
 
 #include "kernels/cpu/image.h"
@@ -54,19 +56,50 @@ std::vector<Tap> bilinear_taps(int64_t out, int64_t in, const ResizeDesc& desc) 
   return taps;
 }
 
+// Pixels of a row that have their sources beside each other.
+struct Run {
+  int64_t out, in, count;
+};
+
+std::vector<Run> runs_of(const std::vector<Tap>& taps) {
+  std::vector<Run> runs;
+  for (int64_t i = 0; i < std::ssize(taps); ++i) {
+    if (!runs.empty() && taps[i].low == runs.back().in + runs.back().count) {
+      ++runs.back().count;
+    } else {
+      runs.push_back({i, taps[i].low, 1});
+    }
+  }
+  return runs;
+}
+
 // y[h, w] = x[rows[h].low, columns[w].low]
 void gather(const char* kernel, const View& x_view, const View& y_view,
             const std::vector<Tap>& rows, const std::vector<Tap>& columns) {
+  if (y_view.numel() == 0) return;
   dispatch<FloatTypes>(kernel, x_view, [&]<class T>(std::type_identity<T>) {
     const Image<T> x(x_view), y(y_view);
-    parallel_for(y.planes(), grain(y.plane_size()), [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        const int64_t n = p / y.c, c = p % y.c;
-        for (int64_t h = 0; h < y.h; ++h) {
-          const T* source = x.row(n, c, rows[h].low);
-          T* out = y.row(n, c, h);
+    // Channels that stand beside each other go together, and so do runs of such pixels.
+    const int64_t size = x.stride_c == 1 && y.stride_c == 1 ? y.c : 1, planes = y.c / size;
+    const std::vector<Run> runs = runs_of(columns);
+    const bool dense = x.stride_w == size && y.stride_w == size;
+    const bool by_runs = dense && (size > 1 || std::ssize(runs) * 4 <= y.w);
+    parallel_for(y.n * planes * y.h, grain(y.w * size), [&](int64_t begin, int64_t end) {
+      for (int64_t line = begin; line < end; ++line) {
+        const int64_t n = line / (planes * y.h), c = line / y.h % planes, h = line % y.h;
+        const T* from = x.row(n, c, rows[h].low);
+        T* to = y.row(n, c, h);
+        if (dense && line > begin && h > 0 && rows[h].low == rows[h - 1].low) {
+          std::copy_n(y.row(n, c, h - 1), y.w * size, to);
+        } else if (by_runs) {
+          for (const Run& run : runs) {
+            std::copy_n(from + run.in * size, run.count * size, to + run.out * size);
+          }
+        } else if (size == 1) {
+          for (int64_t w = 0; w < y.w; ++w) to[w * y.stride_w] = from[columns[w].low * x.stride_w];
+        } else {
           for (int64_t w = 0; w < y.w; ++w) {
-            out[w * y.stride_w] = source[columns[w].low * x.stride_w];
+            std::copy_n(from + columns[w].low * x.stride_w, size, to + w * y.stride_w);
           }
         }
       }
