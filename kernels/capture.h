@@ -6,6 +6,8 @@
 // addresses and the host values (scalars, descriptors) of its calls. Whatever needs the host in
 // between is an error: allocation, growth of the workspace, copies from or to the host, waiting.
 
+#include <cstdlib>
+#include <cstring>
 #include <string_view>
 #include <vector>
 
@@ -34,6 +36,16 @@ struct CaptureState {
 
 inline bool is_capturing(Context& context) {
   return context.state<CaptureState>().active;
+}
+
+// GESTALT_SYNC in the environment, other than 0: each CUDA launch is waited for, so that an error
+// is the kernel's. Captured work can't be.
+inline bool synchronous_launches() {
+  static const bool enabled = [] {
+    const char* value = std::getenv("GESTALT_SYNC");
+    return value != nullptr && std::strcmp(value, "0") != 0;
+  }();
+  return enabled;
 }
 
 // Throws while the context captures; the pattern as in "an allocation of {} bytes".

@@ -43,6 +43,10 @@ void put_back(std::vector<Tensor> tensors, const std::vector<Tensor>& values) {
 
 }  // namespace
 
+bool capture_pays(Device device) {
+  return device.is_cuda() && !synchronous_launches();
+}
+
 CapturedGraph::CapturedGraph(Device device, std::function<void()> step,
                              const CaptureOptions& options)
     : device_(device), step_(std::move(step)), memory_(std::make_shared<StepMemory>(device)) {

@@ -54,6 +54,10 @@ struct CaptureOptions {
   std::vector<Tensor> restored;
 };
 
+// Whether replaying a step is faster than running it: on CUDA, but not where each kernel is waited
+// for (synchronous_launches), which a captured step can't be: capturing there is an Error.
+bool capture_pays(Device device);
+
 class CapturedGraph {
  public:
   CapturedGraph(Device device, std::function<void()> step, const CaptureOptions& options = {});

@@ -1,7 +1,6 @@
 #include "kernels/cuda/capture.h"
 
 #include "kernels/cuda/check.h"
-#include "kernels/cuda/launch.h"
 
 namespace gestalt::cuda {
 namespace {

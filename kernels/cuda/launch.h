@@ -13,10 +13,9 @@
 // scratch memory from context.workspace(): tests/simt compiles them a second time with the host's
 // compiler, with tests/simt/shadow/kernels/cuda/launch.h in this header's place.
 
-#include <cstdlib>
-#include <cstring>
 #include <cuda_runtime.h>
 
+#include "kernels/capture.h"
 #include "kernels/context.h"
 #include "kernels/cuda/check.h"
 #include "kernels/cuda/device_limits.h"
@@ -33,14 +32,6 @@ struct LaunchConfig {
   // memory as it can.
   bool shares_memory = false;
 };
-
-inline bool synchronous_launches() {
-  static const bool enabled = [] {
-    const char* value = std::getenv("GESTALT_SYNC");
-    return value != nullptr && std::strcmp(value, "0") != 0;
-  }();
-  return enabled;
-}
 
 template <class... Parameters, class... Args>
 void launch(Context& context, const char* name, void (*kernel)(Parameters...),

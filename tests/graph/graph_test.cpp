@@ -2,6 +2,7 @@
 
 #include "tensor/graph.h"
 
+#include <cstdlib>
 #include <gtest/gtest.h>
 
 #include "kernels/error.h"
@@ -371,6 +372,19 @@ TEST_P(CapturedGraphTest, RecordingAgainDoesNotPileUpMemory) {
   EXPECT_LT(in_use.back(), in_use.front() + 4000);  // less than one of the three since
   graph.replay();
   EXPECT_EQ(bits(replaced), bits(x * 2.0));
+}
+
+// The environment is read once a process: each in one of its own.
+TEST(CapturePays, OnCudaUnlessEachKernelIsWaitedFor) {
+  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  const auto exit_with_answer = [](const char* sync, Device device) {
+    setenv("GESTALT_SYNC", sync, 1);
+    std::exit(capture_pays(device) ? 1 : 0);
+  };
+  const Device cuda{DeviceType::cuda, 0};
+  EXPECT_EXIT(exit_with_answer("0", cuda), testing::ExitedWithCode(1), "");
+  EXPECT_EXIT(exit_with_answer("1", cuda), testing::ExitedWithCode(0), "");
+  EXPECT_EXIT(exit_with_answer("0", Device{}), testing::ExitedWithCode(0), "");
 }
 
 INSTANTIATE_TEST_SUITE_P(Devices, CapturedGraphTest,

@@ -12,6 +12,7 @@
 #include "kernels/error.h"
 #include "models/fastgan_checkpoint.h"
 #include "optim/state.h"
+#include "tensor/graph.h"
 #include "tensor/io/safetensors.h"
 #include "tools/common/config.h"
 #include "tools/common/event_file.h"
@@ -147,7 +148,7 @@ class FewshotTraining {
         GanStepOptions{
             .batch_size = settings_.batch_size,
             .seed = common_.seed,
-            .capture = is_on(settings_.capture, default_device().is_cuda() && !settings_.noise),
+            .capture = is_on(settings_.capture, capture_pays(default_device()) && !settings_.noise),
             .dtype = settings_.dtype});
     ring_.emplace(ring_size(), gan_losses);
     return perceptual;

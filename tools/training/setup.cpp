@@ -11,6 +11,7 @@
 #include "optim/adam.h"
 #include "optim/sgd.h"
 #include "tensor/autograd.h"
+#include "tensor/graph.h"
 #include "tensor/io/checkpoint.h"
 #include "tools/common/passed_over.h"
 
@@ -170,7 +171,7 @@ ClassifierStepOptions step_options(const TrainSettings& settings, nn::Module& ne
           .label_smoothing = settings.label_smoothing,
           .dtype = settings.dtype,
           .format = image_format(settings),
-          .capture = is_on(settings.capture, default_device().is_cuda() && !dropout)};
+          .capture = is_on(settings.capture, capture_pays(default_device()) && !dropout)};
 }
 
 }  // namespace gestalt::tools
