@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <optional>
 #include <string>
 
 #include "kernels/error.h"
@@ -54,14 +55,14 @@ class ConvNorm : public nn::Module {
 
   Tensor forward(const Tensor& x) override {
     const Tensor input = x.contiguous(format_for(x));
-    if (frozen_) return nn::conv2d(input, conv_->weight(), norm_->bias(), desc_);
+    if (is_frozen()) return nn::conv2d(input, conv_->weight(), norm_->bias(), desc_);
     return nn::rectified(*norm_, (*conv_)(input));
   }
 
   // In place, so that nothing is kept twice; the norm becomes the addition of its bias.
   void freeze() {
     const NoGradGuard no_grad;
-    if (frozen_) return;
+    if (is_frozen()) return;
     const Tensor scale = norm_->weight() / sqrt(norm_->running_variance() + norm_epsilon);
     const Tensor bias = norm_->bias() - norm_->running_mean() * scale;
     const Tensor weight = conv_->weight() * reshape(scale, {scale.numel(), 1, 1, 1});
@@ -70,10 +71,18 @@ class ConvNorm : public nn::Module {
     norm_->weight().detach().fill_(1);
     norm_->running_mean().fill_(0);
     norm_->running_variance().fill_(1 - norm_epsilon);
-    frozen_ = true;
+    frozen_version_ = norm_version();
   }
 
  private:
+  // Whatever changes the norm's tensors counts their version up: the norm is computed again, which
+  // is also right where it is still the addition of its bias.
+  bool is_frozen() const { return !is_training() && frozen_version_ == norm_version(); }
+  uint64_t norm_version() const {
+    return norm_->weight().version() + norm_->bias().version() + norm_->running_mean().version() +
+           norm_->running_variance().version();
+  }
+
   // On the CPU Winograd, which takes contiguous images, is the fastest where it can be had, and
   // channels-last elsewhere, but that the few and large channels at the beginning are not worth it.
   Format format_for(const Tensor& x) const {
@@ -88,7 +97,7 @@ class ConvNorm : public nn::Module {
   std::shared_ptr<nn::Conv2d> conv_;
   std::shared_ptr<nn::BatchNorm2d> norm_;
   Conv2dDesc desc_;
-  bool frozen_ = false;
+  std::optional<uint64_t> frozen_version_;
 };
 
 enum class BranchPool { none, average, maximum, reduction };  // reduction: maxima, stride 2

@@ -38,7 +38,8 @@ class Inception : public nn::Module {
   Tensor forward(const Tensor& x) override;
 
   // Folds every batch norm into its convolution, in place, for inference: the function stays the
-  // same to rounding. Not to be trained or loaded into afterwards.
+  // same to rounding. What is loaded, trained or moved to another device afterwards is computed
+  // with its norms, until they are folded again.
   void freeze();
 
  private:

@@ -13,6 +13,7 @@
 
 #include "eval/inception_features.h"
 #include "eval/tensorflow_resize.h"
+#include "tensor/autograd.h"
 #include "tensor/io/bytes.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
@@ -190,6 +191,27 @@ TEST(Inception, FeaturesEqualTorchFidelitys) {
   EXPECT_EQ(network.features(x, first).size(), 1u);
   const std::vector<int64_t> unknown = {100};
   EXPECT_THROW(network.features(x, unknown), Error);
+}
+
+TEST(Inception, WeightsLoadedIntoAFoldedNetworkHaveTheirNorms) {
+  const std::vector<int64_t> taps = {64};
+  const Tensor x = InceptionFeatures(means_of_planes()).prepare(image(64, 80, 5));
+  Generator generator(0);
+  models::Inception network(generator), folded(generator);
+  network.to(Device{});
+  folded.to(Device{});
+  network.load_state_dict(fixture_weights(network.state_dict()));
+  network.eval();
+  folded.eval();
+  folded.freeze();
+  folded.load_state_dict(network.state_dict());
+  const NoGradGuard no_grad;
+  const std::vector<float> expected = network.features(x, taps)[0].to_vector<float>();
+  EXPECT_EQ(folded.features(x, taps)[0].to_vector<float>(), expected);
+  folded.freeze();
+  const std::vector<float> again = folded.features(x, taps)[0].to_vector<float>();
+  for (size_t i = 0; i < again.size(); ++i) EXPECT_NEAR(again[i], expected[i], 1e-5) << i;
+  EXPECT_NE(again, expected);  // folded indeed
 }
 
 TEST(Inception, LoadsWhatIsPublishedAndNamesWhatIsNot) {
