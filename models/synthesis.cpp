@@ -1,6 +1,6 @@
 #include "models/synthesis.h"
 
-#include <set>
+#include <algorithm>
 
 #include "kernels/error.h"
 #include "nn/gram.h"
@@ -27,14 +27,13 @@ Tensor image_of(const Tensor& batch, int64_t n) {
 
 std::shared_ptr<nn::Sequential> layers_for(const std::vector<std::string>& taps,
                                            const nn::Sequential& network) {
-  std::set<std::string> missing(taps.begin(), taps.end());
+  size_t end = 0;
+  for (const std::string& tap : taps) end = std::max(end, network.index_of(tap) + 1);
   auto layers = std::make_shared<nn::Sequential>();
-  for (const nn::Module::Child& child : network.children()) {
-    if (missing.empty()) break;
+  for (size_t i = 0; i < end; ++i) {
+    const nn::Module::Child& child = network.children()[i];
     layers->add(child.name, child.module);
-    missing.erase(child.name);
   }
-  GESTALT_CHECK(missing.empty(), "the network has no layer '{}'", *missing.begin());
   return layers;
 }
 

@@ -120,9 +120,7 @@ void Module::register_buffer(std::string name, Tensor& member, Tensor value, InF
 
 void Module::add_child(std::string name, std::shared_ptr<Module> module, size_t position) {
   GESTALT_CHECK(module != nullptr, "child '{}' is a null pointer", name);
-  for (const Child& child : children_) {
-    GESTALT_CHECK(child.name != name, "two children are named '{}'", name);
-  }
+  GESTALT_CHECK(!find_child(name), "two children are named '{}'", name);
   children_.insert(children_.begin() + static_cast<std::ptrdiff_t>(position),
                    {std::move(name), std::move(module)});
 }
@@ -162,17 +160,28 @@ std::vector<Tensor> Module::parameters() const {
   return out;
 }
 
+std::optional<size_t> Module::find_child(std::string_view name) const {
+  for (size_t i = 0; i < children_.size(); ++i) {
+    if (children_[i].name == name) return i;
+  }
+  return std::nullopt;
+}
+
+size_t Module::index_of(const std::string& child) const {
+  const std::optional<size_t> index = find_child(child);
+  GESTALT_CHECK(index, "no module '{}'; the network has {}", child, names_of(children_));
+  return *index;
+}
+
 Module& Module::find(const std::string& name) {
   Module* module = this;
   for (size_t begin = 0; begin <= name.size();) {
     const size_t end = std::min(name.find('.', begin), name.size());
-    const std::string part = name.substr(begin, end - begin);
-    const auto found = std::find_if(module->children_.begin(), module->children_.end(),
-                                    [&](const Child& child) { return child.name == part; });
-    GESTALT_CHECK(found != module->children_.end(), "no module '{}'; {} has {}", name,
+    const auto index = module->find_child(std::string_view(name).substr(begin, end - begin));
+    GESTALT_CHECK(index, "no module '{}'; {} has {}", name,
                   begin == 0 ? "the network" : "'" + name.substr(0, begin - 1) + "'",
                   names_of(module->children_));
-    module = found->module.get();
+    module = module->children_[*index].module.get();
     begin = end + 1;
   }
   return *module;

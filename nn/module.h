@@ -5,7 +5,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tensor/io/state_dict_check.h"
@@ -47,6 +49,8 @@ class Module {
     std::shared_ptr<Module> module;
   };
   const std::vector<Child>& children() const { return children_; }
+  // Where among children(); throws Error, which names them, where there is none of that name.
+  size_t index_of(const std::string& child) const;
   // A descendant by its dotted name; throws Error where there is none.
   Module& find(const std::string& name);
 
@@ -88,6 +92,7 @@ class Module {
   void add_child(std::string name, std::shared_ptr<Module> module, size_t position);
 
  private:
+  std::optional<size_t> find_child(std::string_view name) const;
   void check_new(const std::string& name) const;
   void collect(const std::string& prefix, bool parameters, bool buffers,
                std::vector<Named>& out) const;

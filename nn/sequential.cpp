@@ -2,7 +2,6 @@
 
 #include <algorithm>
 
-#include "kernels/error.h"
 #include "nn/fusion.h"
 
 namespace gestalt::nn {
@@ -24,19 +23,11 @@ Tensor run(const std::vector<Module::Child>& children, size_t end, const Tensor&
   return y;
 }
 
-size_t index_of(const Sequential& network, const std::string& name) {
-  const std::vector<Module::Child>& children = network.children();
-  const auto found = std::find_if(children.begin(), children.end(),
-                                  [&](const Module::Child& child) { return child.name == name; });
-  GESTALT_CHECK(found != children.end(), "the network has no layer '{}'", name);
-  return static_cast<size_t>(found - children.begin());
-}
-
 }  // namespace
 
 void Sequential::insert_after(const std::string& place, std::string name,
                               std::shared_ptr<Module> module) {
-  add_child(std::move(name), module, index_of(*this, place) + 1);
+  add_child(std::move(name), module, index_of(place) + 1);
   module->train(is_training());
 }
 
@@ -60,9 +51,7 @@ Tensor Sequential::forward(const Tensor& x) {
 
 std::vector<Tensor> Sequential::forward_taps(const Tensor& x, std::span<const std::string> taps) {
   std::vector<size_t> indices;
-  for (const std::string& tap : taps) {
-    indices.push_back(index_of(*this, tap));
-  }
+  for (const std::string& tap : taps) indices.push_back(index_of(tap));
   if (indices.empty()) return {};
   std::vector<Tensor> outputs(taps.size());
   const size_t end = *std::max_element(indices.begin(), indices.end()) + 1;

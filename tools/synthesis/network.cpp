@@ -28,12 +28,10 @@ void check_fits(const nn::Sequential& network, const SynthesisSettings& settings
 }
 
 void check_layers(const nn::Sequential& network, const std::vector<std::string>& layers) {
-  for (const std::string& layer : layers) {
-    const auto is_it = [&](const nn::Module::Child& child) { return child.name == layer; };
-    if (std::any_of(network.children().begin(), network.children().end(), is_it)) continue;
-    std::string known;
-    for (const nn::Module::Child& child : network.children()) known += " " + child.name;
-    throw UsageError(format("--layers: the network has no layer '{}', but{}", layer, known));
+  try {
+    for (const std::string& layer : layers) network.index_of(layer);
+  } catch (const Error& error) {
+    throw UsageError(format("--layers: {}", error.what()));
   }
 }
 
