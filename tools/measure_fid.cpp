@@ -29,6 +29,10 @@ int main(int argc, char** argv) {
       app, "--range", s.ranges, ranges,
       "range of pixel values: full, [0,255]; paper, [127,255] as in the published evaluation of "
       "few-shot synthesis; both, one after the other");
+  app.add_option("--resize", s.resize,
+                 "side of the square to which the images of both sets are resized first, whatever "
+                 "their shape, as by pack_images --resize square, pixels; 0: they stay")
+      ->check(in_range(0, 32768));
   app.add_option("--subsets", s.subsets, "KID: number of subsets")->check(at_least(1));
   app.add_option("--subset_size", s.subset_size,
                  "KID: images in each; fewer if a set has fewer, which the result says")
@@ -49,7 +53,7 @@ int main(int argc, char** argv) {
   return tool.run(argc, argv, [&] {
     s.command = tool.command_line();
     s.quiet = tool.common().quiet;
-    for (const char* flag : {"--inception", "--features", "--range"}) {
+    for (const char* flag : {"--inception", "--features", "--range", "--resize"}) {
       if (app.count(flag) > 0) s.of_images.push_back(flag);
     }
     return measure_fid(s);

@@ -194,6 +194,33 @@ TEST_F(MeasureFid, FoldersPackedFilesAndFeatureFilesMix) {
 }
 
 // What sample_fewshot_gan writes has a contact sheet beside the pictures.
+TEST_F(MeasureFid, ResizedImagesAreThoseOfAPackedFileOfThatSize) {
+  const std::string packed = (folder_ / "a.packed").string(), small = (folder_ / "a24").string();
+  ASSERT_EQ(run_tool("pack_images",
+                     {a_, packed, "--flat", "--resize", "square", "--size", "24", "--quiet"})
+                .exit_code,
+            0);
+  const std::string json_file = (folder_ / "figures.json").string();
+  const auto figures = [&](const std::string& a, std::vector<std::string> more) {
+    more.insert(more.begin(), {a, b_, "--features", "64", "--json", json_file});
+    const ToolResult result = measure(more);
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    return json_of(json_file)["results"][0];
+  };
+  const json as_they_are = figures(a_, {});
+  const json resized = figures(a_, {"--resize", "24", "--save_a", small + ".safetensors"});
+  EXPECT_NE(resized["fid"], as_they_are["fid"]);  // also where the cache has those as they are
+  EXPECT_EQ(resized["resize"], "Pillow bilinear to 24x24, TensorFlow 1 bilinear to 299x299");
+  EXPECT_EQ(figures(packed, {"--resize", "24"}), resized);
+  EXPECT_EQ(figures(a_, {"--resize", "24"}), resized);
+  EXPECT_EQ(figures(small + ".safetensors", {"--resize", "24"}), resized);
+
+  const std::string other = failure({small + ".safetensors", b_, "--features", "64"});
+  EXPECT_NE(other.find("another resize"), std::string::npos) << other;
+  failure({small + ".safetensors", small + ".safetensors", "--resize", "24"}, 2);
+  failure({a_, b_, "--resize", "-1"}, 2);
+}
+
 TEST_F(MeasureFid, AFolderOfSamplesIsItsPictures) {
   const fs::path samples = folder_ / "samples", file = folder_ / "figures.json";
   fs::create_directories(samples);

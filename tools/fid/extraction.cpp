@@ -35,13 +35,23 @@ Tensor planes_of(std::span<const Decoded> images) {
   return batch;
 }
 
-DecodedBatch decode(const data::ImageSource& source, int64_t first, int64_t count, int threads) {
+// As pack_images --resize square has them.
+data::Image read(const data::ImageSource& source, int64_t index, int resize) {
+  if (resize == 0) return source.read(index);
+  const std::unique_ptr<data::OpenedImage> image = source.open(index);
+  data::Geometry geometry = data::whole_image(image->height(), image->width());
+  data::resize_to(geometry, resize, resize);
+  return data::render(geometry, image->decode_whole());
+}
+
+DecodedBatch decode(const data::ImageSource& source, int64_t first, int64_t count, int resize,
+                    int threads) {
   set_num_threads(threads);  // of this thread's loops
   std::vector<Decoded> decoded(static_cast<size_t>(count));
   cpu::parallel_for(count, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       try {
-        decoded[i].image = source.read(first + i);
+        decoded[i].image = read(source, first + i, resize);
       } catch (const Error& error) {
         decoded[i].error = error.what();
       }
@@ -78,6 +88,15 @@ Tensor features_of(const std::vector<Tensor>& images, eval::InceptionFeatures& e
 
 }  // namespace
 
+eval::FeatureOrigin origin_of(const eval::FeatureNetwork& network, eval::PixelRange range,
+                              int resize) {
+  eval::FeatureOrigin origin = eval::origin_of(network, range);
+  if (resize > 0) {
+    origin.resize = format("Pillow bilinear to {}x{}, {}", resize, resize, origin.resize);
+  }
+  return origin;
+}
+
 std::optional<Extraction> extract(const data::ImageSource& source,
                                   eval::InceptionFeatures& extractor,
                                   std::span<const eval::PixelRange> ranges,
@@ -86,7 +105,8 @@ std::optional<Extraction> extract(const data::ImageSource& source,
   const int decoders = default_device().type == DeviceType::cpu ? 1 : num_threads();
   const auto decode_from = [&](int64_t first) {
     const int64_t count = std::min(options.batch_size, source.size() - first);
-    return std::async(std::launch::async, decode, std::cref(source), first, count, decoders);
+    return std::async(std::launch::async, decode, std::cref(source), first, count, options.resize,
+                      decoders);
   };
   Extraction result;
   std::vector<std::vector<Tensor>> of_range(ranges.size());  // on the CPU, batch by batch
@@ -122,7 +142,7 @@ std::optional<Extraction> extract(const data::ImageSource& source,
                 source.size(), result.unreadable.front());
   for (size_t i = 0; i < ranges.size(); ++i) {
     result.features.push_back({.values = cat(of_range[i], 0),
-                               .origin = eval::origin_of(extractor.network(), ranges[i]),
+                               .origin = origin_of(extractor.network(), ranges[i], options.resize),
                                .unreadable = static_cast<int64_t>(result.unreadable.size())});
   }
   return result;

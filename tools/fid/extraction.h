@@ -8,12 +8,18 @@
 #include <vector>
 
 #include "data/image_source.h"
+#include "eval/generative_metrics.h"
 #include "eval/inception_features.h"
 #include "tools/fid/feature_file.h"
 
 namespace gestalt::tools {
 
+// eval::origin_of such features. `resize`: as below.
+eval::FeatureOrigin origin_of(const eval::FeatureNetwork& network, eval::PixelRange range,
+                              int resize);
+
 struct ExtractionOptions {
+  int resize = 0;  // every image becomes a square of that side first, as with Pillow; 0: it stays
   int64_t batch_size = 8;
   std::string what;  // for the progress bar
   bool quiet = false;

@@ -71,14 +71,14 @@ std::optional<std::vector<Features>> features_of(const MeasureInput& input,
   std::vector<std::optional<Features>> found;
   std::vector<eval::PixelRange> missing;
   for (const eval::PixelRange range : options.ranges) {
-    found.push_back(
-        cache.find(hash, eval::origin_of(extractor.network(), range), extractor.network().width));
+    found.push_back(cache.find(hash, origin_of(extractor.network(), range, options.resize),
+                               extractor.network().width));
     if (!found.back()) missing.push_back(range);
   }
   if (!missing.empty()) {
     std::optional<Extraction> made =
         extract(*input.images, extractor, missing,
-                {options.batch_size, input.path.string(), options.quiet});
+                {options.resize, options.batch_size, input.path.string(), options.quiet});
     if (!made) return {};
     for (const std::string& reason : made->unreadable) {
       std::fprintf(stderr, "left out: %s\n", reason.c_str());

@@ -27,6 +27,7 @@ MeasureInput open_input(const std::string& path);
 
 struct FeaturesOptions {
   std::vector<eval::PixelRange> ranges;
+  int resize = 0;  // of ExtractionOptions
   int64_t batch_size = 8;
   bool quiet = false;
 };

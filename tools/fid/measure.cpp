@@ -14,6 +14,7 @@
 #include "tools/common/tool.h"
 #include "tools/common/utf8.h"
 #include "tools/common/version.h"
+#include "tools/fid/extraction.h"
 #include "tools/fid/inputs.h"
 
 namespace gestalt::tools {
@@ -205,13 +206,14 @@ std::optional<FeaturePairs> all_features(const MeasureSettings& settings, const 
                  "no --inception FILE: the network is untrained, and its figures are comparable "
                  "with each other alone\n");
   }
-  const FeaturesOptions options{settings.ranges, settings.batch_size, settings.quiet};
+  const FeaturesOptions options{settings.ranges, settings.resize, settings.batch_size,
+                                settings.quiet};
   // What can't be compared is found before the work.
   for (const MeasureInput* input : {&a, &b}) {
     if (input->images) continue;
     Features promised;
     promised.values = Tensor::zeros({2, settings.width}, {.device = Device{}});
-    promised.origin = eval::origin_of(extractor.network(), options.ranges[0]);
+    promised.origin = origin_of(extractor.network(), options.ranges[0], options.resize);
     const MeasureInput& other = input == &a ? b : a;
     check_comparable(*input, input->features, other, promised);
   }

@@ -15,6 +15,7 @@ struct MeasureSettings {
   std::string inception;  // weights; empty: the untrained network
   int64_t width = 2048;   // the tap
   std::vector<eval::PixelRange> ranges = {eval::PixelRange::full};  // one after the other
+  int resize = 0;  // side of the square that every image becomes first, pixels; 0: it stays
   int64_t batch_size = 8;
   int64_t subsets = 100, subset_size = 100;  // of KID
   uint32_t kid_seed = 2020;
