@@ -237,6 +237,20 @@ TEST_F(Synthesis, ResumingAFinishedRunChangesNothing) {
   EXPECT_EQ(fs::last_write_time(picture), written);
 }
 
+// Older versions left so what was interrupted before the first evaluation.
+TEST_F(Synthesis, ATableWithoutLossesIsOfNoFinishedRun) {
+  const std::vector<std::string> length = {"-n", "1", "--iter", "1"};
+  ASSERT_EQ(run_tool("synthesize_texture", shallow("out", length)).exit_code, 0);
+  fs::create_directory(folder_ / "out" / "checkpoints");
+  fs::remove(folder_ / "out" / "seed_0_a.jpg");
+  std::ofstream(folder_ / "out" / "losses.csv") << "picture,evaluation,loss\n";
+  const ToolResult resumed =
+      run_tool("synthesize_texture", shallow("out", {"-n", "1", "--iter", "1", "--resume"}));
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.output;
+  EXPECT_TRUE(fs::exists(folder_ / "out" / "seed_0_a.jpg"));
+  EXPECT_FALSE(losses("out").empty());
+}
+
 TEST_F(Synthesis, AnImageThatCannotBeReadIsSkipped) {
   std::ofstream(folder_ / "in" / "aa.jpg") << "no image";
   const ToolResult run = run_tool("synthesize_texture", shallow("out", {"-n", "1", "--sheet"}));

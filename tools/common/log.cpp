@@ -6,6 +6,7 @@
 #include "kernels/error.h"
 
 namespace gestalt::tools {
+namespace {
 
 Logger make_logger(const std::filesystem::path& folder, const CommonOptions& common, bool append) {
   const std::string path = (folder / "log.txt").string();
@@ -22,6 +23,16 @@ Logger make_logger(const std::filesystem::path& folder, const CommonOptions& com
   auto logger = std::make_shared<spdlog::logger>("log", spdlog::sinks_init_list{file, console});
   logger->flush_on(spdlog::level::info);
   return logger;
+}
+
+}  // namespace
+
+Logger begin_log(const std::filesystem::path& folder, const CommonOptions& common, bool resume,
+                 const std::function<void()>& remove_earlier) {
+  Logger logger = make_logger(folder, common, true);
+  if (resume) return logger;
+  remove_earlier();
+  return make_logger(folder, common, false);
 }
 
 }  // namespace gestalt::tools

@@ -19,12 +19,17 @@ bool is_name(const std::string& text) {
   });
 }
 
-CLI::Validator run_name() {
+void add_run_flags(CLI::App& app, std::string& name, std::string& output, bool& resume) {
   const auto check = [](const std::string& text) -> std::string {
     if (is_name(text)) return {};
     return format("must be of letters, digits, '_' and '-', got '{}'", text);
   };
-  return CLI::Validator(check, "");
+  app.add_option("--name", name, "name of the run; its folder is OUTPUT/NAME")
+      ->check(CLI::Validator(check, ""))
+      ->group(run_group);
+  app.add_option("-o,--output", output, "folder of the runs")->group(run_group);
+  app.add_flag("--resume", resume, "go on with an interrupted run, to the same bits")
+      ->group(run_group);
 }
 
 void RunFolder::check_resume(const nlohmann::json& settings, const nlohmann::json& defaults,
@@ -78,11 +83,9 @@ Logger RunFolder::start(const nlohmann::json& settings, const CommonOptions& com
   for (const std::string& name : subfolders) make_folder(path_ / name);
   std::vector<fs::path> earlier;
   if (!resume) earlier = files_of_earlier_run();
-  Logger logger = make_logger(path_, common, true);
-  if (!resume) {
+  Logger logger = begin_log(path_, common, resume, [&] {
     for (const fs::path& file : earlier) fs::remove(file);
-    logger = make_logger(path_, common, false);
-  }
+  });
   write_config(path_, tool_, settings);
   if (!lock_->warning().empty()) logger->warn(lock_->warning());
   return logger;

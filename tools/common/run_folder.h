@@ -19,8 +19,11 @@ namespace gestalt::tools {
 
 // Of runs and of evaluation sets: letters, digits, '_' and '-'.
 bool is_name(const std::string& text);
-// For Option::check: the name of a run.
-CLI::Validator run_name();
+
+// --name, --output and --resume, which every training has, in the group of --help that its other
+// flags of runs join.
+inline constexpr const char* run_group = "Run";
+void add_run_flags(CLI::App& app, std::string& name, std::string& output, bool& resume);
 
 class RunFolder {
  public:

@@ -119,20 +119,15 @@ void add_fewshot_flags(Tool& tool, FewshotSettings& s) {
   add_network_flags(app, s);
   add_training_flags(app, s);
   add_evaluation_flags(app, s);
-  const char* run = "Run";
-  app.add_option("--name", s.name, "name of the run; its folder is OUTPUT/NAME")
-      ->check(run_name())
-      ->group(run);
-  app.add_option("-o,--output", s.output, "folder of the runs")->group(run);
+  add_run_flags(app, s.name, s.output, s.resume);
   app.add_option("--log_every_steps,--log_every", s.log_every,
                  "steps between lines of the log and of metrics.csv")
       ->check(at_least(1))
-      ->group(run);
+      ->group(run_group);
   app.add_option("--save_every_steps", s.save_every_steps,
                  "steps between checkpoints; 0: only at evaluations")
       ->check(at_least(0))
-      ->group(run);
-  app.add_flag("--resume", s.resume, "go on with an interrupted run, to the same bits")->group(run);
+      ->group(run_group);
 }
 
 void check_settings(const FewshotSettings& s) {

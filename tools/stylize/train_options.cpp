@@ -8,9 +8,9 @@
 #include "tools/common/run_folder.h"
 
 namespace gestalt::tools {
+namespace {
 
-void add_train_stylizer_flags(Tool& tool, TrainStylizerSettings& s) {
-  CLI::App& app = tool.app();
+void add_data_flags(CLI::App& app, TrainStylizerSettings& s) {
   const char* data = "Data";
   app.add_option("-i,--content,--content_dir", s.content,
                  "pictures to learn from: folder with subfolders, packed file, or one picture")
@@ -32,7 +32,9 @@ void add_train_stylizer_flags(Tool& tool, TrainStylizerSettings& s) {
                  "threads that read contents, and as many for styles; 0: one per core")
       ->check(thread_count())
       ->group(data);
+}
 
+void add_network_flags(CLI::App& app, TrainStylizerSettings& s) {
   const char* networks = "Networks";
   app.add_option("--vgg", s.encoder,
                  "encoder weights (vgg_normalised); without, the untrained network, always the "
@@ -42,7 +44,9 @@ void add_train_stylizer_flags(Tool& tool, TrainStylizerSettings& s) {
   app.add_option("--decoder", s.decoder, "decoder weights to start from; without, random ones")
       ->type_name("FILE")
       ->group(networks);
+}
 
+void add_training_flags(CLI::App& app, TrainStylizerSettings& s) {
   const char* training = "Training";
   app.add_option("--max_iter", s.steps, "steps")->check(at_least(1))->group(training);
   app.add_option("--lr", s.learning_rate, "learning rate of Adam at the first step")
@@ -62,25 +66,28 @@ void add_train_stylizer_flags(Tool& tool, TrainStylizerSettings& s) {
          "weight of the pixels' squared error where contents and styles are decoded as they are")
       ->check(not_negative())
       ->group(training);
+}
 
-  const char* run = "Run";
-  app.add_option("--name", s.name, "name of the run; its folder is OUTPUT/NAME")
-      ->check(run_name())
-      ->group(run);
-  app.add_option("-o,--output", s.output, "folder of the runs")->group(run);
+}  // namespace
+
+void add_train_stylizer_flags(Tool& tool, TrainStylizerSettings& s) {
+  CLI::App& app = tool.app();
+  add_data_flags(app, s);
+  add_network_flags(app, s);
+  add_training_flags(app, s);
+  add_run_flags(app, s.name, s.output, s.resume);
   app.add_option("--save_every_steps", s.save_every,
                  "steps between checkpoints, with the decoder; 0: only at the end")
       ->check(at_least(0))
-      ->group(run);
+      ->group(run_group);
   app.add_option("--log_every_steps,--log_every", s.log_every,
                  "steps per row of metrics.csv, their mean")
       ->check(at_least(1))
-      ->group(run);
+      ->group(run_group);
   app.add_option("--sample_every_steps", s.sample_every,
                  "steps between sample pictures; 0: only at the end")
       ->check(at_least(0))
-      ->group(run);
-  app.add_flag("--resume", s.resume, "go on with an interrupted run, to the same bits")->group(run);
+      ->group(run_group);
 }
 
 void check_settings(const TrainStylizerSettings& s) {

@@ -93,11 +93,12 @@ class Experiment {
   }
 
   // The folder of checkpoints may stay for what a user has there; a run that saved one has none
-  // left behind its losses alone.
+  // left behind its losses alone. Runs of older versions that were interrupted before the first
+  // evaluation left a table without any.
   bool is_finished() const {
     const fs::path checkpoints = checkpoint_folder(settings_);
-    return !fs::exists(checkpoints) || (checkpoints_in(checkpoints).empty() &&
-                                        fs::exists(fs::path(settings_.output) / losses_file));
+    return !fs::exists(checkpoints) ||
+           (checkpoints_in(checkpoints).empty() && has_losses(settings_));
   }
 
   // Those that an earlier run of the tool wrote there; others are somebody else's.
@@ -125,14 +126,10 @@ class Experiment {
     if (!lock_) lock_.emplace(settings_.output);
     if (!settings_.save_tensors.empty()) check_can_write(settings_.save_tensors);
     const fs::path checkpoints = checkpoint_folder(settings_);
-    logger_ = make_logger(settings_.output, common_, true);
-    // What an earlier run with other settings left must not be taken for this one's. It goes last:
-    // a bad start leaves it.
-    if (!settings_.resume) {
+    logger_ = begin_log(settings_.output, common_, settings_.resume, [&] {
       remove_checkpoints(checkpoints);
       remove_reports();
-      logger_ = make_logger(settings_.output, common_, false);
-    }
+    });
     fs::create_directories(checkpoints);
     write_config(settings_.output, tool_, config_);
     logger_->info("{}: {} on {}, {}", tool_, counted(jobs_.size(), "picture"),

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <fstream>
 #include <limits>
 #include <nlohmann/json.hpp>
 
@@ -52,6 +53,12 @@ std::string shortened(std::string text) {
 }
 
 }  // namespace
+
+bool has_losses(const SynthesisSettings& settings) {
+  std::ifstream csv(fs::path(settings.output) / losses_file);
+  std::string line;
+  return std::getline(csv, line) && std::getline(csv, line);  // behind the header
+}
 
 void write_losses(const SynthesisSettings& settings, const std::vector<Job>& jobs) {
   const fs::path folder = settings.output;

@@ -17,6 +17,8 @@ inline constexpr const char* report_files[] = {losses_file, "losses.gp", "losses
 
 // losses.csv: job, evaluation, loss; and losses.png with its gnuplot script.
 void write_losses(const SynthesisSettings& settings, const std::vector<Job>& jobs);
+// Whether losses.csv is there and has any.
+bool has_losses(const SynthesisSettings& settings);
 
 // sheet.png: one row a job, the original beside the result.
 void write_sheet(const std::string& title, const SynthesisSettings& settings,

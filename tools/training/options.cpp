@@ -11,8 +11,9 @@
 #include "tools/common/run_folder.h"
 
 namespace gestalt::tools {
-void add_training_flags(Tool& tool, TrainSettings& s) {
-  CLI::App& app = tool.app();
+namespace {
+
+void add_data_flags(CLI::App& app, TrainSettings& s) {
   const char* data = "Data";
   app.add_option("--data_folder_path", s.data_folder,
                  "folder that holds train/CLASS/* and val/CLASS/*")
@@ -44,7 +45,9 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
                "decode training JPEGs at 1/2, 1/4 or 1/8 where the crop allows it: not quite the "
                "same pixels")
       ->group(data);
+}
 
+void add_network_flags(CLI::App& app, TrainSettings& s) {
   const char* network = "Network";
   app.add_option("--model", s.model, "architecture")
       ->check(CLI::IsMember(models::classifier_names()))
@@ -62,7 +65,9 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
   app.add_option("--pretrained", s.pretrained, "weights to start from; layers that fit are taken")
       ->type_name("FILE")
       ->group(network);
+}
 
+void add_optimization_flags(CLI::App& app, TrainSettings& s) {
   const char* training = "Training";
   app.add_option("--total_epochs", s.total_epochs, "epochs; also the period of the cosine schedule")
       ->check(at_least(1))
@@ -90,22 +95,25 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
   add_choice(app, "--capture", s.capture, choice_names,
              "record the step once and replay it; auto: on CUDA, for networks without dropout")
       ->group(training);
+}
 
-  const char* run = "Run";
-  app.add_option("--name", s.name, "name of the run; its folder is OUTPUT/NAME")
-      ->check(run_name())
-      ->group(run);
-  app.add_option("-o,--output", s.output, "folder of the runs")->group(run);
+}  // namespace
+
+void add_training_flags(Tool& tool, TrainSettings& s) {
+  CLI::App& app = tool.app();
+  add_data_flags(app, s);
+  add_network_flags(app, s);
+  add_optimization_flags(app, s);
+  add_run_flags(app, s.name, s.output, s.resume);
   app.add_option("--save_every_steps", s.save_every_steps,
                  "steps between checkpoints within an epoch; 0: only after each epoch")
       ->check(at_least(0))
-      ->group(run);
-  app.add_flag("--resume", s.resume, "go on with an interrupted run, to the same bits")->group(run);
+      ->group(run_group);
   app.add_option("--evaluate", s.evaluate,
                  "no training: accuracies of these weights on val and the other sets")
       ->type_name("FILE")
       ->excludes("--resume")
-      ->group(run);
+      ->group(run_group);
 }
 
 void check_settings(const TrainSettings& s) {
