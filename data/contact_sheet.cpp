@@ -133,65 +133,89 @@ void draw_picture(cv::Mat& sheet, const Image& image, const cv::Rect& cell, int 
   cv::rectangle(sheet, area + cv::Size(2, 2) - cv::Point(1, 1), cv::Scalar::all(frame_grey), 1);
 }
 
-}  // namespace
-
-Image draw_contact_sheet(const ContactSheet& sheet) {
-  const size_t rows = sheet.cells.size();
+size_t columns_of(const ContactSheet& sheet) {
   size_t columns = 0;
   for (const auto& row : sheet.cells) columns = std::max(columns, row.size());
-  const int size = sheet.cell_size;
+  return columns;
+}
+
+void check(const ContactSheet& sheet) {
+  const size_t rows = sheet.cells.size(), columns = columns_of(sheet);
   GESTALT_CHECK(columns > 0, "[contact_sheet] there are no pictures");
-  GESTALT_CHECK(size >= 16, "[contact_sheet] cells must be at least 16 pixels, got {}", size);
+  GESTALT_CHECK(sheet.cell_size >= 16, "[contact_sheet] cells must be at least 16 pixels, got {}",
+                sheet.cell_size);
   GESTALT_CHECK(sheet.columns.empty() || sheet.columns.size() == columns,
                 "[contact_sheet] {} column captions for {} columns", sheet.columns.size(), columns);
   GESTALT_CHECK(sheet.rows.empty() || sheet.rows.size() == rows,
                 "[contact_sheet] {} row captions for {} rows", sheet.rows.size(), rows);
+}
 
-  const int left = margin + (sheet.rows.empty() ? 0 : row_caption_width + gap);
-  const int width = left + static_cast<int>(columns) * (size + gap) - gap + margin;
-  const auto title = break_lines(sheet.title, title_font, width - 2 * margin);
-  std::vector<std::vector<std::string>> column_lines, row_lines;
-  int caption_height = 0;
-  for (const std::string& caption : sheet.columns) {
-    column_lines.push_back(break_lines(caption, caption_font, size));
-    caption_height = std::max(caption_height, height_of(column_lines.back(), caption_font));
-  }
-  for (const std::string& caption : sheet.rows) {
-    row_lines.push_back(break_lines(caption, caption_font, row_caption_width));
-  }
-  const int captions_top = margin + height_of(title, title_font) + (title.empty() ? 0 : gap);
-  int height = captions_top + caption_height + (caption_height > 0 ? 6 : 0);
-  std::vector<cv::Range> row_spans;
-  for (size_t row = 0; row < rows; ++row) {
-    int tallest = row_lines.empty() ? 1 : height_of(row_lines[row], caption_font);
-    for (const Image& image : sheet.cells[row]) {
-      if (!is_blank(image)) tallest = std::max(tallest, fitted(image, size).height);
+// Where everything stands, from top to bottom: title, captions of the columns, rows.
+struct Layout {
+  explicit Layout(const ContactSheet& sheet) : cell_size(sheet.cell_size) {
+    left = margin + (sheet.rows.empty() ? 0 : row_caption_width + gap);
+    width = left + static_cast<int>(columns_of(sheet)) * (cell_size + gap) - gap + margin;
+    title = break_lines(sheet.title, title_font, title_width());
+    int caption_height = 0;
+    for (const std::string& caption : sheet.columns) {
+      column_lines.push_back(break_lines(caption, caption_font, cell_size));
+      caption_height = std::max(caption_height, height_of(column_lines.back(), caption_font));
     }
-    row_spans.emplace_back(height, height + tallest);
-    height += tallest + gap;
+    for (const std::string& caption : sheet.rows) {
+      row_lines.push_back(break_lines(caption, caption_font, row_caption_width));
+    }
+    const int captions_top = margin + height_of(title, title_font) + (title.empty() ? 0 : gap);
+    captions_bottom = captions_top + caption_height;
+    height = captions_bottom + (caption_height > 0 ? 6 : 0);
+    for (size_t row = 0; row < sheet.cells.size(); ++row) {
+      int tallest = row_lines.empty() ? 1 : height_of(row_lines[row], caption_font);
+      for (const Image& image : sheet.cells[row]) {
+        if (!is_blank(image)) tallest = std::max(tallest, fitted(image, cell_size).height);
+      }
+      rows.emplace_back(height, height + tallest);
+      height += tallest + gap;
+    }
+    height += margin - gap;
   }
-  height += margin - gap;
 
-  Image result(height, width);
-  cv::Mat canvas(height, width, CV_8UC3, result.pixels.data());
+  int title_width() const { return width - 2 * margin; }
+  int column(size_t index) const { return left + static_cast<int>(index) * (cell_size + gap); }
+
+  int cell_size;
+  int left = 0, width = 0, height = 0;  // left: of the first column
+  int captions_bottom = 0;              // of the columns
+  std::vector<std::string> title;
+  std::vector<std::vector<std::string>> column_lines, row_lines;  // none without captions
+  std::vector<cv::Range> rows;                                    // from top to bottom
+};
+
+}  // namespace
+
+Image draw_contact_sheet(const ContactSheet& sheet) {
+  check(sheet);
+  const Layout layout(sheet);
+  const int size = layout.cell_size;
+  Image result(layout.height, layout.width);
+  cv::Mat canvas(layout.height, layout.width, CV_8UC3, result.pixels.data());
   canvas.setTo(cv::Scalar::all(255));
-  draw_lines(canvas, title, title_font, margin, margin, width - 2 * margin, Align::left);
-  for (size_t column = 0; column < column_lines.size(); ++column) {
-    const auto& lines = column_lines[column];
-    draw_lines(canvas, lines, caption_font, left + static_cast<int>(column) * (size + gap),
-               captions_top + caption_height - height_of(lines, caption_font), size, Align::center);
+  draw_lines(canvas, layout.title, title_font, margin, margin, layout.title_width(), Align::left);
+  for (size_t column = 0; column < layout.column_lines.size(); ++column) {
+    const auto& lines = layout.column_lines[column];
+    draw_lines(canvas, lines, caption_font, layout.column(column),
+               layout.captions_bottom - height_of(lines, caption_font), size, Align::center);
   }
-  for (size_t row = 0; row < rows; ++row) {
-    const cv::Range span = row_spans[row];
-    if (!row_lines.empty()) {
-      draw_lines(canvas, row_lines[row], caption_font, margin,
-                 (span.start + span.end - height_of(row_lines[row], caption_font)) / 2,
-                 row_caption_width, Align::right);
+  for (size_t row = 0; row < layout.rows.size(); ++row) {
+    const cv::Range span = layout.rows[row];
+    if (!layout.row_lines.empty()) {
+      const auto& lines = layout.row_lines[row];
+      draw_lines(canvas, lines, caption_font, margin,
+                 (span.start + span.end - height_of(lines, caption_font)) / 2, row_caption_width,
+                 Align::right);
     }
     for (size_t column = 0; column < sheet.cells[row].size(); ++column) {
       const Image& image = sheet.cells[row][column];
-      const int x = left + static_cast<int>(column) * (size + gap);
-      if (!is_blank(image)) draw_picture(canvas, image, {x, span.start, size, span.size()}, size);
+      if (is_blank(image)) continue;
+      draw_picture(canvas, image, {layout.column(column), span.start, size, span.size()}, size);
     }
   }
   return result;

@@ -45,77 +45,104 @@ struct Tile {
   }
 };
 
+// How the sums of y = scale x x^T are cut: into tiles, and each tile's into chunks of the long
+// dimension.
+struct GramParts {
+  int64_t batch, rows, length;  // of x
+  int64_t tiles;                // of an image
+  int64_t chunk, chunks;        // the elements of one, and how many there are
+
+  explicit GramParts(const Shape& x) : batch(x[0]), rows(x[1]), length(x[2]) {
+    const int64_t tile_rows = ceil_div(rows, gram_tile);
+    tiles = tile_rows * (tile_rows + 1) / 2;
+    // Partial sums of the chunks may take 16 MiB.
+    const int64_t most = std::max<int64_t>(1, (int64_t{2} << 20) / (batch * tiles * tile_size));
+    chunk = round_up(std::max<int64_t>(2 * gram_block, length / most + 1), gram_block);
+    chunks = std::max<int64_t>(1, ceil_div(length, chunk));
+  }
+
+  static constexpr int64_t tile_size = gram_tile * gram_tile;
+  int64_t rows_of(int64_t tile_row) const {
+    return std::min(gram_tile, rows - tile_row * gram_tile);
+  }
+};
+
+// The sums [tile, tile] over elements [begin, end) of the long dimension. x: one image. left,
+// right: room for a block each.
+template <class T>
+void sum_chunk(const GramParts& parts, const T* x, const Tile& at, int64_t begin, int64_t end,
+               float* left, float* right, double* sums) {
+  const GramTiles& kernels = gram_tiles();
+  const int64_t rows_i = parts.rows_of(at.i), rows_j = parts.rows_of(at.j);
+  const int64_t padded_i = round_up(rows_i, 4), padded_j = round_up(rows_j, 4);
+  const bool diagonal = at.i == at.j;
+  std::fill_n(sums, GramParts::tile_size, 0.0);
+  for (int64_t l = begin; l < end; l += gram_block) {
+    const int64_t count = std::min(gram_block, end - l);
+    const int64_t padded = round_up(count, 16);
+    const auto pack_rows = [&](int64_t tile_row, int64_t rows, int64_t padded_rows, float* to) {
+      pack(x + tile_row * gram_tile * parts.length + l, parts.length, rows, count, padded_rows,
+           padded, to);
+    };
+    pack_rows(at.i, rows_i, padded_i, left);
+    if (!diagonal) pack_rows(at.j, rows_j, padded_j, right);
+    kernels.dots(left, padded_i, diagonal ? left : right, padded_j, padded, diagonal, sums);
+  }
+}
+
+// A tile and its mirror image of y, one image [rows, rows], from its chunks' sums. result: room for
+// a tile.
+template <class T>
+void write_tile(const GramParts& parts, const double* sums, const Tile& at, double scale, T* result,
+                T* y) {
+  constexpr int64_t tile = gram_tile;
+  const int64_t rows = parts.rows;
+  const int64_t i_first = at.i * tile, i_count = parts.rows_of(at.i);
+  const int64_t j_first = at.j * tile, j_count = parts.rows_of(at.j);
+  for (int64_t i = 0; i < i_count; ++i) {
+    for (int64_t j = 0; j < (at.i == at.j ? i + 1 : j_count); ++j) {
+      double sum = 0;
+      for (int64_t c = 0; c < parts.chunks; ++c) sum += sums[(c * tile + i) * tile + j];
+      result[i * tile + j] = T(static_cast<float>(scale * sum));
+      if (at.i == at.j) result[j * tile + i] = result[i * tile + j];
+    }
+    if (at.i != at.j) {
+      std::copy_n(&result[i * tile], j_count, y + (i_first + i) * rows + j_first);
+    }
+  }
+  // Rows of the mirror image are written whole: single columns of y would share cache sets.
+  for (int64_t j = 0; j < j_count; ++j) {
+    T* mirrored = y + (j_first + j) * rows + i_first;
+    for (int64_t i = 0; i < i_count; ++i) mirrored[i] = result[i * tile + j];
+  }
+}
+
 template <class T>
 void forward_tiles(Context& context, const View& x, double scale, const View& y) {
-  constexpr int64_t tile = gram_tile;
-  const GramTiles& kernels = gram_tiles();
-  const int64_t batch = x.shape[0], rows = x.shape[1], length = x.shape[2];
-  const int64_t tile_rows = ceil_div(rows, tile);
-  const int64_t tiles = tile_rows * (tile_rows + 1) / 2;
-  // Partial sums of the chunks may take 16 MiB.
-  const int64_t most_chunks =
-      std::max<int64_t>(1, (int64_t{2} << 20) / (batch * tiles * tile * tile));
-  const int64_t chunk =
-      round_up(std::max<int64_t>(2 * gram_block, length / most_chunks + 1), gram_block);
-  const int64_t chunks = std::max<int64_t>(1, ceil_div(length, chunk));
-
+  const GramParts parts(x.shape);
+  const int64_t all_tiles = parts.batch * parts.tiles;
   // sums: [batch, tiles, chunks, tile, tile]
-  auto* sums = static_cast<double*>(
-      context.workspace(sizeof(double) * batch * tiles * chunks * tile * tile));
-  parallel_for(batch * tiles * chunks, 1, [&](int64_t begin, int64_t end) {
-    const std::unique_ptr<float[]> left(new float[tile * gram_block]);
-    const std::unique_ptr<float[]> right(new float[tile * gram_block]);
+  const int64_t tile_sums = parts.chunks * GramParts::tile_size;
+  auto* sums = static_cast<double*>(context.workspace(sizeof(double) * all_tiles * tile_sums));
+  parallel_for(all_tiles * parts.chunks, 1, [&](int64_t begin, int64_t end) {
+    const std::unique_ptr<float[]> left(new float[gram_tile * gram_block]);
+    const std::unique_ptr<float[]> right(new float[gram_tile * gram_block]);
     // Counted with the chunks outermost, so that threads get like shares of the cheaper diagonal.
     for (int64_t task = begin; task < end; ++task) {
-      const int64_t part = task / (batch * tiles);
-      const int64_t image = task / tiles % batch;
-      const Tile at(task % tiles);
-      double* to = sums + (task % (batch * tiles) * chunks + part) * tile * tile;
-      std::fill_n(to, tile * tile, 0.0);
-      const T* from = x.as<T>() + image * rows * length;
-      const int64_t rows_i = std::min(tile, rows - at.i * tile);
-      const int64_t rows_j = std::min(tile, rows - at.j * tile);
-      const int64_t stop = std::min(length, (part + 1) * chunk);
-      for (int64_t l = part * chunk; l < stop; l += gram_block) {
-        const int64_t count = std::min(gram_block, stop - l);
-        const int64_t padded = round_up(count, 16);
-        pack(from + at.i * tile * length + l, length, rows_i, count, round_up(rows_i, 4), padded,
-             left.get());
-        const float* other = left.get();
-        if (at.i != at.j) {
-          pack(from + at.j * tile * length + l, length, rows_j, count, round_up(rows_j, 4), padded,
-               right.get());
-          other = right.get();
-        }
-        kernels.dots(left.get(), round_up(rows_i, 4), other, round_up(rows_j, 4), padded,
-                     at.i == at.j, to);
-      }
+      const int64_t part = task / all_tiles, tile = task % all_tiles;
+      const T* image = x.as<T>() + tile / parts.tiles * parts.rows * parts.length;
+      const int64_t first = part * parts.chunk;
+      sum_chunk(parts, image, Tile(tile % parts.tiles), first,
+                std::min(parts.length, first + parts.chunk), left.get(), right.get(),
+                sums + tile * tile_sums + part * GramParts::tile_size);
     }
   });
-  parallel_for(batch * tiles, 4, [&](int64_t begin, int64_t end) {
-    const std::unique_ptr<T[]> result(new T[tile * tile]);
-    for (int64_t task = begin; task < end; ++task) {
-      const Tile at(task % tiles);
-      const double* from = sums + task * chunks * tile * tile;
-      T* to = y.as<T>() + task / tiles * rows * rows;
-      const int64_t i_first = at.i * tile, i_count = std::min(tile, rows - i_first);
-      const int64_t j_first = at.j * tile, j_count = std::min(tile, rows - j_first);
-      for (int64_t i = 0; i < i_count; ++i) {
-        for (int64_t j = 0; j < (at.i == at.j ? i + 1 : j_count); ++j) {
-          double sum = 0;
-          for (int64_t c = 0; c < chunks; ++c) sum += from[(c * tile + i) * tile + j];
-          result[i * tile + j] = T(static_cast<float>(scale * sum));
-          if (at.i == at.j) result[j * tile + i] = result[i * tile + j];
-        }
-        if (at.i != at.j) {
-          std::copy_n(&result[i * tile], j_count, to + (i_first + i) * rows + j_first);
-        }
-      }
-      // Rows of the mirror image are written whole: single columns of y would share cache sets.
-      for (int64_t j = 0; j < j_count; ++j) {
-        T* mirrored = to + (j_first + j) * rows + i_first;
-        for (int64_t i = 0; i < i_count; ++i) mirrored[i] = result[i * tile + j];
-      }
+  parallel_for(all_tiles, 4, [&](int64_t begin, int64_t end) {
+    const std::unique_ptr<T[]> result(new T[GramParts::tile_size]);
+    for (int64_t tile = begin; tile < end; ++tile) {
+      T* image = y.as<T>() + tile / parts.tiles * parts.rows * parts.rows;
+      write_tile(parts, sums + tile * tile_sums, Tile(tile % parts.tiles), scale, result.get(),
+                 image);
     }
   });
 }
