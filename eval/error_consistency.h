@@ -15,8 +15,8 @@ struct ErrorConsistency {
   int64_t n = 0;        // stimuli that both saw
   double observed = 0;  // share of these on which both are correct or both wrong
   double expected = 0;  // p q + (1 - p)(1 - q), p and q their accuracies
-  double kappa =
-      0;  // (observed - expected) / (1 - expected); 1 where observed is, NaN where n is 0
+  // (observed - expected) / (1 - expected); 1 where observed is, NaN where n is 0.
+  double kappa = 0;
 };
 
 // Matched by the stimulus's name; correct is who answers its shape. Every stimulus at most once in

@@ -11,8 +11,8 @@
 namespace gestalt::eval {
 
 struct Stimulus {
-  std::string
-      name;  // "bear3-truck2": without extension, and without what people's files put before
+  // "bear3-truck2": without extension, and without what people's files put before.
+  std::string name;
   std::string shape, texture;
 
   // Of 1,280 published stimuli 80 have one category as both; they say nothing about shape bias.

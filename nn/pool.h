@@ -1,6 +1,6 @@
 #pragma once
 
-// Pooling of x [N,C,H,W] to y [N,C,OH,OW], in x's format, with gradients.
+// Pooling of x [N,C,H,W], any floating dtype, to y [N,C,OH,OW], in x's format, with gradients.
 //
 // OH = (H + 2 padding - kernel) / stride + 1, rounded down, or up with ceil_mode (where no window
 // starts beyond the padded input), as in PyTorch. Padding is at most half the kernel. Maxima: NaN
