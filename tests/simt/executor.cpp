@@ -29,9 +29,15 @@ uint64_t first_seed() {
   return text != nullptr ? std::strtoull(text, nullptr, 10) : std::random_device{}();
 }
 
+bool is_off(const char* variable) {
+  const char* value = std::getenv(variable);
+  return value != nullptr && std::strcmp(value, "0") == 0;
+}
+
 }  // namespace
 
-Executor::Executor() : seed_(first_seed()), random_(seed_) {}
+Executor::Executor()
+    : seed_(first_seed()), random_(seed_), watches_(!is_off("GESTALT_SIMT_WATCH")) {}
 
 Executor& Executor::instance() {
   static Executor executor;
@@ -200,7 +206,7 @@ void Executor::entry() {
   executor.self().fiber.arrived();
   do {
     try {
-      device_code.running = true;
+      device_code.running = executor.watches_;
       executor.body_(executor.closure_);
       device_code.running = false;
       executor.after_exit();

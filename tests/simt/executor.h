@@ -22,7 +22,8 @@
 //    buffers; what is asked into L2 out of bounds;
 //  - launches that no GPU takes (more than 1024 threads, 65535 in grid.y or z, 227 KB shared).
 // Accesses to global memory are seen where the device code is compiled with the hooks of
-// access_hooks.h, which is always but in builds with AddressSanitizer (that one knows the fibers).
+// access_hooks.h, which is always but in builds with AddressSanitizer (that one knows the fibers),
+// and with GESTALT_SIMT_WATCH=0 in the environment, which takes half the time.
 //
 // The seed is GESTALT_SIMT_SEED, else different in every process.
 

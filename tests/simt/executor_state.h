@@ -133,6 +133,7 @@ class Executor {
   std::mutex mutex_;
   uint64_t seed_;
   std::mt19937_64 random_;
+  const bool watches_;  // global memory
   EmulatedDevice device_;
 
   Launch launch_{};

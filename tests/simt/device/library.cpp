@@ -7,6 +7,7 @@
 #include "kernels/cuda/conv2d_bias.h"
 #include "kernels/cuda/gram.h"
 #include "kernels/cuda/kernels.h"
+#include "kernels/cuda/library/product.h"
 #include "kernels/cuda/own_kernels.h"
 #include "kernels/error.h"
 #include "kernels/runtime.h"
@@ -124,20 +125,36 @@ void use_product_workspace(Context& context) {
   workspace.context = &context;
 }
 
+// BLAS's column-major matrix, or the transpose of one, as a view.
+View view_of(const Product::Operand& operand, int64_t batch, int64_t rows, int64_t columns,
+             DType dtype) {
+  View view;
+  view.data = operand.data;
+  view.dtype = dtype;
+  view.shape = {batch, rows, columns};
+  const int64_t leading = operand.leading;
+  view.strides = operand.transposed ? Strides{operand.batch_stride, leading, 1}
+                                    : Strides{operand.batch_stride, 1, leading};
+  return view;
+}
+
+void multiply(Context& context, const Product& product) {
+  check_dtype("matmul", product.dtype);
+  use_product_workspace(context);
+  enqueue(context, "matmul", [product](Context& host) {
+    const auto& [left, right, y, batch, rows, columns, depth, alpha, beta, dtype] = product;
+    cpu::matmul(host, view_of(left, batch, rows, depth, dtype),
+                view_of(right, batch, depth, columns, dtype), alpha, beta,
+                view_of(y, batch, rows, columns, dtype));
+  });
+}
+
 }  // namespace
 
 void matmul(Context& context, const View& a, const View& b, double alpha, double beta,
             const View& y) {
-  if (y.numel() == 0) return;
-  if (a.shape[2] == 0) {
-    beta == 0 ? fill(context, 0, y) : multiply_scalar(context, y, beta, y);
-    return;
-  }
-  check_dtype("matmul", y.dtype);
-  use_product_workspace(context);
-  enqueue(context, "matmul", [=, a = on_host(a), b = on_host(b), y = on_host(y)](Context& host) {
-    cpu::matmul(host, a, b, alpha, beta, y);
-  });
+  matmul_by(context, a, b, alpha, beta, y,
+            [&](const Product& product) { multiply(context, product); });
 }
 
 void gram_backward(Context& context, const View& dy, const View& x, double scale, const View& dx) {
