@@ -18,7 +18,8 @@ namespace gestalt::data {
 struct ImageIndex {
   std::vector<std::string> names;    // relative to the folder, "dog/056_0001.jpg"
   std::vector<std::string> classes;  // sorted bytewise; empty where the images have no labels
-  std::vector<int64_t> labels;       // one an image, an index into `classes`; empty likewise
+  std::vector<int64_t> labels;       // one an image, an index into `classes`; empty likewise. The
+                                     // loader throws where they are not.
 
   // Files beside them that look like images and are of no kind that is read; of a part of a set,
   // those of the whole.

@@ -57,6 +57,27 @@ void compact(Pending& pending) {
   if (batch.labels) batch.labels = first_rows(batch.labels, kept);
 }
 
+void check_transform(const Transform& transform) {
+  GESTALT_CHECK(
+      transform.plan && transform.height >= 1 && transform.width >= 1,
+      "[loader] the transform needs a plan and a size of at least 1 x 1, has {} and {} x {}",
+      transform.plan ? "one" : "none", transform.height, transform.width);
+}
+
+// Of a source of the user's own; those of data/ have checked it.
+void check_labels(const ImageSource& source) {
+  const ImageIndex& index = source.index();
+  if (!index.has_labels()) return;
+  GESTALT_CHECK(index.labels.size() == index.names.size(), "[loader] {}: {} labels for {} images",
+                source.location(), index.labels.size(), index.names.size());
+  const auto classes = static_cast<int64_t>(index.classes.size());
+  for (size_t i = 0; i < index.labels.size(); ++i) {
+    GESTALT_CHECK(index.labels[i] >= 0 && index.labels[i] < classes,
+                  "[loader] {}: the label of {} is {}, there are {} classes", source.location(),
+                  index.names[i], index.labels[i], classes);
+  }
+}
+
 void check_options(const ImageSource& source, const LoaderOptions& options, int64_t steps) {
   GESTALT_CHECK(options.dtype == DType::f32 || options.dtype == DType::u8,
                 "[loader] images are f32 or u8, not {}", options.dtype);
@@ -80,6 +101,8 @@ class Loader::Workers {
         transfer_(options.device),
         epoch_(options.epoch),
         step_(options.step) {
+    check_transform(transform_);
+    check_labels(*source_);
     check_options(*source_, options_, sampler_.steps());
     const int threads = options_.workers > 0 ? options_.workers : num_threads();
     try {
@@ -220,6 +243,12 @@ class Loader::Workers {
       pending.reasons[row] = error.what();
       return;
     }
+    // Its rows of the batch are of the size that the Transform says. Not the image's fault, so
+    // thrown.
+    GESTALT_CHECK(
+        geometry.output_height == transform_.height && geometry.output_width == transform_.width,
+        "[loader] the transform's plan gives {} x {} (height x width), its Transform says {} x {}",
+        geometry.output_height, geometry.output_width, transform_.height, transform_.width);
     const int64_t values = int64_t{3} * transform_.height * transform_.width;
     const int64_t offset = static_cast<int64_t>(row) * values;
     if (options_.dtype == DType::u8) {

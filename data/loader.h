@@ -6,8 +6,9 @@
 // the number of workers. Batches come in order; at most `prefetch` are made ahead.
 //
 // An image that cannot be read is left out of its batch, which is smaller then, and is listed in
-// unreadable(); a batch of nothing else is passed over. Error: an epoch with no readable image; and
-// whatever else a worker throws comes out of next().
+// unreadable(); a batch of nothing else is passed over. Error: an epoch with no readable image, a
+// transform whose plan gives another size than it says, labels that are not one an image or no
+// class; and whatever else a worker throws comes out of next().
 
 #include <cstdint>
 #include <map>

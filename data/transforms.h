@@ -28,7 +28,7 @@ struct Geometry {
 };
 
 struct Transform {
-  int height = 0, width = 0;  // of every output
+  int height = 0, width = 0;  // of every output: what plan gives; the loader throws otherwise
   std::function<Geometry(int height, int width, Generator& random)> plan;
 };
 

@@ -200,5 +200,85 @@ TEST_F(LoaderTest, RejectsBadOptions) {
                       error_of([&] { load(options); }));
 }
 
+// Five images of one's own, `side` pixels wide and high.
+class MemorySource : public ImageSource {
+ public:
+  MemorySource(int side, std::vector<int64_t> labels) : side_(side) {
+    index_.names = {"a", "b", "c", "d", "e"};
+    index_.classes = {"cat", "dog"};
+    index_.labels = std::move(labels);
+  }
+  std::unique_ptr<OpenedImage> open(int64_t i) const override {
+    return std::make_unique<Opened>(numbered_image(side_, side_, static_cast<int>(i)));
+  }
+  std::string location() const override { return "memory"; }
+
+ private:
+  class Opened : public OpenedImage {
+   public:
+    explicit Opened(Image image) : image_(std::move(image)) {
+      height_ = image_.height;
+      width_ = image_.width;
+    }
+    ImageView decode(const Rectangle& part) override { return ImageView(image_).part(part); }
+
+   private:
+    Image image_;
+  };
+
+  int side_;
+};
+
+// The size that a transform says is that of the batch; another would be written beside it.
+TEST(OwnTransform, OfAnotherSizeThanItSaysIsAnError) {
+  const Transform transform{
+      16, 16, [](int height, int width, Generator&) { return whole_image(height, width); }};
+  for (const int side : {12, 20, 300}) {
+    for (const DType dtype : {DType::f32, DType::u8}) {
+      LoaderOptions options = shuffled(2);
+      options.dtype = dtype;
+      Loader loader(std::make_shared<MemorySource>(side, std::vector<int64_t>(5)), transform,
+                    options);
+      const std::string size = std::to_string(side);
+      EXPECT_EQ(error_of([&] { loader.next(); }),
+                "[loader] the transform's plan gives " + size + " x " + size +
+                    " (height x width), its Transform says 16 x 16");
+      EXPECT_TRUE(loader.unreadable().empty());
+    }
+  }
+  Loader loader(std::make_shared<MemorySource>(16, std::vector<int64_t>(5)), transform,
+                shuffled(2));
+  EXPECT_EQ(loader.next()->images.shape(), (Shape{4, 3, 16, 16}));
+}
+
+TEST(OwnTransform, WithoutPlanOrSizeIsAnError) {
+  const auto source = std::make_shared<MemorySource>(16, std::vector<int64_t>(5));
+  EXPECT_EQ(error_of([&] { Loader(source, {.height = 4, .width = 4, .plan = {}}, shuffled(1)); }),
+            "[loader] the transform needs a plan and a size of at least 1 x 1, has none and 4 x 4");
+  Transform transform = square_transform({.resize = 4});
+  transform.width = 0;
+  EXPECT_EQ(error_of([&] { Loader(source, transform, shuffled(1)); }),
+            "[loader] the transform needs a plan and a size of at least 1 x 1, has one and 4 x 0");
+}
+
+TEST(OwnSource, LabelsThatAreNotOneAnImageOrNoClassAreAnError) {
+  const auto load = [](std::vector<int64_t> labels) {
+    Loader(std::make_shared<MemorySource>(16, std::move(labels)), square_transform({.resize = 4}),
+           shuffled(1))
+        .next();
+  };
+  EXPECT_EQ(error_of([&] { load({}); }), "[loader] memory: 0 labels for 5 images");
+  EXPECT_EQ(error_of([&] { load({1, 1, 1, 1}); }), "[loader] memory: 4 labels for 5 images");
+  EXPECT_EQ(error_of([&] {
+              load({0, 1, 9, 0, 0});
+            }),
+            "[loader] memory: the label of c is 9, there are 2 classes");
+  EXPECT_EQ(error_of([&] {
+              load({0, 1, 1, -1, 0});
+            }),
+            "[loader] memory: the label of d is -1, there are 2 classes");
+  EXPECT_EQ(error_of([&] { load({0, 1, 1, 0, 0}); }), "");
+}
+
 }  // namespace
 }  // namespace gestalt::data
