@@ -14,6 +14,9 @@ Adam::Adam(std::vector<ParameterGroup<AdamOptions>> groups)
 }
 
 void Adam::check_options(const AdamOptions& options) const {
+  check_not_negative(name_, "the learning rate", options.learning_rate);
+  check_not_negative(name_, "epsilon", options.epsilon);
+  check_not_negative(name_, "weight decay", options.weight_decay);
   GESTALT_CHECK(options.beta1 >= 0 && options.beta1 < 1 && options.beta2 >= 0 && options.beta2 < 1,
                 "[adam] betas must be in [0, 1), are {} and {}", options.beta1, options.beta2);
 }

@@ -5,6 +5,7 @@
 
 #include "kernels/error.h"
 #include "kernels/table.h"
+#include "optim/optimizer.h"
 #include "optim/state.h"
 #include "tensor/autograd.h"
 
@@ -350,6 +351,7 @@ double Lbfgs::step(const std::function<double()>& closure) {
   while (stepper_.needs_evaluation()) {
     scatter(stepper_.point());
     const double loss = closure();
+    check_gradients("lbfgs", parameters_);
     stepper_.tell(loss, gather(true));
   }
   scatter(stepper_.point());

@@ -134,7 +134,7 @@ class Lbfgs {
   Lbfgs(std::vector<Tensor> parameters, const LbfgsOptions& options = {});
 
   // The closure computes the loss and sets the parameters' gradients; one that is missing counts as
-  // zero. Returns the first loss.
+  // zero, and none at all is an Error. Returns the first loss.
   double step(const std::function<double()>& closure);
   void zero_grad();
 

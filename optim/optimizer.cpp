@@ -1,11 +1,45 @@
 #include "optim/optimizer.h"
 
 #include <algorithm>
+#include <charconv>
+#include <cmath>
+#include <string_view>
 
 #include "kernels/error.h"
 #include "tensor/accumulation.h"
 
 namespace gestalt::optim {
+namespace {
+
+// One more than the largest number behind `prefix` in the names, "state.12.exp_avg".
+size_t count_of(const StateDict& state, std::string_view prefix) {
+  size_t count = 0;
+  for (const NamedTensor& entry : state) {
+    if (!entry.name.starts_with(prefix)) continue;
+    size_t number = 0;
+    const char* end = entry.name.data() + entry.name.size();
+    const auto [rest, error] = std::from_chars(entry.name.data() + prefix.size(), end, number);
+    if (error == std::errc() && rest != end && *rest == '.') count = std::max(count, number + 1);
+  }
+  return count;
+}
+
+}  // namespace
+
+void check_not_negative(const char* optimizer, const char* what, double value) {
+  GESTALT_CHECK(std::isfinite(value) && value >= 0,
+                "[{}] {} must be finite and not negative, is {}", optimizer, what, value);
+}
+
+void check_counts(const char* optimizer, const StateDict& state, size_t groups, size_t parameters) {
+  const size_t of_groups = count_of(state, "param_groups."),
+               of_parameters = count_of(state, "state.");
+  GESTALT_CHECK(of_groups <= groups, "[{}] the state dict is of {} parameter groups, there are {}",
+                optimizer, of_groups, groups);
+  GESTALT_CHECK(of_parameters <= parameters,
+                "[{}] the state dict is of {} parameters, there are {}", optimizer, of_parameters,
+                parameters);
+}
 
 void check_parameters(const char* optimizer, const std::vector<Tensor>& parameters) {
   GESTALT_CHECK(!parameters.empty(), "[{}] no parameters", optimizer);

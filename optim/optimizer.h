@@ -10,8 +10,11 @@
 //
 // State dicts have torch's names, with parameters counted through all groups:
 // state.{parameter}.{exp_avg, momentum_buffer, ...} and param_groups.{group}.{lr, momentum, ...};
-// loading restores both, or throws Error naming the key and changes nothing. Saved states share
-// memory with the optimizer.
+// loading restores both, or throws Error naming the key and changes nothing; a state of more groups
+// or parameters than there are does not fit either. Saved states share memory with the optimizer.
+//
+// Options that no update rule can mean (a learning rate below 0 or not finite, ...) are an Error,
+// in constructors, set_learning_rate and load_state_dict alike.
 
 #include <string>
 #include <utility>
@@ -46,6 +49,10 @@ void check_gradients(const char* optimizer, const std::vector<Tensor>& parameter
 View flattened(const Tensor& dense);
 // The gradient in the parameter's layout.
 Tensor gradient_of(const Tensor& parameter);
+// Throws Error naming the value where it is no finite number of at least 0.
+void check_not_negative(const char* optimizer, const char* what, double value);
+// Throws Error where a state dict is of more parameter groups or parameters than there are.
+void check_counts(const char* optimizer, const StateDict& state, size_t groups, size_t parameters);
 // How the state of a parameter is stored.
 TensorOptions state_options(const Tensor& parameter);
 // Stores it so where the parameter has other options since it was made.
@@ -75,7 +82,10 @@ class GroupedOptimizer : public Optimizer {
   }
   void set_learning_rate(double learning_rate, size_t group = 0) override {
     check_group(group);
-    groups_[group].options.learning_rate = learning_rate;
+    Options options = groups_[group].options;
+    options.learning_rate = learning_rate;
+    check_options(options);
+    groups_[group].options = options;
   }
 
   StateDict state_dict() const override {
@@ -93,6 +103,7 @@ class GroupedOptimizer : public Optimizer {
   }
 
   void load_state_dict(const StateDict& state) override {
+    check_counts(name_, state, groups_.size(), parameters_.size());
     std::vector<Options> options;
     for (size_t g = 0; g < groups_.size(); ++g) {
       const std::string prefix = "param_groups." + std::to_string(g) + ".";

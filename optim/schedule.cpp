@@ -14,14 +14,23 @@ Schedule::Schedule(Optimizer& optimizer) : optimizer_(optimizer) {
 }
 
 void Schedule::step() {
-  ++epoch_;
-  apply();
+  apply(epoch_ + 1);
 }
 
-void Schedule::apply() {
+void Schedule::apply(int64_t epoch) {
+  std::vector<double> rates;
   for (size_t group = 0; group < bases_.size(); ++group) {
-    const double previous = optimizer_.learning_rate(group);
-    optimizer_.set_learning_rate(learning_rate(epoch_, bases_[group], previous), group);
+    rates.push_back(learning_rate(epoch, bases_[group], optimizer_.learning_rate(group)));
+  }
+  set_all(rates);
+  epoch_ = epoch;
+}
+
+// All or none.
+void Schedule::set_all(const std::vector<double>& rates) {
+  for (double rate : rates) check_not_negative("schedule", "the learning rate", rate);
+  for (size_t group = 0; group < rates.size(); ++group) {
+    optimizer_.set_learning_rate(rates[group], group);
   }
 }
 
@@ -39,11 +48,10 @@ void Schedule::load_state_dict(const StateDict& state) {
   GESTALT_CHECK(bases.size() == bases_.size() && last.size() == bases_.size(),
                 "[schedule] state is of {} parameter groups, the optimizer has {}", bases.size(),
                 bases_.size());
-  epoch_ = require_integer("schedule", state, "last_epoch");
+  const int64_t epoch = require_integer("schedule", state, "last_epoch");
+  set_all(last);
+  epoch_ = epoch;
   bases_ = bases;
-  for (size_t group = 0; group < last.size(); ++group) {
-    optimizer_.set_learning_rate(last[group], group);
-  }
 }
 
 CosineSchedule::CosineSchedule(Optimizer& optimizer, int64_t period, double eta_min)
@@ -75,7 +83,7 @@ double StepSchedule::learning_rate(int64_t epoch, double, double previous) const
 
 LambdaSchedule::LambdaSchedule(Optimizer& optimizer, std::function<double(int64_t)> function)
     : Schedule(optimizer), function_(std::move(function)) {
-  apply();
+  apply(0);
 }
 
 double LambdaSchedule::learning_rate(int64_t epoch, double base, double) const {

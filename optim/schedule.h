@@ -2,7 +2,8 @@
 
 // Learning-rate schedules, as torch.optim.lr_scheduler. The optimizer's learning rates at
 // construction are the bases; step() sets those of the next epoch (or whatever is counted). The
-// optimizer must outlive its schedule.
+// optimizer must outlive its schedule. A learning rate below 0 or not finite is an Error, and all
+// stay as they were.
 //
 // State: last_epoch, base_lrs, _last_lr. Loading, all or nothing, sets the optimizer's learning
 // rates too.
@@ -29,9 +30,11 @@ class Schedule {
  protected:
   // Of `epoch`, from the base and the learning rate of the epoch before.
   virtual double learning_rate(int64_t epoch, double base, double previous) const = 0;
-  void apply();
+  void apply(int64_t epoch);
 
  private:
+  void set_all(const std::vector<double>& rates);
+
   Optimizer& optimizer_;
   std::vector<double> bases_;  // one a group
   int64_t epoch_ = 0;

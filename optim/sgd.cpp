@@ -1,6 +1,7 @@
 #include "optim/sgd.h"
 
 #include <array>
+#include <cmath>
 
 #include "kernels/error.h"
 #include "kernels/table.h"
@@ -14,6 +15,11 @@ Sgd::Sgd(std::vector<ParameterGroup<SgdOptions>> groups)
 }
 
 void Sgd::check_options(const SgdOptions& options) const {
+  check_not_negative(name_, "the learning rate", options.learning_rate);
+  check_not_negative(name_, "momentum", options.momentum);
+  check_not_negative(name_, "weight decay", options.weight_decay);
+  GESTALT_CHECK(std::isfinite(options.dampening), "[sgd] dampening must be finite, is {}",
+                options.dampening);
   GESTALT_CHECK(!options.nesterov || (options.momentum > 0 && options.dampening == 0),
                 "[sgd] Nesterov's momentum needs momentum, and no dampening; got {} and {}",
                 options.momentum, options.dampening);

@@ -4,6 +4,7 @@
 
 #include "kernels/error.h"
 #include "optim/state.h"
+#include "tests/error_of.h"
 #include "tests/optim/fixture.h"
 #include "tests/optim/functions.h"
 
@@ -181,6 +182,13 @@ TEST(Lbfgs, AParameterWithoutGradientStays) {
   });
   EXPECT_NEAR(used.item(), 0, 1e-9);
   EXPECT_EQ(unused.item(), 5);
+}
+
+TEST(Lbfgs, AStepWithoutAnyGradientIsAnError) {
+  Tensor x = vector({3});
+  Lbfgs optimizer({x}, wolfe);
+  EXPECT_EQ(tests::error_of([&] { optimizer.step([] { return 1.0; }); }),
+            "[lbfgs] a step without any gradient: was backward run, and on these parameters?");
 }
 
 TEST(Lbfgs, AnExceptionInTheClosureLeavesAnOptimizerThatGoesOn) {

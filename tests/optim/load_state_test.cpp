@@ -173,5 +173,30 @@ TEST(LoadState, OptionsThatNoConstructorTakesAreAnError) {
   EXPECT_NE(tests::error_of([&] { sgd->load_state_dict(state); }), "");
 }
 
+template <class Optimizer, class Options>
+void expect_no_state_of_more(const std::string& name, const Options& options) {
+  Parameters p, q;
+  const auto two_groups = stepped<Optimizer>(p, options, 1, 1);  // of one parameter each
+  Optimizer one_group({q.a, q.b}, options), one_parameter({q.a}, options);
+  const StateDict before = copied(one_group.state_dict());
+  EXPECT_EQ(tests::error_of([&] { one_group.load_state_dict(two_groups->state_dict()); }),
+            "[" + name + "] the state dict is of 2 parameter groups, there are 1");
+  expect_same(one_group.state_dict(), before);
+  Optimizer both({p.a, p.b}, options);
+  both.step();
+  EXPECT_EQ(tests::error_of([&] { one_parameter.load_state_dict(both.state_dict()); }),
+            "[" + name + "] the state dict is of 2 parameters, there are 1");
+  one_group.load_state_dict(both.state_dict());
+  expect_same(one_group.state_dict(), both.state_dict());
+  // Fewer groups lack a name.
+  EXPECT_EQ(tests::error_of([&] { two_groups->load_state_dict(both.state_dict()); }),
+            "[" + name + "] state dict has no 'param_groups.1.lr'");
+}
+
+TEST(LoadState, OfMoreGroupsOrParametersThanThereAreIsAnError) {
+  expect_no_state_of_more<Sgd>("sgd", SgdOptions{.momentum = 0.9});
+  expect_no_state_of_more<Adam>("adam", AdamOptions{});
+}
+
 }  // namespace
 }  // namespace gestalt::optim

@@ -1,6 +1,8 @@
 // SGD, Adam, AdamW, schedules and averages: against torch's, and what torch's tests can't see.
 
+#include <cmath>
 #include <gtest/gtest.h>
+#include <limits>
 #include <memory>
 
 #include "kernels/error.h"
@@ -10,6 +12,7 @@
 #include "optim/schedule.h"
 #include "optim/sgd.h"
 #include "tensor/ops/arithmetic.h"
+#include "tests/error_of.h"
 #include "tests/optim/fixture.h"
 
 namespace gestalt::optim {
@@ -191,6 +194,45 @@ TEST(Optimizers, MisuseIsAnError) {
   Adam adam({x}, AdamOptions{});
   EXPECT_THROW(adam.step(), Error);
   EXPECT_THROW(adam.load_state_dict({}), Error);
+}
+
+// Constructors, set_learning_rate and schedules refuse what no update rule can mean; what was there
+// stays.
+TEST(Optimizers, OptionsThatMeanNothingAreAnError) {
+  Tensor x = vector({1, 2});
+  const double nan = std::nan(""), inf = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(tests::error_of([&] { Sgd({x}, {.learning_rate = -0.1}); }),
+            "[sgd] the learning rate must be finite and not negative, is -0.1");
+  EXPECT_EQ(tests::error_of([&] { Adam({x}, {.epsilon = -1}); }),
+            "[adam] epsilon must be finite and not negative, is -1");
+  for (const double wrong : {-1.0, nan, inf}) {
+    EXPECT_THROW(Sgd({x}, {.learning_rate = wrong}), Error);
+    EXPECT_THROW(Sgd({x}, {.momentum = wrong}), Error);
+    EXPECT_THROW(Sgd({x}, {.weight_decay = wrong}), Error);
+    EXPECT_THROW(Adam({x}, {.learning_rate = wrong}), Error);
+    EXPECT_THROW(Adam({x}, {.epsilon = wrong}), Error);
+    EXPECT_THROW(Adam({x}, {.weight_decay = wrong}), Error);
+  }
+  EXPECT_THROW(Sgd({x}, {.momentum = 0.9, .dampening = nan}), Error);
+  EXPECT_NO_THROW(Sgd({x}, {.learning_rate = 0, .momentum = 0.9, .dampening = 0.1}));
+
+  Tensor y = vector({3});
+  Sgd sgd({{{x}, {.learning_rate = 0.5}}, {{y}, {.learning_rate = 0.25}}});
+  EXPECT_EQ(tests::error_of([&] { sgd.set_learning_rate(nan, 1); }),
+            "[sgd] the learning rate must be finite and not negative, is nan");
+  EXPECT_THROW(sgd.set_learning_rate(-1), Error);
+  LambdaSchedule schedule(sgd, [&](int64_t epoch) { return epoch < 2 ? 1.0 : nan; });
+  schedule.step();
+  EXPECT_EQ(tests::error_of([&] { schedule.step(); }),
+            "[schedule] the learning rate must be finite and not negative, is nan");
+  EXPECT_EQ(schedule.epoch(), 1);
+  StateDict state = copied(schedule.state_dict());
+  state[0].tensor.fill_(7);
+  state[2].tensor.as_strided({1}, {1}, 1).fill_(-1);  // of the second group
+  EXPECT_THROW(schedule.load_state_dict(state), Error);
+  EXPECT_EQ(schedule.epoch(), 1);
+  EXPECT_EQ(sgd.learning_rate(0), 0.5);
+  EXPECT_EQ(sgd.learning_rate(1), 0.25);
 }
 
 // ---- clipping ----
