@@ -228,7 +228,7 @@ void PackWriter::finish() {
   while (i < count && same_size(i)) ++i;
   if (i == count) shape = {count, height, width, 3};
 
-  const TensorOptions cpu{.device = Device{}};
+  const FromVectorOptions cpu{.device = Device{}};
   const std::vector<NamedTensor> tensors = {
       {"images", map_pixels(pixels_path_, shape)},
       {"offsets", Tensor::from_vector(offsets_, {count}, cpu)},

@@ -81,7 +81,19 @@ void write_planes(const Geometry& geometry, const DecodedPart& part, const Value
 
 using NormalizationTable = std::array<std::array<float, 256>, 3>;
 
+void check(const Normalization& normalization) {
+  for (int c = 0; c < 3; ++c) {
+    GESTALT_CHECK(
+        std::isfinite(normalization.mean[c]) && std::isfinite(normalization.deviation[c]) &&
+            normalization.deviation[c] != 0,
+        "[normalize] mean and deviation must be finite, and no deviation 0; channel {} has "
+        "{} and {}",
+        c, normalization.mean[c], normalization.deviation[c]);
+  }
+}
+
 NormalizationTable make_table(const Normalization& normalization) {
+  check(normalization);
   NormalizationTable table;
   for (int c = 0; c < 3; ++c) {
     for (int value = 0; value < 256; ++value) {
@@ -228,7 +240,8 @@ Image render(const Geometry& geometry, const DecodedPart& part) {
 Tensor normalize(const Tensor& images, const Normalization& normalization) {
   GESTALT_CHECK(images.rank() == 4 && images.size(1) == 3 && images.dtype() == DType::u8,
                 "[normalize] expected u8[N,3,H,W], got {}", images);
-  const TensorOptions on_device{.device = images.device()};
+  check(normalization);
+  const FromVectorOptions on_device{.device = images.device()};
   const auto channel = [&](const std::array<float, 3>& values) {
     return Tensor::from_vector(std::vector<float>(values.begin(), values.end()), {1, 3, 1, 1},
                                on_device);

@@ -168,7 +168,7 @@ void init_adain_decoder(nn::Sequential& decoder, Generator& generator) {
   for (const nn::Module::Child& child : decoder.children()) {
     auto* conv = dynamic_cast<nn::Conv2d*>(child.module.get());
     if (conv == nullptr) continue;
-    Tensor& weight = conv->weight();
+    const Tensor& weight = conv->weight();
     const auto fan_in = static_cast<double>(weight.numel() / weight.size(0));
     weight.copy_(generator.normal(weight.shape(), 0, std::sqrt(2 / fan_in), weight.options()));
     conv->bias().fill_(0);

@@ -69,7 +69,7 @@ void init_well_scaled(nn::Sequential& network, Generator& generator, Brightness 
   Tensor x = noise_images(4, 96, 60, generator);  // grey levels, as the network's input
   for (const nn::Module::Child& child : network.children()) {
     if (auto* conv = dynamic_cast<nn::Conv2d*>(child.module.get())) {
-      Tensor& weight = conv->weight();
+      const Tensor& weight = conv->weight();
       const int64_t fan_in = weight.numel() / weight.size(0);
       Tensor filters = generator.normal(
           weight.shape(), 0, std::sqrt(2.0 / static_cast<double>(fan_in)), {.device = Device{}});

@@ -12,18 +12,18 @@ thread_local bool skips = false;
 
 }  // namespace
 
-void init_kaiming_normal(Tensor& weight, Generator& generator) {
+void init_kaiming_normal(const Tensor& weight, Generator& generator) {
   const auto fan_out = static_cast<double>(weight.numel() / weight.size(1));
   init_normal(weight, 0, std::sqrt(2 / fan_out), generator);
 }
 
-void init_uniform(Tensor& tensor, double low, double high, Generator& generator) {
+void init_uniform(const Tensor& tensor, double low, double high, Generator& generator) {
   if (skips) return;
   const NoGradGuard no_grad;
   generator.fill_uniform(tensor, low, high);
 }
 
-void init_normal(Tensor& tensor, double mean, double deviation, Generator& generator) {
+void init_normal(const Tensor& tensor, double mean, double deviation, Generator& generator) {
   if (skips) return;
   const NoGradGuard no_grad;
   generator.fill_normal(tensor, mean, deviation);

@@ -9,10 +9,11 @@ namespace gestalt::nn {
 
 // N(0, 2 / fan_out) for a convolution's weight [out, in, kh, kw], fan_out = out * kh * kw (He et
 // al. 2015; torch's kaiming_normal_ with mode fan_out).
-void init_kaiming_normal(Tensor& weight, Generator& generator);
+void init_kaiming_normal(const Tensor& weight, Generator& generator);
 
-void init_uniform(Tensor& tensor, double low, double high, Generator& generator);  // [low, high)
-void init_normal(Tensor& tensor, double mean, double deviation, Generator& generator);
+void init_uniform(const Tensor& tensor, double low, double high,
+                  Generator& generator);  // [low, high)
+void init_normal(const Tensor& tensor, double mean, double deviation, Generator& generator);
 
 // While one lives, what this thread's convolutions, linear layers and the functions above would
 // draw stays undefined: for networks whose weights are loaded next, which takes as long as drawing

@@ -2,6 +2,10 @@
 
 // Modules over the functional ops, with PyTorch's parameter names, shapes and default
 // initialization.
+//
+// weight(), bias(), ...: a layer keeps its tensors, which optimizers and averages hold too, so no
+// other can be assigned. Other values: `layer.weight().copy_(values)` under NoGradGuard, or
+// set_data.
 
 #include <optional>
 
@@ -32,8 +36,8 @@ class Conv2d : public Module {
   Tensor forward(const Tensor& x, Activation activation);
   // topk(relu(forward(x))) in one.
   Tensor forward_relu_topk(const Tensor& x, double fraction, TopKMode mode);
-  Tensor& weight() { return weight_; }
-  Tensor& bias() { return bias_; }  // undefined without bias
+  const Tensor& weight() const { return weight_; }
+  const Tensor& bias() const { return bias_; }  // undefined without bias
 
  private:
   Conv2dOptions options_;
@@ -46,8 +50,8 @@ class ConvTranspose2d : public Module {
  public:
   ConvTranspose2d(const ConvTranspose2dOptions& options, Generator& generator);
   Tensor forward(const Tensor& x) override;
-  Tensor& weight() { return weight_; }
-  Tensor& bias() { return bias_; }  // undefined without bias
+  const Tensor& weight() const { return weight_; }
+  const Tensor& bias() const { return bias_; }  // undefined without bias
 
  private:
   ConvTranspose2dDesc desc_;
@@ -59,8 +63,8 @@ class Linear : public Module {
  public:
   Linear(int64_t in_features, int64_t out_features, Generator& generator);
   Tensor forward(const Tensor& x) override;
-  Tensor& weight() { return weight_; }
-  Tensor& bias() { return bias_; }
+  const Tensor& weight() const { return weight_; }
+  const Tensor& bias() const { return bias_; }
 
  private:
   Tensor weight_, bias_;
@@ -139,10 +143,10 @@ class BatchNorm2d : public Module {
   Tensor forward(const Tensor& x, Activation activation, const Tensor& residual = {});
   // topk(relu(forward(x))) in one.
   Tensor forward_relu_topk(const Tensor& x, double fraction, TopKMode mode);
-  Tensor& weight() { return weight_; }
-  Tensor& bias() { return bias_; }
-  Tensor& running_mean() { return running_mean_; }
-  Tensor& running_variance() { return running_variance_; }
+  const Tensor& weight() const { return weight_; }
+  const Tensor& bias() const { return bias_; }
+  const Tensor& running_mean() const { return running_mean_; }
+  const Tensor& running_variance() const { return running_variance_; }
 
  private:
   Tensor forward(const Tensor& x, const BatchNormDesc& desc, const Tensor& residual = {});

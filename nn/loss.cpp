@@ -137,6 +137,8 @@ Tensor l1_loss(const Tensor& a, const Tensor& b, Reduction reduction) {
 }
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& target, const CrossEntropyDesc& desc) {
+  check_defined("cross_entropy", logits);
+  check_defined("cross_entropy", target);
   GESTALT_CHECK(logits.rank() == 2 && is_floating(logits.dtype()) && logits.size(1) > 0,
                 "[cross_entropy] expected floating logits [N,C], got {}", logits);
   GESTALT_CHECK(target.dtype() == DType::i64 && target.rank() == 1 &&

@@ -66,6 +66,11 @@ std::string in_one_line(const StateDictReport& report) {
   return line;
 }
 
+void check_name(const char* what, const std::string& name) {
+  GESTALT_CHECK(!name.empty() && name.find('.') == std::string::npos,
+                "the name of a {} can't be '{}': it is one part of a dotted path", what, name);
+}
+
 std::string names_of(const std::vector<Module::Child>& children) {
   std::string names;
   for (const Module::Child& child : children) names += (names.empty() ? "" : ", ") + child.name;
@@ -97,7 +102,8 @@ void Module::remove_forward_hook(int64_t number) {
   std::erase_if(hooks_, [number](const NumberedHook& entry) { return entry.number == number; });
 }
 
-void Module::check_new(const std::string& name) const {
+void Module::check_new(const char* what, const std::string& name) const {
+  check_name(what, name);
   for (const auto* own : {&parameters_, &buffers_}) {
     for (const Named& entry : *own) {
       GESTALT_CHECK(entry.name != name, "two parameters or buffers are named '{}'", name);
@@ -106,19 +112,22 @@ void Module::check_new(const std::string& name) const {
 }
 
 void Module::register_parameter(std::string name, Tensor& member, Tensor value) {
-  check_new(name);
+  check_new("parameter", name);
+  GESTALT_CHECK(value.defined(), "the parameter '{}' is an undefined tensor", name);
   member = std::move(value);
   member.set_requires_grad(true);
   parameters_.push_back({std::move(name), &member, false});
 }
 
 void Module::register_buffer(std::string name, Tensor& member, Tensor value, InFiles in_files) {
-  check_new(name);
+  check_new("buffer", name);
+  GESTALT_CHECK(value.defined(), "the buffer '{}' is an undefined tensor", name);
   member = std::move(value);
   buffers_.push_back({std::move(name), &member, in_files == InFiles::optional});
 }
 
 void Module::add_child(std::string name, std::shared_ptr<Module> module, size_t position) {
+  check_name("module", name);
   GESTALT_CHECK(module != nullptr, "child '{}' is a null pointer", name);
   GESTALT_CHECK(!find_child(name), "two children are named '{}'", name);
   children_.insert(children_.begin() + static_cast<std::ptrdiff_t>(position),

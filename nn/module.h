@@ -35,10 +35,10 @@ class Module {
   bool has_forward_hooks() const { return !hooks_.empty(); }
 
   // Depth first, own before children, with dotted names. The pointers are to the module's own
-  // handles.
+  // handles, which get other values by copy_ or set_data.
   struct Named {
     std::string name;
-    Tensor* tensor;
+    const Tensor* tensor;
     bool optional = false;  // a state dict may lack it
   };
   std::vector<Named> named_parameters() const;
@@ -79,7 +79,8 @@ class Module {
   void zero_grad();  // forgets the gradients
 
  protected:
-  // The member must live as long as the module.
+  // The member must live as long as the module. Names are parts of dotted paths, so they have no
+  // dot; the value of a parameter is defined.
   void register_parameter(std::string name, Tensor& member, Tensor value);
   enum class InFiles { required, optional };  // whether a state dict may lack it
   void register_buffer(std::string name, Tensor& member, Tensor value,
@@ -93,7 +94,7 @@ class Module {
 
  private:
   std::optional<size_t> find_child(std::string_view name) const;
-  void check_new(const std::string& name) const;
+  void check_new(const char* what, const std::string& name) const;
   void collect(const std::string& prefix, bool parameters, bool buffers,
                std::vector<Named>& out) const;
   template <class F>

@@ -39,6 +39,7 @@ Tensor run(const Tensor& rows, bool logarithm) {
 }
 
 Tensor along(const char* op, const Tensor& x, int dim, bool logarithm) {
+  check_defined(op, x);
   GESTALT_CHECK(x.rank() >= 1 && is_floating(x.dtype()),
                 "[{}] expected a floating input of at least one dimension, got {}", op, x);
   dim = checked_dim(dim, x.rank(), op);

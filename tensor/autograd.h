@@ -6,7 +6,11 @@
 //   Tensor y = Tensor::empty(...); kernel(...);
 //   if (needs_grad({x, w})) attach(std::make_shared<MyNode>(x, w), {x, w}, {y});
 // A node keeps what it needs with save(); saved tensors are detached, so no cycle arises, and their
-// version is checked when they are used.
+// version is checked when they are used. Host code that takes memory by data<T>() can't be part of
+// a recorded step (tensor/graph.h), which data<T>() says; what takes it by view() on the CPU calls
+// check_not_capturing(context(device), "my_op") first (kernels/capture.h).
+//
+// Gradients are constants: second derivatives are not supported.
 //
 // Threads may run forward and backward passes of their own through the same leaves: their gradients
 // are added one at a time. What changes a leaf (an optimizer's step, set_grad) is for one thread.
@@ -139,7 +143,8 @@ void backward(std::span<const Tensor> outputs, std::span<const Tensor> grad_outp
               const BackwardOptions& options = {});
 
 // The gradients to `inputs`, returned instead of accumulated; zero-filled where there is no path.
-// Nothing that does not lead to `inputs` is computed.
+// Nothing is recorded of how they were made, so a loss of them has no gradient (torch's
+// create_graph is not there). Nothing that does not lead to `inputs` is computed.
 std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
                               std::span<const Tensor> inputs, const BackwardOptions& options = {});
 

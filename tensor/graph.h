@@ -21,6 +21,9 @@
 //  - No reading of values (item, to_vector), no tensors from host values, no more memory than in
 //    its warm-up runs: these throw Error, and nothing of the recording runs. Host state that the
 //    step had changed by then (an optimizer's step count, a generator's offset) stays changed.
+//  - Only what goes through the kernels of its device is recorded. An op of one's own that works on
+//    the host is not: on the CPU data<T>() throws while it is recorded. Such an op stays outside of
+//    the step, or is made of others. On CUDA, kernels launched on the device's stream are recorded.
 //  - Host values are those of the recording: a learning rate, Adam's step count, the offset of a
 //    Generator. A step whose host values change is recorded again before it is replayed
 //    (`record`), at the host's cost of one run; or it leaves what uses them, the optimizer's step

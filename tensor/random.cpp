@@ -36,7 +36,7 @@ Tensor Generator::normal(const Shape& shape, double mean, double deviation,
   return y;
 }
 
-void Generator::fill_uniform(Tensor& y, double low, double high) {
+void Generator::fill_uniform(const Tensor& y, double low, double high) {
   check_in_place("uniform", y);
   GESTALT_CHECK(low <= high, "[uniform] expected low <= high, got {} and {}", low, high);
   Context& ctx = context(y.device());
@@ -44,7 +44,7 @@ void Generator::fill_uniform(Tensor& y, double low, double high) {
   y.bump_version();
 }
 
-void Generator::fill_normal(Tensor& y, double mean, double deviation) {
+void Generator::fill_normal(const Tensor& y, double mean, double deviation) {
   check_in_place("normal", y);
   Context& ctx = context(y.device());
   ctx.kernels().normal(ctx, next(), mean, deviation, y.view());

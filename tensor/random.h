@@ -28,8 +28,8 @@ class Generator {
   Tensor normal(const Shape& shape, double mean = 0, double deviation = 1,
                 const TensorOptions& options = {});
   // In place: not recorded, so not allowed where autograd follows y.
-  void fill_uniform(Tensor& y, double low, double high);
-  void fill_normal(Tensor& y, double mean, double deviation);
+  void fill_uniform(const Tensor& y, double low, double high);
+  void fill_normal(const Tensor& y, double mean, double deviation);
 
   double uniform_value(double low = 0, double high = 1);  // [low, high), 53 random bits
   int64_t integer(int64_t bound);                         // in [0, bound), bound > 0

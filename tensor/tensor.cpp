@@ -20,8 +20,14 @@ struct Tensor::Impl {
   std::unique_ptr<AutogradMeta> autograd;
 };
 
+namespace {
+// What it most often is.
+constexpr const char* undefined_hint =
+    "(a gradient before backward, or of a tensor that is no leaf?)";
+}  // namespace
+
 const Tensor::Impl& Tensor::impl() const {
-  GESTALT_CHECK(impl_ != nullptr, "use of an undefined tensor");
+  GESTALT_CHECK(impl_ != nullptr, "use of an undefined tensor {}", undefined_hint);
   return *impl_;
 }
 
@@ -117,13 +123,14 @@ Tensor Tensor::full(const Shape& shape, double value, const TensorOptions& optio
 
 template <class T>
 Tensor Tensor::from_vector(const std::vector<T>& values, const Shape& shape,
-                           const TensorOptions& options) {
+                           const FromVectorOptions& options) {
   GESTALT_CHECK(static_cast<int64_t>(values.size()) == shape.numel(),
                 "[from_vector] {} values for shape {}", values.size(), shape);
   check_not_capturing(context(options.device), "making a tensor of host values");
   Tensor host = empty(shape, {dtype_of<T>, Device{}});
-  std::copy(values.begin(), values.end(), host.template data<T>());
-  return host.to(options.device).contiguous(options.format);
+  std::copy(values.begin(), values.end(), host.view().as<T>());
+  const Tensor wanted = host.to(options.dtype.value_or(dtype_of<T>));
+  return wanted.to(options.device).contiguous(options.format);
 }
 
 // ---- properties ----
@@ -169,11 +176,15 @@ View Tensor::view() const {
 template <class T>
 T* Tensor::data() const {
   GESTALT_CHECK(dtype() == dtype_of<T>, "[data] tensor is {}, asked for {}", dtype(), dtype_of<T>);
+  if (device().is_cpu()) {
+    check_not_capturing(context(device()), "the host's access to {} (data<T>())", *this);
+  }
   return view().as<T>();
 }
 
 template <class T>
 std::vector<T> Tensor::to_vector() const {
+  check_defined("to_vector", *this);
   check_not_capturing(context(device()), "reading {}", *this);
   const NoGradGuard no_grad;
   const Tensor host = to(Device{}).to(dtype_of<T>).contiguous();
@@ -182,6 +193,7 @@ std::vector<T> Tensor::to_vector() const {
 }
 
 double Tensor::item() const {
+  check_defined("item", *this);
   GESTALT_CHECK(numel() == 1, "[item] needs one element, tensor is {}", *this);
   return to_vector<double>()[0];
 }
@@ -206,7 +218,7 @@ Tensor Tensor::to(Device device) const {
 
 // ---- in place ----
 
-Tensor& Tensor::fill_(double value) {
+const Tensor& Tensor::fill_(double value) const {
   check_in_place("fill_", *this);
   Context& ctx = context(device());
   ctx.kernels().fill(ctx, value, view());
@@ -214,7 +226,7 @@ Tensor& Tensor::fill_(double value) {
   return *this;
 }
 
-Tensor& Tensor::copy_(const Tensor& source) {
+const Tensor& Tensor::copy_(const Tensor& source) const {
   check_in_place("copy_", *this);
   GESTALT_CHECK(!source.requires_grad() || !grad_enabled(),
                 "[copy_] the source {} is followed by autograd, and a copy in place is not "
@@ -283,7 +295,7 @@ bool Tensor::requires_grad() const {
   return meta != nullptr && (meta->requires_grad || meta->node != nullptr);
 }
 
-Tensor& Tensor::set_requires_grad(bool requires_grad) {
+const Tensor& Tensor::set_requires_grad(bool requires_grad) const {
   GESTALT_CHECK(is_leaf(), "[set_requires_grad] only leaves can be changed; use detach()");
   GESTALT_CHECK(!requires_grad || is_floating(dtype()),
                 "[set_requires_grad] needs a floating tensor, this is {}", *this);
@@ -301,7 +313,7 @@ Tensor Tensor::grad() const {
   return meta == nullptr ? Tensor() : meta->grad;
 }
 
-void Tensor::set_grad(Tensor grad) {
+void Tensor::set_grad(Tensor grad) const {
   GESTALT_CHECK(!grad.defined() || (grad.shape() == shape() && grad.dtype() == dtype() &&
                                     grad.device() == device()),
                 "[set_grad] the gradient of {} on {} must be like it, got {} on {}", *this,
@@ -356,6 +368,10 @@ std::string to_string(const Tensor& tensor) {
   return tensor.defined() ? to_string(tensor.view()) : "undefined";
 }
 
+void check_defined(const char* op, const Tensor& x) {
+  GESTALT_CHECK(x.defined(), "[{}] the input is an undefined tensor {}", op, undefined_hint);
+}
+
 void check_same_kind(const char* op, const Tensor& a, const Tensor& b) {
   GESTALT_CHECK(a.defined() && b.defined(), "[{}] an input is an undefined tensor: {} and {}", op,
                 a, b);
@@ -365,9 +381,10 @@ void check_same_kind(const char* op, const Tensor& a, const Tensor& b) {
   GESTALT_CHECK(a.dtype() == b.dtype(), "[{}] inputs have different dtypes: {} and {}", op, a, b);
 }
 
-#define GESTALT_INSTANTIATE(T)                                                                    \
-  template Tensor Tensor::from_vector(const std::vector<T>&, const Shape&, const TensorOptions&); \
-  template T* Tensor::data<T>() const;                                                            \
+#define GESTALT_INSTANTIATE(T)                                             \
+  template Tensor Tensor::from_vector(const std::vector<T>&, const Shape&, \
+                                      const FromVectorOptions&);           \
+  template T* Tensor::data<T>() const;                                     \
   template std::vector<T> Tensor::to_vector() const;
 GESTALT_INSTANTIATE(float)
 GESTALT_INSTANTIATE(bfloat16)

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,13 @@ struct TensorOptions {
   bool operator==(const TensorOptions&) const = default;
 };
 
+// Of a tensor made from host values, whose dtype is theirs where none is asked for.
+struct FromVectorOptions {
+  std::optional<DType> dtype = {};
+  Device device = default_device();
+  Format format = Format::contiguous;
+};
+
 class Tensor {
  public:
   Tensor() = default;  // undefined
@@ -35,10 +43,11 @@ class Tensor {
   static Tensor zeros(const Shape& shape, const TensorOptions& options = {});
   static Tensor ones(const Shape& shape, const TensorOptions& options = {});
   static Tensor full(const Shape& shape, double value, const TensorOptions& options = {});
-  // Values in logical (row-major) order; their number must be that of the shape. The dtype is T's.
+  // Values in logical (row-major) order; their number must be that of the shape. The dtype is T's,
+  // or the one asked for.
   template <class T>
   static Tensor from_vector(const std::vector<T>& values, const Shape& shape,
-                            const TensorOptions& options = {});
+                            const FromVectorOptions& options = {});
   // A view of memory at `offset` elements into `storage`; throws Error where it would reach
   // outside.
   static Tensor from_storage(std::shared_ptr<Storage> storage, int64_t offset, const Shape& shape,
@@ -65,7 +74,9 @@ class Tensor {
   int64_t storage_offset() const;  // in elements
 
   View view() const;
-  // The first element; T must be the dtype's type.
+  // The first element, for host code (on the CPU) and kernels of one's own; T must be the dtype's
+  // type. On the CPU an Error while a step is recorded (tensor/graph.h): what the host does with
+  // the memory then is done once, on no values, and never replayed.
   template <class T>
   T* data() const;
   // Copied to the CPU in logical order, converted to T. Waits for the device.
@@ -81,11 +92,13 @@ class Tensor {
   Tensor to(Device device) const;
 
   // ---- in place; not recorded, so not allowed on a tensor that autograd follows ----
-  Tensor& fill_(double value);
-  Tensor& zero_() { return fill_(0); }
+  // They change what all handles share, so a const handle has them too; it can't be assigned
+  // another tensor.
+  const Tensor& fill_(double value) const;
+  const Tensor& zero_() const { return fill_(0); }
   // Broadcasts nothing; converts dtype and device. Not from a source that autograd follows, whose
   // gradient would be lost: detach() it, or use cat. The source may share memory with this.
-  Tensor& copy_(const Tensor& source);
+  const Tensor& copy_(const Tensor& source) const;
 
   // Every handle of this leaf has the memory, dtype, device and strides of `data` from here on,
   // whose shape is the same; its gradient is converted alike. Views made before keep the old
@@ -98,12 +111,12 @@ class Tensor {
 
   // ---- gradients ----
   bool requires_grad() const;
-  Tensor& set_requires_grad(bool requires_grad);  // leaves only
+  const Tensor& set_requires_grad(bool requires_grad) const;  // leaves only
   bool is_leaf() const;
   Tensor grad() const;  // undefined before backward
   // Of this shape, dtype and device, or undefined. A copy is kept of one that is not dense, such as
   // an expanded one, which backward passes could not add to.
-  void set_grad(Tensor grad);
+  void set_grad(Tensor grad) const;
   Tensor detach() const;  // the same memory, not followed by autograd
   // Accumulates gradients into the leaves. `grad` defaults to 1 for a tensor of one element.
   void backward(const Tensor& grad = {}) const;
@@ -136,6 +149,8 @@ std::string to_string(const Tensor& tensor);  // "f32[1,3,8,8]", "undefined"
 // memory and not element by element, else `source` itself.
 Tensor apart_from(const Tensor& source, const Tensor& target);
 
+// The check of an op's input: "[sum] the input is an undefined tensor (...)".
+void check_defined(const char* op, const Tensor& x);
 // The check of every op with several inputs: defined, of one device and dtype.
 void check_same_kind(const char* op, const Tensor& a, const Tensor& b);
 

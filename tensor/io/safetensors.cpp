@@ -146,7 +146,11 @@ StateDict read_safetensors(const Bytes& bytes, Metadata* metadata) {
 void write_safetensors(const std::string& path, std::span<const NamedTensor> tensors,
                        const Metadata& metadata) {
   std::vector<const NamedTensor*> order;
-  for (const NamedTensor& entry : tensors) order.push_back(&entry);
+  for (const NamedTensor& entry : tensors) {
+    GESTALT_CHECK(entry.tensor.defined(), "cannot write '{}': tensor '{}' is undefined", path,
+                  entry.name);
+    order.push_back(&entry);
+  }
   std::sort(order.begin(), order.end(), [](const NamedTensor* a, const NamedTensor* b) {
     const int64_t size_a = size_of(a->tensor.dtype()), size_b = size_of(b->tensor.dtype());
     return size_a != size_b ? size_a > size_b : a->name < b->name;

@@ -16,6 +16,7 @@ namespace {
 
 // x's shape with 1 at the reduced dimensions.
 Shape kept_shape(const char* op, const Tensor& x, const Dims& dims) {
+  check_defined(op, x);
   if (dims.empty()) return Shape::filled(x.rank(), 1);
   Shape shape = x.shape();
   std::vector<bool> seen(x.rank(), false);
@@ -67,7 +68,10 @@ class SumNode : public Node {
 
 Tensor scaled_sum(const char* name, const Tensor& x, const Dims& dims, double scale,
                   bool keep_dims) {
-  Tensor y = Tensor::empty(kept_shape(name, x, dims), {x.dtype(), x.device()});
+  const Shape kept = kept_shape(name, x, dims);
+  GESTALT_CHECK(is_floating(x.dtype()),
+                "[{}] expected a floating tensor, got {}; convert it with to(DType::f32)", name, x);
+  Tensor y = Tensor::empty(kept, {x.dtype(), x.device()});
   Context& ctx = context(x.device());
   ctx.kernels().sum(ctx, x.view(), scale, y.view());
   if (needs_grad({x})) attach(std::make_shared<SumNode>(name, x, scale), {x}, {y});
@@ -130,6 +134,8 @@ Tensor mean(const Tensor& x, const Dims& dims, bool keep_dims) {
 
 Tensor variance(const Tensor& x, const Dims& dims, const VarianceDesc& desc) {
   const int64_t count = count_of(x, kept_shape("variance", x, dims));
+  GESTALT_CHECK(is_floating(x.dtype()),
+                "[variance] expected a floating tensor, got {}; convert it with to(DType::f32)", x);
   const Tensor difference = subtract(x, mean(x, dims, true));
   const double scale =
       1 / static_cast<double>(desc.unbiased ? std::max<int64_t>(count - 1, 0) : count);
@@ -145,6 +151,7 @@ Tensor min(const Tensor& x, const Dims& dims, bool keep_dims) {
 }
 
 Tensor argmax(const Tensor& x, int dim, bool keep_dims) {
+  check_defined("argmax", x);
   const int d = checked_dim(dim, x.rank(), "argmax");
   GESTALT_CHECK(x.size(d) > 0, "[argmax] dimension {} of {} is empty", d, x);
   Shape kept = x.shape();

@@ -49,6 +49,7 @@ class UnaryNode : public Node {
 template <class Forward, class Backward, class... Scalars>
 Tensor unary(const char* name, const Tensor& x, Keep keep, Forward KernelTable::*forward,
              Backward KernelTable::*backward, Scalars... scalars) {
+  check_defined(name, x);
   Tensor y = empty_like(x);
   Context& ctx = context(x.device());
   (ctx.kernels().*forward)(ctx, x.view(), scalars..., y.view());

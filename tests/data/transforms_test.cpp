@@ -230,5 +230,28 @@ TEST(Transforms, RejectBadOptions) {
   EXPECT_NE(error_of([] { square_transform({.resize = 10, .crop = 11}); }), "");
 }
 
+TEST(Transforms, ANormalizationThatDividesBy0IsAnError) {
+  Normalization normalization;
+  normalization.deviation[1] = 0;
+  const std::string message =
+      "[normalize] mean and deviation must be finite, and no deviation 0; channel 1 has 0.456 and "
+      "0";
+  EXPECT_EQ(error_of([&] {
+              normalize(Tensor::zeros({1, 3, 2, 2}, {DType::u8}), normalization);
+            }),
+            message);
+  Image image(2, 2);
+  std::vector<float> planes(12);
+  EXPECT_EQ(error_of([&] {
+              apply(whole_image(2, 2), DecodedPart(image), normalization, planes.data());
+            }),
+            message);
+  normalization.deviation[1] = std::nanf("");
+  EXPECT_NE(error_of([&] {
+              normalize(Tensor::zeros({1, 3, 2, 2}, {DType::u8}), normalization);
+            }),
+            "");
+}
+
 }  // namespace
 }  // namespace gestalt::data

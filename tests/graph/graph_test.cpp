@@ -313,6 +313,24 @@ TEST_P(CapturedGraphTest, ReadingValuesIsAnError) {
   EXPECT_EQ(bits(x * 2.0).size(), 4u);  // the context works as before
 }
 
+// An op of one's own: host code that works on the memory, which no replay would run.
+TEST_P(CapturedGraphTest, HostCodeThatTakesTheMemoryIsAnErrorOnTheCpu) {
+  const Tensor x = normal({4}, 1);
+  Tensor y;
+  const auto step = [&] {
+    y = x * 2.0;
+    y.data<float>();
+  };
+  if (!device_.is_cpu()) {  // a pointer for a kernel, which is recorded
+    EXPECT_EQ(error_of(device_, step), "");
+    return;
+  }
+  EXPECT_EQ(error_of(device_, step),
+            "[capture] the host's access to f32[4] (data<T>()) inside a captured step; it must "
+            "happen before the capture (in its warm-up runs) or outside the step");
+  EXPECT_NE((x * 2.0).data<float>(), nullptr);  // the context works as before
+}
+
 TEST_P(CapturedGraphTest, GrowthIsAnError) {
   std::vector<Tensor> kept;
   int64_t size = 1000;

@@ -121,6 +121,16 @@ TEST_F(Safetensors, AFileThatIsBeingReadCanBeReplaced) {
   EXPECT_EQ(read_safetensors(map_file(path("a")))[0].tensor.to_vector<float>()[3], 0);
 }
 
+TEST_F(Safetensors, AnUndefinedTensorIsNamedAndNothingWritten) {
+  try {
+    write_safetensors(path("a"), std::vector<NamedTensor>{{"x", Tensor::zeros({1})}, {"y", {}}});
+    FAIL();
+  } catch (const Error& error) {
+    EXPECT_EQ(error.what(), "cannot write '" + path("a") + "': tensor 'y' is undefined");
+  }
+  EXPECT_FALSE(fs::exists(path("a")));
+}
+
 TEST_F(Safetensors, AnUnwritableFolderIsNamed) {
   try {
     write_safetensors(path("nowhere/a"), every_dtype());

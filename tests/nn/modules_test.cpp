@@ -4,12 +4,14 @@
 #include <cmath>
 #include <gtest/gtest.h>
 #include <tuple>
+#include <type_traits>
 
 #include "kernels/error.h"
 #include "nn/conv.h"
 #include "nn/layers.h"
 #include "nn/sequential.h"
 #include "nn/weight_format.h"
+#include "tensor/autograd.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/unary.h"
 #include "tensor/random.h"
@@ -248,6 +250,58 @@ TEST(Modules, HaveOneTensorAName) {
     }
   };
   EXPECT_THROW(Twice(), Error);
+}
+
+// Names are parts of dotted paths: find("a.b") would look for b in a.
+TEST(Modules, RefuseNamesWithADotAndUndefinedValues) {
+  struct With : Module {
+    Tensor member;
+    With(const std::string& parameter, const std::string& buffer, const Tensor& value) {
+      if (!parameter.empty()) register_parameter(parameter, member, value);
+      if (!buffer.empty()) register_buffer(buffer, member, value);
+    }
+  };
+  const Tensor one = Tensor::ones({1});
+  EXPECT_EQ(tests::error_of([&] { With("a.b", "", one); }),
+            "the name of a parameter can't be 'a.b': it is one part of a dotted path");
+  EXPECT_EQ(tests::error_of([&] { With("", "a.b", one); }),
+            "the name of a buffer can't be 'a.b': it is one part of a dotted path");
+  EXPECT_EQ(tests::error_of([&] { With("a", "", Tensor()); }),
+            "the parameter 'a' is an undefined tensor");
+  EXPECT_EQ(tests::error_of([&] { With("", "a", Tensor()); }),
+            "the buffer 'a' is an undefined tensor");
+  Sequential network;
+  EXPECT_EQ(tests::error_of([&] { network.add("a.b", std::make_shared<ReLU>()); }),
+            "the name of a module can't be 'a.b': it is one part of a dotted path");
+  EXPECT_THROW(network.add("", std::make_shared<ReLU>()), Error);
+}
+
+TEST(Sequential, NamesItsLayersWhereATapIsNone) {
+  Sequential network;
+  network.add("conv", std::make_shared<ReLU>());
+  network.add("relu", std::make_shared<ReLU>());
+  const std::vector<std::string> taps = {"1"};
+  EXPECT_EQ(tests::error_of([&] { network.forward_taps(Tensor::ones({1}), taps); }),
+            "the network has no layer '1'; it has conv, relu");
+}
+
+// A layer's tensors get other values in place: optimizers hold them too, and no other tensor can be
+// put where they are.
+TEST(Modules, GetOtherValuesInTheTensorsThatTheyHave) {
+  static_assert(std::is_same_v<decltype(std::declval<Linear>().weight()), const Tensor&>);
+  static_assert(std::is_same_v<decltype(std::declval<Conv2d>().bias()), const Tensor&>);
+  static_assert(std::is_same_v<decltype(std::declval<BatchNorm2d>().weight()), const Tensor&>);
+  Generator generator(0);
+  Linear layer(2, 1, generator);
+  const Tensor held = layer.parameters()[0];
+  {
+    const NoGradGuard no_grad;
+    layer.weight().copy_(Tensor::full({1, 2}, 3));
+  }
+  EXPECT_EQ(held.to_vector<float>(), (std::vector<float>{3, 3}));
+  layer.weight().set_data(Tensor::full({1, 2}, 4));
+  EXPECT_EQ(held.to_vector<float>(), (std::vector<float>{4, 4}));
+  EXPECT_TRUE(held.requires_grad());
 }
 
 TEST(ForwardHooks, AreRemovedByNumber) {

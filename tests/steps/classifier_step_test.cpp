@@ -76,9 +76,8 @@ Batch batch(Device device, uint64_t seed, int64_t count) {
   Generator random(seed);
   std::vector<int64_t> labels;
   for (int64_t i = 0; i < count; ++i) labels.push_back(static_cast<int64_t>(random.integer(3)));
-  const TensorOptions options{.device = device};
-  return {random.normal({count, 3, side, side}, 0, 1, options),
-          Tensor::from_vector<int64_t>(labels, {count}, options)};
+  return {random.normal({count, 3, side, side}, 0, 1, {.device = device}),
+          Tensor::from_vector<int64_t>(labels, {count}, {.device = device})};
 }
 
 struct Mode {

@@ -177,6 +177,50 @@ TEST(Errors, NameTheOpAndBothTensors) {
   EXPECT_THROW(select(a, 0, 2), Error);
 }
 
+TEST(Errors, SayThatATensorIsUndefinedAndWhatItMayBe) {
+  const std::string hint = " (a gradient before backward, or of a tensor that is no leaf?)";
+  const Tensor none;
+  EXPECT_EQ(error_of([&] { sum(none); }), "[sum] the input is an undefined tensor" + hint);
+  EXPECT_EQ(error_of([&] { variance(none); }),
+            "[variance] the input is an undefined tensor" + hint);
+  EXPECT_EQ(error_of([&] { max(none); }), "[max] the input is an undefined tensor" + hint);
+  EXPECT_EQ(error_of([&] { argmax(none, 0); }), "[argmax] the input is an undefined tensor" + hint);
+  EXPECT_EQ(error_of([&] { exp(none); }), "[exp] the input is an undefined tensor" + hint);
+  EXPECT_EQ(error_of([&] { none.item(); }), "[item] the input is an undefined tensor" + hint);
+  EXPECT_EQ(error_of([&] { none.to_vector<float>(); }),
+            "[to_vector] the input is an undefined tensor" + hint);
+  Tensor a = Tensor::ones({2});
+  a.set_requires_grad(true);
+  EXPECT_EQ(error_of([&] { a.grad().shape(); }), "use of an undefined tensor" + hint);
+  const Tensor b = a * 2.0;
+  sum(b).backward();
+  EXPECT_EQ(a.grad().to_vector<float>(), (std::vector<float>{2, 2}));
+  EXPECT_EQ(error_of([&] { b.grad().shape(); }), "use of an undefined tensor" + hint);
+}
+
+TEST(Errors, SumsOfIntegersSayWhatToDo) {
+  const Tensor hits = equal(Tensor::ones({2}), 1.0);
+  EXPECT_EQ(error_of([&] { sum(hits); }),
+            "[sum] expected a floating tensor, got u8[2]; convert it with to(DType::f32)");
+  EXPECT_EQ(error_of([&] { mean(hits.to(DType::i64)); }),
+            "[mean] expected a floating tensor, got i64[2]; convert it with to(DType::f32)");
+  EXPECT_EQ(error_of([&] { variance(hits); }),
+            "[variance] expected a floating tensor, got u8[2]; convert it with to(DType::f32)");
+  EXPECT_EQ(mean(hits.to(DType::f32)).item(), 1);
+}
+
+TEST(Tensors, OfHostValuesHaveTheDtypeAskedForElseTheValues) {
+  const std::vector<double> values = {1.5, 2.0 / 3};
+  EXPECT_EQ(Tensor::from_vector(values, {2}).dtype(), DType::f64);
+  EXPECT_EQ(Tensor::from_vector(values, {2}, {.format = Format::contiguous}).dtype(), DType::f64);
+  const Tensor x = Tensor::from_vector(values, {2}, {DType::f32});
+  EXPECT_EQ(x.dtype(), DType::f32);
+  EXPECT_EQ(x.to_vector<double>()[1], double{2.0f / 3});
+  EXPECT_EQ(Tensor::from_vector(values, {2}, {DType::i64}).to_vector<int64_t>(),
+            (std::vector<int64_t>{1, 0}));
+  EXPECT_EQ(Tensor::from_vector<int64_t>({1, 2}, {2}, {.dtype = DType::f32}).dtype(), DType::f32);
+}
+
 TEST(Views, ExpandLeavesTheSizesThatAreMinus1) {
   const Tensor x = Tensor::from_vector<float>({1, 2}, {2, 1});
   EXPECT_EQ(expand(x, {3, -1, 2}).to_vector<float>(), expand(x, {3, 2, 2}).to_vector<float>());
