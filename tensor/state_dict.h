@@ -17,4 +17,18 @@ struct NamedTensor {
 // In the order of the file or of the modules.
 using StateDict = std::vector<NamedTensor>;
 
+// A checkpoint is put together of parts: names of `from` go into `to` behind `prefix` ("model."),
+// and come out of a state without it; none where the state has no such part, which the
+// load_state_dict that gets it says. Both share memory with what they were given.
+//   StateDict state;
+//   add_part(state, "model.", network.state_dict());
+//   add_part(state, "optimizer.", optimizer.state_dict());
+//   write_safetensors(path, state);
+// and back:
+//   const StateDict state = read_safetensors(map_file(path));
+//   network.load_state_dict(part_of(state, "model."));
+//   optimizer.load_state_dict(part_of(state, "optimizer."));
+void add_part(StateDict& to, const std::string& prefix, const StateDict& from);
+StateDict part_of(const StateDict& state, const std::string& prefix);
+
 }  // namespace gestalt

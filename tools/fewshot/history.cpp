@@ -5,7 +5,6 @@
 #include "kernels/error.h"
 #include "optim/state.h"
 #include "tools/common/gnuplot.h"
-#include "tools/common/state_parts.h"
 #include "tools/fewshot/step.h"
 
 namespace gestalt::tools {

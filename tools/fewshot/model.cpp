@@ -5,7 +5,6 @@
 #include "optim/state.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
-#include "tools/common/state_parts.h"
 
 namespace gestalt::tools {
 namespace {

@@ -6,7 +6,6 @@
 #include "models/vgg.h"
 #include "nn/layers.h"
 #include "tensor/io/checkpoint.h"
-#include "tools/common/state_parts.h"
 
 namespace gestalt::tools {
 namespace {

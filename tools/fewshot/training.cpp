@@ -23,7 +23,6 @@
 #include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
 #include "tools/common/run_folder.h"
-#include "tools/common/state_parts.h"
 #include "tools/fewshot/dataset.h"
 #include "tools/fewshot/evaluation.h"
 #include "tools/fewshot/history.h"

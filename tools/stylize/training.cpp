@@ -24,7 +24,6 @@
 #include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
 #include "tools/common/run_folder.h"
-#include "tools/common/state_parts.h"
 #include "tools/stylize/networks.h"
 #include "tools/stylize/samples.h"
 

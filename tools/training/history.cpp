@@ -5,7 +5,6 @@
 #include "kernels/error.h"
 #include "optim/state.h"
 #include "tools/common/npy.h"
-#include "tools/common/state_parts.h"
 
 namespace gestalt::tools {
 namespace {

@@ -21,7 +21,6 @@
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
 #include "tools/common/run_folder.h"
-#include "tools/common/state_parts.h"
 #include "tools/training/evaluation.h"
 #include "tools/training/history.h"
 #include "tools/training/setup.h"

@@ -1,6 +1,6 @@
-#include "tools/common/state_parts.h"
+#include "tensor/state_dict.h"
 
-namespace gestalt::tools {
+namespace gestalt {
 
 void add_part(StateDict& to, const std::string& prefix, const StateDict& from) {
   for (const NamedTensor& entry : from) to.push_back({prefix + entry.name, entry.tensor});
@@ -16,4 +16,4 @@ StateDict part_of(const StateDict& state, const std::string& prefix) {
   return result;
 }
 
-}  // namespace gestalt::tools
+}  // namespace gestalt
