@@ -1,7 +1,6 @@
 #include "models/alexnet.h"
 
 #include "nn/dropout.h"
-#include "nn/pool.h"
 #include "tensor/ops/shape.h"
 
 namespace gestalt::models {
@@ -31,6 +30,7 @@ AlexNet::AlexNet(int64_t classes, Generator& generator) {
   convolution(256, 256, 3, 1, 1);
   pool();
 
+  avgpool_ = register_module("avgpool", std::make_shared<nn::AdaptiveAvgPool2d>(Pair{6, 6}));
   classifier_ = register_module("classifier", std::make_shared<nn::Sequential>());
   classifier_->append(std::make_shared<nn::Dropout>());
   classifier_->append(std::make_shared<nn::Linear>(256 * 6 * 6, 4096, generator));
@@ -42,8 +42,7 @@ AlexNet::AlexNet(int64_t classes, Generator& generator) {
 }
 
 Tensor AlexNet::forward(const Tensor& x) {
-  const Tensor pooled = nn::adaptive_avg_pool2d((*features_)(x), {6, 6});
-  return (*classifier_)(flatten(pooled, 1));
+  return (*classifier_)(flatten((*avgpool_)((*features_)(x)), 1));
 }
 
 std::vector<ModelEntry> alexnet_models() {

@@ -1,7 +1,8 @@
 #pragma once
 
 // AlexNet as torchvision has it (Krizhevsky 2014, "One weird trick for parallelizing convolutional
-// neural networks"): children `features` and `classifier`, its numbering and default weights.
+// neural networks"): children `features`, `avgpool` and `classifier`, its numbering and default
+// weights.
 
 #include "models/registry.h"
 #include "nn/sequential.h"
@@ -16,6 +17,7 @@ class AlexNet : public nn::Module {
 
  private:
   std::shared_ptr<nn::Sequential> features_, classifier_;
+  std::shared_ptr<nn::AdaptiveAvgPool2d> avgpool_;
 };
 
 std::vector<ModelEntry> alexnet_models();

@@ -126,12 +126,16 @@ ResNet::ResNet(ResNetBlock block, const std::array<int, 4>& blocks, int64_t clas
                Generator& generator) {
   conv1_ = register_module("conv1", convolution(3, 64, 7, 2, generator));
   bn1_ = register_module("bn1", std::make_shared<nn::BatchNorm2d>(64));
+  maxpool_ =
+      register_module("maxpool", std::make_shared<nn::MaxPool2d>(Pool2dDesc{
+                                     .kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}}));
   const bool basic = block == ResNetBlock::basic;
   layers_ = basic ? make_stages<BasicBlock>(blocks, "downsample", generator)
                   : make_stages<Bottleneck>(blocks, "downsample", generator);
   for (size_t i = 0; i < layers_.size(); ++i) {
     register_module("layer" + std::to_string(i + 1), layers_[i]);
   }
+  avgpool_ = register_module("avgpool", std::make_shared<nn::AdaptiveAvgPool2d>(Pair{1, 1}));
   const int64_t features = 512 * (basic ? BasicBlock::expansion : Bottleneck::expansion);
   fc_ = register_module("fc", std::make_shared<nn::Linear>(features, classes, generator));
   init_torchvision(*this, generator);
@@ -139,9 +143,9 @@ ResNet::ResNet(ResNetBlock block, const std::array<int, 4>& blocks, int64_t clas
 
 Tensor ResNet::forward(const Tensor& x) {
   Tensor y = nn::rectified(*bn1_, (*conv1_)(x));
-  y = nn::max_pool2d(y, {.kernel = {3, 3}, .stride = {2, 2}, .padding = {1, 1}});
+  y = (*maxpool_)(y);
   for (const auto& layer : layers_) y = (*layer)(y);
-  return (*fc_)(flatten(nn::adaptive_avg_pool2d(y, {1, 1}), 1));
+  return (*fc_)(flatten((*avgpool_)(y), 1));
 }
 
 CifarResNet18::CifarResNet18(const ModelOptions& options, Generator& generator)

@@ -12,7 +12,7 @@ namespace gestalt::models {
 enum class ResNetBlock { basic, bottleneck };
 
 // torchvision's resnet18, resnet34, resnet50 (stride on the 3x3 convolution), its names and initial
-// weights. Any size from 32 up.
+// weights. Any size from 32 up. A hook of `avgpool` sees the features [N,C,1,1] before `fc`.
 class ResNet : public nn::Module {
  public:
   ResNet(ResNetBlock block, const std::array<int, 4>& blocks, int64_t classes,
@@ -22,7 +22,9 @@ class ResNet : public nn::Module {
  private:
   std::shared_ptr<nn::Conv2d> conv1_;
   std::shared_ptr<nn::BatchNorm2d> bn1_;
+  std::shared_ptr<nn::MaxPool2d> maxpool_;
   std::array<std::shared_ptr<nn::Sequential>, 4> layers_;
+  std::shared_ptr<nn::AdaptiveAvgPool2d> avgpool_;
   std::shared_ptr<nn::Linear> fc_;
 };
 

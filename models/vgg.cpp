@@ -10,7 +10,6 @@
 #include "nn/dropout.h"
 #include "nn/init.h"
 #include "nn/layers.h"
-#include "nn/pool.h"
 #include "tensor/autograd.h"
 #include "tensor/context.h"
 #include "tensor/ops/arithmetic.h"
@@ -109,6 +108,7 @@ std::shared_ptr<nn::Sequential> make_vgg_features(int depth, VggNorm norm, Gener
 
 Vgg::Vgg(int depth, VggNorm norm, int64_t classes, Generator& generator) {
   features_ = register_module("features", make_vgg_features(depth, norm, generator));
+  avgpool_ = register_module("avgpool", std::make_shared<nn::AdaptiveAvgPool2d>(Pair{7, 7}));
   classifier_ = register_module("classifier", std::make_shared<nn::Sequential>());
   const auto linear = [&](int64_t inputs, int64_t outputs) {
     const auto layer = std::make_shared<nn::Linear>(inputs, outputs, generator);
@@ -126,8 +126,7 @@ Vgg::Vgg(int depth, VggNorm norm, int64_t classes, Generator& generator) {
 }
 
 Tensor Vgg::forward(const Tensor& x) {
-  const Tensor pooled = nn::adaptive_avg_pool2d((*features_)(x), {7, 7});
-  return (*classifier_)(flatten(pooled, 1));
+  return (*classifier_)(flatten((*avgpool_)((*features_)(x)), 1));
 }
 
 namespace {

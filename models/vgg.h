@@ -35,9 +35,9 @@ enum class VggNorm { none, batch };
 // The children `features` of the Vgg below alone. `depth` 11, 13, 16 or 19; throws Error otherwise.
 std::shared_ptr<nn::Sequential> make_vgg_features(int depth, VggNorm norm, Generator& generator);
 
-// torchvision's vgg11, vgg13, vgg16, vgg19, and vgg11_bn ... with batch norm: children `features`
-// and `classifier`, its numbering and initial weights. Input [N,3,224,224] by default, any size
-// from 32 up; output logits [N, classes].
+// torchvision's vgg11, vgg13, vgg16, vgg19, and vgg11_bn ... with batch norm: children
+// `features`, `avgpool` and `classifier`, its numbering and initial weights. Input [N,3,224,224] by
+// default, any size from 32 up; output logits [N, classes].
 class Vgg : public nn::Module {
  public:
   // `depth` 11, 13, 16 or 19; throws Error otherwise.
@@ -46,6 +46,7 @@ class Vgg : public nn::Module {
 
  private:
   std::shared_ptr<nn::Sequential> features_, classifier_;
+  std::shared_ptr<nn::AdaptiveAvgPool2d> avgpool_;
 };
 
 std::vector<ModelEntry> vgg_models();

@@ -64,6 +64,30 @@ TEST(Registry, TheLinearLayerOfTheCifarFormFollowsFromTheImageSize) {
   EXPECT_NE(refusal(48, 2).find("stem stride 2: it takes at least 49"), std::string::npos);
 }
 
+// Of 1000 classes' networks, without their own numbers: torchvision's penultimate features.
+TEST(Registry, FeaturesAreSeenAtTorchvisionsAvgpool) {
+  const std::map<std::string, Shape> expected = {{"alexnet", {1, 256, 6, 6}},
+                                                 {"vgg11", {1, 512, 7, 7}},
+                                                 {"resnet18", {1, 512, 1, 1}},
+                                                 {"resnet50", {1, 2048, 1, 1}}};
+  const NoGradGuard no_grad;
+  for (const auto& [name, shape] : expected) {
+    const auto network = make_model(name);
+    network->eval();
+    Shape seen;
+    network->find("avgpool").register_forward_hook([&](const Tensor& y) {
+      seen = y.shape();
+      return Tensor();
+    });
+    (*network)(Tensor::zeros({1, 3, 64, 64}));
+    EXPECT_EQ(seen, shape) << name;
+    for (const NamedTensor& entry : network->state_dict()) {
+      EXPECT_EQ(entry.name.find("pool"), std::string::npos) << entry.name;
+    }
+  }
+  EXPECT_NO_THROW(make_model("resnet18")->find("maxpool"));
+}
+
 TEST(Registry, TopKStandsAtThePlacesWithoutChangingNames) {
   const auto network = make_model("resnet18-cifar", {3, 32, 1});
   const StateDict before = network->state_dict();
