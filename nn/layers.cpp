@@ -83,13 +83,15 @@ Tensor ConvTranspose2d::forward(const Tensor& x) {
   return conv_transpose2d(x, weight_, bias_, desc_);
 }
 
-Linear::Linear(int64_t in_features, int64_t out_features, Generator& generator) {
+Linear::Linear(int64_t in_features, int64_t out_features, Generator& generator, bool bias) {
   GESTALT_CHECK(in_features > 0 && out_features > 0,
                 "[Linear] in_features and out_features must be positive, got {} and {}",
                 in_features, out_features);
   register_parameter("weight", weight_,
                      fan_in_uniform({out_features, in_features}, in_features, generator));
-  register_parameter("bias", bias_, fan_in_uniform({out_features}, in_features, generator));
+  if (bias) {
+    register_parameter("bias", bias_, fan_in_uniform({out_features}, in_features, generator));
+  }
 }
 
 Tensor Linear::forward(const Tensor& x) {

@@ -58,13 +58,13 @@ class ConvTranspose2d : public Module {
   Tensor weight_, bias_;
 };
 
-// y = x weight^T + bias; weight [out, in], bias [out].
+// y = x weight^T + bias, drawn as PyTorch's default; weight [out, in], bias [out].
 class Linear : public Module {
  public:
-  Linear(int64_t in_features, int64_t out_features, Generator& generator);
+  Linear(int64_t in_features, int64_t out_features, Generator& generator, bool bias = true);
   Tensor forward(const Tensor& x) override;
   const Tensor& weight() const { return weight_; }
-  const Tensor& bias() const { return bias_; }
+  const Tensor& bias() const { return bias_; }  // undefined without bias
 
  private:
   Tensor weight_, bias_;

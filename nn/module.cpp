@@ -182,6 +182,20 @@ size_t Module::index_of(const std::string& child) const {
   return *index;
 }
 
+std::vector<Module::NamedModule> Module::named_modules() {
+  std::vector<NamedModule> out;
+  std::set<const Module*> seen;
+  const auto visit = [&](const auto& self, const std::string& name, Module& module) -> void {
+    if (!seen.insert(&module).second) return;
+    out.push_back({name, &module});
+    for (const Child& child : module.children_) {
+      self(self, joined(name, child.name), *child.module);
+    }
+  };
+  visit(visit, "", *this);
+  return out;
+}
+
 Module& Module::find(const std::string& name) {
   Module* module = this;
   for (size_t begin = 0; begin <= name.size();) {
@@ -266,6 +280,27 @@ void Module::to(DType dtype) {
 
 void Module::zero_grad() {
   for (const Named& entry : named_parameters()) entry.tensor->set_grad({});
+}
+
+void copy_buffers(const Module& from, Module& to) {
+  std::map<std::string, const Tensor*> sources;
+  for (const Module::Named& entry : from.named_buffers()) sources[entry.name] = entry.tensor;
+  const std::vector<Module::Named> targets = to.named_buffers();
+  for (const Module::Named& entry : targets) {
+    const auto found = sources.find(entry.name);
+    GESTALT_CHECK(found != sources.end(), "[copy_buffers] the source has no buffer '{}'",
+                  entry.name);
+    GESTALT_CHECK(found->second->shape() == entry.tensor->shape(),
+                  "[copy_buffers] buffer '{}' is {} in the source and {} in the target", entry.name,
+                  *found->second, *entry.tensor);
+  }
+  std::set<std::string> known;
+  for (const Module::Named& entry : targets) known.insert(entry.name);
+  for (const auto& [name, tensor] : sources) {
+    GESTALT_CHECK(known.contains(name), "[copy_buffers] the target has no buffer '{}'", name);
+  }
+  const NoGradGuard no_grad;
+  for (const Module::Named& entry : targets) entry.tensor->copy_(*sources[entry.name]);
 }
 
 }  // namespace gestalt::nn

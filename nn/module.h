@@ -51,6 +51,13 @@ class Module {
   const std::vector<Child>& children() const { return children_; }
   // Where among children(); throws Error, which names them, where there is none of that name.
   size_t index_of(const std::string& child) const;
+  // This one, under the name "", then its descendants, depth first: each once, under the first name
+  // that it stands under. "No weight decay for batch norms" asks each what it is.
+  struct NamedModule {
+    std::string name;
+    Module* module;
+  };
+  std::vector<NamedModule> named_modules();
   // A descendant by its dotted name; throws Error where there is none.
   Module& find(const std::string& name);
 
@@ -110,5 +117,11 @@ class Module {
   int64_t next_hook_ = 0;
   bool training_ = true;
 };
+
+// Values of buffers by name, converted: an average of parameters (optim/ema.h) has none of its own,
+// so that a network that is to be evaluated with the averages takes batch norm's statistics from
+// the trained one. Error naming the buffer that one of the two has not or has of another shape;
+// nothing is copied then.
+void copy_buffers(const Module& from, Module& to);
 
 }  // namespace gestalt::nn

@@ -3,6 +3,8 @@
 // ExponentialMovingAverage: average = decay * average + (1 - decay) * parameter at each update();
 // the first average is a copy of the parameters.
 //
+// Of parameters alone: batch norm's running statistics go over by copy_buffers (nn/module.h).
+//
 // Averages are f32 (f64 for f64 parameters): in 16 bits the small changes would be rounded away.
 // State: average.{index}; loading is all or nothing, into the tensors that averages() has. Saved
 // states share memory with the averages.

@@ -59,6 +59,49 @@ TEST(Module, StaysWithItsTensorsWhereverItGoes) {
   EXPECT_EQ(before[0].tensor.dtype(), DType::f32);
 }
 
+TEST(Linear, MayHaveNoBias) {
+  Generator generator(0);
+  Linear layer(3, 2, generator, false);
+  EXPECT_FALSE(layer.bias().defined());
+  ASSERT_EQ(layer.state_dict().size(), 1u);
+  EXPECT_EQ(layer.state_dict()[0].name, "weight");
+  EXPECT_EQ(layer(Tensor::zeros({4, 3})).to_vector<float>(), std::vector<float>(8, 0));
+}
+
+TEST(Module, NamesEveryModuleOnce) {
+  Sequential network;
+  const auto block = network.add("block", std::make_shared<Sequential>());
+  const auto norm = block->append(std::make_shared<BatchNorm2d>(2));
+  network.add("again", norm);
+  std::vector<std::string> names;
+  for (const auto& [name, module] : network.named_modules()) names.push_back(name);
+  EXPECT_EQ(names, (std::vector<std::string>{"", "block", "block.0"}));
+  EXPECT_EQ(network.named_modules()[0].module, &network);
+  EXPECT_EQ(network.named_modules()[2].module, norm.get());
+}
+
+TEST(Module, CopiesBuffersByName) {
+  BatchNorm2d trained(2), shadow(2), other(3);
+  trained.running_mean().fill_(5);
+  trained.weight().detach().fill_(7);
+  shadow.to(DType::f64);
+  copy_buffers(trained, shadow);
+  EXPECT_EQ(shadow.running_mean().to_vector<double>(), (std::vector<double>{5, 5}));
+  EXPECT_EQ(shadow.weight().to_vector<double>(), (std::vector<double>{1, 1}));
+  other.running_mean().fill_(1);
+  EXPECT_EQ(
+      tests::error_of([&] { copy_buffers(trained, other); }),
+      "[copy_buffers] buffer 'running_mean' is f32[2] in the source and f32[3] in the target");
+  Sequential nothing;
+  EXPECT_EQ(tests::error_of([&] { copy_buffers(nothing, other); }),
+            "[copy_buffers] the source has no buffer 'running_mean'");
+  EXPECT_EQ(tests::error_of([&] {
+              copy_buffers(other, nothing);
+            }).find("[copy_buffers] the target has no buffer '"),
+            0u);
+  EXPECT_EQ(other.running_mean().to_vector<float>(), std::vector<float>(3, 1));
+}
+
 // The last maps of a network on small images: its weights would be converted at every call.
 TEST(Conv2d, AnImageOfOnePixelTakesTheFormatOfTheWeight) {
   const Tensor weight = Tensor::ones({4, 2, 3, 3});
@@ -282,7 +325,7 @@ TEST(Sequential, NamesItsLayersWhereATapIsNone) {
   network.add("relu", std::make_shared<ReLU>());
   const std::vector<std::string> taps = {"1"};
   EXPECT_EQ(tests::error_of([&] { network.forward_taps(Tensor::ones({1}), taps); }),
-            "the network has no layer '1'; it has conv, relu");
+            "no module '1'; the network has conv, relu");
 }
 
 // A layer's tensors get other values in place: optimizers hold them too, and no other tensor can be
