@@ -5,6 +5,7 @@
 #include "kernels/error.h"
 #include "kernels/table.h"
 #include "tensor/autograd.h"
+#include "tensor/ops/arithmetic.h"
 #include "tensor/ops/broadcast.h"
 #include "tensor/ops/shape.h"
 
@@ -113,6 +114,63 @@ Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b) {
     attach(std::make_shared<WhereNode>(chosen_by), {left, right}, {y});
   }
   return y;
+}
+
+namespace {
+
+class ExtremeNode : public Node {
+ public:
+  // from_a, equal: u8, where a was taken, and where it is b.
+  ExtremeNode(const char* name, const Tensor& from_a, const Tensor& equal) : name_(name) {
+    save("from_a", from_a);
+    save("equal", equal);
+  }
+  const char* name() const override { return name_; }
+
+  std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
+                               const NeedsGrad& needs) override {
+    const Tensor& grad = grad_outputs[0];
+    const Tensor &from_a = saved("from_a"), &equal = saved("equal");
+    const Tensor none = Tensor::zeros({}, {grad.dtype(), grad.device()});
+    const Tensor half = multiply(grad, 0.5);
+    std::vector<Tensor> result(2);
+    if (needs[0]) result[0] = where(equal, half, where(from_a, grad, none));
+    if (needs[1]) result[1] = where(equal, half, where(from_a, none, grad));
+    return result;
+  }
+
+ private:
+  const char* name_;
+};
+
+Tensor extreme(const char* name, const Tensor& a, const Tensor& b, bool greatest) {
+  check_same_kind(name, a, b);
+  GESTALT_CHECK(is_floating(a.dtype()), "[{}] expected floating tensors, got {} and {}", name, a,
+                b);
+  const Shape shape = broadcast_shape(name, a, b);
+  const Tensor left = expand(a, shape), right = expand(b, shape);
+  Tensor from_a, both, y;
+  {
+    const NoGradGuard no_grad;
+    from_a = greatest ? greater(left, right) : less(left, right);
+    // A comparison with NaN is false, which takes b: right where b is the NaN.
+    from_a = where(equal(left, left), from_a, Tensor::ones({}, {DType::u8, a.device()}));
+    y = where(from_a, left, right);
+    both = equal(left, right);
+  }
+  if (needs_grad({left, right})) {
+    attach(std::make_shared<ExtremeNode>(name, from_a, both), {left, right}, {y});
+  }
+  return y;
+}
+
+}  // namespace
+
+Tensor maximum(const Tensor& a, const Tensor& b) {
+  return extreme("maximum", a, b, true);
+}
+Tensor minimum(const Tensor& a, const Tensor& b) {
+  return extreme("minimum", a, b, false);
 }
 
 }  // namespace gestalt

@@ -26,4 +26,10 @@ Tensor equal(const Tensor& x, double scalar);
 // Gradients to a and b, 0 where the other was chosen, whatever came back for it (NaN too).
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
+// The greater (smaller) of each two; NaN where one of them is. a, b: one floating dtype and device,
+// else Error. The gradient goes to the one that was taken, half to each where they are equal, as in
+// torch.maximum; with a scalar: clamp (tensor/ops/unary.h).
+Tensor maximum(const Tensor& a, const Tensor& b);
+Tensor minimum(const Tensor& a, const Tensor& b);
+
 }  // namespace gestalt

@@ -4,6 +4,7 @@
 // dimensions count from the end. keep_dims leaves them in with size 1. Sums are accumulated wide
 // and in an order that does not depend on the number of threads.
 
+#include <concepts>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -14,6 +15,15 @@ using Dims = std::vector<int>;
 
 Tensor sum(const Tensor& x, const Dims& dims = {}, bool keep_dims = false);
 Tensor mean(const Tensor& x, const Dims& dims = {}, bool keep_dims = false);
+// Over one dimension. Templates, so that the braces of sum(x, {}) are no number.
+template <std::integral Dim>
+requires(!std::same_as<Dim, bool>) Tensor sum(const Tensor& x, Dim dim, bool keep_dims = false) {
+  return sum(x, Dims{static_cast<int>(dim)}, keep_dims);
+}
+template <std::integral Dim>
+requires(!std::same_as<Dim, bool>) Tensor mean(const Tensor& x, Dim dim, bool keep_dims = false) {
+  return mean(x, Dims{static_cast<int>(dim)}, keep_dims);
+}
 // Of (x - mean)^2, over n - 1 where unbiased; two passes, so large offsets do no harm.
 struct VarianceDesc {
   bool unbiased = true;

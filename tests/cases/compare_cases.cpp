@@ -1,5 +1,6 @@
 // Comparisons and choices are exact: no tolerance.
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -86,6 +87,22 @@ OpCase make_where(const std::string& name, Input condition, const Input& a, cons
               }};
 }
 
+OpCase make_extreme(bool greatest, const std::string& name, const Input& a, const Input& b) {
+  return {.name = (greatest ? "maximum/" : "minimum/") + name,
+          .inputs = {a, b},
+          .run =
+              [=](const std::vector<Tensor>& in) {
+                return std::vector{greatest ? maximum(in[0], in[1]) : minimum(in[0], in[1])};
+              },
+          .reference =
+              [=](const std::vector<Array>& in) {
+                return std::vector{ref::map(in[0], in[1], [=](double a, double b) {
+                  if (std::isnan(a) || std::isnan(b)) return nan;
+                  return greatest ? std::max(a, b) : std::min(a, b);
+                })};
+              }};
+}
+
 std::vector<OpCase> cases() {
   std::vector<OpCase> list;
   // Few values, so that many are equal.
@@ -132,6 +149,16 @@ std::vector<OpCase> cases() {
   list.push_back(make_where("channels_last", last, last, image));
   list.push_back(make_where("strided", {.shape = {4, 7}, .layout = Layout::strided},
                             {.shape = {4, 7}, .layout = Layout::strided}, {.shape = {4, 7}}));
+  for (const bool greatest : {true, false}) {
+    OpCase special = make_extreme(greatest, "special", {.shape = {12}, .values = few},
+                                  {.shape = {12}, .values = other});
+    special.differentiable = false;  // at kinks
+    list.push_back(special);
+    list.push_back(make_extreme(greatest, "same_shape", image, last));
+    list.push_back(make_extreme(greatest, "empty", {.shape = {0, 3}}, {.shape = {3}}));
+    list.push_back(
+        make_extreme(greatest, "broadcast_both", {.shape = {4, 1, 5}}, {.shape = {3, 1}}));
+  }
   return list;
 }
 

@@ -82,6 +82,28 @@ TEST(Gradients, OfWhereAreZeroWhereTheOtherWasChosen) {
   EXPECT_EQ(a.grad().to_vector<double>(), (std::vector<double>{1, 0}));
 }
 
+TEST(Gradients, OfMaximumAndMinimumAreHalvedByTies) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  for (const bool greatest : {true, false}) {
+    Tensor a = Tensor::from_vector<double>({1, 2, 3, nan}, {4}).set_requires_grad(true);
+    Tensor b = Tensor::from_vector<double>({3, 2, 1, 1}, {4}).set_requires_grad(true);
+    (greatest ? maximum(a, b) : minimum(a, b)).backward(Tensor::ones({4}, {DType::f64}));
+    const std::vector<double> lower{0, 0.5, 1, 1}, upper{1, 0.5, 0, 1};
+    EXPECT_EQ(a.grad().to_vector<double>(), greatest ? lower : upper);
+    const std::vector<double> higher{1, 0.5, 0, 0}, under{0, 0.5, 1, 0};
+    EXPECT_EQ(b.grad().to_vector<double>(), greatest ? higher : under);
+  }
+}
+
+TEST(Reductions, TakeOneDimensionAsANumber) {
+  const Tensor x = Tensor::from_vector<double>({1, 2, 3, 4, 5, 6}, {2, 3});
+  EXPECT_EQ(sum(x, 1).to_vector<double>(), (std::vector<double>{6, 15}));
+  EXPECT_EQ(mean(x, int64_t{-2}, true).to_vector<double>(), (std::vector<double>{2.5, 3.5, 4.5}));
+  EXPECT_EQ(mean(x, -2, true).shape(), (Shape{1, 3}));
+  EXPECT_EQ(sum(x, {}).item(), 21);  // of all, not of dimension 0
+  EXPECT_EQ(sum(x, {0}).to_vector<double>(), (std::vector<double>{5, 7, 9}));
+}
+
 TEST(Comparisons, OfIntegersAreExact) {
   const int64_t large = (int64_t{1} << 60) + 1;  // no double
   const Tensor a = Tensor::from_vector<int64_t>({large, large - 1, -1}, {3});
@@ -219,6 +241,12 @@ TEST(Tensors, OfHostValuesHaveTheDtypeAskedForElseTheValues) {
   EXPECT_EQ(Tensor::from_vector(values, {2}, {DType::i64}).to_vector<int64_t>(),
             (std::vector<int64_t>{1, 0}));
   EXPECT_EQ(Tensor::from_vector<int64_t>({1, 2}, {2}, {.dtype = DType::f32}).dtype(), DType::f32);
+}
+
+TEST(Errors, OfMaximumNameWhatIsNoFloatingTensor) {
+  const Tensor whole = Tensor::ones({2}, {DType::i64});
+  EXPECT_EQ(error_of([&] { maximum(whole, whole); }),
+            "[maximum] expected floating tensors, got i64[2] and i64[2]");
 }
 
 TEST(Views, ExpandLeavesTheSizesThatAreMinus1) {
