@@ -20,7 +20,9 @@ TEST(StateParts, ComeOutAsTheyWentIn) {
   StateDict state;
   add_part(state, "model.", {{"fc.weight", weight}, {"model.bias", step}});
   add_part(state, "models.", {{"step", step}});
-  EXPECT_EQ(names_of(state), (Names{"model.fc.weight", "model.model.bias", "models.step"}));
+  add_part(state, "other.model.", {{"step", step}});
+  EXPECT_EQ(names_of(state),
+            (Names{"model.fc.weight", "model.model.bias", "models.step", "other.model.step"}));
   const StateDict model = part_of(state, "model.");
   EXPECT_EQ(names_of(model), (Names{"fc.weight", "model.bias"}));
   EXPECT_TRUE(model[0].tensor.is_same(weight));
