@@ -1,7 +1,9 @@
 #include "models/inception.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
+#include <memory>
 #include <optional>
 #include <string>
 
@@ -71,25 +73,36 @@ class ConvNorm : public nn::Module {
     norm_->weight().detach().fill_(1);
     norm_->running_mean().fill_(0);
     norm_->running_variance().fill_(1 - norm_epsilon);
-    frozen_version_ = norm_version();
+    frozen_ = norm_state();
   }
 
  private:
-  // Whatever changes the norm's tensors counts their version up: the norm is computed again, which
-  // is also right where it is still the addition of its bias.
-  bool is_frozen() const { return !is_training() && frozen_version_ == norm_version(); }
-  uint64_t norm_version() const {
-    return norm_->weight().version() + norm_->bias().version() + norm_->running_mean().version() +
-           norm_->running_variance().version();
+  // Whatever changes the norm's tensors counts their version up, or gives them another storage: the
+  // norm is computed again, which is also right where it is still the addition of its bias. The
+  // storages are kept, so that none of them comes back with another's address.
+  struct State {
+    std::shared_ptr<Storage> storage;
+    uint64_t version;
+    bool operator==(const State&) const = default;
+  };
+  using NormState = std::array<State, 4>;
+
+  bool is_frozen() const { return !is_training() && frozen_ == norm_state(); }
+  NormState norm_state() const {
+    const auto of = [](const Tensor& x) { return State{x.storage(), x.version()}; };
+    return {of(norm_->weight()), of(norm_->bias()), of(norm_->running_mean()),
+            of(norm_->running_variance())};
   }
 
-  // On the CPU Winograd, which takes contiguous images, is the fastest where it can be had, and
-  // channels-last elsewhere, but that the few and large channels at the beginning are not worth it.
+  // On the CPU Winograd, which takes contiguous images, is the fastest where it can be had (3x3 and
+  // 5x5 of stride 1: kernels/cpu/conv.cpp), and channels-last elsewhere, but that the few and large
+  // channels at the beginning are not worth it.
   Format format_for(const Tensor& x) const {
     constexpr int64_t many = 128;
     if (!x.device().is_cpu()) return x.format();
     const Shape& kernel = conv_->weight().shape();
-    const bool winograd = kernel[2] == 3 && kernel[3] == 3 && desc_.stride == Pair{1, 1};
+    const bool winograd =
+        (kernel[2] == 3 || kernel[2] == 5) && kernel[3] == kernel[2] && desc_.stride == Pair{1, 1};
     if (winograd) return Format::contiguous;
     return x.size(1) >= many ? Format::channels_last : x.format();
   }
@@ -97,7 +110,7 @@ class ConvNorm : public nn::Module {
   std::shared_ptr<nn::Conv2d> conv_;
   std::shared_ptr<nn::BatchNorm2d> norm_;
   Conv2dDesc desc_;
-  std::optional<uint64_t> frozen_version_;
+  std::optional<NormState> frozen_;
 };
 
 enum class BranchPool { none, average, maximum, reduction };  // reduction: maxima, stride 2

@@ -214,6 +214,27 @@ TEST(Inception, WeightsLoadedIntoAFoldedNetworkHaveTheirNorms) {
   EXPECT_NE(again, expected);  // folded indeed
 }
 
+// Versions of storages begin anew with a move: some number of loads brings back those of folding.
+TEST(Inception, WeightsLoadedBehindAMoveHaveTheirNorms) {
+  const std::vector<int64_t> taps = {64};
+  const Tensor x = InceptionFeatures(means_of_planes()).prepare(image(64, 80, 5));
+  Generator generator(0);
+  models::Inception network(generator);
+  network.to(Device{});
+  const StateDict weights = fixture_weights(network.state_dict());
+  network.load_state_dict(weights);
+  network.eval();
+  const NoGradGuard no_grad;
+  const std::vector<float> expected = network.features(x, taps)[0].to_vector<float>();
+  for (int loads = 1; loads <= 3; ++loads) {
+    network.freeze();
+    network.to(DType::bf16);
+    network.to(DType::f32);
+    for (int i = 0; i < loads; ++i) network.load_state_dict(weights);
+    EXPECT_EQ(network.features(x, taps)[0].to_vector<float>(), expected) << loads << " loads";
+  }
+}
+
 TEST(Inception, LoadsWhatIsPublishedAndNamesWhatIsNot) {
   const tests::TemporaryFolder folder;
   Generator generator(1);
