@@ -3,6 +3,7 @@
 // of layout, oneDNN's direct convolution, plain loops; bf16 and f16 are computed in f32 from
 // converted copies.
 
+#include <algorithm>
 #include <optional>
 
 #include "kernels/cpu/conv_1x1.h"
@@ -19,19 +20,21 @@ namespace gestalt::cpu {
 
 namespace {
 
-// Winograd takes f32 3x3 and 5x5 kernels of stride 1 on contiguous images with enough channels on
-// both sides to pay for its transforms, and outputs enough to pay for those of the weights: for 5x5
-// 8 images of 5x5 took 0.85 to 0.91 of oneDNN's time, one of 5x5 to 7x7 1.1 to 1.8 times it.
+// Winograd takes f32 3x3 and 5x5 kernels of stride 1 on contiguous images with enough channels to
+// pay for its transforms (5x5 of one or two inputs took 0.93 to 1.4 times as long as oneDNN's), and
+// outputs enough to pay for those of the weights: for 5x5 8 images of 5x5 took 0.85 to 0.91 of
+// oneDNN's time, one of 5x5 to 7x7 1.1 to 1.8 times it.
 bool takes_winograd(const Context& context, const View& x, const View& w, const View& y,
                     const Conv2dDesc& desc) {
   const int64_t kernel = w.shape[2];
   const bool plain = (kernel == 3 || kernel == 5) && w.shape[3] == kernel &&
                      desc.stride == Pair{1, 1} && desc.dilation == Pair{1, 1} && desc.groups == 1 &&
                      desc.padding[0] < kernel && desc.padding[1] < kernel;
-  const int64_t least_size = kernel == 3 ? 4 : 8;
+  const int64_t least_size = kernel == 3 ? 4 : 8, least_channels = kernel == 3 ? 1 : 3;
   return plain && winograd_available() && !context.exact() && x.dtype == DType::f32 &&
          x.is_contiguous() && w.is_contiguous() && y.is_contiguous() && y.shape[2] >= least_size &&
-         y.shape[3] >= least_size && w.shape[0] * w.shape[1] >= 64;
+         y.shape[3] >= least_size && w.shape[0] * w.shape[1] >= 64 &&
+         std::min(w.shape[0], w.shape[1]) >= least_channels;
 }
 
 // 1x1 kernels of stride 1 on contiguous f32 images, with pixels enough to fill a vector.

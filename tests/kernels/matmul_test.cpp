@@ -1,8 +1,10 @@
 // What the OpCases can't see of CPU products: bits that must not depend on threads, and layers
 // large enough to be computed the other way round.
 
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
+#include <limits>
 #include <memory>
 #include <ostream>
 #include <vector>
@@ -37,13 +39,17 @@ View view(const std::vector<float>& data, const Shape& shape, const Shape& strid
   return {const_cast<float*>(data.data()), DType::f32, {}, shape, strides};
 }
 
-// y begins with values, and between its rows stands what must not be changed.
+// y begins with values, where it counts, else with NaN, and between its rows stands what must not
+// be changed.
 constexpr int64_t gap = 3;
 
 std::vector<float> multiply(const Product& p) {
   const auto& [batch, m, n, k, across, alpha, beta] = p;
   const std::vector<float> a = values(batch * m * k, 0.1), b = values(batch * k * n, 0.2);
-  const std::vector<float> y = values(batch * m * (n + gap), 0.3);
+  std::vector<float> y = values(batch * m * (n + gap), 0.3);
+  for (int64_t row = 0; beta == 0 && row < batch * m; ++row) {
+    std::fill_n(y.begin() + row * (n + gap), n, std::numeric_limits<float>::quiet_NaN());
+  }
   const std::unique_ptr<Context> context = cpu_runtime.make_context(0);
   context->kernels().matmul(
       *context, view(a, {batch, m, k}, {m * k, k, 1}),
