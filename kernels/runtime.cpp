@@ -1,5 +1,7 @@
 #include "kernels/runtime.h"
 
+#include "kernels/set_runtime.h"
+
 #ifdef GESTALT_WITH_CUDA
 #include "kernels/cuda/runtime.h"
 #endif

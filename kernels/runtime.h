@@ -50,10 +50,6 @@ struct Runtime {
 // The runtime of a backend; null when it was not built.
 const Runtime* runtime(DeviceType type);
 
-// For tests, before the first use of a device: another runtime in the place of the CUDA backend's,
-// also where that was not built.
-void set_cuda_runtime(const Runtime& runtime);
-
 extern const Runtime cpu_runtime;
 
 }  // namespace gestalt

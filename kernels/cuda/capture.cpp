@@ -31,9 +31,7 @@ class ExecutableGraph : public CapturedWork {
 }  // namespace
 
 void begin_capture(Context& context) {
-  GESTALT_CHECK(
-      !synchronous_launches(),
-      "[capture] GESTALT_SYNC waits for each kernel, which a captured step can't: unset it");
+  check_nothing_waits();
   check(cudaSetDevice(context.device().index), "begin capture");
   // Thread-local: other threads may allocate and wait on their own streams meanwhile.
   check(cudaStreamBeginCapture(stream(context), cudaStreamCaptureModeThreadLocal), "begin capture");

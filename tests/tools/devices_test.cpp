@@ -104,13 +104,15 @@ TEST_P(ToolsOn, ARecordedClassifierThatGoesOnIsTheSame) {
   ASSERT_EQ(whole.exit_code, 0) << whole.output;
   const fs::path checkpoint = folder_ / "runs/on/checkpoint.safetensors";
   const std::vector<std::string> recorded = with(flags("on"), {"--capture", "on"});
-  const ToolResult part =
-      run_tool("train_classifier", recorded, [&] { return fs::exists(checkpoint); });
-  ASSERT_TRUE(part.exit_code == 130 || part.exit_code == 0) << part.output;  // the rest is quick
-  if (part.exit_code == 130) {
-    const ToolResult rest = run_tool("train_classifier", with(recorded, {"--resume"}));
-    ASSERT_EQ(rest.exit_code, 0) << rest.output;
+  // A quick machine may end the run before it is interrupted.
+  ToolResult part = run_tool("train_classifier", recorded, [&] { return fs::exists(checkpoint); });
+  for (int again = 0; again < 4 && part.exit_code == 0; ++again) {
+    fs::remove_all(folder_ / "runs/on");
+    part = run_tool("train_classifier", recorded, [&] { return fs::exists(checkpoint); });
   }
+  ASSERT_EQ(part.exit_code, 130) << part.output;
+  const ToolResult rest = run_tool("train_classifier", with(recorded, {"--resume"}));
+  ASSERT_EQ(rest.exit_code, 0) << rest.output;
   expect_same_files(folder_ / "runs/off", folder_ / "runs/on",
                     {"checkpoint.safetensors", "last.safetensors", "metrics.csv"});
 }

@@ -2,10 +2,13 @@
 // found.
 
 #include <cmath>
+#include <cstdio>
+#include <cstdlib>
 #include <gtest/gtest.h>
 #include <vector>
 
 #include "kernels/runtime.h"
+#include "kernels/set_runtime.h"
 #include "kernels/table.h"
 #include "tensor/allocator.h"
 #include "tensor/context.h"
@@ -208,6 +211,29 @@ TEST_F(EmulatedDevice, ACaptureAllocatesAndWaitsForNothing) {
   fails([] { synchronize(cuda); }, "waiting for the device inside a captured step");
   fails([&] { x.to_vector<float>(); }, "inside a captured step");
   EXPECT_EQ(x.to_vector<float>(), std::vector<float>(4, 1));
+}
+
+TEST_F(EmulatedDevice, ACaptureReplaysNothing) {
+  const Tensor x = ones({4});
+  CapturedGraph inner(cuda, [&] { x.copy_(add(x, x)); });
+  int run = 0;
+  const std::string error = error_of([&] {
+    CapturedGraph(cuda, [&] {
+      if (++run == 3) inner.replay();
+    });
+  });
+  EXPECT_NE(error.find("inside a captured step"), std::string::npos) << error;
+}
+
+TEST_F(EmulatedDeviceDeathTest, ACaptureIsRefusedWhereEachKernelIsWaitedFor) {
+  const auto message_of_a_capture = [] {
+    setenv("GESTALT_SYNC", "1", 1);
+    const Tensor x = ones({4});
+    const std::string error = error_of([&] { CapturedGraph(cuda, [&] { x.copy_(add(x, x)); }); });
+    std::fputs(error.c_str(), stderr);
+    std::exit(0);
+  };
+  EXPECT_EXIT(message_of_a_capture(), testing::ExitedWithCode(0), "GESTALT_SYNC waits for each");
 }
 
 TEST_F(EmulatedDevice, ARecordedStepReplaysOntoFreedMemory) {

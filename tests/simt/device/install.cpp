@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "kernels/set_runtime.h"
 #include "tests/simt/device/runtime.h"
 
 namespace gestalt::simt {

@@ -2,9 +2,11 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -24,8 +26,21 @@ constexpr int signals[2] = {SIGSEGV, SIGBUS};
 uintptr_t map(int file, int protection) {
   void* memory =
       mmap(nullptr, DeviceMemory::range, protection, MAP_SHARED | MAP_NORESERVE, file, 0);
-  GESTALT_CHECK(memory != MAP_FAILED, "no addresses for the memory of the emulated device");
+  GESTALT_CHECK(memory != MAP_FAILED,
+                "no addresses for the emulated device, which takes {} GiB of them twice: {} "
+                "(`ulimit -v` limits them)",
+                DeviceMemory::range >> 30, std::strerror(errno));
   return reinterpret_cast<uintptr_t>(memory);
+}
+
+// Its callers can't throw: they end work, or free memory.
+void set_protection(uintptr_t begin, size_t bytes, int protection) {
+  if (mprotect(reinterpret_cast<void*>(begin), bytes, protection) == 0) return;
+  std::fprintf(stderr,
+               "emulated device: can't protect its memory: %s (each allocation takes two of "
+               "vm.max_map_count)\n",
+               std::strerror(errno));
+  std::abort();
 }
 
 }  // namespace
@@ -56,9 +71,11 @@ void DeviceMemory::explain_crash(int signal, void* pointer) {
   DeviceMemory& memory = instance();
   const auto address = reinterpret_cast<uintptr_t>(pointer);
   if (memory.contains(address)) {
-    const std::string text =
-        format("emulated device: {} accesses {}\n",
-               memory.open_ > 0 ? "work of the device" : "the host", memory.describe(address));
+    // Another thread may be at the blocks, or this one: then nobody knows which it is.
+    const std::unique_lock lock(memory.mutex_, std::try_to_lock);
+    const std::string text = format("emulated device: {} accesses {}\n",
+                                    memory.open_ > 0 ? "work of the device" : "the host",
+                                    lock ? memory.describe(address) : "device memory");
     [[maybe_unused]] const auto written = write(STDERR_FILENO, text.data(), text.size());
   }
   for (int i = 0; i < 2; ++i) {
@@ -67,7 +84,7 @@ void DeviceMemory::explain_crash(int signal, void* pointer) {
 }
 
 void DeviceMemory::protect(const Block& block, int protection) const {
-  mprotect(reinterpret_cast<void*>(block.pages), block.pages_end - block.pages, protection);
+  set_protection(block.pages, block.pages_end - block.pages, protection);
 }
 
 void* DeviceMemory::allocate(size_t bytes) {
@@ -135,10 +152,10 @@ void DeviceMemory::free(void* pointer) {
   ++frees_;
   const size_t bytes = block.pages_end - block.pages;
   protect(block, PROT_NONE);
-  // Gives the memory itself back.
-  fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-            static_cast<off_t>(block.pages - base_), static_cast<off_t>(bytes));
-  in_use_ -= bytes;
+  // Gives the memory itself back; where that can't be done it counts on.
+  const int status = fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+                               static_cast<off_t>(block.pages - base_), static_cast<off_t>(bytes));
+  if (status == 0) in_use_ -= bytes;
 }
 
 std::string DeviceMemory::describe(uintptr_t address) {
@@ -195,7 +212,7 @@ DeviceMemory::Open::~Open() {
   DeviceMemory& memory = instance();
   const std::lock_guard lock(memory.mutex_);
   if (--memory.open_ > 0) return;
-  mprotect(reinterpret_cast<void*>(memory.base_), range, PROT_NONE);
+  set_protection(memory.base_, range, PROT_NONE);
 }
 
 }  // namespace gestalt::simt

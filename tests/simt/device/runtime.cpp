@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "kernels/capture.h"
+#include "kernels/cuda/capture.h"
 #include "kernels/rounding.h"
 #include "tests/simt/device/memory.h"
 #include "tests/simt/device/stream.h"
@@ -93,7 +94,10 @@ class Recorded : public CapturedWork {
  public:
   explicit Recorded(std::shared_ptr<const Recording> recording)
       : recording_(std::move(recording)) {}
-  void replay(Context& context) override { Stream::of(context).enqueue(recording_); }
+  void replay(Context& context) override {
+    check_not_capturing(context, "a replay");
+    Stream::of(context).enqueue(recording_);
+  }
 
  private:
   std::shared_ptr<const Recording> recording_;
@@ -118,7 +122,11 @@ const Runtime emulated_cuda_runtime = {
     .synchronize = synchronize,
     .trim = trim,
     .memory = memory,
-    .begin_capture = [](Context& context) { Stream::of(context).begin_capture(); },
+    .begin_capture =
+        [](Context& context) {
+          cuda::check_nothing_waits();
+          Stream::of(context).begin_capture();
+        },
     .end_capture = [](Context& context) -> std::unique_ptr<CapturedWork> {
       return std::make_unique<Recorded>(Stream::of(context).end_capture());
     },

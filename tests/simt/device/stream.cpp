@@ -93,7 +93,15 @@ void Stream::drain() {
 
 void Stream::drain_all() {
   const std::lock_guard lock(streams().mutex);
-  for (Stream* stream : streams().all) stream->drain();
+  std::exception_ptr error;
+  for (Stream* stream : streams().all) {
+    try {
+      stream->drain();
+    } catch (...) {
+      if (!error) error = std::current_exception();
+    }
+  }
+  if (error) std::rethrow_exception(error);
 }
 
 void Stream::begin_capture() {
