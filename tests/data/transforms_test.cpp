@@ -242,10 +242,9 @@ TEST(Transforms, ANormalizationThatDividesBy0IsAnError) {
             message);
   Image image(2, 2);
   std::vector<float> planes(12);
-  EXPECT_EQ(error_of([&] {
-              apply(whole_image(2, 2), DecodedPart(image), normalization, planes.data());
-            }),
-            message);
+  EXPECT_EQ(
+      error_of([&] { apply(whole_image(2, 2), DecodedPart(image), normalization, planes.data()); }),
+      message);
   normalization.deviation[1] = std::nanf("");
   EXPECT_NE(error_of([&] {
               normalize(Tensor::zeros({1, 3, 2, 2}, {DType::u8}), normalization);
