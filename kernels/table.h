@@ -3,7 +3,7 @@
 // KernelTable: every kernel of a backend, one typed function pointer each.
 //
 // A new kernel is one line in GESTALT_KERNELS, a function of that name in cpu/ and one in cuda/,
-// the latter with its name in cuda/own_kernels.h (in cuda/table.cpp where it calls a library), and
+// the latter with its name in cuda/own_kernels.h (in the last list where it calls a library), and
 // an OpCase. The CPU has every entry; calling one that CUDA does not have throws
 // "[conv2d_forward] no cuda kernel".
 //

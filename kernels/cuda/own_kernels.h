@@ -2,8 +2,8 @@
 
 // The table entries with launchers and device code of our own: the files kernels/cuda/*.cu. Both
 // kernels/cuda/table.cpp and tests/simt/table.cpp are filled from this list, so that every kernel
-// named here also runs under the SIMT executor. Entries that call cuDNN or cuBLAS stand in
-// kernels/cuda/library/ and in table.cpp alone.
+// named here also runs under the SIMT executor. Entries that call cuDNN or cuBLAS have a list of
+// their own.
 
 // clang-format off
 #define GESTALT_OWN_CUDA_KERNELS(X) \
@@ -55,4 +55,10 @@
   X(unit_distance_forward) X(unit_distance_backward) \
   /* batch_norm.cu */ \
   X(batch_norm_training) X(batch_norm_inference) X(batch_norm_backward)
+
+#define GESTALT_LIBRARY_CUDA_KERNELS(X) \
+  /* library/conv2d.cpp */ \
+  X(conv2d_forward) X(conv2d_backward_data) X(conv2d_backward_weights) \
+  /* library/matmul.cpp, library/gram.cpp */ \
+  X(matmul) X(gram_backward)
 // clang-format on

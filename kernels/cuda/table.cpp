@@ -10,14 +10,7 @@ KernelTable make_table() {
   KernelTable table;
 #define GESTALT_ENTRY(name) table.name.function = cuda::name;
   GESTALT_OWN_CUDA_KERNELS(GESTALT_ENTRY)
-  // library/conv2d.cpp
-  GESTALT_ENTRY(conv2d_forward)
-  GESTALT_ENTRY(conv2d_backward_data)
-  GESTALT_ENTRY(conv2d_backward_weights)
-  // library/matmul.cpp
-  GESTALT_ENTRY(matmul)
-  // library/gram.cpp
-  GESTALT_ENTRY(gram_backward)
+  GESTALT_LIBRARY_CUDA_KERNELS(GESTALT_ENTRY)
 #undef GESTALT_ENTRY
   return table;
 }

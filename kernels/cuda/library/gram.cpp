@@ -1,10 +1,11 @@
-// gram_backward by cuBLAS: one product with the symmetric part of dy.
+// gram_backward by cuBLAS: one product with the symmetric part of dy. tests/simt compiles this
+// file, too, with a matmul of its own.
 
 #include "kernels/cuda/gram.h"
 
 #include "kernels/cuda/kernels.h"
 
-namespace gestalt::cuda {
+namespace GESTALT_CUDA_NAMESPACE {
 
 void gram_backward(Context& context, const View& dy, const View& x, double scale, const View& dx) {
   if (dx.numel() == 0) return;
@@ -16,4 +17,4 @@ void gram_backward(Context& context, const View& dy, const View& x, double scale
   matmul(context, symmetric, x, 2 * scale, 0, dx);
 }
 
-}  // namespace gestalt::cuda
+}  // namespace GESTALT_CUDA_NAMESPACE

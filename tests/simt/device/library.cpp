@@ -5,7 +5,6 @@
 
 #include "kernels/cpu/kernels.h"
 #include "kernels/cuda/conv2d_bias.h"
-#include "kernels/cuda/gram.h"
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/library/product.h"
 #include "kernels/cuda/own_kernels.h"
@@ -157,15 +156,6 @@ void matmul(Context& context, const View& a, const View& b, double alpha, double
             [&](const Product& product) { multiply(context, product); });
 }
 
-void gram_backward(Context& context, const View& dy, const View& x, double scale, const View& dx) {
-  if (dx.numel() == 0) return;
-  View symmetric = dy;
-  symmetric.strides = strides_of(dy.shape, Format::contiguous);
-  symmetric.data = context.workspace(static_cast<size_t>(dy.numel() * size_of(dy.dtype)));
-  gram_symmetrize(context, dy, symmetric);
-  matmul(context, symmetric, x, 2 * scale, 0, dx);
-}
-
 }  // namespace gestalt::emulated
 
 namespace gestalt::simt {
@@ -175,11 +165,7 @@ KernelTable make_table() {
   KernelTable table;
 #define GESTALT_ENTRY(name) table.name.function = emulated::name;
   GESTALT_OWN_CUDA_KERNELS(GESTALT_ENTRY)
-  GESTALT_ENTRY(conv2d_forward)
-  GESTALT_ENTRY(conv2d_backward_data)
-  GESTALT_ENTRY(conv2d_backward_weights)
-  GESTALT_ENTRY(matmul)
-  GESTALT_ENTRY(gram_backward)
+  GESTALT_LIBRARY_CUDA_KERNELS(GESTALT_ENTRY)
 #undef GESTALT_ENTRY
   return table;
 }
