@@ -13,6 +13,7 @@
 #include <jerror.h>
 
 #include "data/codecs.h"
+#include "data/recycled.h"
 #include "kernels/error.h"
 #include "kernels/rounding.h"
 
@@ -157,6 +158,7 @@ class JpegImage : public OpenedImage {
       : JpegImage(std::span<const uint8_t>(bytes), max_pixels) {
     bytes_ = std::move(bytes);  // keeps the address that the decoder has
   }
+  ~JpegImage() override { recycle(std::move(image_.pixels)); }
 
   ImageView decode(const Rectangle& part) override {
     check_part(part);
@@ -185,7 +187,10 @@ class JpegImage : public OpenedImage {
     return {pixels, box};
   }
 
-  Image take() { return std::move(image_); }
+  Image take() {
+    image_.pixels.shrink_to_fit();
+    return std::move(image_);
+  }
 
  private:
   void check_part(const Rectangle& part) const {
@@ -203,7 +208,9 @@ class JpegImage : public OpenedImage {
     const int height = part.height;
     check(decoder_.start(denominator));
     check(decoder_.skip_to(part.top, decoded_left, decoded_width));
-    image_ = Image(height, decoded_width);
+    image_.height = height;
+    image_.width = decoded_width;
+    image_.pixels = recycled_bytes(image_.row_bytes() * height);
     const int components = decoder_.cinfo.num_components;
     if (components == 3) {
       check(decoder_.read_rows(image_.pixels.data(), image_.row_bytes(), height));

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "data/recycled.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
 #include "kernels/rounding.h"
@@ -53,30 +54,42 @@ Kernel kernel_of(Filter filter) {
   }
 }
 
-// What each output position along one axis sums: `count` inputs from `first` on.
+// What each output position of a window along one axis sums: `count` inputs from `first` on.
 struct Axis {
   std::vector<int> first, count;
-  std::vector<int32_t> weights;  // [output size, stride]
+  std::vector<int32_t> weights;  // [window, stride]
   int stride = 0;
 
   const int32_t* weights_of(int position) const {
     return weights.data() + static_cast<size_t>(position) * stride;
   }
+  int begin() const { return first.front(); }
+  int end() const { return first.back() + count.back(); }
+  // For inputs that were cut off before begin().
+  void begin_at_zero() {
+    for (const int cut = begin(); int& position : first) position -= cut;
+  }
 };
 
-Axis make_axis(int input_size, float from, float to, int output_size, const Kernel& kernel) {
-  const double scale = static_cast<double>(to - from) / output_size;
+// Outputs [begin, end) of an axis that is resized to `size`.
+struct Window {
+  int begin, end, size;
+  int length() const { return end - begin; }
+};
+
+Axis make_axis(int input_size, float from, float to, const Window& window, const Kernel& kernel) {
+  const double scale = static_cast<double>(to - from) / window.size;
   const double filter_scale = std::max(scale, 1.0);
   const double inverse_scale = 1.0 / filter_scale;
   const double support = kernel.support * filter_scale;
   Axis axis;
   axis.stride = static_cast<int>(std::ceil(support)) * 2 + 1;
-  axis.first.resize(output_size);
-  axis.count.resize(output_size);
-  axis.weights.resize(static_cast<size_t>(output_size) * axis.stride);
+  axis.first.resize(window.length());
+  axis.count.resize(window.length());
+  axis.weights.resize(static_cast<size_t>(window.length()) * axis.stride);
   std::vector<double> weights(axis.stride);
-  for (int position = 0; position < output_size; ++position) {
-    const double center = from + (position + 0.5) * scale;
+  for (int position = 0; position < window.length(); ++position) {
+    const double center = from + (window.begin + position + 0.5) * scale;
     const int first = std::max(static_cast<int>(center - support + 0.5), 0);
     const int count = std::min(static_cast<int>(center + support + 0.5), input_size) - first;
     double sum = 0;
@@ -109,12 +122,12 @@ void weigh(const uint8_t* from, size_t stride, const int32_t* weights, int count
   }
 }
 
-Image resize_columns(const ImageView& image, int height, const Axis& axis) {
-  Image result(height, image.width, image.channels);
-  const size_t row_bytes = image.row_bytes();
-  cpu::parallel_for(height, 8, [&](int64_t begin, int64_t end) {
+// Columns [left, left + result.width) of the image, resized to the result's height.
+void resize_columns(const ImageView& image, int left, const Axis& axis, Image& result) {
+  const size_t row_bytes = result.row_bytes();
+  cpu::parallel_for(result.height, 8, [&](int64_t begin, int64_t end) {
     for (int y = static_cast<int>(begin); y < end; ++y) {
-      const uint8_t* from = image.row(axis.first[y]);
+      const uint8_t* from = image.row(axis.first[y]) + static_cast<size_t>(left) * image.channels;
       uint8_t* to = result.row(y);
       size_t x = 0;
       for (; x + lanes <= row_bytes; x += lanes) {
@@ -125,31 +138,31 @@ Image resize_columns(const ImageView& image, int height, const Axis& axis) {
       }
     }
   });
-  return result;
 }
 
-// Rows [first_row, first_row + rows) of the image, resized to `width`. Blocks of rows are turned on
-// their side, so that neighbouring lanes are different rows and the sums run as for columns.
-Image resize_rows(const ImageView& image, int first_row, int rows, int width, const Axis& axis) {
-  const int channels = image.channels;
-  Image result(rows, width, channels);
-  const int block = lanes / channels;
-  const int blocks = ceil_div(rows, block);
+// Rows [top, top + result.height) of the image, resized to the result's width. Blocks of rows are
+// turned on their side, so that neighbouring lanes are different rows and the sums run as for
+// columns.
+template <int channels>
+void resize_rows(const ImageView& image, int top, const Axis& axis, Image& result) {
+  constexpr int block = lanes / channels;
+  const int left = axis.begin(), columns = axis.end() - left;
+  const int blocks = ceil_div(result.height, block);
   cpu::parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
-    std::vector<uint8_t> turned(static_cast<size_t>(image.width) * lanes);  // [width, lanes]
+    std::vector<uint8_t> turned(static_cast<size_t>(columns) * lanes);  // [columns, lanes]
     uint8_t sums[lanes];
-    for (int y = static_cast<int>(begin) * block; y < std::min<int64_t>(end * block, rows);
+    for (int y = static_cast<int>(begin) * block; y < std::min<int64_t>(end * block, result.height);
          y += block) {
-      const int count = std::min(block, rows - y);
+      const int count = std::min(block, result.height - y);
       for (int r = 0; r < count; ++r) {
-        const uint8_t* from = image.row(first_row + y + r);
+        const uint8_t* from = image.row(top + y + r) + static_cast<size_t>(left) * channels;
         uint8_t* to = turned.data() + r * channels;
-        for (int x = 0; x < image.width; ++x, from += channels, to += lanes) {
-          for (int c = 0; c < channels; ++c) to[c] = from[c];
+        for (int x = 0; x < columns; ++x, from += channels, to += lanes) {
+          std::memcpy(to, from, channels);
         }
       }
-      for (int x = 0; x < width; ++x) {
-        weigh<lanes>(turned.data() + static_cast<size_t>(axis.first[x]) * lanes, lanes,
+      for (int x = 0; x < result.width; ++x) {
+        weigh<lanes>(turned.data() + static_cast<size_t>(axis.first[x] - left) * lanes, lanes,
                      axis.weights_of(x), axis.count[x], sums);
         for (int r = 0; r < count; ++r) {
           std::memcpy(result.row(y + r) + x * channels, sums + r * channels, channels);
@@ -157,49 +170,61 @@ Image resize_rows(const ImageView& image, int first_row, int rows, int width, co
       }
     }
   });
-  return result;
 }
 
-Image copy(const ImageView& image) {
-  Image result(image.height, image.width, image.channels);
-  for (int y = 0; y < image.height; ++y) {
-    std::memcpy(result.row(y), image.row(y), image.row_bytes());
-  }
-  return result;
+void resize_rows(const ImageView& image, int top, const Axis& axis, Image& result) {
+  if (image.channels == 1) return resize_rows<1>(image, top, axis, result);
+  resize_rows<3>(image, top, axis, result);
 }
 
-Image resize_nearest(const ImageView& image, int height, int width, const Box& box) {
+void resize_nearest(const ImageView& image, const Box& box, const Window& columns,
+                    const Window& rows, Image& result) {
   // Positions are summed up step by step, as Pillow does: multiplying rounds differently.
-  const auto positions = [](float from, float to, int size, int limit) {
-    const double step = static_cast<double>(to - from) / size;
-    std::vector<int> result(size);
+  const auto positions = [](float from, float to, const Window& window, int limit) {
+    const double step = static_cast<double>(to - from) / window.size;
+    std::vector<int> result;
     double position = from + step * 0.5;
-    for (int& index : result) {
-      index = std::min(static_cast<int>(position), limit - 1);
-      position += step;
+    for (int i = 0; i < window.end; ++i, position += step) {
+      if (i >= window.begin) result.push_back(std::min(static_cast<int>(position), limit - 1));
     }
     return result;
   };
-  const auto columns = positions(box.left, box.right, width, image.width);
-  const auto rows = positions(box.top, box.bottom, height, image.height);
-  Image result(height, width, image.channels);
-  for (int y = 0; y < height; ++y) {
-    const uint8_t* from = image.row(rows[y]);
+  const auto from_columns = positions(box.left, box.right, columns, image.width);
+  const auto from_rows = positions(box.top, box.bottom, rows, image.height);
+  for (int y = 0; y < result.height; ++y) {
+    const uint8_t* from = image.row(from_rows[y]);
     uint8_t* to = result.row(y);
-    for (int x = 0; x < width; ++x, to += image.channels) {
-      std::memcpy(to, from + columns[x] * image.channels, image.channels);
+    for (const int column : from_columns) {
+      std::memcpy(to, from + column * image.channels, image.channels);
+      to += image.channels;
     }
   }
-  return result;
+}
+
+void copy(const ImageView& image, Image& result) {
+  for (int y = 0; y < image.height; ++y) {
+    std::memcpy(result.row(y), image.row(y), image.row_bytes());
+  }
 }
 
 }  // namespace
 
-Image resize(const ImageView& image, int height, int width, Filter filter,
-             std::optional<Box> part) {
+Image resize(const ImageView& image, int height, int width, Filter filter, std::optional<Box> box) {
   GESTALT_CHECK(height >= 1 && width >= 1, "[resize] size must be at least 1x1, got {}x{}", height,
                 width);
+  Image result(height, width, image.channels);
+  resize_window(image, {height, width}, 0, 0, filter, box, result);
+  return result;
+}
+
+void resize_window(const ImageView& image, Size size, int left, int top, Filter filter,
+                   std::optional<Box> part, Image& result) {
   GESTALT_CHECK(image.height >= 1 && image.width >= 1, "[resize] the image is empty");
+  GESTALT_CHECK(left >= 0 && top >= 0 && result.width <= size.width - left &&
+                    result.height <= size.height - top,
+                "[resize] the window {}x{} at ({}, {}) is not inside {}x{} (height x width, left, "
+                "top)",
+                result.height, result.width, left, top, size.height, size.width);
   const Box whole{0, 0, static_cast<float>(image.width), static_cast<float>(image.height)};
   const Box box = part.value_or(whole);
   GESTALT_CHECK(box.left >= 0 && box.top >= 0 && box.left < box.right && box.top < box.bottom &&
@@ -207,29 +232,35 @@ Image resize(const ImageView& image, int height, int width, Filter filter,
                 "[resize] box ({}, {}, {}, {}) is empty or not inside the image of {}x{} (left, "
                 "top, right, bottom; height x width)",
                 box.left, box.top, box.right, box.bottom, image.height, image.width);
-  if (filter == Filter::nearest) return resize_nearest(image, height, width, box);
+  const Window columns{left, left + result.width, size.width};
+  const Window rows{top, top + result.height, size.height};
+  if (filter == Filter::nearest) return resize_nearest(image, box, columns, rows, result);
 
-  const bool change_rows = width != image.width || box.left != 0 || box.right != whole.right;
-  const bool change_columns = height != image.height || box.top != 0 || box.bottom != whole.bottom;
-  if (!change_rows && !change_columns) return copy(image);
+  const bool change_rows = size.width != image.width || box.left != 0 || box.right != whole.right;
+  const bool change_columns =
+      size.height != image.height || box.top != 0 || box.bottom != whole.bottom;
+  if (!change_rows && !change_columns) {
+    return copy(image.part({left, top, result.width, result.height}), result);
+  }
   const Kernel kernel = kernel_of(filter);
   Axis horizontal, vertical;
-  if (change_rows) horizontal = make_axis(image.width, box.left, box.right, width, kernel);
-  if (change_columns) vertical = make_axis(image.height, box.top, box.bottom, height, kernel);
-  if (!change_rows) return resize_columns(image, height, vertical);
-  if (!change_columns) return resize_rows(image, 0, image.height, width, horizontal);
+  if (change_rows) horizontal = make_axis(image.width, box.left, box.right, columns, kernel);
+  if (change_columns) vertical = make_axis(image.height, box.top, box.bottom, rows, kernel);
+  if (!change_rows) return resize_columns(image, left, vertical, result);
+  if (!change_columns) return resize_rows(image, top, horizontal, result);
 
-  const int64_t shrinkage = image.height - height;
-  if (shrinkage > 0 && shrinkage > (image.width - int64_t{width}) * 2) {
-    const Image columns = resize_columns(image, height, vertical);
-    return resize_rows(columns, 0, height, width, horizontal);
+  // Between the passes: only the columns or rows that the second one's sums will read.
+  const int64_t shrinkage = image.height - size.height;
+  if (shrinkage > 0 && shrinkage > (image.width - int64_t{size.width}) * 2) {
+    RecycledImage between(result.height, horizontal.end() - horizontal.begin(), image.channels);
+    resize_columns(image, horizontal.begin(), vertical, between.image);
+    horizontal.begin_at_zero();
+    return resize_rows(between.image, 0, horizontal, result);
   }
-  // Only the rows that the columns' sums will read.
-  const int first = vertical.first.front();
-  const int last = vertical.first.back() + vertical.count.back();
-  for (int& row : vertical.first) row -= first;
-  return resize_columns(resize_rows(image, first, last - first, width, horizontal), height,
-                        vertical);
+  RecycledImage between(vertical.end() - vertical.begin(), result.width, image.channels);
+  resize_rows(image, vertical.begin(), horizontal, between.image);
+  vertical.begin_at_zero();
+  resize_columns(between.image, 0, vertical, result);
 }
 
 }  // namespace gestalt::data

@@ -26,4 +26,9 @@ struct Box {
 Image resize(const ImageView& image, int height, int width, Filter filter,
              std::optional<Box> box = std::nullopt);
 
+// The part of resize(image, size, filter, box) that begins at (left, top) and has the size of
+// `result`, into it. The rest is not computed. Error: also, a part that is not inside `size`.
+void resize_window(const ImageView& image, Size size, int left, int top, Filter filter,
+                   std::optional<Box> box, Image& result);
+
 }  // namespace gestalt::data

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "data/recycled.h"
 #include "kernels/error.h"
 #include "tensor/ops/arithmetic.h"
 
@@ -45,16 +46,31 @@ Overlap overlap(int window, int output, int resized) {
 // window that the image covers; pixels are not yet mirrored.
 template <class Write>
 void for_rows(const Geometry& geometry, const DecodedPart& part, const Write& write) {
-  const Image resized = resize(part.pixels, geometry.resized_height, geometry.resized_width,
-                               geometry.filter, part.box);
   const Overlap rows =
       overlap(geometry.window_top, geometry.output_height, geometry.resized_height);
   const Overlap columns =
       overlap(geometry.window_left, geometry.output_width, geometry.resized_width);
-  for (int y = rows.begin; y < rows.end; ++y) {
-    write(rows.offset + y - rows.begin, columns.offset, resized.row(y) + 3 * columns.begin,
-          columns.end - columns.begin);
+  if (rows.begin == rows.end || columns.begin == columns.end) return;
+  RecycledImage covered(rows.end - rows.begin, columns.end - columns.begin);
+  resize_window(part.pixels, {geometry.resized_height, geometry.resized_width}, columns.begin,
+                rows.begin, geometry.filter, part.box, covered.image);
+  for (int y = 0; y < covered.image.height; ++y) {
+    write(rows.offset + y, columns.offset, covered.image.row(y), covered.image.width);
   }
+}
+
+// RGB pixels to three runs of `count` bytes, mirrored or not.
+void take_apart(const uint8_t* pixels, int count, bool mirrored, uint8_t* channels) {
+  uint8_t *red = channels, *green = red + count, *blue = green + count;
+  const auto copy = [&](const auto& place) {
+    for (int i = 0; i < count; ++i) {
+      red[place(i)] = pixels[3 * i];
+      green[place(i)] = pixels[3 * i + 1];
+      blue[place(i)] = pixels[3 * i + 2];
+    }
+  };
+  if (mirrored) return copy([count](int i) { return count - 1 - i; });
+  copy([](int i) { return i; });
 }
 
 // Writes planes; value(channel, byte) is what a byte becomes.
@@ -69,12 +85,14 @@ void write_planes(const Geometry& geometry, const DecodedPart& part, const Value
   if (padded) {
     for (int c = 0; c < 3; ++c) std::fill_n(planes + c * plane, plane, value(c, 0));
   }
+  std::vector<uint8_t> apart(3 * static_cast<size_t>(width));  // a row's channels
   for_rows(geometry, part, [&](int y, int x, const uint8_t* pixels, int count) {
-    const int step = geometry.flip ? -1 : 1;
-    T* row = planes + static_cast<size_t>(y) * width + (geometry.flip ? width - 1 - x : x);
+    take_apart(pixels, count, geometry.flip, apart.data());
+    T* row = planes + static_cast<size_t>(y) * width + (geometry.flip ? width - x - count : x);
     for (int c = 0; c < 3; ++c) {
+      const uint8_t* from = apart.data() + static_cast<size_t>(c) * count;
       T* to = row + c * plane;
-      for (int i = 0; i < count; ++i) to[i * step] = value(c, pixels[3 * i + c]);
+      for (int i = 0; i < count; ++i) to[i] = value(c, from[i]);
     }
   });
 }

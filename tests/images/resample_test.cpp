@@ -1,5 +1,6 @@
 #include "data/resample.h"
 
+#include <algorithm>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <map>
@@ -62,6 +63,36 @@ TEST(Resize, ThreadCountDoesNotMatter) {
   const Image five = resize(image, 200, 211, Filter::lanczos);
   set_num_threads(threads);
   EXPECT_EQ(one, five);
+}
+
+// By rows first, and, where the height shrinks most, by columns first.
+TEST(Resize, WindowIsThePartOfTheWhole) {
+  const Image image = decode_image(fixture("resize_rgb.png"));
+  struct Case {
+    Size size;
+    Rectangle window;
+  };
+  const Case cases[] = {
+      {{50, 70}, {.left = 11, .top = 7, .width = 31, .height = 29}},
+      {{5, image.width}, {.left = 3, .top = 1, .width = 40, .height = 3}},
+      {{5, 77}, {.left = 3, .top = 1, .width = 40, .height = 3}},
+      {{image.height, 77}, {.left = 8, .top = 2, .width = 1, .height = 9}},
+      {{image.height, image.width}, {.left = 1, .top = 2, .width = 9, .height = 8}}};
+  for (const auto& [name, filter] : filters) {
+    for (const auto& [size, window] : cases) {
+      const Image whole = resize(image, size.height, size.width, filter);
+      Image part(window.height, window.width);
+      resize_window(image, size, window.left, window.top, filter, std::nullopt, part);
+      const ImageView expected = ImageView(whole).part(window);
+      for (int y = 0; y < window.height; ++y) {
+        EXPECT_TRUE(std::equal(part.row(y), part.row(y) + part.row_bytes(), expected.row(y)))
+            << name << " to " << size.height << "x" << size.width << ", row " << y;
+      }
+    }
+  }
+  Image part(4, 4);
+  EXPECT_THROW(resize_window(image, {7, 7}, 4, 0, Filter::box, std::nullopt, part), Error);
+  EXPECT_THROW(resize_window(image, {7, 7}, 0, -1, Filter::box, std::nullopt, part), Error);
 }
 
 TEST(Resize, RejectsBadSizesAndBoxes) {
