@@ -8,29 +8,29 @@ namespace gestalt {
 namespace {
 
 constexpr ElementType types[] = {
-    {"float32", "FloatStorage", "F32", 4, DType::f32},
-    {"float64", "DoubleStorage", "F64", 8, DType::f64},
-    {"float16", "HalfStorage", "F16", 2, DType::f16},
-    {"bfloat16", "BFloat16Storage", "BF16", 2, DType::bf16},
-    {"int64", "LongStorage", "I64", 8, DType::i64},
-    {"int32", "IntStorage", "I32", 4, DType::i64},
-    {"int16", "ShortStorage", "I16", 2, DType::i64},
-    {"int8", "CharStorage", "I8", 1, DType::i64},
-    {"uint8", "ByteStorage", "U8", 1, DType::u8},
-    {"bool", "BoolStorage", "BOOL", 1, DType::u8},
-    {"uint16", "", "U16", 2, DType::i64},
-    {"uint32", "", "U32", 4, DType::i64},
-    {"uint64", "", "U64", 8, {}},
-    {"complex32", "", "", 4, {}},
-    {"complex64", "ComplexFloatStorage", "C64", 8, {}},
-    {"complex128", "ComplexDoubleStorage", "", 16, {}},
-    {"float8_e4m3fn", "", "F8_E4M3", 1, {}},
-    {"float8_e5m2", "", "F8_E5M2", 1, {}},
-    {"float8_e4m3fnuz", "", "", 1, {}},
-    {"float8_e5m2fnuz", "", "", 1, {}},
-    {"quint8", "QUInt8Storage", "", 1, {}},
-    {"qint8", "QInt8Storage", "", 1, {}},
-    {"qint32", "QInt32Storage", "", 4, {}},
+    {"float32", "FloatStorage", "F32", "f4", 4, DType::f32},
+    {"float64", "DoubleStorage", "F64", "f8", 8, DType::f64},
+    {"float16", "HalfStorage", "F16", "f2", 2, DType::f16},
+    {"bfloat16", "BFloat16Storage", "BF16", "", 2, DType::bf16},
+    {"int64", "LongStorage", "I64", "i8", 8, DType::i64},
+    {"int32", "IntStorage", "I32", "i4", 4, DType::i64},
+    {"int16", "ShortStorage", "I16", "i2", 2, DType::i64},
+    {"int8", "CharStorage", "I8", "i1", 1, DType::i64},
+    {"uint8", "ByteStorage", "U8", "u1", 1, DType::u8},
+    {"bool", "BoolStorage", "BOOL", "b1", 1, DType::u8},
+    {"uint16", "", "U16", "u2", 2, DType::i64},
+    {"uint32", "", "U32", "u4", 4, DType::i64},
+    {"uint64", "", "U64", "u8", 8, {}},
+    {"complex32", "", "", "", 4, {}},
+    {"complex64", "ComplexFloatStorage", "C64", "c8", 8, {}},
+    {"complex128", "ComplexDoubleStorage", "", "c16", 16, {}},
+    {"float8_e4m3fn", "", "F8_E4M3", "", 1, {}},
+    {"float8_e5m2", "", "F8_E5M2", "", 1, {}},
+    {"float8_e4m3fnuz", "", "", "", 1, {}},
+    {"float8_e5m2fnuz", "", "", "", 1, {}},
+    {"quint8", "QUInt8Storage", "", "", 1, {}},
+    {"qint8", "QInt8Storage", "", "", 1, {}},
+    {"qint32", "QInt32Storage", "", "", 4, {}},
 };
 
 const ElementType* find(std::string_view ElementType::*member, std::string_view name) {
@@ -80,12 +80,30 @@ const ElementType* element_type_of_storage(std::string_view name) {
 const ElementType* element_type_of_safetensors(std::string_view name) {
   return find(&ElementType::safetensors, name);
 }
+const ElementType* element_type_of_numpy(std::string_view name) {
+  return find(&ElementType::numpy, name);
+}
 
-std::string_view safetensors_name(DType dtype) {
+const ElementType& element_type_of(DType dtype) {
   // The narrow types come after the type they widen to.
-  return std::find_if(std::begin(types), std::end(types),
-                      [&](const ElementType& type) { return type.dtype == dtype; })
-      ->safetensors;
+  return *std::find_if(std::begin(types), std::end(types),
+                       [&](const ElementType& type) { return type.dtype == dtype; });
+}
+
+Shape shape_in_file(const std::string& what, std::span<const uint64_t> extents,
+                    int64_t element_size) {
+  GESTALT_CHECK(extents.size() <= static_cast<size_t>(Shape::max_rank),
+                "{} has {} dimensions (at most {})", what, extents.size(),
+                static_cast<int>(Shape::max_rank));
+  Shape shape;
+  int64_t bytes = element_size;  // without the extents of 0, so that the strides count too
+  for (const uint64_t extent : extents) {
+    GESTALT_CHECK(extent <= INT64_MAX &&
+                      !__builtin_mul_overflow(bytes, std::max<uint64_t>(extent, 1), &bytes),
+                  "{} is larger than any memory", what);
+    shape.push_back(static_cast<int64_t>(extent));
+  }
+  return shape;
 }
 
 std::shared_ptr<Storage> make_storage(const Bytes& bytes, const ElementType& type, int64_t count,

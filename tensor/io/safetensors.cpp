@@ -60,16 +60,8 @@ Entry parse_entry(const std::string& name, const Json& json) {
   GESTALT_CHECK(type != nullptr && type->dtype.has_value(),
                 "tensor '{}': the element type {} is not supported", name, dtype);
   const auto sizes = whole_numbers(json.at("shape"), name);
-  GESTALT_CHECK(sizes.size() <= static_cast<size_t>(Shape::max_rank),
-                "tensor '{}' has {} dimensions (at most {})", name, sizes.size(),
-                static_cast<int>(Shape::max_rank));
-  Shape shape;
-  uint64_t size = type->size;
-  for (const uint64_t extent : sizes) {
-    GESTALT_CHECK(extent <= INT64_MAX && !__builtin_mul_overflow(size, extent, &size),
-                  "tensor '{}' is larger than any memory", name);
-    shape.push_back(static_cast<int64_t>(extent));
-  }
+  const Shape shape = shape_in_file(format("tensor '{}'", name), sizes, type->size);
+  const uint64_t size = static_cast<uint64_t>(shape.numel()) * type->size;
   const auto offsets = whole_numbers(json.at("data_offsets"), name);
   GESTALT_CHECK(offsets.size() == 2 && offsets[0] <= offsets[1] && offsets[1] - offsets[0] == size,
                 "tensor '{}' ({} {}): its data has another size", name, dtype, shape);
@@ -164,7 +156,7 @@ void write_safetensors(const std::string& path, std::span<const NamedTensor> ten
                   path, entry->name);
     const Shape& shape = entry->tensor.shape();
     const uint64_t end = offset + shape.numel() * size_of(entry->tensor.dtype());
-    header[entry->name] = {{"dtype", safetensors_name(entry->tensor.dtype())},
+    header[entry->name] = {{"dtype", element_type_of(entry->tensor.dtype()).safetensors},
                            {"shape", std::vector<int64_t>(shape.begin(), shape.end())},
                            {"data_offsets", {offset, end}}};
     offset = end;

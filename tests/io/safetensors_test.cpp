@@ -8,6 +8,7 @@
 
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
+#include "tests/error_of.h"
 #include "tests/temporary_folder.h"
 
 namespace gestalt {
@@ -98,19 +99,23 @@ TEST_F(Safetensors, NamesMayHoldAnythingButMustBeUnique) {
   EXPECT_FALSE(fs::exists(path("b")));
 }
 
-TEST_F(Safetensors, AHeaderThatNamesTwoTensorsAlikeIsRefused) {
-  const std::string header = R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
-                             R"("x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})";
-  const uint64_t length = header.size();
-  std::ofstream(path("a"), std::ios::binary)
-      .write(reinterpret_cast<const char*>(&length), 8)
-      .write((header + "A").data(), static_cast<std::streamsize>(length + 1));
-  try {
-    read_safetensors(map_file(path("a")));
-    FAIL();
-  } catch (const Error& error) {
-    EXPECT_STREQ(error.what(), "corrupt: two tensors are named 'x'");
-  }
+TEST_F(Safetensors, HeadersThatCannotBeAreRefused) {
+  const auto refusal = [&](const std::string& header) {
+    const uint64_t length = header.size();
+    std::ofstream(path("a"), std::ios::binary)
+        .write(reinterpret_cast<const char*>(&length), 8)
+        .write((header + "A").data(), static_cast<std::streamsize>(length + 1));
+    return tests::error_of([&] { read_safetensors(map_file(path("a"))); });
+  };
+  EXPECT_EQ(refusal(R"({"x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},)"
+                    R"("x":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})"),
+            "corrupt: two tensors are named 'x'");
+  // Empty, yet with strides beyond what can be counted.
+  EXPECT_EQ(refusal(R"({"x":{"dtype":"U8","shape":[0,4611686018427387904,4611686018427387904],)"
+                    R"("data_offsets":[0,0]}})"),
+            "tensor 'x' is larger than any memory");
+  EXPECT_EQ(refusal(R"({"x":{"dtype":"U8","shape":[1,1,1,1,1,1,1,1,1],"data_offsets":[0,1]}})"),
+            "tensor 'x' has 9 dimensions (at most 8)");
 }
 
 TEST_F(Safetensors, AFileThatIsBeingReadCanBeReplaced) {

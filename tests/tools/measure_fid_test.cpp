@@ -11,12 +11,12 @@
 #include "eval/kernel_distance.h"
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
+#include "tensor/io/npy.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/random.h"
 #include "tests/error_of.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/run_tool.h"
-#include "tools/common/npy.h"
 #include "tools/fid/feature_cache.h"
 #include "tools/fid/feature_file.h"
 
@@ -318,37 +318,16 @@ TEST_F(MeasureFid, WhatTheCacheCanNotKeepIsNotLost) {
 }
 
 TEST_F(MeasureFid, NumPysFilesAreRead) {
-  const auto write = [&](const std::string& name, const std::string& header,
-                         const std::vector<float>& values) {
-    std::ofstream file(folder_ / name, std::ios::binary);
-    file << std::string("\x93NUMPY\x01\x00", 8) << static_cast<char>(header.size()) << '\0'
-         << header;
-    file.write(reinterpret_cast<const char*>(values.data()),
-               static_cast<std::streamsize>(values.size() * sizeof(float)));
-    return (folder_ / name).string();
-  };
-  const std::vector<float> values = {1, 2, 3, 4, 5, 6.5};
-  const std::string good = "{'descr': '<f4', 'fortran_order': False, 'shape': (3, 2), }\n";
-  const Tensor read = tools::read_npy_matrix(write("good.npy", good, values));
-  EXPECT_EQ(read.shape(), (Shape{3, 2}));
-  EXPECT_EQ(read.to_vector<float>(), values);
-  EXPECT_EQ(measure({(folder_ / "good.npy").string(), (folder_ / "good.npy").string()}).exit_code,
-            0);
-  const auto refused = [&](const std::string& header, size_t count) {
-    const std::string path =
-        write("bad.npy", header, std::vector<float>(values.begin(), values.begin() + count));
-    return failure({path, (folder_ / "good.npy").string()});
-  };
-  EXPECT_NE(refused(good, 5).find("bad.npy': truncated"), std::string::npos);
-  EXPECT_NE(refused("{'descr': '<i8', 'fortran_order': False, 'shape': (3, 2), }", 6).find("'<i8'"),
-            std::string::npos);
-  EXPECT_NE(refused("{'descr': '<f4', 'fortran_order': True, 'shape': (3, 2), }", 6)
-                .find("Fortran order"),
-            std::string::npos);
-  EXPECT_NE(refused("{'descr': '<f4', 'fortran_order': False, 'shape': (6,), }", 6)
-                .find("expected (N, D)"),
-            std::string::npos);
-  EXPECT_NE(refused("{'descr': '<f4'", 6).find("header without 'shape'"), std::string::npos);
+  const std::string good = (folder_ / "good.npy").string(), bad = (folder_ / "bad.npy").string();
+  save_npy(good, Tensor::from_vector<float>({1, 2, 3, 4, 5, 6.5}, {3, 2}));
+  EXPECT_EQ(measure({good, good}).exit_code, 0);
+  fs::copy_file(good, bad);
+  fs::resize_file(bad, fs::file_size(bad) - 1);
+  EXPECT_NE(failure({bad, good}).find("bad.npy': truncated"), std::string::npos);
+  save_npy(bad, Tensor::from_vector<int64_t>({1, 2, 3, 4, 5, 6}, {3, 2}));
+  EXPECT_NE(failure({bad, good}).find("of f32 or f64, it is i64[3,2]"), std::string::npos);
+  save_npy(bad, Tensor::from_vector<float>({1, 2, 3}, {3}));
+  EXPECT_NE(failure({bad, good}).find("[N,D] of f32 or f64, it is f32[3]"), std::string::npos);
 }
 
 TEST_F(MeasureFid, UnreadableImagesAreLeftOutAndCounted) {

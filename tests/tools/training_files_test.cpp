@@ -1,4 +1,4 @@
-// The files that a training writes for other programs: NumPy's, TensorBoard's.
+// The files that a training writes for other programs: TensorBoard's.
 
 #include <cstring>
 #include <fstream>
@@ -7,7 +7,6 @@
 #include "kernels/error.h"
 #include "tests/tools/run_tool.h"
 #include "tools/common/event_file.h"
-#include "tools/common/npy.h"
 #include "tools/training/options.h"
 
 namespace gestalt::tools {
@@ -16,17 +15,6 @@ namespace {
 namespace fs = std::filesystem;
 
 using tests::read_text;
-
-TEST(Npy, IsWhatNumPySaves) {
-  const tests::TemporaryFolder folder;
-  write_npy(folder / "a.npy", {1.5, -2});
-  std::string expected("\x93NUMPY\x01\x00\x76\x00", 10);
-  expected += "{'descr': '<f8', 'fortran_order': False, 'shape': (2,), }";
-  expected.resize(127, ' ');
-  expected += '\n';
-  expected += std::string("\0\0\0\0\0\0\xf8\x3f\0\0\0\0\0\0\0\xc0", 16);
-  EXPECT_EQ(read_text(folder / "a.npy"), expected);
-}
 
 // RFC 3720, appendix B.4, and the usual check value.
 TEST(EventFile, UsesCastagnolisChecksum) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <fstream>
 #include <nlohmann/json.hpp>
 #include <numeric>
@@ -12,6 +11,7 @@
 #include "nn/loss.h"
 #include "tensor/graph.h"
 #include "tensor/io/checkpoint.h"
+#include "tensor/io/npy.h"
 #include "tensor/random.h"
 #include "tests/tools/training_fixture.h"
 #include "tools/common/file_hash.h"
@@ -22,12 +22,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<double> read_npy(const fs::path& path) {
-  const std::string text = read_text(path);
-  constexpr size_t header = 128;  // of a short vector of f64
-  std::vector<double> values(text.size() < header ? 0 : (text.size() - header) / sizeof(double));
-  if (!values.empty()) std::memcpy(values.data(), text.data() + header, text.size() - header);
-  return values;
+std::vector<double> read_vector(const fs::path& path) {
+  return load_npy(path.string()).to_vector<double>();
 }
 
 std::vector<std::vector<std::string>> read_csv(const fs::path& path) {
@@ -127,9 +123,9 @@ TEST_F(TrainClassifier, ArraysAreAsPublished) {
       run_tool("train_classifier", with(arguments("run"), {"--batch_size", "2"}));
   ASSERT_EQ(result.exit_code, 0) << result.output;
   const fs::path run = folder_ / "runs/run";
-  const std::vector<double> steps = read_npy(run / "step_loss.npy");
-  const std::vector<double> losses = read_npy(run / "all_train_loss.npy");
-  const std::vector<double> accuracies = read_npy(run / "eval.npy");
+  const std::vector<double> steps = read_vector(run / "step_loss.npy");
+  const std::vector<double> losses = read_vector(run / "all_train_loss.npy");
+  const std::vector<double> accuracies = read_vector(run / "eval.npy");
   EXPECT_LT(steps.size(), epochs * 22u);
   ASSERT_EQ(losses.size(), size_t{epochs});
   EXPECT_NEAR((losses[0] + losses[1]) * readable, std::accumulate(steps.begin(), steps.end(), 0.0),
@@ -205,7 +201,7 @@ TEST_F(TrainClassifier, FastJpegIsCloseAndWithoutItPixelsAreExact) {
     flags.insert(flags.end(), more.begin(), more.end());
     const ToolResult result = run_tool("train_classifier", flags);
     EXPECT_EQ(result.exit_code, 0) << result.output;
-    return read_npy(folder_ / "runs" / name / "step_loss.npy");
+    return read_vector(folder_ / "runs" / name / "step_loss.npy");
   };
   const std::vector<double> exact = losses("exact", "jpeg", {});
   const std::vector<double> pixels = losses("pixels", "png", {});
@@ -228,7 +224,7 @@ TEST_F(TrainClassifier, Bf16IsCloseToF32) {
         run_tool("train_classifier", with(arguments(name), {"--dtype", name}));
     ASSERT_EQ(result.exit_code, 0) << result.output;
     const fs::path folder = folder_ / "runs" / name;
-    losses[reduced] = read_npy(folder / "step_loss.npy");
+    losses[reduced] = read_vector(folder / "step_loss.npy");
     for (const NamedTensor& entry : load_weights((folder / "last.safetensors").string())) {
       EXPECT_NE(entry.tensor.dtype(), DType::bf16) << entry.name;
     }

@@ -6,7 +6,7 @@
 
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
-#include "tools/common/npy.h"
+#include "tensor/io/npy.h"
 
 namespace gestalt::tools {
 namespace {
@@ -38,8 +38,8 @@ bool is_features(const Tensor& tensor) {
   return tensor.rank() == 2 && (tensor.dtype() == DType::f32 || tensor.dtype() == DType::f64);
 }
 
-Features from_checkpoint(const std::string& path) {
-  const Checkpoint checkpoint = read_checkpoint(path);
+Features from_checkpoint(const Bytes& bytes, const std::string& path) {
+  const Checkpoint checkpoint = read_checkpoint(bytes, path);
   GESTALT_CHECK(checkpoint.tensors.size() == 1 && is_features(checkpoint.tensors[0].tensor),
                 "expected one tensor [N,D] of f32 or f64, it holds {} tensor{}{}",
                 checkpoint.tensors.size(), checkpoint.tensors.size() == 1 ? " " : "s",
@@ -78,11 +78,14 @@ void check_values(const Tensor& values) {
 
 Features read_features(const std::filesystem::path& path) {
   try {
+    const Bytes bytes = map_file(path.string());
     Features features;
-    if (is_npy(path)) {
-      features.values = read_npy_matrix(path);
+    if (is_npy(bytes)) {
+      features.values = read_npy(bytes);
+      GESTALT_CHECK(is_features(features.values), "expected an array [N,D] of f32 or f64, it is {}",
+                    features.values);
     } else {
-      features = from_checkpoint(path.string());
+      features = from_checkpoint(bytes, path.string());
     }
     check_values(features.values);
     return features;

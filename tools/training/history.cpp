@@ -4,7 +4,7 @@
 
 #include "kernels/error.h"
 #include "optim/state.h"
-#include "tools/common/npy.h"
+#include "tensor/io/npy.h"
 
 namespace gestalt::tools {
 namespace {
@@ -24,6 +24,11 @@ CurvePanel panel_of(const std::vector<std::string>& sets, const std::string& qua
   CurvePanel panel{.label = "", .curves = {{"train_" + quantity, "train"}}, .settings = ""};
   for (const std::string& set : sets) panel.curves.push_back({set + "_" + quantity, set});
   return panel;
+}
+
+void save_vector(const std::filesystem::path& path, const std::vector<double>& values) {
+  save_npy(path.string(), Tensor::from_vector(values, {static_cast<int64_t>(values.size())},
+                                              {.device = Device{}}));
 }
 
 }  // namespace
@@ -50,15 +55,15 @@ std::vector<size_t> History::add_epoch(const EpochRecord& record) {
 
 void History::write(const std::filesystem::path& folder) const {
   epochs_.write_csv(folder / "metrics.csv");
-  write_npy(folder / "step_loss.npy", step_losses_);
-  write_npy(folder / "all_train_loss.npy", epoch_losses_);
+  save_vector(folder / "step_loss.npy", step_losses_);
+  save_vector(folder / "all_train_loss.npy", epoch_losses_);
   for (size_t set = 0; set < sets_.size(); ++set) {
     std::vector<double> accuracies;
     for (const std::vector<double>& epoch : epochs_.rows()) {
       accuracies.push_back(100 * epoch[accuracy_column(set)]);
     }
-    write_npy(folder / (sets_[set] == "val" ? "eval.npy" : "eval_" + sets_[set] + ".npy"),
-              accuracies);
+    save_vector(folder / (sets_[set] == "val" ? "eval.npy" : "eval_" + sets_[set] + ".npy"),
+                accuracies);
   }
   CurvePanel loss = panel_of(sets_, "loss"), accuracy = panel_of(sets_, "accuracy");
   loss.label = "cross-entropy";

@@ -1,0 +1,31 @@
+#pragma once
+
+// NumPy's .npy files (numpy.save), both ways: a magic word, a version, a header that is a Python
+// dict, then the elements. Source:
+// https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
+//
+// f32, f64, f16, i64 and u8 keep their type; narrower integers become i64, bool becomes u8.
+// Refused: unsigned integers of 64 bits, complex numbers, text, dates, records, and arrays of
+// Python objects, which are pickles. NumPy has no bf16.
+
+#include <string>
+
+#include "tensor/io/bytes.h"
+#include "tensor/tensor.h"
+
+namespace gestalt {
+
+// Whether the bytes start as a .npy file does.
+bool is_npy(const Bytes& bytes);
+
+// A contiguous tensor on the CPU, of up to 8 dimensions; it uses the file's mapped memory where the
+// elements can stay as they are. Either byte order, C and Fortran order, versions 1 to 3. Throws
+// Error with the reason, without the path: truncated, bytes after the array ...
+Tensor read_npy(const Bytes& bytes);
+Tensor load_npy(const std::string& path);  // the error names the path too
+
+// Replaces the file whole or not at all: version 1.0, little-endian, C order. A tensor of any
+// device and any strides. Throws Error with the path and the reason; bf16 is one.
+void save_npy(const std::string& path, const Tensor& tensor);
+
+}  // namespace gestalt
