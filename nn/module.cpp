@@ -84,22 +84,40 @@ Tensor Module::forward(const Tensor&) {
 }
 
 Tensor Module::operator()(const Tensor& x) {
-  Tensor y = forward(x);
-  if (hooks_.empty()) return y;
-  const std::vector<NumberedHook> hooks = hooks_;  // one may add or remove some, itself too
-  for (const NumberedHook& entry : hooks) {
-    if (Tensor replaced = entry.hook(y); replaced.defined()) y = replaced;
+  if (!has_forward_hooks()) return forward(x);
+  Tensor input = x;
+  // Copies: a hook may add or remove some, itself too.
+  const auto pre_hooks = pre_hooks_;
+  for (const auto& entry : pre_hooks) {
+    if (Tensor replaced = entry.hook(input); replaced.defined()) input = replaced;
+  }
+  Tensor y = forward(input);
+  const auto hooks = hooks_;
+  for (const auto& entry : hooks) {
+    if (Tensor replaced = entry.hook(input, y); replaced.defined()) y = replaced;
   }
   return y;
 }
 
+int64_t Module::register_forward_pre_hook(ForwardPreHook hook) {
+  pre_hooks_.push_back({next_hook_, std::move(hook)});
+  return next_hook_++;
+}
+
 int64_t Module::register_forward_hook(ForwardHook hook) {
+  return register_forward_hook(
+      [hook = std::move(hook)](const Tensor&, const Tensor& output) { return hook(output); });
+}
+
+int64_t Module::register_forward_hook(InputOutputHook hook) {
   hooks_.push_back({next_hook_, std::move(hook)});
   return next_hook_++;
 }
 
 void Module::remove_forward_hook(int64_t number) {
-  std::erase_if(hooks_, [number](const NumberedHook& entry) { return entry.number == number; });
+  const auto has_number = [number](const auto& entry) { return entry.number == number; };
+  std::erase_if(pre_hooks_, has_number);
+  std::erase_if(hooks_, has_number);
 }
 
 void Module::check_new(const char* what, const std::string& name) const {

@@ -25,14 +25,20 @@ class Module {
 
   // Of modules with one input and one output; others have a forward of their own.
   virtual Tensor forward(const Tensor& x);
-  // forward, then the hooks, in the order they were added.
+  // The hooks before it, forward, the hooks behind it; each in the order they were added.
   Tensor operator()(const Tensor& x);
-  // Sees each output; what it returns, if defined, replaces it.
+  // Sees each input; what it returns, if defined, replaces it.
+  using ForwardPreHook = std::function<Tensor(const Tensor& input)>;
+  // Sees each output, or the input (as forward had it) too; what it returns, if defined, replaces
+  // the output.
   using ForwardHook = std::function<Tensor(const Tensor& output)>;
-  // Its number, for remove_forward_hook, which does nothing where it is gone already.
+  using InputOutputHook = std::function<Tensor(const Tensor& input, const Tensor& output)>;
+  // Their number, for remove_forward_hook, which does nothing where the hook is gone already.
+  int64_t register_forward_pre_hook(ForwardPreHook hook);
   int64_t register_forward_hook(ForwardHook hook);
+  int64_t register_forward_hook(InputOutputHook hook);
   void remove_forward_hook(int64_t number);
-  bool has_forward_hooks() const { return !hooks_.empty(); }
+  bool has_forward_hooks() const { return !pre_hooks_.empty() || !hooks_.empty(); }
 
   // Depth first, own before children, with dotted names. The pointers are to the module's own
   // handles, which get other values by copy_ or set_data.
@@ -109,11 +115,13 @@ class Module {
 
   std::vector<Named> parameters_, buffers_;
   std::vector<Child> children_;
+  template <class Hook>
   struct NumberedHook {
     int64_t number;
-    ForwardHook hook;
+    Hook hook;
   };
-  std::vector<NumberedHook> hooks_;
+  std::vector<NumberedHook<ForwardPreHook>> pre_hooks_;
+  std::vector<NumberedHook<InputOutputHook>> hooks_;
   int64_t next_hook_ = 0;
   bool training_ = true;
 };

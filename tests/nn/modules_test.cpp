@@ -367,6 +367,53 @@ TEST(ForwardHooks, AreRemovedByNumber) {
   EXPECT_TRUE(layer.has_forward_hooks());
 }
 
+TEST(ForwardHooks, SeeAndReplaceInputsAndOutputs) {
+  ReLU layer;
+  const auto run = [&] {
+    return layer(Tensor::from_vector<float>({-1, 2}, {2})).to_vector<float>();
+  };
+  const int64_t before =
+      layer.register_forward_pre_hook([](const Tensor& input) { return input + 3; });
+  EXPECT_TRUE(layer.has_forward_hooks());
+  EXPECT_EQ(run(), (std::vector<float>{2, 5}));
+  layer.register_forward_pre_hook([](const Tensor& input) { return input * -1; });
+  EXPECT_EQ(run(), (std::vector<float>{0, 0})) << "the second sees what the first gave";
+  std::vector<float> input, output;
+  const int64_t behind = layer.register_forward_hook([&](const Tensor& x, const Tensor& y) {
+    input = x.to_vector<float>();
+    output = y.to_vector<float>();
+    return y - x;
+  });
+  EXPECT_EQ(run(), (std::vector<float>{2, 5}));
+  EXPECT_EQ(input, (std::vector<float>{-2, -5})) << "as forward had it";
+  EXPECT_EQ(output, (std::vector<float>{0, 0}));
+  layer.register_forward_hook([](const Tensor& y) { return y * 10; });
+  EXPECT_EQ(run(), (std::vector<float>{20, 50})) << "in the order they were added";
+  layer.remove_forward_hook(before);
+  EXPECT_EQ(run(), (std::vector<float>{0, 20}));
+  layer.remove_forward_hook(behind);
+  EXPECT_EQ(run(), (std::vector<float>{10, 0}));
+}
+
+// Of the fused forms: what one sees or gives must not be passed by.
+TEST(ForwardHooks, BeforeALayerOfASequence) {
+  Generator generator(1);
+  Sequential network;
+  network.append(std::make_shared<Conv2d>(Conv2dOptions{2, 3}, generator));
+  const auto relu_layer = network.append(std::make_shared<ReLU>());
+  const Tensor x = Tensor::ones({1, 2, 3, 3});
+  const Tensor plain = (*network.children()[0].module)(x);
+  int64_t number = relu_layer->register_forward_pre_hook(
+      [](const Tensor& input) { return Tensor::ones(input.shape()); });
+  EXPECT_EQ(network(x).to_vector<float>(), (std::vector<float>{1, 1, 1}));
+  relu_layer->remove_forward_hook(number);
+  EXPECT_EQ(network(x).to_vector<float>(), relu(plain).to_vector<float>());
+  Module& conv = *network.children()[0].module;
+  conv.register_forward_pre_hook([](const Tensor& input) { return input * 2; });
+  EXPECT_EQ(network(x).to_vector<float>(), relu(conv(x)).to_vector<float>());
+  EXPECT_NE(conv(x).to_vector<float>(), plain.to_vector<float>());
+}
+
 TEST(TopKLayer, HasThreeMethods) {
   const Tensor x = Tensor::from_vector<float>({1, -4, 2, 0}, {1, 1, 2, 2});
   const auto run = [&](TopKMethod method) { return TopK(0.5, method)(x).to_vector<float>(); };
