@@ -17,6 +17,11 @@ void init_kaiming_normal(const Tensor& weight, Generator& generator) {
   init_normal(weight, 0, std::sqrt(2 / fan_out), generator);
 }
 
+void init_fan_in_uniform(const Tensor& tensor, int64_t fan_in, Generator& generator) {
+  const double bound = 1.0 / std::sqrt(static_cast<double>(fan_in));
+  init_uniform(tensor, -bound, bound, generator);
+}
+
 void init_uniform(const Tensor& tensor, double low, double high, Generator& generator) {
   if (skips) return;
   const NoGradGuard no_grad;

@@ -11,6 +11,9 @@ namespace gestalt::nn {
 // al. 2015; torch's kaiming_normal_ with mode fan_out).
 void init_kaiming_normal(const Tensor& weight, Generator& generator);
 
+// U(+-1/sqrt(fan_in)): PyTorch's default for weight and bias of convolutions and linear layers.
+void init_fan_in_uniform(const Tensor& tensor, int64_t fan_in, Generator& generator);
+
 void init_uniform(const Tensor& tensor, double low, double high,
                   Generator& generator);  // [low, high)
 void init_normal(const Tensor& tensor, double mean, double deviation, Generator& generator);

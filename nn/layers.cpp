@@ -1,7 +1,5 @@
 #include "nn/layers.h"
 
-#include <cmath>
-
 #include "kernels/error.h"
 #include "kernels/table.h"
 #include "nn/conv.h"
@@ -11,6 +9,7 @@
 #include "nn/pool.h"
 #include "nn/resize.h"
 #include "nn/topk.h"
+#include "nn/weight_shape.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/shape.h"
 #include "tensor/ops/unary.h"
@@ -19,34 +18,17 @@ namespace gestalt::nn {
 namespace {
 
 Tensor fan_in_uniform(const Shape& shape, int64_t fan_in, Generator& generator) {
-  const double bound = 1.0 / std::sqrt(static_cast<double>(fan_in));
-  Tensor weight = Tensor::empty(shape);
-  init_uniform(weight, -bound, bound, generator);
-  return weight;
-}
-
-template <class Desc>
-void check(const char* layer, const ConvOptions<Desc>& options) {
-  const int64_t groups = options.desc.groups;
-  GESTALT_CHECK(options.in_channels > 0 && options.out_channels > 0,
-                "[{}] in_channels and out_channels must be positive, got {} and {}", layer,
-                options.in_channels, options.out_channels);
-  GESTALT_CHECK(
-      groups > 0 && options.in_channels % groups == 0 && options.out_channels % groups == 0,
-      "[{}] {} groups do not divide {} input and {} output channels", layer, groups,
-      options.in_channels, options.out_channels);
-  GESTALT_CHECK(options.kernel[0] > 0 && options.kernel[1] > 0,
-                "[{}] the kernel must be positive, got {} x {}", layer, options.kernel[0],
-                options.kernel[1]);
+  Tensor tensor = Tensor::empty(shape);
+  init_fan_in_uniform(tensor, fan_in, generator);
+  return tensor;
 }
 
 }  // namespace
 
 Conv2d::Conv2d(const Conv2dOptions& options, Generator& generator) : options_(options) {
-  check("Conv2d", options);
-  const int64_t in_per_group = options.in_channels / options.desc.groups;
-  const Shape shape{options.out_channels, in_per_group, options.kernel[0], options.kernel[1]};
-  const int64_t fan_in = in_per_group * options.kernel[0] * options.kernel[1];
+  const Shape shape =
+      conv_weight_shape("Conv2d", options, options.out_channels, options.in_channels);
+  const int64_t fan_in = shape.numel() / shape[0];
   register_parameter("weight", weight_, fan_in_uniform(shape, fan_in, generator));
   if (options.bias) {
     register_parameter("bias", bias_, fan_in_uniform({options.out_channels}, fan_in, generator));
@@ -69,10 +51,9 @@ Tensor Conv2d::forward_relu_topk(const Tensor& x, double fraction, TopKMode mode
 
 ConvTranspose2d::ConvTranspose2d(const ConvTranspose2dOptions& options, Generator& generator)
     : desc_(options.desc) {
-  check("ConvTranspose2d", options);
-  const int64_t out_per_group = options.out_channels / options.desc.groups;
-  const Shape shape{options.in_channels, out_per_group, options.kernel[0], options.kernel[1]};
-  const int64_t fan_in = out_per_group * options.kernel[0] * options.kernel[1];
+  const Shape shape =
+      conv_weight_shape("ConvTranspose2d", options, options.in_channels, options.out_channels);
+  const int64_t fan_in = shape.numel() / shape[0];
   register_parameter("weight", weight_, fan_in_uniform(shape, fan_in, generator));
   if (options.bias) {
     register_parameter("bias", bias_, fan_in_uniform({options.out_channels}, fan_in, generator));
@@ -84,11 +65,8 @@ Tensor ConvTranspose2d::forward(const Tensor& x) {
 }
 
 Linear::Linear(int64_t in_features, int64_t out_features, Generator& generator, bool bias) {
-  GESTALT_CHECK(in_features > 0 && out_features > 0,
-                "[Linear] in_features and out_features must be positive, got {} and {}",
-                in_features, out_features);
-  register_parameter("weight", weight_,
-                     fan_in_uniform({out_features, in_features}, in_features, generator));
+  const Shape shape = linear_weight_shape("Linear", in_features, out_features);
+  register_parameter("weight", weight_, fan_in_uniform(shape, in_features, generator));
   if (bias) {
     register_parameter("bias", bias_, fan_in_uniform({out_features}, in_features, generator));
   }

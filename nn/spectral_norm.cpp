@@ -6,6 +6,9 @@
 #include "kernels/table.h"
 #include "nn/autocast.h"
 #include "nn/conv.h"
+#include "nn/init.h"
+#include "nn/linear.h"
+#include "nn/weight_shape.h"
 #include "tensor/accumulation.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
@@ -88,9 +91,23 @@ Tensor spectral_normalize(const Tensor& weight, Tensor& u, Tensor& v, const Spec
   return transpose(normalize_rows(transpose(weight, 0, 1), u, v, desc, update), 0, 1);
 }
 
-SpectralWeight::SpectralWeight(Tensor weight, const SpectralNormDesc& desc, Generator& generator)
+SpectralWeight::SpectralWeight(const Initial& initial, const SpectralNormDesc& desc,
+                               Generator& generator)
     : desc_(desc) {
-  const int64_t rows = weight.size(desc.dim), columns = weight.numel() / rows;
+  const Shape& shape = initial.weight;
+  const int64_t rows = shape[desc.dim], columns = shape.numel() / rows;
+  const int64_t fan_in = shape.numel() / shape[0];  // as PyTorch counts it, transposed or not
+  Tensor weight = Tensor::empty(shape);
+  if (initial.deviation) {
+    init_normal(weight, 0, *initial.deviation, generator);
+  } else {
+    init_fan_in_uniform(weight, fan_in, generator);
+  }
+  if (initial.bias > 0) {
+    Tensor bias = Tensor::empty({initial.bias});
+    init_fan_in_uniform(bias, fan_in, generator);
+    register_parameter("bias", bias_, std::move(bias));
+  }
   register_parameter("weight_orig", weight_, std::move(weight));
   register_buffer("weight_u", u_, unit_normal(rows, desc.epsilon, generator));
   register_buffer("weight_v", v_, unit_normal(columns, desc.epsilon, generator));
@@ -102,27 +119,35 @@ Tensor SpectralWeight::normalized() {
 
 SpectralConv2d::SpectralConv2d(const SpectralConv2dOptions& options, Generator& generator)
     : SpectralWeight(
-          generator.normal({options.out_channels, options.in_channels / options.desc.groups,
-                            options.kernel[0], options.kernel[1]},
-                           0, options.deviation),
-          {}, generator),
+          {conv_weight_shape("SpectralConv2d", options, options.out_channels, options.in_channels),
+           options.bias ? options.out_channels : 0, options.deviation},
+          {0, options.iterations, options.epsilon}, generator),
       desc_(options.desc) {}
 
 Tensor SpectralConv2d::forward(const Tensor& x) {
-  return conv2d(x, normalized(), {}, desc_);
+  return conv2d(x, normalized(), bias(), desc_);
 }
 
 SpectralConvTranspose2d::SpectralConvTranspose2d(const SpectralConvTranspose2dOptions& options,
                                                  Generator& generator)
-    : SpectralWeight(
-          generator.normal({options.in_channels, options.out_channels / options.desc.groups,
-                            options.kernel[0], options.kernel[1]},
-                           0, options.deviation),
-          {.dim = 1}, generator),
+    : SpectralWeight({conv_weight_shape("SpectralConvTranspose2d", options, options.in_channels,
+                                        options.out_channels),
+                      options.bias ? options.out_channels : 0, options.deviation},
+                     {1, options.iterations, options.epsilon}, generator),
       desc_(options.desc) {}
 
 Tensor SpectralConvTranspose2d::forward(const Tensor& x) {
-  return conv_transpose2d(x, normalized(), {}, desc_);
+  return conv_transpose2d(x, normalized(), bias(), desc_);
+}
+
+SpectralLinear::SpectralLinear(const SpectralLinearOptions& options, Generator& generator)
+    : SpectralWeight(
+          {linear_weight_shape("SpectralLinear", options.in_features, options.out_features),
+           options.bias ? options.out_features : 0, options.deviation},
+          {0, options.iterations, options.epsilon}, generator) {}
+
+Tensor SpectralLinear::forward(const Tensor& x) {
+  return linear(x, normalized(), bias());
 }
 
 }  // namespace gestalt::nn

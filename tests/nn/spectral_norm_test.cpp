@@ -1,15 +1,20 @@
 #include "nn/spectral_norm.h"
 
+#include <algorithm>
 #include <cmath>
 #include <gtest/gtest.h>
+#include <string>
 #include <vector>
 
 #include "kernels/error.h"
 #include "tensor/autograd.h"
+#include "tensor/io/checkpoint.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
 #include "tensor/random.h"
+#include "tests/error_of.h"
+#include "tests/source_folder.h"
 
 namespace gestalt {
 namespace {
@@ -84,6 +89,109 @@ TEST(SpectralNorm, GradientAgreesWithFiniteDifferences) {
     };
     EXPECT_NEAR(gradient[i], (moved(step) - moved(-step)) / (2 * step), 1e-8) << i;
   }
+}
+
+// What PyTorch's layers did, of tests/fixtures/spectral_norm.
+class SpectralNormOfPyTorch : public testing::Test {
+ protected:
+  void compare(nn::SpectralWeight& layer, const std::string& name) const {
+    SCOPED_TRACE(name);
+    const StateDict all = find_state_dict(file_, {.prefix = name});
+    const auto recorded = [&](const std::string& entry) {
+      return std::find_if(all.begin(), all.end(),
+                          [&](const NamedTensor& each) { return each.name == entry; })
+          ->tensor;
+    };
+    layer.to(DType::f64);
+    layer.load_state_dict(part_of(all, "before."));
+    const Tensor x = recorded("x").clone();
+    x.set_requires_grad(true);
+    Tensor y;
+    for (const char* step : {"y0", "y1", "y2"}) {
+      y = layer(x);
+      expect_near(y, recorded(step), step);
+    }
+    y.backward(recorded("dy"));
+    expect_near(x.grad(), recorded("dx"), "dx");
+    const StateDict gradients = part_of(all, "gradient."), after = part_of(all, "after.");
+    const auto parameters = layer.named_parameters();
+    ASSERT_EQ(parameters.size(), gradients.size());
+    for (size_t i = 0; i < parameters.size(); ++i) {  // in PyTorch's order
+      EXPECT_EQ(parameters[i].name, gradients[i].name);
+      expect_near(parameters[i].tensor->grad(), gradients[i].tensor, gradients[i].name);
+    }
+    const auto buffers = layer.named_buffers();
+    ASSERT_EQ(buffers.size(), after.size());
+    for (size_t i = 0; i < buffers.size(); ++i) {
+      EXPECT_EQ(buffers[i].name, after[i].name);
+      expect_near(*buffers[i].tensor, after[i].tensor, after[i].name);
+    }
+    layer.eval();
+    expect_near(layer(x), recorded("evaluated"), "evaluated");
+  }
+
+ private:
+  static void expect_near(const Tensor& got, const Tensor& expected, const std::string& what) {
+    ASSERT_EQ(got.shape(), expected.shape()) << what;
+    const auto a = got.to_vector<double>(), b = expected.to_vector<double>();
+    for (size_t i = 0; i < a.size(); ++i)
+      EXPECT_NEAR(a[i], b[i], 1e-13 * std::max(1.0, std::abs(b[i]))) << what << " " << i;
+  }
+
+  const Checkpoint file_ = read_checkpoint(
+      (tests::source_folder() / "tests/fixtures/spectral_norm/layers.pth").string());
+};
+
+TEST_F(SpectralNormOfPyTorch, Convolutions) {
+  Generator generator(0);
+  nn::SpectralConv2d conv({.in_channels = 4,
+                           .out_channels = 3,
+                           .desc = {.stride = {2, 2}, .padding = {1, 1}},
+                           .bias = true},
+                          generator);
+  compare(conv, "conv");
+  nn::SpectralConv2d groups(
+      {.in_channels = 4, .out_channels = 2, .desc = {.groups = 2}, .bias = true, .iterations = 3},
+      generator);
+  compare(groups, "groups");
+  nn::SpectralConvTranspose2d transposed(
+      {.in_channels = 4, .out_channels = 2, .kernel = {2, 2}, .bias = true}, generator);
+  compare(transposed, "transposed");
+}
+
+TEST_F(SpectralNormOfPyTorch, Linear) {
+  Generator generator(0);
+  nn::SpectralLinear linear({.in_features = 4, .out_features = 3}, generator);
+  compare(linear, "linear");
+  nn::SpectralLinear epsilon({.in_features = 4, .out_features = 3, .bias = false, .epsilon = 1.2},
+                             generator);
+  compare(epsilon, "epsilon");
+}
+
+TEST(SpectralNorm, LayersAreDrawnAsToldAndCheckTheirOptions) {
+  Generator generator(7);
+  const auto largest = [](const nn::Module& layer, size_t parameter) {
+    double result = 0;
+    for (const double value : layer.named_parameters()[parameter].tensor->to_vector<double>()) {
+      result = std::max(result, std::abs(value));
+    }
+    return result;
+  };
+  const nn::SpectralLinear linear({.in_features = 25, .out_features = 100}, generator);
+  for (const size_t parameter : {0, 1}) {  // the bias, the weight: up to 1 / sqrt(25)
+    EXPECT_GT(largest(linear, parameter), 0.18);
+    EXPECT_LE(largest(linear, parameter), 0.2);
+  }
+  const nn::SpectralConv2d conv({.in_channels = 64, .out_channels = 32, .bias = true}, generator);
+  EXPECT_LE(largest(conv, 0), 1.0 / 24);
+  EXPECT_GT(largest(conv, 1), 0.06) << "of N(0, 0.02)";
+  const auto refusal = [&](const nn::SpectralConv2dOptions& options) {
+    return tests::error_of([&] { nn::SpectralConv2d(options, generator); });
+  };
+  EXPECT_EQ(refusal({.in_channels = 4}),
+            "[SpectralConv2d] in_channels and out_channels must be positive, got 4 and 0");
+  EXPECT_EQ(refusal({.in_channels = 4, .out_channels = 4, .desc = {.groups = 0}}),
+            "[SpectralConv2d] 0 groups do not divide 4 input and 4 output channels");
 }
 
 TEST(SpectralNorm, VectorsMoveInTrainingAlone) {
