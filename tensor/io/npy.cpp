@@ -10,6 +10,7 @@
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/element_type.h"
 #include "tensor/io/file_kind.h"
+#include "tensor/io/zip_archive.h"
 
 namespace gestalt {
 namespace {
@@ -146,6 +147,17 @@ std::string tuple_of(const Shape& shape) {
   return "(" + text + (shape.rank() == 1 ? ",)" : ")");
 }
 
+template <class Read>
+auto load(const std::string& path, const Read& read) {
+  try {
+    return read(map_file(path));
+  } catch (const Error& error) {
+    throw Error(format("cannot read '{}': {}", path, error.what()));
+  } catch (const std::bad_alloc&) {
+    throw Error(format("cannot read '{}': out of memory", path));
+  }
+}
+
 }  // namespace
 
 bool is_npy(const Bytes& bytes) {
@@ -183,14 +195,31 @@ Tensor read_npy(const Bytes& bytes) {
   return Tensor::from_storage(std::move(storage), 0, shape, strides, *type.dtype).contiguous();
 }
 
-Tensor load_npy(const std::string& path) {
-  try {
-    return read_npy(map_file(path));
-  } catch (const Error& error) {
-    throw Error(format("cannot read '{}': {}", path, error.what()));
-  } catch (const std::bad_alloc&) {
-    throw Error(format("cannot read '{}': out of memory", path));
+StateDict read_npz(const Bytes& bytes) {
+  check_has_content(bytes);
+  GESTALT_CHECK(bytes.text().starts_with("PK"), "not a NumPy .npz archive");
+  ZipArchive archive(bytes);
+  StateDict arrays;
+  for (const std::string& entry : archive.names()) {
+    constexpr std::string_view extension = ".npy";
+    if (!entry.ends_with(extension)) continue;
+    const std::string name = entry.substr(0, entry.size() - extension.size());
+    try {
+      arrays.push_back({name, read_npy(archive.read(entry))});
+    } catch (const Error& error) {
+      throw Error(format("array '{}': {}", name, error.what()));
+    }
   }
+  GESTALT_CHECK(!arrays.empty(), "holds no arrays");
+  return arrays;
+}
+
+Tensor load_npy(const std::string& path) {
+  return load(path, read_npy);
+}
+
+StateDict load_npz(const std::string& path) {
+  return load(path, read_npz);
 }
 
 void save_npy(const std::string& path, const Tensor& tensor) {

@@ -1,7 +1,8 @@
 #pragma once
 
 // NumPy's .npy files (numpy.save), both ways: a magic word, a version, a header that is a Python
-// dict, then the elements. Source:
+// dict, then the elements; and its .npz archives (numpy.savez, savez_compressed), which are read
+// alone. Source:
 // https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
 //
 // f32, f64, f16, i64 and u8 keep their type; narrower integers become i64, bool becomes u8.
@@ -11,6 +12,7 @@
 #include <string>
 
 #include "tensor/io/bytes.h"
+#include "tensor/state_dict.h"
 #include "tensor/tensor.h"
 
 namespace gestalt {
@@ -23,6 +25,11 @@ bool is_npy(const Bytes& bytes);
 // Error with the reason, without the path: truncated, bytes after the array ...
 Tensor read_npy(const Bytes& bytes);
 Tensor load_npy(const std::string& path);  // the error names the path too
+
+// The arrays of a .npz by their names; other entries are passed over. Throws Error as above, which
+// names the array too, and where there are none.
+StateDict read_npz(const Bytes& bytes);
+StateDict load_npz(const std::string& path);
 
 // Replaces the file whole or not at all: version 1.0, little-endian, C order. A tensor of any
 // device and any strides. Throws Error with the path and the reason; bf16 is one.

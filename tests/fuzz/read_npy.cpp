@@ -1,4 +1,4 @@
-// Any bytes are an array that lies inside its storage, or a gestalt::Error.
+// Any bytes are an array that lies inside its storage, an archive of such, or a gestalt::Error.
 
 #include <algorithm>
 
@@ -12,7 +12,13 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const gestalt::Bytes bytes = gestalt::allocate_bytes(size, memory);
   std::copy(data, data + size, reinterpret_cast<uint8_t*>(memory));
   try {
-    gestalt::tests::touch_last(gestalt::read_npy(bytes));
+    if (gestalt::is_npy(bytes)) {
+      gestalt::tests::touch_last(gestalt::read_npy(bytes));
+    } else {
+      for (const gestalt::NamedTensor& entry : gestalt::read_npz(bytes)) {
+        gestalt::tests::touch_last(entry.tensor);
+      }
+    }
   } catch (const gestalt::Error&) {
   }
   return 0;

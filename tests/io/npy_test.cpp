@@ -40,6 +40,10 @@ std::string refusal_of(const Bytes& bytes) {
   return error_of([&] { read_npy(bytes); });
 }
 
+std::string archive(const std::string& name) {
+  return (tests::source_folder() / "tests/fixtures/npy" / (name + ".npz")).string();
+}
+
 class Npy : public testing::Test {
  protected:
   std::string path(const std::string& name = "a.npy") const { return (folder_ / name).string(); }
@@ -178,6 +182,35 @@ TEST_F(Npy, ClaimsBeyondTheFileCostNoMemory) {
             "corrupt .npy header: expected a whole number at '99999999999999999999,), }'");
   // Of version 2 a header may claim 4 GiB.
   EXPECT_TRUE(refusal_of(bytes_of("\x93NUMPY\x02\x00\xff\xff\xff\xff{"s)).starts_with("truncated"));
+}
+
+TEST_F(Npy, ArchivesHoldSeveral) {
+  for (const char* name : {"stored", "deflated"}) {
+    const StateDict arrays = load_npz(archive(name));
+    ASSERT_EQ(arrays.size(), 2u);
+    EXPECT_EQ(arrays[0].name, "mu");
+    EXPECT_EQ(arrays[0].tensor.dtype(), DType::f64);
+    EXPECT_EQ(arrays[0].tensor.to_vector<double>(), (std::vector<double>{0, 1, 2}));
+    EXPECT_EQ(arrays[1].name, "sigma");
+    EXPECT_EQ(arrays[1].tensor.shape(), (Shape{2, 3}));
+    EXPECT_EQ(arrays[1].tensor.to_vector<double>(), counting);
+  }
+  const auto refusal = [](const std::string& path) { return error_of([&] { load_npz(path); }); };
+  EXPECT_EQ(
+      refusal(archive("objects")),
+      "cannot read '" + archive("objects") +
+          "': array 'names': an array of Python objects: they are a pickle, which is not run");
+  EXPECT_NE(refusal(archive("none")), "");
+  EXPECT_EQ(refusal(fixture("f4")),
+            "cannot read '" + fixture("f4") + "': not a NumPy .npz archive");
+  // Cut anywhere, or with a bit of an array turned, which the checksum tells.
+  const std::string whole(map_file(archive("stored")).text());
+  for (size_t size = 2; size < whole.size(); ++size) {
+    EXPECT_NE(error_of([&] { read_npz(bytes_of(std::string_view(whole).substr(0, size))); }), "");
+  }
+  std::string turned = whole;
+  turned[turned.find("\x93NUMPY") + 130] ^= 1;
+  EXPECT_EQ(error_of([&] { read_npz(bytes_of(turned)); }), "array 'mu': entry 'mu.npy': CRC error");
 }
 
 TEST_F(Npy, WhatIsNoArrayIsNamed) {

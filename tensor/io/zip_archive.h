@@ -1,0 +1,37 @@
+#pragma once
+
+// Zip archives in memory, for reading: entries stored or deflated, whose checksums are checked
+// (internal to tensor/io/).
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "tensor/io/bytes.h"
+
+struct zip;
+
+namespace gestalt {
+
+class ZipArchive {
+ public:
+  // Throws Error with the reason: truncated or damaged, a build without libzip.
+  explicit ZipArchive(const Bytes& bytes);
+  ~ZipArchive();
+  ZipArchive(const ZipArchive&) = delete;
+  ZipArchive& operator=(const ZipArchive&) = delete;
+
+  std::vector<std::string> names() const;
+  bool has(const std::string& name) const;
+  // All calls together give no more bytes than deflate could make of the archive.
+  Bytes read(const std::string& name);
+
+ private:
+  void charge(uint64_t size);
+
+  Bytes bytes_;
+  ::zip* zip_ = nullptr;
+  uint64_t inflated_ = 0;
+};
+
+}  // namespace gestalt
