@@ -394,7 +394,7 @@ TEST_P(CapturedGraphTest, RecordingAgainDoesNotPileUpMemory) {
 
 // The environment is read once a process: each in one of its own.
 TEST(CapturePays, OnCudaUnlessEachKernelIsWaitedFor) {
-  GTEST_FLAG_SET(death_test_style, "threadsafe");
+  testing::GTEST_FLAG(death_test_style) = "threadsafe";
   const auto exit_with_answer = [](const char* sync, Device device) {
     setenv("GESTALT_SYNC", sync, 1);
     std::exit(capture_pays(device) ? 1 : 0);

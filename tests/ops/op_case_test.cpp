@@ -213,7 +213,7 @@ class CoverageTest : public testing::Test {
   explicit CoverageTest(const Backend& backend) : backend_(backend) {}
 
   void TestBody() override {
-    if (GTEST_FLAG_GET(filter) != "*") GTEST_SKIP() << "only some cases ran";
+    if (testing::GTEST_FLAG(filter) != "*") GTEST_SKIP() << "only some cases ran";
     for_each_kernel(*backend_.kernels, [&](const auto& kernel) {
       if (kernel) {
         EXPECT_TRUE(reached(*backend_.kernels).contains(kernel.name))
