@@ -29,12 +29,15 @@ if(CCACHE)
   set(CMAKE_CUDA_COMPILER_LAUNCHER ${CCACHE})
 endif()
 
-# x86-64-v3 (AVX2, FMA, F16C) is the baseline; AVX-512 code stands in files of its own and is chosen
-# at run time. No contraction: a*b+c rounds twice unless the source says fma, so that resampling
-# and line searches give the same bits as the programs they must agree with.
+# On x86, x86-64-v3 (AVX2, FMA, F16C) is the baseline; AVX-512 code stands in files of its own and is
+# chosen at run time. Elsewhere the compiler's own. No contraction: a*b+c rounds twice unless the
+# source says fma, so that resampling and line searches give the same bits as the programs they must
+# agree with.
 add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wall> $<$<COMPILE_LANGUAGE:CXX>:-Wextra>
                     $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off>)
+set(GESTALT_X86 OFF)
 if(CMAKE_SYSTEM_PROCESSOR MATCHES "x86_64|AMD64")
+  set(GESTALT_X86 ON)
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-march=x86-64-v3>)
 endif()
 if(GESTALT_WERROR)

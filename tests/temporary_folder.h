@@ -12,6 +12,8 @@ namespace gestalt::tests {
 
 class TemporaryFolder : public tools::ScratchFolder {
  public:
+  TemporaryFolder() {}  // written out: a const object needs it
+
   // The path of a file with that content.
   std::filesystem::path write(const std::string& name, const std::string& content) const {
     std::ofstream(*this / name, std::ios::binary) << content;

@@ -10,6 +10,7 @@
 #include <type_traits>
 #include <vector>
 
+#include "kernels/cpu/ivdep.h"
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/rounding.h"
@@ -131,7 +132,7 @@ void for_channels(const View& like, const F& f) {
                  [&](int64_t begin, int64_t end) {
                    for (int64_t r = begin; r < end; ++r) {
                      const int64_t n = r / channels, c = r % channels;
-#pragma GCC ivdep
+                     GESTALT_IVDEP
                      for (int64_t i = 0; i < length; ++i) f(n, c, r * length + i);
                    }
                  });
@@ -140,7 +141,7 @@ void for_channels(const View& like, const F& f) {
                  [&](int64_t begin, int64_t end) {
                    for (int64_t p = begin; p < end; ++p) {
                      const int64_t n = p / length;
-#pragma GCC ivdep
+                     GESTALT_IVDEP
                      for (int64_t c = 0; c < channels; ++c) f(n, c, p * channels + c);
                    }
                  });

@@ -1,8 +1,5 @@
 #ifdef __AVX512F__
 
-// GCC 12 takes the undefined operands of its own intrinsics for uninitialized variables.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-
 #include <immintrin.h>
 
 #include "kernels/cpu/conv_1x1.h"

@@ -10,6 +10,7 @@
 #include <tuple>
 #include <utility>
 
+#include "kernels/cpu/ivdep.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
 #include "kernels/loop_nest.h"
@@ -36,7 +37,7 @@ const T* gather(const T* x, int64_t step, int64_t size, T (&buffer)[gather_size]
 // The one loop that computes. ivdep: y is disjoint from each x or is that very x.
 template <class Out, class... In, class F>
 void unit_loop(const F& f, int64_t size, Out* y, const In*... x) {
-#pragma GCC ivdep
+  GESTALT_IVDEP
   for (int64_t i = 0; i < size; ++i) y[i] = f(x[i]...);
 }
 

@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "kernels/cpu/ivdep.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
@@ -36,7 +37,7 @@ void sgd(const SgdParameter& entry, const SgdDesc& desc, int64_t begin, int64_t 
   const C learning_rate = static_cast<C>(desc.learning_rate);
   const C decay = static_cast<C>(desc.weight_decay);
   if (entry.momentum == nullptr) {
-#pragma GCC ivdep
+    GESTALT_IVDEP
     for (int64_t i = begin; i < end; ++i) {
       const C p = static_cast<C>(parameter[i]);
       const C g = static_cast<C>(gradient[i]) + decay * p;
@@ -50,7 +51,7 @@ void sgd(const SgdParameter& entry, const SgdDesc& desc, int64_t begin, int64_t 
   const bool first = desc.first_step;
   const C fresh = first ? C(1) : static_cast<C>(1 - desc.dampening);
   const bool nesterov = desc.nesterov;
-#pragma GCC ivdep
+  GESTALT_IVDEP
   for (int64_t i = begin; i < end; ++i) {
     const C p = static_cast<C>(parameter[i]);
     const C g = static_cast<C>(gradient[i]) + decay * p;
@@ -79,7 +80,7 @@ void adam(const AdamParameter& entry, const AdamDesc& desc, int64_t begin, int64
   const bool decoupled = desc.decoupled_weight_decay;
   const C shrink = decoupled ? static_cast<C>(1 - desc.learning_rate * desc.weight_decay) : C(1);
   const C decay = decoupled ? C(0) : static_cast<C>(desc.weight_decay);
-#pragma GCC ivdep
+  GESTALT_IVDEP
   for (int64_t i = begin; i < end; ++i) {
     const C p = static_cast<C>(parameter[i]) * shrink;
     const C g = static_cast<C>(gradient[i]) + decay * p;
@@ -98,7 +99,7 @@ void average(const AveragedParameter& entry, double decay, int64_t begin, int64_
   const T* parameter = entry.parameter.as<T>();
   C* average = entry.average.as<C>();
   const C kept = static_cast<C>(decay), fresh = static_cast<C>(1 - decay);
-#pragma GCC ivdep
+  GESTALT_IVDEP
   for (int64_t i = begin; i < end; ++i) {
     average[i] = kept * average[i] + fresh * static_cast<C>(parameter[i]);
   }

@@ -20,6 +20,7 @@
 
 #include "kernels/context.h"
 #include "kernels/cpu/elementwise.h"
+#include "kernels/cpu/ivdep.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/loop_nest.h"
 #include "kernels/rounding.h"
@@ -127,7 +128,7 @@ struct Reducer {
   }
 
   static void fold_column(Value* result, int64_t width, const In*... x) {
-#pragma GCC ivdep
+    GESTALT_IVDEP
     for (int64_t k = 0; k < width; ++k) result[k] = R::combine(result[k], R::map(x[k]...));
   }
 

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/cpu/ivdep.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/widen.h"
@@ -49,7 +50,7 @@ void multiply_transposed(const Matrix<T>& m, const Sum* u, Sum* y) {
                    const int64_t width = std::min(column_block, count - at);
                    for (int64_t row = 0; row < m.rows; ++row) {
                      const T* w = m.data + row * m.columns + begin + at;
-#pragma GCC ivdep
+                     GESTALT_IVDEP
                      for (int64_t i = 0; i < width; ++i) sums[at + i] += widened(w[i]) * u[row];
                    }
                  }
@@ -144,7 +145,7 @@ void spectral_norm_backward(Context& context, const View& dy, const View& y, con
             const Y* from = gradient.data + row * gradient.columns;
             T* to = out + row * gradient.columns;
             const Sum factor = along * left[row];
-#pragma GCC ivdep
+            GESTALT_IVDEP
             for (int64_t i = 0; i < gradient.columns; ++i) {
               to[i] = narrowed<T>((widened(from[i]) - factor * right[i]) / estimate);
             }

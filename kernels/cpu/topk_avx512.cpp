@@ -1,9 +1,5 @@
 #if defined(__AVX512BW__)
 
-// GCC 12 takes the undefined vectors inside its own intrinsics for uninitialized variables.
-#pragma GCC diagnostic ignored "-Wuninitialized"
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-
 #include <immintrin.h>
 
 #include "kernels/cpu/topk_simd.h"

@@ -1,9 +1,5 @@
 #ifdef __AVX512F__
 
-// GCC 12 takes the undefined operands of its own intrinsics for uninitialized variables.
-#pragma GCC diagnostic ignored "-Wmaybe-uninitialized"
-#pragma GCC diagnostic ignored "-Wuninitialized"
-
 #include <immintrin.h>
 
 #include "kernels/cpu/winograd_packed.h"
