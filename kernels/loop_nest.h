@@ -55,6 +55,35 @@ LoopNest<views> make_loop_nest(const std::array<const View*, views>& list) {
   return nest;
 }
 
+// Goes through the outermost `dims` dimensions of a nest in loop order, from place `index` on,
+// without a division a step.
+template <int views>
+class NestWalk {
+ public:
+  NestWalk(const LoopNest<views>& nest, int dims, int64_t index) : nest_(nest), dims_(dims) {
+    for (int dim = dims - 1; dim >= 0; --dim) {
+      index_[dim] = index % nest.sizes[dim];
+      index /= nest.sizes[dim];
+      for (int v = 0; v < views; ++v) offset_[v] += index_[dim] * nest.strides[dim][v];
+    }
+  }
+  const std::array<int64_t, views>& offset() const { return offset_; }  // in each view
+  void next() {
+    for (int dim = dims_ - 1; dim >= 0; --dim) {
+      for (int v = 0; v < views; ++v) offset_[v] += nest_.strides[dim][v];
+      if (++index_[dim] < nest_.sizes[dim]) return;
+      for (int v = 0; v < views; ++v) offset_[v] -= nest_.sizes[dim] * nest_.strides[dim][v];
+      index_[dim] = 0;
+    }
+  }
+
+ private:
+  const LoopNest<views>& nest_;
+  int dims_;
+  std::array<int64_t, Shape::max_rank> index_{};
+  std::array<int64_t, views> offset_{};
+};
+
 template <int inputs>
 struct ReductionNest {
   LoopNest<inputs> folded;    // strides of the inputs

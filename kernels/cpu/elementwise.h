@@ -2,7 +2,10 @@
 
 // elementwise<Out, In...>(f, y, x...): y[i] = f(x[i]...) over views of one shape and any strides.
 // elementwise_floating(kernel, f, y, x...): the same for views of one floating type, f in the type
-// that it is accumulated in (f32, or f64 for f64). y may be one of the x.
+// that it is accumulated in (f32, or f64 for f64).
+// elementwise_lanes(kernel, f, y, x...): the same with f of lanes side by side (lanes.h), a vector
+// or one alone, for what the compiler leaves scalar.
+// y may be one of the x.
 
 #include <algorithm>
 #include <array>
@@ -11,6 +14,7 @@
 #include <utility>
 
 #include "kernels/cpu/ivdep.h"
+#include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
 #include "kernels/loop_nest.h"
@@ -39,6 +43,55 @@ template <class Out, class... In, class F>
 void unit_loop(const F& f, int64_t size, Out* y, const In*... x) {
   GESTALT_IVDEP
   for (int64_t i = 0; i < size; ++i) y[i] = f(x[i]...);
+}
+
+// A function of lanes.
+template <class F>
+struct OnLanes {
+  F f;
+};
+
+template <class Out, class... In, class F>
+void unit_loop(const OnLanes<F>& on, int64_t size, Out* y, const In*... x) {
+  for_lanes<Out>(size, [&]<int count>(LaneCount<count>, int64_t i) {
+    store_lanes<count>(narrow_lanes<Out, count>(on.f(load_lanes<count>(x + i)...)), y + i);
+  });
+}
+
+// A function of numbers in the types that the elements are accumulated in, where one of these is
+// f16, whose conversions the compiler leaves scalar.
+template <class F>
+struct OnWidened {
+  const F& f;
+};
+
+template <class T>
+const accumulate_t<T>* widen_run(const T* x, int64_t size, accumulate_t<T> (&buffer)[gather_size]) {
+  if constexpr (std::is_same_v<T, accumulate_t<T>>) {
+    return x;
+  } else {
+    for_lanes<T>(size, [&]<int count>(LaneCount<count>, int64_t i) {
+      store_lanes<count>(load_lanes<count>(x + i), buffer + i);
+    });
+    return buffer;
+  }
+}
+
+template <class Out, class... In, class F>
+void unit_loop(const OnWidened<F>& on, int64_t size, Out* y, const In*... x) {
+  using Wide = accumulate_t<Out>;
+  for (int64_t begin = 0; begin < size; begin += gather_size) {
+    const int64_t count = std::min(gather_size, size - begin);
+    Wide result[gather_size];
+    [[maybe_unused]] std::tuple<accumulate_t<In>[gather_size]...> buffers;
+    [&]<size_t... I>(std::index_sequence<I...>) {
+      unit_loop(on.f, count, result, widen_run(x + begin, count, std::get<I>(buffers))...);
+    }
+    (std::index_sequence_for<In...>{});
+    for_lanes<Out>(count, [&]<int lanes>(LaneCount<lanes>, int64_t i) {
+      store_lanes<lanes>(narrow_lanes<Out, lanes>(load_lanes<lanes>(result + i)), y + begin + i);
+    });
+  }
 }
 
 template <class Out, class... In, class F, size_t... I>
@@ -77,17 +130,12 @@ void elementwise(const F& f, const View& y, const Views&... x) {
 
   // Elements are numbered in loop order; a range may begin and end inside a row.
   parallel_for(nest.numel, 32768, [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end;) {
-      int64_t row = i / inner_size;
-      const int64_t first = i % inner_size;
+    NestWalk<views> rows(nest, inner, begin / inner_size);
+    int64_t first = begin % inner_size;
+    for (int64_t i = begin; i < end; rows.next()) {
       const int64_t count = std::min(inner_size - first, end - i);
-      std::array<int64_t, views> offset;
-      for (int v = 0; v < views; ++v) offset[v] = first * nest.strides[inner][v];
-      for (int dim = inner - 1; dim >= 0; --dim) {
-        const int64_t index = row % nest.sizes[dim];
-        row /= nest.sizes[dim];
-        for (int v = 0; v < views; ++v) offset[v] += index * nest.strides[dim][v];
-      }
+      std::array<int64_t, views> offset = rows.offset();
+      for (int v = 0; v < views; ++v) offset[v] += first * nest.strides[inner][v];
       [&]<size_t... I>(std::index_sequence<I...>) {
         detail::row_loop<Out, In...>(
             f, count, y.as<Out>() + offset[0],
@@ -96,20 +144,47 @@ void elementwise(const F& f, const View& y, const Views&... x) {
       }
       (inputs);
       i += count;
+      first = 0;
     }
   });
 }
+
+namespace detail {
+
+template <class T, class F, class... Views>
+void elementwise_of(const F& f, const View& y, const Views&... x) {
+  [&]<class... In>(TypeList<In...>) {
+    elementwise<T, In...>(f, y, x...);
+  }(TypeList<std::conditional_t<true, T, Views>...>{});
+}
+
+}  // namespace detail
 
 template <class F, class... Views>
 void elementwise_floating(const char* kernel, const F& f, const View& y, const Views&... x) {
   dispatch<FloatTypes>(kernel, y, [&]<class T>(std::type_identity<T>) {
     using Compute = accumulate_t<T>;
-    const auto on_elements = [&f]<class... In>(In... value) {
-      return T(static_cast<Compute>(f(static_cast<Compute>(value)...)));
-    };
-    [&]<class... In>(TypeList<In...>) {
-      elementwise<T, In...>(on_elements, y, x...);
-    }(TypeList<std::conditional_t<true, T, Views>...>{});
+    if constexpr (std::is_same_v<T, float16>) {
+      detail::elementwise_of<T>(detail::OnWidened<F>{f}, y, x...);
+    } else {
+      const auto on_elements = [&f]<class... In>(In... value) {
+        return T(static_cast<Compute>(f(static_cast<Compute>(value)...)));
+      };
+      detail::elementwise_of<T>(on_elements, y, x...);
+    }
+  });
+}
+
+// f for elementwise<...>, where it is of lanes.
+template <class F>
+detail::OnLanes<F> on_lanes(const F& f) {
+  return {f};
+}
+
+template <class F, class... Views>
+void elementwise_lanes(const char* kernel, const F& f, const View& y, const Views&... x) {
+  dispatch<FloatTypes>(kernel, y, [&]<class T>(std::type_identity<T>) {
+    detail::elementwise_of<T>(on_lanes(f), y, x...);
   });
 }
 

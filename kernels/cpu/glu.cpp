@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "kernels/cpu/exp_lanes.h"
+#include "kernels/cpu/elementary.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
@@ -54,7 +54,7 @@ struct Sigmoid {
   Values exponential, open;
 
   explicit Sigmoid(const Values& gate)
-      : exponential(exp_lanes<E, count>(-gate)), open(1 / (1 + exponential)) {}
+      : exponential(exp_lanes(-gate)), open(1 / (1 + exponential)) {}
   Values closed() const {
     const Values finite = Values{} + std::numeric_limits<E>::max();  // infinity times 0 is NaN
     return (exponential < finite ? exponential : finite) * open;

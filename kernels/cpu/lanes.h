@@ -10,9 +10,11 @@
 
 #include <algorithm>
 #include <bit>
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 #include <type_traits>
+#include <utility>
 
 #include "kernels/cpu/widen.h"
 #include "kernels/types.h"
@@ -31,6 +33,20 @@ struct LanesOf<E, 1> {
 template <class E, int count>
 using Lanes = typename LanesOf<E, count>::Type;
 
+// What lanes are of, and how many they are.
+template <class V>
+auto first_lane(const V& values) {
+  if constexpr (std::is_arithmetic_v<V>) {
+    return values;
+  } else {
+    return values[0];
+  }
+}
+template <class V>
+using LaneElement = decltype(first_lane(std::declval<V>()));
+template <class V>
+inline constexpr int lanes_in = sizeof(V) / sizeof(LaneElement<V>);
+
 // from[0] to from[count - 1]
 template <int count, class T>
 Lanes<accumulate_t<T>, count> load_lanes(const T* from) {
@@ -43,6 +59,10 @@ Lanes<accumulate_t<T>, count> load_lanes(const T* from) {
     return sums;
   } else if constexpr (std::is_same_v<T, bfloat16>) {
 #if defined(__AVX2__)
+    if constexpr (count == 8) {
+      const __m128i halves = _mm_loadu_si128(reinterpret_cast<const __m128i*>(from));
+      return std::bit_cast<Sums>(_mm256_slli_epi32(_mm256_cvtepu16_epi32(halves), 16));
+    }
     if constexpr (count == 4) {  // GCC takes vectors of 8 bytes apart
       const __m128i halves = _mm_loadl_epi64(reinterpret_cast<const __m128i*>(from));
       return std::bit_cast<Sums>(_mm_slli_epi32(_mm_cvtepu16_epi32(halves), 16));
@@ -82,7 +102,14 @@ Lanes<Stored<T>, count> narrow_lanes(const Lanes<accumulate_t<T>, count>& sums) 
     const auto bits = std::bit_cast<Lanes<uint32_t, count>>(sums);
     const auto rounded = (bits + 0x7fff + ((bits >> 16) & 1)) >> 16;
     const auto quiet = (bits >> 16) | 0x40;
-    const auto chosen = (bits & 0x7fffffff) > 0x7f800000 ? quiet : rounded;
+    const auto chosen = sums != sums ? quiet : rounded;
+#if defined(__AVX2__)
+    if constexpr (count == 8) {
+      const auto wide = std::bit_cast<__m256i>(chosen);
+      return std::bit_cast<Lanes<uint16_t, 8>>(
+          _mm_packus_epi32(_mm256_castsi256_si128(wide), _mm256_extracti128_si256(wide, 1)));
+    }
+#endif
     return __builtin_convertvector(chosen, Lanes<uint16_t, count>);
   } else {
     using Halves = Lanes<uint16_t, count>;
@@ -108,14 +135,47 @@ void store_lanes(const Lanes<Stored<T>, count>& values, T* to) {
   std::memcpy(static_cast<void*>(to), &values, sizeof(values));
 }
 
+// a * b + c, rounded once where the processor has that, which takes half the time.
+template <class V>
+V fused(const V& a, const V& b, const V& c) {
+#if defined(__FMA__)
+  if constexpr (std::is_same_v<LaneElement<V>, float> && lanes_in<V> == 8) {
+    return std::bit_cast<V>(_mm256_fmadd_ps(std::bit_cast<__m256>(a), std::bit_cast<__m256>(b),
+                                            std::bit_cast<__m256>(c)));
+  } else if constexpr (std::is_same_v<LaneElement<V>, float> && lanes_in<V> == 4) {
+    return std::bit_cast<V>(
+        _mm_fmadd_ps(std::bit_cast<__m128>(a), std::bit_cast<__m128>(b), std::bit_cast<__m128>(c)));
+  } else if constexpr (lanes_in<V> == 1) {
+    return std::fma(a, b, c);
+  } else {
+    V result;
+    for (int j = 0; j < lanes_in<V>; ++j) result[j] = std::fma(a[j], b[j], c[j]);
+    return result;
+  }
+#else
+  return a * b + c;
+#endif
+}
+
 // Of another type of element.
 template <class E, int count, class From>
 Lanes<E, count> convert_lanes(const From& values) {
   if constexpr (count == 1) {
     return static_cast<E>(values);
   } else {
+#if defined(__AVX2__)
+    if constexpr (count == 4 && std::is_same_v<E, double> &&
+                  std::is_same_v<LaneElement<From>, float>) {  // GCC converts two at a time
+      return std::bit_cast<Lanes<double, 4>>(_mm256_cvtps_pd(std::bit_cast<__m128>(values)));
+    }
+#endif
     return __builtin_convertvector(values, Lanes<E, count>);
   }
+}
+
+template <class V>
+auto to_doubles(const V& values) {
+  return convert_lanes<double, lanes_in<V>>(values);
 }
 
 // from[0], from[apart] and so on, apart 1 or 2; nothing behind the last of them is read.

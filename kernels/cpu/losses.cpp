@@ -3,6 +3,7 @@
 
 #include <cmath>
 
+#include "kernels/cpu/elementary.h"
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/reduce.h"
@@ -17,29 +18,38 @@ struct LossSum {
   using Value = double;
   double scale;
   static double identity() { return 0; }
-  static double combine(double a, double b) { return a + b; }
+  template <class V>
+  static V combine(V a, V b) {
+    return a + b;
+  }
   accumulate_t<T> finish(double sum) const { return static_cast<accumulate_t<T>>(scale * sum); }
 };
 
 template <class T>
 struct SquaredError : LossSum<T> {
-  static double map(T a, T b) {
-    const double difference = static_cast<double>(a) - static_cast<double>(b);
+  template <class V>
+  static auto map(V a, V b) {
+    const auto difference = to_doubles(a) - to_doubles(b);
     return difference * difference;
   }
 };
 
 template <class T>
 struct AbsoluteError : LossSum<T> {
-  static double map(T a, T b) { return std::abs(static_cast<double>(a) - static_cast<double>(b)); }
+  template <class V>
+  static auto map(V a, V b) {
+    const auto difference = to_doubles(a) - to_doubles(b);
+    return difference < decltype(difference){} ? -difference : difference;
+  }
 };
 
 // log(1 - p) = -x + log(p): neither logarithm is taken of what was rounded to 0 or 1.
 template <class T>
 struct BinaryCrossEntropy : LossSum<T> {
-  static double map(T logit, T target) {
-    const double x = static_cast<double>(logit), t = static_cast<double>(target);
-    return (x > 0 ? (1 - t) * x : -t * x) + std::log1p(std::exp(-std::abs(x)));
+  template <class V>
+  static auto map(V x, V target) {
+    const V none{}, linear = x > none ? x - target * x : none - target * x;
+    return to_doubles(linear) + to_doubles(log1p_of_unit(exp_lanes(x > none ? none - x : x)));
   }
 };
 
@@ -53,7 +63,7 @@ void sum_loss(Context& context, const char* name, Types, const View& a, const Vi
   });
 }
 
-// da = f(scale * dy, a, b)
+// da = f(scale * dy, a, b), f of lanes.
 template <class Types, class F>
 void loss_gradient(const char* name, Types, const View& dy, const View& a, const View& b,
                    double scale, const View& da, const F& f) {
@@ -62,10 +72,7 @@ void loss_gradient(const char* name, Types, const View& dy, const View& a, const
     using Sum = accumulate_t<T>;
     const Sum factor = static_cast<Sum>(scale * *dy.as<Sum>());
     elementwise<T, T, T>(
-        [&f, factor](T left, T right) {
-          return T(f(factor, static_cast<Sum>(left), static_cast<Sum>(right)));
-        },
-        da, a, b);
+        on_lanes([&f, factor](auto left, auto right) { return f(factor, left, right); }), da, a, b);
   });
 }
 
@@ -89,8 +96,9 @@ void absolute_error_backward(Context&, const View& dy, const View& a, const View
                              const View& da) {
   loss_gradient("absolute_error_backward", FloatTypes{}, dy, a, b, scale, da,
                 [](auto factor, auto a, auto b) {
-                  const auto if_less = a < b ? -factor : decltype(factor)(0);
-                  return a > b ? factor : if_less;
+                  const decltype(a) none{}, less = none - factor, more = none + factor;
+                  const auto if_less = a < b ? less : none;
+                  return a > b ? more : if_less;
                 });
 }
 
@@ -104,7 +112,7 @@ void binary_cross_entropy_backward(Context&, const View& dy, const View& x, cons
                                    double scale, const View& dx) {
   loss_gradient(
       "binary_cross_entropy_backward", StatTypes{}, dy, x, target, scale, dx,
-      [](auto factor, auto x, auto target) { return factor * (1 / (1 + std::exp(-x)) - target); });
+      [](auto factor, auto x, auto target) { return factor * (sigmoid_lanes(x) - target); });
 }
 
 }  // namespace gestalt::cpu

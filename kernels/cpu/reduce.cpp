@@ -16,19 +16,36 @@ struct Sum {
   using Value = double;
   double scale = 1;
   static double identity() { return 0; }
-  static double map(T x) { return static_cast<double>(static_cast<accumulate_t<T>>(x)); }
-  static double combine(double a, double b) { return a + b; }
+  template <class V>
+  static auto map(V x) {
+    return to_doubles(x);
+  }
+  template <class V>
+  static V combine(V a, V b) {
+    return a + b;
+  }
   accumulate_t<T> finish(double sum) const { return static_cast<accumulate_t<T>>(scale * sum); }
 };
 
 template <class T>
 struct Dot : Sum<T> {
-  static double map(T a, T b) { return Sum<T>::map(a) * Sum<T>::map(b); }
+  template <class V>
+  static auto map(V a, V b) {
+    return to_doubles(a) * to_doubles(b);
+  }
 };
+
+template <class V>
+V absolute(V x) {
+  return x < V{} ? -x : x;
+}
 
 template <class T>
 struct AbsoluteSum : Sum<T> {
-  static double map(T x) { return std::abs(Sum<T>::map(x)); }
+  template <class V>
+  static auto map(V x) {
+    return to_doubles(absolute(x));
+  }
 };
 
 // NaN wins: once in, no comparison puts it out.
@@ -36,8 +53,14 @@ template <class T>
 struct Max {
   using Value = accumulate_t<T>;
   static Value identity() { return -std::numeric_limits<Value>::infinity(); }
-  static Value map(T x) { return static_cast<Value>(x); }
-  static Value combine(Value a, Value b) { return ((b > a) | (b != b)) ? b : a; }
+  template <class V>
+  static V map(V x) {
+    return x;
+  }
+  template <class V>
+  static V combine(V a, V b) {
+    return ((b > a) | (b != b)) ? b : a;
+  }
   Value finish(Value value) const { return value; }
 };
 
@@ -45,14 +68,20 @@ template <class T>
 struct Min : Max<T> {
   using Value = typename Max<T>::Value;
   static Value identity() { return std::numeric_limits<Value>::infinity(); }
-  static Value combine(Value a, Value b) { return ((b < a) | (b != b)) ? b : a; }
+  template <class V>
+  static V combine(V a, V b) {
+    return ((b < a) | (b != b)) ? b : a;
+  }
 };
 
 template <class T>
 struct AbsoluteMax : Max<T> {
   using Value = typename Max<T>::Value;
   static Value identity() { return 0; }
-  static Value map(T x) { return std::abs(Max<T>::map(x)); }
+  template <class V>
+  static V map(V x) {
+    return absolute(x);
+  }
 };
 
 }  // namespace

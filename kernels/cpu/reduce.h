@@ -7,12 +7,12 @@
 // output are cut into chunks of fixed size, a chunk into a fixed number of lanes, and the partial
 // results are added in order, whichever threads made them.
 //
-// A reduction has:
-//   using Value;                              what is folded into
+// A reduction has these, of lanes side by side (lanes.h) or one number:
+//   using Value;                      what is folded into
 //   static Value identity();
-//   static Value map(x...);                   of one element of each view
-//   static Value combine(Value, Value);
-//   auto finish(Value) const;                 converts to y's type
+//   static auto map(V x...);          of elements of each view, widened: Values
+//   static V combine(V, V);           of Values
+//   auto finish(Value) const;         converts to y's type
 
 #include <algorithm>
 #include <array>
@@ -20,7 +20,7 @@
 
 #include "kernels/context.h"
 #include "kernels/cpu/elementwise.h"
-#include "kernels/cpu/ivdep.h"
+#include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/loop_nest.h"
 #include "kernels/rounding.h"
@@ -31,7 +31,7 @@ namespace gestalt::cpu {
 namespace detail {
 
 inline constexpr int64_t chunk_elements = 32768;  // folded by one task
-inline constexpr int64_t lanes = 16;              // independent sums along a row
+inline constexpr int row_vectors = 8;             // independent sums along a row, of a vector each
 inline constexpr int64_t column_block = 256;      // outputs that are folded side by side
 
 // Offset of element `index`, in loop order, in view `v`.
@@ -58,88 +58,164 @@ struct Reducer {
   static constexpr auto each = std::index_sequence_for<In...>{};
   using Value = typename R::Value;
   using Offsets = std::array<int64_t, inputs>;
+  using Bases = std::array<int64_t, inputs + 1>;  // of an output in the inputs, and in y
+  static constexpr int lanes = 32 / sizeof(Value);
+  using Values = Lanes<Value, lanes>;
 
   LoopNest<inputs> folded;    // strides of the inputs
   LoopNest<inputs + 1> kept;  // strides of the inputs, then of y
   std::tuple<const In*...> data;
   int64_t chunks, chunk_size;
   bool columns;  // the inputs are densest along a kept dimension
+  bool is_row;   // what is folded lies in one run of each input
+
+  // What a row is folded into: vectors side by side, and the elements that fill none.
+  struct Partial {
+    Values vector[row_vectors];
+    Value rest = R::identity();
+
+    Partial() {
+#pragma GCC unroll 8
+      for (Values& values : vector) values = Values{} + R::identity();
+    }
+    Value all() const {
+      Values sum[4];
+#pragma GCC unroll 8
+      for (int v = 0; v < 4; ++v) sum[v] = R::combine(vector[v], vector[v + 4]);
+      const Values values = R::combine(R::combine(sum[0], sum[2]), R::combine(sum[1], sum[3]));
+      return R::combine(fold_halves<lanes>(values), rest);
+    }
+    // The one half into the other, and so on: a choice between two numbers would be a branch.
+    template <int count>
+    static Value fold_halves(const Lanes<Value, count>& values) {
+      if constexpr (count == 1) {
+        return values;
+      } else {
+        constexpr int half = count / 2;
+        Value lane[count];
+        store_lanes<count>(values, lane);
+        return fold_halves<half>(R::combine(load_lanes<half>(lane), load_lanes<half>(lane + half)));
+      }
+    }
+  };
 
   // Folds elements [begin, end), in loop order, of the output at `base`.
-  Value fold_rows(const Offsets& base, int64_t begin, int64_t end) const {
-    Value lane[lanes];
-    std::fill_n(lane, lanes, R::identity());
+  Value fold_rows(const Bases& base, int64_t begin, int64_t end) const {
     const int inner = folded.rank - 1;
     const Offsets& step = folded.strides[inner];
-    for (int64_t i = begin; i < end;) {
-      const int64_t first = i % folded.sizes[inner];
+    if (is_row) {
+      return [&]<size_t... I>(std::index_sequence<I...>) {
+        Partial partial;
+        fold_row(partial, end - begin, std::get<I>(data) + base[I] + begin...);
+        return partial.all();
+      }
+      (each);
+    }
+    Partial partial;
+    NestWalk<inputs> rows(folded, inner, inner == 0 ? 0 : begin / folded.sizes[inner]);
+    int64_t first = inner == 0 ? begin : begin % folded.sizes[inner];
+    for (int64_t i = begin; i < end; rows.next()) {
       const int64_t count = std::min(folded.sizes[inner] - first, end - i);
-      const Offsets offset = nest_offsets(folded, i);
       [&]<size_t... I>(std::index_sequence<I...>) {
+        const auto row =
+            std::tuple(std::get<I>(data) + base[I] + rows.offset()[I] + first * step[I]...);
         if (((step[I] == 1) && ...)) {
-          fold_row(lane, count, std::get<I>(data) + base[I] + offset[I]...);
+          Partial of_row = partial;
+          fold_row(of_row, count, std::get<I>(row)...);
+          partial = of_row;
         } else {
           for (int64_t k = 0; k < count; ++k) {
-            Value& to = lane[k % lanes];
-            to = R::combine(to, R::map(std::get<I>(data)[base[I] + offset[I] + k * step[I]]...));
+            partial.rest =
+                R::combine(partial.rest, R::map(widened(std::get<I>(row)[k * step[I]])...));
           }
         }
       }
       (each);
       i += count;
+      first = 0;
     }
-    for (int64_t width = lanes / 2; width > 0; width /= 2) {
-      for (int64_t k = 0; k < width; ++k) lane[k] = R::combine(lane[k], lane[k + width]);
-    }
-    return lane[0];
+    return partial.all();
   }
 
-  static void fold_row(Value (&result)[lanes], int64_t count, const In*... x) {
-    Value lane[lanes];  // a copy, so that it stays in registers
-    std::copy_n(result, lanes, lane);
+  // Inline, so that the partial results stay in registers.
+  [[gnu::always_inline]] static void fold_row(Partial& partial, int64_t count, const In*... x) {
     int64_t i = 0;
-    for (; i + lanes <= count; i += lanes) {
-#pragma omp simd  // else it is unrolled, and selections stay scalar
-      for (int64_t k = 0; k < lanes; ++k) lane[k] = R::combine(lane[k], R::map(x[i + k]...));
+    const auto take = [&](int v) {
+      partial.vector[v] =
+          R::combine(partial.vector[v], R::map(load_lanes<lanes>(x + i + v * lanes)...));
+    };
+    for (; i + row_vectors * lanes <= count; i += row_vectors * lanes) {
+#pragma GCC unroll 8
+      for (int v = 0; v < row_vectors; ++v) take(v);
     }
-    for (int64_t k = 0; i + k < count; ++k) lane[k] = R::combine(lane[k], R::map(x[i + k]...));
-    std::copy_n(lane, lanes, result);
+    const int64_t vectors = (count - i) / lanes;
+#pragma GCC unroll 8
+    for (int v = 0; v < row_vectors - 1; ++v) {
+      if (v < vectors) take(v);
+    }
+    for (i += vectors * lanes; i < count; ++i) {
+      partial.rest = R::combine(partial.rest, R::map(widened(x[i])...));
+    }
   }
 
   // Folds elements [begin, end) of `width` outputs that lie along the innermost kept dimension.
-  void fold_columns(Value* result, int64_t width, const Offsets& base, int64_t begin,
+  void fold_columns(Value* result, int64_t width, const Bases& base, int64_t begin,
                     int64_t end) const {
     std::fill_n(result, width, R::identity());
     const auto& step = kept.strides[kept.rank - 1];
-    for (int64_t i = begin; i < end; ++i) {
-      const Offsets offset = nest_offsets(folded, i);
-      [&]<size_t... I>(std::index_sequence<I...>) {
-        if (((step[I] == 1) && ...)) {
-          fold_column(result, width, std::get<I>(data) + base[I] + offset[I]...);
-        } else {
-          for (int64_t k = 0; k < width; ++k) {
-            result[k] = R::combine(result[k],
-                                   R::map(std::get<I>(data)[base[I] + offset[I] + k * step[I]]...));
-          }
-        }
+    NestWalk<inputs> row(folded, folded.rank, begin);
+    const auto next = [&] {
+      const auto at = [&]<size_t... I>(std::index_sequence<I...>) {
+        return std::tuple(std::get<I>(data) + base[I] + row.offset()[I]...);
       }
       (each);
+      row.next();
+      return at;
+    };
+    const bool side_by_side = [&]<size_t... I>(std::index_sequence<I...>) {
+      return ((step[I] == 1) && ...);
+    }
+    (each);
+    int64_t i = begin;
+    if (side_by_side) {
+      for (; i + 4 <= end; i += 4) {
+        const auto a = next(), b = next(), c = next(), d = next();
+        fold_column(result, width, a, b, c, d);
+      }
+      for (; i < end; ++i) fold_column(result, width, next());
+    }
+    for (; i < end; ++i) {
+      std::apply(
+          [&](const In*... x) {
+            [&]<size_t... I>(std::index_sequence<I...>) {
+              for (int64_t k = 0; k < width; ++k) {
+                result[k] = R::combine(result[k], R::map(widened(x[k * step[I]])...));
+              }
+            }
+            (each);
+          },
+          next());
     }
   }
 
-  static void fold_column(Value* result, int64_t width, const In*... x) {
-    GESTALT_IVDEP
-    for (int64_t k = 0; k < width; ++k) result[k] = R::combine(result[k], R::map(x[k]...));
+  // One row after the other.
+  template <class... Rows>
+  static void fold_column(Value* result, int64_t width, const Rows&... rows) {
+    const auto at = [&]<int count>(LaneCount<count>, int64_t k) {
+      auto values = load_lanes<count>(result + k);
+      ((values = R::combine(
+            values,
+            std::apply([k](const In*... x) { return R::map(load_lanes<count>(x + k)...); }, rows))),
+       ...);
+      store_lanes<count>(values, result + k);
+    };
+    int64_t k = 0;
+    for (; k + lanes <= width; k += lanes) at(LaneCount<lanes>{}, k);
+    for (; k < width; ++k) at(LaneCount<1>{}, k);
   }
 
-  Offsets base_of(int64_t output) const {
-    Offsets base;
-    for (int v = 0; v < inputs; ++v) base[v] = nest_offset(kept, output, v);
-    return base;
-  }
-
-  // store(output, count, chunk, values) takes the partial results of outputs that lie along the
-  // innermost kept dimension.
+  // store(output, its offset in y, count, chunk, values) takes the partial results of outputs that
+  // lie along the innermost kept dimension.
   template <class Store>
   void run(const Store& store) const {
     const auto range = [&](int64_t chunk) {
@@ -151,21 +227,29 @@ struct Reducer {
     const int64_t work = std::min(folded.numel, chunk_size) * std::min(width, column_block);
     const int64_t grain = std::max<int64_t>(1, chunk_elements / std::max<int64_t>(1, work));
     parallel_for(tasks, grain, [&](int64_t first, int64_t last) {
+      if (!columns) {
+        NestWalk<inputs + 1> outputs(kept, kept.rank, first / chunks);
+        for (int64_t task = first, chunk = first % chunks; task < last; ++task) {
+          const auto [begin, end] = range(chunk);
+          const Value value = fold_rows(outputs.offset(), begin, end);
+          store(task / chunks, outputs.offset()[inputs], 1, chunk, &value);
+          if (++chunk < chunks) continue;
+          chunk = 0;
+          outputs.next();
+        }
+        return;
+      }
       for (int64_t task = first; task < last; ++task) {
         const int64_t chunk = task % chunks;
         const auto [begin, end] = range(chunk);
-        if (!columns) {
-          const Value value = fold_rows(base_of(task / chunks), begin, end);
-          store(task / chunks, 1, chunk, &value);
-          continue;
-        }
         const int64_t block = task / chunks;
         const int64_t column = block % blocks * column_block;
         const int64_t output = block / blocks * width + column;
         const int64_t count = std::min(column_block, width - column);
+        const Bases base = nest_offsets(kept, output);
         Value result[column_block];
-        fold_columns(result, count, base_of(output), begin, end);
-        store(output, count, chunk, result);
+        fold_columns(result, count, base, begin, end);
+        store(output, base[inputs], count, chunk, result);
       }
     });
   }
@@ -190,6 +274,8 @@ void reduce(Context& context, const R& reduction, const View& y, const Views&...
   const int64_t kept_step = reducer.kept.strides[reducer.kept.rank - 1][0];
   reducer.columns =
       reducer.folded.numel > 1 && outputs > 1 && std::abs(kept_step) < std::abs(folded_step);
+  reducer.is_row = reducer.folded.rank == 1 &&
+                   std::ranges::all_of(reducer.folded.strides[0], [](int64_t s) { return s == 1; });
   const int64_t width =
       reducer.columns ? std::min(detail::column_block, reducer.kept.sizes[reducer.kept.rank - 1])
                       : 1;
@@ -197,19 +283,19 @@ void reduce(Context& context, const R& reduction, const View& y, const Views&...
   reducer.chunks = std::max<int64_t>(1, ceil_div(reducer.folded.numel, reducer.chunk_size));
 
   const int64_t y_step = reducer.kept.strides[reducer.kept.rank - 1][inputs];
-  const auto finish = [&](int64_t output_index, int64_t count, const Value* values) {
-    Out* to = y.as<Out>() + detail::nest_offset(reducer.kept, output_index, inputs);
+  const auto finish = [&](int64_t offset, int64_t count, const Value* values) {
+    Out* to = y.as<Out>() + offset;
     for (int64_t k = 0; k < count; ++k) to[k * y_step] = Out(reduction.finish(values[k]));
   };
   if (reducer.chunks == 1) {
-    reducer.run([&](int64_t index, int64_t count, int64_t, const Value* values) {
-      finish(index, count, values);
+    reducer.run([&](int64_t, int64_t offset, int64_t count, int64_t, const Value* values) {
+      finish(offset, count, values);
     });
     return;
   }
   Value* partial = static_cast<Value*>(
       context.workspace(static_cast<size_t>(outputs * reducer.chunks) * sizeof(Value)));
-  reducer.run([&](int64_t index, int64_t count, int64_t chunk, const Value* values) {
+  reducer.run([&](int64_t index, int64_t, int64_t count, int64_t chunk, const Value* values) {
     for (int64_t k = 0; k < count; ++k) partial[(index + k) * reducer.chunks + chunk] = values[k];
   });
   parallel_for(outputs, 1024, [&](int64_t begin, int64_t end) {
@@ -217,7 +303,7 @@ void reduce(Context& context, const R& reduction, const View& y, const Views&...
       const Value* from = partial + index * reducer.chunks;
       Value value = from[0];
       for (int64_t c = 1; c < reducer.chunks; ++c) value = R::combine(value, from[c]);
-      finish(index, 1, &value);
+      finish(detail::nest_offset(reducer.kept, index, inputs), 1, &value);
     }
   });
 }

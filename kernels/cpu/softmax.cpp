@@ -3,7 +3,9 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/cpu/elementary.h"
 #include "kernels/cpu/kernels.h"
+#include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
 
@@ -20,22 +22,49 @@ void for_rows(const View& like, const F& body) {
   });
 }
 
+// The fold of f(LaneCount, i) over a row: lanes side by side first, then what they hold, then the
+// elements that fill no vector.
+template <class T, class F, class Combine>
+accumulate_t<T> fold_row(int64_t length, accumulate_t<T> first, const F& f,
+                         const Combine& combine) {
+  constexpr int lanes = full_lanes<T>;
+  Lanes<accumulate_t<T>, lanes> folded = Lanes<accumulate_t<T>, lanes>{} + first;
+  int64_t i = 0;
+  for (; i + lanes <= length; i += lanes) folded = combine(folded, f(LaneCount<lanes>{}, i));
+  accumulate_t<T> result = folded[0];
+  for (int j = 1; j < lanes; ++j) result = combine(result, accumulate_t<T>(folded[j]));
+  for (; i < length; ++i) result = combine(result, f(LaneCount<1>{}, i));
+  return result;
+}
+
 // The largest value. NaN are passed over: they make the sums NaN.
 template <class T, class Sum = accumulate_t<T>>
 Sum largest(const T* x, int64_t length) {
-  Sum most = -std::numeric_limits<Sum>::infinity();
-  for (int64_t c = 0; c < length; ++c) {
-    const Sum value = static_cast<Sum>(x[c]);
-    if (value > most) most = value;
-  }
-  return most;
+  return fold_row<T>(
+      length, -std::numeric_limits<Sum>::infinity(),
+      [x]<int lanes>(LaneCount<lanes>, int64_t i) { return load_lanes<lanes>(x + i); },
+      [](auto most, auto value) { return value > most ? value : most; });
 }
 
-template <class T, class Sum = accumulate_t<T>>
-Sum sum_of_exp(const T* x, int64_t length, Sum most) {
-  Sum sum = 0;
-  for (int64_t c = 0; c < length; ++c) sum += std::exp(static_cast<Sum>(x[c]) - most);
-  return sum;
+template <class T, class F>
+accumulate_t<T> sum_row(int64_t length, const F& f) {
+  return fold_row<T>(length, 0, f, [](auto sum, auto value) { return sum + value; });
+}
+
+// y[i] = f(LaneCount, i) for the elements of a row.
+template <class T, class F>
+void write_row(T* y, int64_t length, const F& f) {
+  for_lanes<T>(length, [&]<int lanes>(LaneCount<lanes> count, int64_t i) {
+    store_lanes<lanes>(narrow_lanes<T, lanes>(f(count, i)), y + i);
+  });
+}
+
+// exp(x[i] - most), for the functions above.
+template <class T>
+auto exp_of_row(const T* x, accumulate_t<T> most) {
+  return [x, most]<int lanes>(LaneCount<lanes>, int64_t i) {
+    return exp_lanes(load_lanes<lanes>(x + i) - most);
+  };
 }
 
 int64_t checked_target(const View& target, int64_t row, int64_t classes) {
@@ -55,10 +84,19 @@ void softmax_forward(Context&, const View& x, const View& y) {
     for_rows(x, [&](int64_t, int64_t base) {
       const T* in = x.as<T>() + base;
       T* out = y.as<T>() + base;
-      const Sum most = largest(in, length);
-      const Sum sum = sum_of_exp(in, length, most);
-      for (int64_t c = 0; c < length; ++c) {
-        out[c] = T(std::exp(static_cast<Sum>(in[c]) - most) / sum);
+      const auto exponential = exp_of_row(in, largest(in, length));
+      if constexpr (std::is_same_v<T, Sum>) {  // kept in y
+        const Sum sum = sum_row<T>(length, [&]<int lanes>(LaneCount<lanes> count, int64_t i) {
+          const auto values = exponential(count, i);
+          store_lanes<lanes>(values, out + i);
+          return values;
+        });
+        write_row(out, length, [out, sum]<int lanes>(LaneCount<lanes>, int64_t i) {
+          return load_lanes<lanes>(out + i) / sum;
+        });
+      } else {
+        const Sum sum = sum_row<T>(length, exponential);
+        write_row(out, length, [&](auto count, int64_t i) { return exponential(count, i) / sum; });
       }
     });
   });
@@ -71,14 +109,12 @@ void softmax_backward(Context&, const View& dy, const View& y, const View& dx) {
     for_rows(y, [&](int64_t, int64_t base) {
       const T* grad = dy.as<T>() + base;
       const T* probability = y.as<T>() + base;
-      T* out = dx.as<T>() + base;
-      Sum dot = 0;
-      for (int64_t c = 0; c < length; ++c) {
-        dot += static_cast<Sum>(grad[c]) * static_cast<Sum>(probability[c]);
-      }
-      for (int64_t c = 0; c < length; ++c) {
-        out[c] = T(static_cast<Sum>(probability[c]) * (static_cast<Sum>(grad[c]) - dot));
-      }
+      const Sum dot = sum_row<T>(length, [=]<int lanes>(LaneCount<lanes>, int64_t i) {
+        return load_lanes<lanes>(grad + i) * load_lanes<lanes>(probability + i);
+      });
+      write_row(dx.as<T>() + base, length, [=]<int lanes>(LaneCount<lanes>, int64_t i) {
+        return load_lanes<lanes>(probability + i) * (load_lanes<lanes>(grad + i) - dot);
+      });
     });
   });
 }
@@ -89,10 +125,11 @@ void log_softmax_forward(Context&, const View& x, const View& y) {
     using Sum = accumulate_t<T>;
     for_rows(x, [&](int64_t, int64_t base) {
       const T* in = x.as<T>() + base;
-      T* out = y.as<T>() + base;
       const Sum most = largest(in, length);
-      const Sum log_sum = std::log(sum_of_exp(in, length, most));
-      for (int64_t c = 0; c < length; ++c) out[c] = T(static_cast<Sum>(in[c]) - most - log_sum);
+      const Sum log_sum = std::log(sum_row<T>(length, exp_of_row(in, most)));
+      write_row(y.as<T>() + base, length, [=]<int lanes>(LaneCount<lanes>, int64_t i) {
+        return load_lanes<lanes>(in + i) - most - log_sum;
+      });
     });
   });
 }
@@ -104,13 +141,13 @@ void log_softmax_backward(Context&, const View& dy, const View& y, const View& d
     for_rows(y, [&](int64_t, int64_t base) {
       const T* grad = dy.as<T>() + base;
       const T* log_probability = y.as<T>() + base;
-      T* out = dx.as<T>() + base;
-      Sum sum = 0;
-      for (int64_t c = 0; c < length; ++c) sum += static_cast<Sum>(grad[c]);
-      for (int64_t c = 0; c < length; ++c) {
-        out[c] =
-            T(static_cast<Sum>(grad[c]) - std::exp(static_cast<Sum>(log_probability[c])) * sum);
-      }
+      const Sum sum = sum_row<T>(length, [grad]<int lanes>(LaneCount<lanes>, int64_t i) {
+        return load_lanes<lanes>(grad + i);
+      });
+      write_row(dx.as<T>() + base, length, [=]<int lanes>(LaneCount<lanes>, int64_t i) {
+        return load_lanes<lanes>(grad + i) -
+               exp_lanes(load_lanes<lanes>(log_probability + i)) * sum;
+      });
     });
   });
 }
@@ -149,11 +186,12 @@ void cross_entropy_backward(Context&, const View& dloss, const View& log_probabi
           const T* log_probability = log_probabilities.as<T>() + base;
           T* out = dlogits.as<T>() + base;
           const int64_t index = checked_target(target, row, classes);
-          for (int64_t c = 0; c < classes; ++c) {
-            Sum gradient = std::exp(static_cast<Sum>(log_probability[c])) - everywhere;
-            if (c == index) gradient -= at_target;
-            out[c] = T(factor * gradient);
-          }
+          const auto gradient = [=]<int lanes>(LaneCount<lanes>, int64_t i) {
+            return exp_lanes(load_lanes<lanes>(log_probability + i)) - everywhere;
+          };
+          write_row(out, classes,
+                    [=](auto lanes, int64_t i) { return factor * gradient(lanes, i); });
+          out[index] = T(factor * (gradient(LaneCount<1>{}, index) - at_target));
         });
       });
 }

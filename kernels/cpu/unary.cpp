@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "kernels/cpu/elementary.h"
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/rectify.h"
@@ -10,13 +11,13 @@
 namespace gestalt::cpu {
 
 void exp(Context&, const View& x, const View& y) {
-  elementwise_floating(
-      "exp", [](auto x) { return std::exp(x); }, y, x);
+  elementwise_lanes(
+      "exp", [](auto x) { return exp_lanes(x); }, y, x);
 }
 
 void log(Context&, const View& x, const View& y) {
-  elementwise_floating(
-      "log", [](auto x) { return std::log(x); }, y, x);
+  elementwise_lanes(
+      "log", [](auto x) { return log_lanes(x); }, y, x);
 }
 
 void sqrt(Context&, const View& x, const View& y) {
@@ -45,8 +46,8 @@ void abs_backward(Context&, const View& dy, const View& x, const View& dx) {
 }
 
 void sigmoid(Context&, const View& x, const View& y) {
-  elementwise_floating(
-      "sigmoid", [](auto x) { return 1 / (1 + std::exp(-x)); }, y, x);
+  elementwise_lanes(
+      "sigmoid", [](auto x) { return sigmoid_lanes(x); }, y, x);
 }
 
 void sigmoid_backward(Context&, const View& dy, const View& y, const View& dx) {
@@ -55,8 +56,8 @@ void sigmoid_backward(Context&, const View& dy, const View& y, const View& dx) {
 }
 
 void tanh(Context&, const View& x, const View& y) {
-  elementwise_floating(
-      "tanh", [](auto x) { return std::tanh(x); }, y, x);
+  elementwise_lanes(
+      "tanh", [](auto x) { return tanh_lanes(x); }, y, x);
 }
 
 void tanh_backward(Context&, const View& dy, const View& y, const View& dx) {
