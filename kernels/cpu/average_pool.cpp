@@ -1,5 +1,8 @@
 // avg_pool2d and adaptive_avg_pool2d.
 
+#include <bit>
+#include <utility>
+
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/pool_window.h"
 #include "kernels/rounding.h"
@@ -13,8 +16,34 @@ double average_divisor(const Range& h, const Range& w, const Pool2dDesc& desc) {
 }
 
 // Adaptive pooling: output i of `out` sees [floor(i*in/out), ceil((i+1)*in/out)).
-Range adaptive_window(int64_t i, int64_t out, int64_t in) {
-  return {i * in / out, ceil_div((i + 1) * in, out), 0};
+std::vector<Range> adaptive_windows(int64_t out, int64_t in) {
+  std::vector<Range> windows;
+  for (int64_t i = 0; i < out; ++i)
+    windows.push_back({i * in / out, ceil_div((i + 1) * in, out), 0});
+  return windows;
+}
+
+template <class Sum>
+Sum size_of_window(const Range& rows, const Range& columns) {
+  return static_cast<Sum>((rows.end - rows.begin) * (columns.end - columns.begin));
+}
+
+// The sum over a window of a plane whose rows are contiguous.
+template <class T, class Sum = accumulate_t<T>>
+Sum sum_window(const Image<T>& x, int64_t n, int64_t c, const Range& rows, const Range& columns) {
+  constexpr int lanes = full_lanes<T>;
+  int64_t lines = rows.end - rows.begin, length = columns.end - columns.begin;
+  if (length == x.stride_h) length *= std::exchange(lines, 1);  // one run
+  Lanes<Sum, lanes> sums{};
+  Sum rest = 0;
+  for (int64_t line = 0; line < lines; ++line) {
+    const T* from = x.row(n, c, rows.begin + line) + columns.begin;
+    int64_t i = 0;
+    for (; i + lanes <= length; i += lanes) sums += load_lanes<lanes>(from + i);
+    for (; i < length; ++i) rest += widened(from[i]);
+  }
+  for (int j = 0; j < lanes; ++j) rest += sums[j];
+  return rest;
 }
 
 bool is_halving(const Pool2dDesc& desc) {
@@ -46,6 +75,14 @@ void spread_row(const T* dy, T* top, T* bottom, int64_t count, int64_t width) {
 template <class T, class Sum>
 void spread(const T* gradient, Sum divisor, const Range& rows, const Range& columns,
             int64_t row_length, const PlaneSums<Sum>& sums) {
+  if (sums.step == 1) {
+    const Sum share = widened(*gradient) / divisor;
+    for (int64_t h = rows.begin; h < rows.end; ++h) {
+      for (int64_t w = columns.begin; w < columns.end; ++w)
+        sums.values[h * row_length + w] += share;
+    }
+    return;
+  }
   Sum share[scatter_lanes];
   for (int64_t j = 0; j < sums.width; ++j) share[j] = static_cast<Sum>(gradient[j]) / divisor;
   for (int64_t h = rows.begin; h < rows.end; ++h) {
@@ -229,21 +266,43 @@ void adaptive_avg_pool2d_forward(Context&, const View& x_view, const View& y_vie
   dispatch<FloatTypes>("adaptive_avg_pool2d_forward", x_view, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
     const Image<T> x(x_view), y(y_view);
-    for_each_plane(y.n, y.c, x.plane_size(), [&](int64_t n, int64_t c) {
-      for (int64_t oh = 0; oh < y.h; ++oh) {
-        const Range rows = adaptive_window(oh, y.h, x.h);
-        for (int64_t ow = 0; ow < y.w; ++ow) {
-          const Range columns = adaptive_window(ow, y.w, x.w);
-          Sum sum = 0;
-          for (int64_t h = rows.begin; h < rows.end; ++h) {
-            Sum row = 0;
-            for (int64_t w = columns.begin; w < columns.end; ++w) {
-              row += static_cast<Sum>(x(n, c, h, w));
-            }
-            sum += row;
+    const std::vector<Range> rows = adaptive_windows(y.h, x.h),
+                             columns = adaptive_windows(y.w, x.w);
+    if (x.stride_w == 1) {
+      for_each_plane(y.n, y.c, x.plane_size(), [&](int64_t n, int64_t c) {
+        for (int64_t oh = 0; oh < y.h; ++oh) {
+          for (int64_t ow = 0; ow < y.w; ++ow) {
+            const Sum sum = sum_window(x, n, c, rows[oh], columns[ow]);
+            y(n, c, oh, ow) = narrowed<T>(sum / size_of_window<Sum>(rows[oh], columns[ow]));
           }
-          const int64_t count = (rows.end - rows.begin) * (columns.end - columns.begin);
-          y(n, c, oh, ow) = static_cast<T>(sum / static_cast<Sum>(count));
+        }
+      });
+      return;
+    }
+    const auto pool = [&](auto run, int64_t n, int64_t c, int64_t oh, int64_t ow) {
+      constexpr int lanes = run.lanes, vectors = run.vectors;
+      Lanes<Sum, lanes> sums[vectors];
+      for (int v = 0; v < vectors; ++v) sums[v] = Lanes<Sum, lanes>{};
+      for (int64_t h = rows[oh].begin; h < rows[oh].end; ++h) {
+        for (int64_t w = columns[ow].begin; w < columns[ow].end; ++w) {
+          const T* from = &x(n, c, h, w);
+          for (int v = 0; v < vectors; ++v) sums[v] += load_lanes<lanes>(from + v * lanes);
+        }
+      }
+      const Sum size = size_of_window<Sum>(rows[oh], columns[ow]);
+      T* to = &y(n, c, oh, ow);
+      for (int v = 0; v < vectors; ++v) {
+        store_lanes<lanes>(narrow_lanes<T, lanes>(sums[v] / size), to + v * lanes);
+      }
+    };
+    const bool by_channels = x.stride_c == 1 && y.stride_c == 1;
+    const int64_t cost = x.plane_size() / std::max<int64_t>(y.plane_size(), 1) + 1;
+    for_each_pixel_row(y, cost, [&](int64_t n, int64_t oh) {
+      for (int64_t ow = 0; ow < y.w; ++ow) {
+        if (by_channels) {
+          for_runs<T>(0, y.c, [&](int64_t c, auto run) { pool(run, n, c, oh, ow); });
+        } else {
+          for (int64_t c = 0; c < y.c; ++c) pool(Run<1, 1>{}, n, c, oh, ow);
         }
       }
     });
@@ -255,14 +314,13 @@ void adaptive_avg_pool2d_backward(Context&, const View& dy_view, const View& dx_
       "adaptive_avg_pool2d_backward", dy_view, [&]<class T>(std::type_identity<T>) {
         using Sum = accumulate_t<T>;
         const Image<T> dy(dy_view), dx(dx_view);
+        const std::vector<Range> rows = adaptive_windows(dy.h, dx.h);
+        const std::vector<Range> columns = adaptive_windows(dy.w, dx.w);
         scatter_planes(dx, dy, [&](int64_t n, int64_t c, const PlaneSums<Sum>& sums) {
           for (int64_t oh = 0; oh < dy.h; ++oh) {
-            const Range rows = adaptive_window(oh, dy.h, dx.h);
             for (int64_t ow = 0; ow < dy.w; ++ow) {
-              const Range columns = adaptive_window(ow, dy.w, dx.w);
-              const auto count =
-                  static_cast<Sum>((rows.end - rows.begin) * (columns.end - columns.begin));
-              spread(&dy(n, c, oh, ow), count, rows, columns, dx.w, sums);
+              spread(&dy(n, c, oh, ow), size_of_window<Sum>(rows[oh], columns[ow]), rows[oh],
+                     columns[ow], dx.w, sums);
             }
           }
         });

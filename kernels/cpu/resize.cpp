@@ -1,4 +1,5 @@
-// Reflection padding and resizing, and their gradients: plain loops over the planes (n, c).
+// Reflection padding and resizing, and their gradients. Channels that stand beside each other go
+// together.
 
 #include <algorithm>
 #include <cmath>
@@ -7,7 +8,9 @@
 
 #include "kernels/cpu/image.h"
 #include "kernels/cpu/kernels.h"
+#include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
+#include "kernels/cpu/pool_window.h"
 #include "kernels/dispatch.h"
 
 namespace gestalt::cpu {
@@ -57,12 +60,12 @@ std::vector<Tap> bilinear_taps(int64_t out, int64_t in, const ResizeDesc& desc) 
 }
 
 // Pixels of a row that have their sources beside each other.
-struct Run {
+struct Stretch {
   int64_t out, in, count;
 };
 
-std::vector<Run> runs_of(const std::vector<Tap>& taps) {
-  std::vector<Run> runs;
+std::vector<Stretch> runs_of(const std::vector<Tap>& taps) {
+  std::vector<Stretch> runs;
   for (int64_t i = 0; i < std::ssize(taps); ++i) {
     if (!runs.empty() && taps[i].low == runs.back().in + runs.back().count) {
       ++runs.back().count;
@@ -79,9 +82,9 @@ void gather(const char* kernel, const View& x_view, const View& y_view,
   if (y_view.numel() == 0) return;
   dispatch<FloatTypes>(kernel, x_view, [&]<class T>(std::type_identity<T>) {
     const Image<T> x(x_view), y(y_view);
-    // Channels that stand beside each other go together, and so do runs of such pixels.
+    // Runs of pixels whose channels stand beside each other go together, too.
     const int64_t size = x.stride_c == 1 && y.stride_c == 1 ? y.c : 1, planes = y.c / size;
-    const std::vector<Run> runs = runs_of(columns);
+    const std::vector<Stretch> runs = runs_of(columns);
     const bool dense = x.stride_w == size && y.stride_w == size;
     const bool by_runs = dense && (size > 1 || std::ssize(runs) * 4 <= y.w);
     parallel_for(y.n * planes * y.h, grain(y.w * size), [&](int64_t begin, int64_t end) {
@@ -92,7 +95,7 @@ void gather(const char* kernel, const View& x_view, const View& y_view,
         if (dense && line > begin && h > 0 && rows[h].low == rows[h - 1].low) {
           std::copy_n(y.row(n, c, h - 1), y.w * size, to);
         } else if (by_runs) {
-          for (const Run& run : runs) {
+          for (const Stretch& run : runs) {
             std::copy_n(from + run.in * size, run.count * size, to + run.out * size);
           }
         } else if (size == 1) {
@@ -112,59 +115,106 @@ void interpolate(const char* kernel, const View& x_view, const View& y_view,
   dispatch<FloatTypes>(kernel, x_view, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
     const Image<T> x(x_view), y(y_view);
-    parallel_for(y.planes(), grain(4 * y.plane_size()), [&](int64_t begin, int64_t end) {
-      for (int64_t p = begin; p < end; ++p) {
-        const int64_t n = p / y.c, c = p % y.c;
-        for (int64_t h = 0; h < y.h; ++h) {
-          const Tap& row = rows[h];
-          const T *top = x.row(n, c, row.low), *bottom = x.row(n, c, row.high);
-          const Sum below = static_cast<Sum>(row.weight);
-          for (int64_t w = 0; w < y.w; ++w) {
-            const Tap& column = columns[w];
-            const Sum right = static_cast<Sum>(column.weight);
-            const auto at = [&](const T* line) {
-              return (1 - right) * static_cast<Sum>(line[column.low * x.stride_w]) +
-                     right * static_cast<Sum>(line[column.high * x.stride_w]);
-            };
-            y(n, c, h, w) = static_cast<T>((1 - below) * at(top) + below * at(bottom));
-          }
+    // at(line, column): of a line of x; f32 or lanes of it.
+    const auto between = [](const auto& at, const T* top, const T* bottom, const Tap& row,
+                            const Tap& column) {
+      const Sum below = static_cast<Sum>(row.weight), right = static_cast<Sum>(column.weight);
+      const auto along = [&](const T* line) {
+        return (1 - right) * at(line, column.low) + right * at(line, column.high);
+      };
+      return (1 - below) * along(top) + below * along(bottom);
+    };
+    if (x.stride_c == 1 && y.stride_c == 1) {
+      for_each_pixel_row(y, 4, [&](int64_t n, int64_t h) {
+        const Tap& row = rows[h];
+        const T *top = x.row(n, 0, row.low), *bottom = x.row(n, 0, row.high);
+        for (int64_t w = 0; w < y.w; ++w) {
+          T* to = &y(n, 0, h, w);
+          for_lanes<T>(y.c, [&]<int lanes>(LaneCount<lanes>, int64_t c) {
+            const auto values = between(
+                [&](const T* line, int64_t column) {
+                  return load_lanes<lanes>(line + column * x.stride_w + c);
+                },
+                top, bottom, row, columns[w]);
+            store_lanes<lanes>(narrow_lanes<T, lanes>(values), to + c);
+          });
+        }
+      });
+      return;
+    }
+    for_each_plane(y.n, y.c, 4 * y.plane_size(), [&](int64_t n, int64_t c) {
+      for (int64_t h = 0; h < y.h; ++h) {
+        const Tap& row = rows[h];
+        const T *top = x.row(n, c, row.low), *bottom = x.row(n, c, row.high);
+        for (int64_t w = 0; w < y.w; ++w) {
+          y(n, c, h, w) = narrowed<T>(between(
+              [&](const T* line, int64_t column) { return widened(line[column * x.stride_w]); },
+              top, bottom, row, columns[w]));
         }
       }
     });
   });
 }
 
+bool has_weights(const std::vector<Tap>& taps) {
+  return std::ranges::any_of(taps, [](const Tap& tap) { return tap.weight != 0; });
+}
+
+// A row of gradients of one channel to its source rows; bottom is null where all go to the top.
+template <class T, class Sum>
+void scatter_row(const T* from, int64_t stride, const std::vector<Tap>& columns, Sum below,
+                 Sum* top, Sum* bottom) {
+  for (int64_t w = 0; w < std::ssize(columns); ++w) {
+    const Tap& column = columns[w];
+    const Sum value = widened(from[w * stride]), right = static_cast<Sum>(column.weight);
+    top[column.low] += (1 - below) * (1 - right) * value;
+    if (right != 0) top[column.high] += (1 - below) * right * value;
+    if (bottom == nullptr) continue;
+    bottom[column.low] += below * (1 - right) * value;
+    if (right != 0) bottom[column.high] += below * right * value;
+  }
+}
+
 // The transpose of both: every dy goes back to its (up to four) sources.
 void scatter(const char* kernel, const View& dy_view, const View& dx_view,
              const std::vector<Tap>& rows, const std::vector<Tap>& columns) {
+  const std::vector<Stretch> runs = runs_of(columns);
   dispatch<FloatTypes>(kernel, dy_view, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
     const Image<T> dy(dy_view), dx(dx_view);
-    const int64_t cost = 2 * dx.plane_size() + 4 * dy.plane_size();
-    parallel_for(dx.planes(), grain(cost), [&](int64_t begin, int64_t end) {
-      std::vector<Sum> sums(dx.plane_size());
-      for (int64_t p = begin; p < end; ++p) {
-        const int64_t n = p / dx.c, c = p % dx.c;
-        std::fill(sums.begin(), sums.end(), Sum(0));
-        for (int64_t h = 0; h < dy.h; ++h) {
-          const Sum below = static_cast<Sum>(rows[h].weight);
-          Sum *top = &sums[rows[h].low * dx.w], *bottom = &sums[rows[h].high * dx.w];
-          for (int64_t w = 0; w < dy.w; ++w) {
-            const Tap& column = columns[w];
-            const Sum value = static_cast<Sum>(dy(n, c, h, w));
-            const Sum right = static_cast<Sum>(column.weight);
-            top[column.low] += (1 - below) * (1 - right) * value;
-            if (right != 0) top[column.high] += (1 - below) * right * value;
-            if (below != 0) {
-              bottom[column.low] += below * (1 - right) * value;
-              if (right != 0) bottom[column.high] += below * right * value;
+    const bool by_runs = !has_weights(rows) && !has_weights(columns) && dy.stride_w == 1 &&
+                         std::ssize(runs) * 4 <= dy.w;
+    scatter_planes(dx, dy, [&](int64_t n, int64_t c, const PlaneSums<Sum>& sums) {
+      for (int64_t h = 0; h < dy.h; ++h) {
+        const Sum below = static_cast<Sum>(rows[h].weight);
+        Sum* const top = sums.values + rows[h].low * dx.w * sums.step;
+        Sum* const bottom = sums.values + rows[h].high * dx.w * sums.step;
+        if (sums.step == 1) {
+          const T* from = dy.row(n, c, h);
+          if (by_runs) {
+            for (const Stretch& run : runs) {
+              for (int64_t i = 0; i < run.count; ++i) top[run.in + i] += widened(from[run.out + i]);
             }
+          } else {
+            scatter_row(from, dy.stride_w, columns, below, top, below != 0 ? bottom : nullptr);
           }
+          continue;
         }
-        for (int64_t h = 0; h < dx.h; ++h) {
-          for (int64_t w = 0; w < dx.w; ++w) {
-            dx(n, c, h, w) = static_cast<T>(sums[h * dx.w + w]);
-          }
+        for (int64_t w = 0; w < dy.w; ++w) {
+          const T* from = &dy(n, c, h, w);
+          const Sum right = static_cast<Sum>(columns[w].weight);
+          const auto add = [&](Sum* row, int64_t column, Sum weight) {
+            if (weight == 0) return;
+            Sum* to = row + column * sums.step;
+            for_lanes<T>(sums.width, [&]<int lanes>(LaneCount<lanes>, int64_t j) {
+              store_lanes<lanes>(load_lanes<lanes>(to + j) + weight * load_lanes<lanes>(from + j),
+                                 to + j);
+            });
+          };
+          add(top, columns[w].low, (1 - below) * (1 - right));
+          add(top, columns[w].high, (1 - below) * right);
+          add(bottom, columns[w].low, below * (1 - right));
+          add(bottom, columns[w].high, below * right);
         }
       }
     });
