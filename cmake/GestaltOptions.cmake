@@ -88,7 +88,7 @@ gestalt_part(JSON "no safetensors files" nlohmann_json)
 gestalt_part(LIBZIP "no weights in PyTorch's zip archives" libzip)
 gestalt_part(OPENSSL "well-known weights files are not named by their hash" libcrypto)
 gestalt_part(OPENCV "no image files" OpenCV JPEG PNG TIFF)
-gestalt_part(EVAL "no metrics, figures and reports" OpenCV JPEG PNG TIFF nlohmann_json lapack)
+gestalt_part(EVAL "no metrics, figures and reports" nlohmann_json lapack)
 gestalt_part(TOOLS "no tools but doctor" OpenCV JPEG PNG TIFF CLI11 nlohmann_json spdlog lapack)
 
 set(GESTALT_WITH_CUDA OFF)
