@@ -1,4 +1,4 @@
-# One target a folder; what a target may include is what it links.
+# One target a folder, which links what it may include (tests/simt/lint_test.cpp holds it to that).
 
 # gestalt_library(NAME [dependencies...]): a static library gestalt_NAME of every .cpp below this folder.
 function(gestalt_library name)

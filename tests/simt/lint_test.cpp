@@ -1,4 +1,4 @@
-// What device code and launchers may not contain, read from the sources.
+// What folders, device code and launchers may not include or contain, read from the sources.
 
 #include <algorithm>
 #include <filesystem>
@@ -97,6 +97,47 @@ TEST(Lint, FindsWhatItLooksFor) {
   EXPECT_GT(device_code().size(), 1u);
   EXPECT_FALSE(lines_with({cuda_folder / "device/shared.cuh"}, contains("__shared__")).empty());
   EXPECT_FALSE(lines_with({cuda_folder / "launch.h"}, includes_beyond({"\"kernels/"})).empty());
+}
+
+// What a folder may include; the same table is in docs/architecture.md. The include path is the
+// whole checkout for all of them, so that the compiler refuses nothing.
+struct Folder {
+  std::string name;
+  std::vector<std::string> below;
+};
+const Folder folders[] = {
+    {"kernels", {}},
+    {"tensor", {"kernels"}},
+    {"nn", {"kernels", "tensor"}},
+    {"optim", {"kernels", "tensor"}},
+    {"models", {"kernels", "tensor", "nn"}},
+    {"data", {"kernels", "tensor"}},
+    {"eval", {"kernels", "tensor", "nn", "models"}},
+    {"tools", {"kernels", "tensor", "nn", "optim", "models", "data", "eval"}}};
+
+TEST(Lint, FoldersIncludeThoseBelowThem) {
+  const fs::path root = gestalt::tests::source_folder();
+  for (const Folder& folder : folders) {
+    std::vector<std::string> allowed = {"<", '"' + folder.name + '/'};
+    for (const std::string& below : folder.below) allowed.push_back('"' + below + '/');
+    const auto paths = sources(root / folder.name, {".h", ".cpp", ".cuh", ".cu"}, true);
+    EXPECT_GT(paths.size(), 10u) << folder.name;
+    EXPECT_EQ(lines_with(paths, includes_beyond(allowed)), none) << folder.name;
+  }
+}
+
+// Of a backend's headers the rest takes that of the parallel loops alone.
+TEST(Lint, BackendsAreIncludedByKernelsAlone) {
+  const auto names_backend = [](const std::string& line) {
+    const std::string name = included(line);
+    return (name.starts_with("\"kernels/cpu/") && name != "\"kernels/cpu/parallel.h\"") ||
+           name.starts_with("\"kernels/cuda/");
+  };
+  for (const Folder& folder : folders) {
+    if (folder.name == "kernels") continue;
+    const auto paths = sources(gestalt::tests::source_folder() / folder.name, {".h", ".cpp"}, true);
+    EXPECT_EQ(lines_with(paths, names_backend), none) << folder.name;
+  }
 }
 
 TEST(Lint, KernelsAreLaunchedByLaunch) {
