@@ -1,6 +1,6 @@
 #pragma once
 
-// Pieces of HTML pages that need nothing beside them.
+// (internal to eval/) Pieces of HTML pages that need nothing beside them.
 
 #include <cstddef>
 #include <cstdint>

@@ -1,6 +1,6 @@
 #pragma once
 
-// The part of NumPy's legacy RandomState that published metrics depend on.
+// (internal to eval/) The part of NumPy's legacy RandomState that published metrics depend on.
 
 #include <cstdint>
 #include <random>

@@ -1,8 +1,8 @@
 #pragma once
 
-// Runs of layers that one kernel does, for Sequential: a convolution or batch norm with the ReLU
-// and the Top-K behind it, a ReLU with the Top-K behind it. The bits are those of the layers one
-// after the other.
+// (internal to nn/) Runs of layers that one kernel does, for Sequential: a convolution or batch
+// norm with the ReLU and the Top-K behind it, a ReLU with the Top-K behind it. The bits are those
+// of the layers one after the other.
 
 #include <span>
 

@@ -1,9 +1,10 @@
 #pragma once
 
-// Host memory for tensors: 64-byte aligned blocks, cut out of long ranges of addresses and put
-// together again with their free neighbours. So the memory of one phase of a training step serves
-// the next, whatever its sizes, and a process holds little more than it ever used at once; fresh
-// pages, which cost more than most kernels that fill them, are needed in the first step alone.
+// (internal to tensor/) Host memory for tensors: 64-byte aligned blocks, cut out of long ranges of
+// addresses and put together again with their free neighbours. So the memory of one phase of a
+// training step serves the next, whatever its sizes, and a process holds little more than it ever
+// used at once; fresh pages, which cost more than most kernels that fill them, are needed in the
+// first step alone.
 
 #include <cstddef>
 #include <map>

@@ -1,7 +1,8 @@
 #pragma once
 
-// The element types that files may hold, under the names PyTorch, safetensors and NumPy give them,
-// and what they become here: i32, i16, i8, u16 and u32 widen to i64, bool becomes u8.
+// (internal to tensor/io/) The element types that files may hold, under the names PyTorch,
+// safetensors and NumPy give them, and what they become here: i32, i16, i8, u16 and u32 widen to
+// i64, bool becomes u8.
 
 #include <cstdint>
 #include <optional>

@@ -1,7 +1,8 @@
 #pragma once
 
-// Python pickles (protocols 0 to 5) read as data. Nothing is ever run: a global is a name, and what
-// a name means, and which names are allowed at all, is up to the PickleNames that the caller gives.
+// (internal to tensor/io/) Python pickles (protocols 0 to 5) read as data. Nothing is ever run: a
+// global is a name, and what a name means, and which names are allowed at all, is up to the
+// PickleNames that the caller gives.
 //
 // Values live in an Arena and refer to each other by pointer, so sharing stays sharing (nothing
 // expands) and cycles are harmless. The arena has a budget that grows with the file, so that a

@@ -1,8 +1,8 @@
 #pragma once
 
-// What the names in PyTorch's pickles mean, as data: a fixed table; every other name is refused by
-// name. Classes of torch.nn.modules and of TorchScript archives (__torch__.*) become records of
-// their state.
+// (internal to tensor/io/) What the names in PyTorch's pickles mean, as data: a fixed table; every
+// other name is refused by name. Classes of torch.nn.modules and of TorchScript archives
+// (__torch__.*) become records of their state.
 
 #include <functional>
 #include <set>
