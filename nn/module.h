@@ -72,9 +72,9 @@ class Module {
   // What of a state dict does not fit, by name and shape. A name that the network has not may have
   // "module" among its parts, as DataParallel leaves it.
   StateDictReport check_state_dict(const StateDict& state) const;
-  // Copies values by name (converting dtype and device). Strict: throws Error with the table of
-  // what does not fit, and changes nothing; otherwise copies what fits. Names as in
-  // check_state_dict.
+  // Copies values by name (converting dtype and device). Strict: what does not fit is an Error of
+  // one line, with the counts and a few names and shapes, and changes nothing; otherwise what fits
+  // is copied. The report, which check_state_dict gives too, has all of it; names as there.
   StateDictReport load_state_dict(const StateDict& state, bool strict = true);
 
   void train(bool training = true);

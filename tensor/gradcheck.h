@@ -1,11 +1,15 @@
 #pragma once
 
 // Whether the gradients of an op are those of its values: backward against central differences.
-//
-//   const auto run = [](const std::vector<Tensor>& in) { return std::vector{my_op(in[0], in[1])};
-//   }; Tensor x = generator.normal({2, 3}, 0, 1, {DType::f64}); x.set_requires_grad(true); const
-//   Gradcheck result = gradcheck(run, {x, w}); if (!result.ok())
-//   std::puts(to_string(result).c_str());
+// clang-format off
+//   const auto run = [](const std::vector<Tensor>& in) {
+//     return std::vector{my_op(in[0], in[1])};
+//   };
+//   Tensor x = generator.normal({2, 3}, 0, 1, {DType::f64});
+//   x.set_requires_grad(true);
+//   const Gradcheck result = gradcheck(run, {x, w});
+//   if (!result.ok()) std::puts(to_string(result).c_str());
+// clang-format on
 //
 // The objective is the sum of all outputs, each element times a fixed weight of its own.
 
