@@ -22,10 +22,10 @@ struct Kept {
 };
 
 template <class Backward, class... Arguments>
-class LinearNode : public Node {
+class LinearMapNode : public Node {
  public:
-  LinearNode(const char* name, const Tensor& x, const Kept& kept, Backward KernelTable::*backward,
-             const Arguments&... arguments)
+  LinearMapNode(const char* name, const Tensor& x, const Kept& kept,
+                Backward KernelTable::*backward, const Arguments&... arguments)
       : name_(name),
         shape_(x.shape()),
         format_(x.format()),
@@ -69,9 +69,9 @@ template <class Backward, class... Arguments>
 void attach_linear(const char* name, const Tensor& x, const Tensor& y, const Kept& kept,
                    Backward KernelTable::*backward, const Arguments&... arguments) {
   if (!needs_grad({x})) return;
-  attach(
-      std::make_shared<LinearNode<Backward, Arguments...>>(name, x, kept, backward, arguments...),
-      {x}, {y});
+  attach(std::make_shared<LinearMapNode<Backward, Arguments...>>(name, x, kept, backward,
+                                                                 arguments...),
+         {x}, {y});
 }
 
 }  // namespace gestalt::nn

@@ -152,30 +152,31 @@ void Module::add_child(std::string name, std::shared_ptr<Module> module, size_t 
                    {std::move(name), std::move(module)});
 }
 
-void Module::collect(const std::string& prefix, bool parameters, bool buffers,
-                     std::vector<Named>& out) const {
-  const auto add = [&](const std::vector<Named>& own) {
-    for (const Named& entry : own) {
-      out.push_back({joined(prefix, entry.name), entry.tensor, entry.optional});
+std::vector<Module::Named> Module::collect(Tensors wanted) const {
+  std::vector<Named> out;
+  const auto visit = [&](const auto& self, const std::string& prefix,
+                         const Module& module) -> void {
+    const auto add = [&](const std::vector<Named>& own) {
+      for (const Named& entry : own) {
+        out.push_back({joined(prefix, entry.name), entry.tensor, entry.optional});
+      }
+    };
+    if (wanted != Tensors::buffers) add(module.parameters_);
+    if (wanted != Tensors::parameters) add(module.buffers_);
+    for (const Child& child : module.children_) {
+      self(self, joined(prefix, child.name), *child.module);
     }
   };
-  if (parameters) add(parameters_);
-  if (buffers) add(buffers_);
-  for (const Child& child : children_) {
-    child.module->collect(joined(prefix, child.name), parameters, buffers, out);
-  }
+  visit(visit, "", *this);
+  return out;
 }
 
 std::vector<Module::Named> Module::named_parameters() const {
-  std::vector<Named> out;
-  collect("", true, false, out);
-  return out;
+  return collect(Tensors::parameters);
 }
 
 std::vector<Module::Named> Module::named_buffers() const {
-  std::vector<Named> out;
-  collect("", false, true, out);
-  return out;
+  return collect(Tensors::buffers);
 }
 
 std::vector<Tensor> Module::parameters() const {
@@ -229,16 +230,14 @@ Module& Module::find(const std::string& name) {
 }
 
 StateDict Module::state_dict() const {
-  std::vector<Named> all;
-  collect("", true, true, all);
+  const std::vector<Named> all = collect(Tensors::all);
   StateDict state;
   for (const Named& entry : all) state.push_back({entry.name, entry.tensor->detach()});
   return state;
 }
 
 StateDictReport Module::check_state_dict(const StateDict& state) const {
-  std::vector<Named> own;
-  collect("", true, true, own);
+  const std::vector<Named> own = collect(Tensors::all);
   const StateDict given = under_own_names(state, own);
   std::vector<ExpectedTensor> expected;
   for (const Named& entry : own) {
@@ -250,8 +249,7 @@ StateDictReport Module::check_state_dict(const StateDict& state) const {
 }
 
 StateDictReport Module::load_state_dict(const StateDict& state, bool strict) {
-  std::vector<Named> own;
-  collect("", true, true, own);
+  const std::vector<Named> own = collect(Tensors::all);
   const StateDict given = under_own_names(state, own);
   std::map<std::string_view, const Tensor*> by_name;
   for (const NamedTensor& entry : given) by_name[entry.name] = &entry.tensor;
@@ -277,8 +275,7 @@ void Module::train(bool training) {
 template <class F>
 void Module::for_each_tensor(const F& f) {
   const NoGradGuard no_grad;
-  std::vector<Named> all;
-  collect("", true, true, all);
+  const std::vector<Named> all = collect(Tensors::all);
   for (const Named& entry : all) entry.tensor->set_data(f(*entry.tensor));
 }
 

@@ -108,8 +108,8 @@ class Module {
  private:
   std::optional<size_t> find_child(std::string_view name) const;
   void check_new(const char* what, const std::string& name) const;
-  void collect(const std::string& prefix, bool parameters, bool buffers,
-               std::vector<Named>& out) const;
+  enum class Tensors { parameters, buffers, all };
+  std::vector<Named> collect(Tensors wanted) const;
   template <class F>
   void for_each_tensor(const F& f);
 
