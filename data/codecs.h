@@ -29,4 +29,7 @@ std::vector<uint8_t> encode_png(const Image& image);
 // Throws unless 1 <= width, height and width * height <= max_pixels.
 void check_size(int64_t width, int64_t height, int64_t max_pixels);
 
+// Throws unless the part is not empty and inside of an image of this size.
+void check_part(const Rectangle& part, int height, int width);
+
 }  // namespace gestalt::data::codecs

@@ -116,11 +116,7 @@ ImageView::ImageView(const Image& image)
 }
 
 ImageView ImageView::part(const Rectangle& part) const {
-  GESTALT_CHECK(
-      part.left >= 0 && part.top >= 0 && part.width >= 1 && part.height >= 1 &&
-          part.width <= width - part.left && part.height <= height - part.top,
-      "[image] the part {}x{} at ({}, {}) is not inside {}x{} (height x width, left, top)",
-      part.height, part.width, part.left, part.top, height, width);
+  codecs::check_part(part, height, width);
   return {row(part.top) + static_cast<size_t>(part.left) * channels, part.height, part.width,
           channels, stride};
 }
@@ -152,6 +148,13 @@ std::unique_ptr<OpenedImage> open_image(const std::filesystem::path& path) {
   } catch (const Error& reason) {
     fail(path.string(), reason);
   }
+}
+
+void codecs::check_part(const Rectangle& part, int height, int width) {
+  GESTALT_CHECK(part.left >= 0 && part.top >= 0 && part.width >= 1 && part.height >= 1 &&
+                    part.width <= width - part.left && part.height <= height - part.top,
+                "the part {}x{} at ({}, {}) is not inside {}x{} (height x width, left, top)",
+                part.height, part.width, part.left, part.top, height, width);
 }
 
 void codecs::check_size(int64_t width, int64_t height, int64_t max_pixels) {

@@ -161,12 +161,12 @@ class JpegImage : public OpenedImage {
   ~JpegImage() override { recycle(std::move(image_.pixels)); }
 
   ImageView decode(const Rectangle& part) override {
-    check_part(part);
+    check_wanted(part);
     return decode_at(1, part);
   }
 
   DecodedPart decode_for(const Rectangle& part, Size resized) override {
-    check_part(part);
+    check_wanted(part);
     const auto [left, top, width, height] = part;
     int denominator = 8;
     while (denominator > 1 &&
@@ -193,12 +193,8 @@ class JpegImage : public OpenedImage {
   }
 
  private:
-  void check_part(const Rectangle& part) const {
-    const auto [left, top, width, height] = part;
-    GESTALT_CHECK(left >= 0 && top >= 0 && width >= 1 && height >= 1 && width <= width_ - left &&
-                      height <= height_ - top,
-                  "the part {}x{} at ({}, {}) is not inside {}x{} (height x width, left, top)",
-                  height, width, left, top, height_, width_);
+  void check_wanted(const Rectangle& part) const {
+    check_part(part, height_, width_);
     GESTALT_CHECK(!decoder_.cinfo.output_scanline && image_.height == 0, "it was decoded before");
   }
 

@@ -75,8 +75,7 @@ struct Normalization {
   std::array<float, 3> mean = {0.485f, 0.456f, 0.406f};  // ImageNet's, R, G, B
   std::array<float, 3> deviation = {0.229f, 0.224f, 0.225f};
 };
-inline constexpr Normalization unit_range = {{0, 0, 0}, {1, 1, 1}};                   // to [0, 1]
-inline constexpr Normalization symmetric_range = {{.5f, .5f, .5f}, {.5f, .5f, .5f}};  // [-1, 1]
+inline constexpr Normalization unit_range = {{0, 0, 0}, {1, 1, 1}};  // to [0, 1]
 
 // Steps 2 to 4 on the part that step 1 cut out, RGB, to planes R, G, B of output_height *
 // output_width.

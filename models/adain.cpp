@@ -107,12 +107,11 @@ struct Moments {
   }
 
   nn::ChannelStats stats(Device device) const {
-    constexpr double epsilon = 1e-5;
     const int64_t channels = static_cast<int64_t>(mean.size());
     std::vector<float> means(mean.begin(), mean.end()), deviations;
     for (const double sum : squares) {
       const double variance = sum / static_cast<double>(std::max<int64_t>(count - 1, 1));
-      deviations.push_back(static_cast<float>(std::sqrt(variance + epsilon)));
+      deviations.push_back(static_cast<float>(std::sqrt(variance + nn::adain_epsilon)));
     }
     return {Tensor::from_vector(means, {1, channels}, {.device = device}),
             Tensor::from_vector(deviations, {1, channels}, {.device = device})};

@@ -8,16 +8,18 @@
 
 namespace gestalt::nn {
 
+inline constexpr double adain_epsilon = 1e-5;
+
 struct ChannelStats {
   Tensor mean;       // [N,C]
   Tensor deviation;  // [N,C], sqrt(unbiased variance + epsilon)
 };
 
-ChannelStats channel_stats(const Tensor& x, double epsilon = 1e-5);
+ChannelStats channel_stats(const Tensor& x, double epsilon = adain_epsilon);
 
 // (content - mean) / deviation * style.deviation + style.mean, in content's dtype and format.
 // Of an array as of its channel_stats, to the bit.
-Tensor adain(const Tensor& content, const ChannelStats& style, double epsilon = 1e-5);
-Tensor adain(const Tensor& content, const Tensor& style, double epsilon = 1e-5);
+Tensor adain(const Tensor& content, const ChannelStats& style, double epsilon = adain_epsilon);
+Tensor adain(const Tensor& content, const Tensor& style, double epsilon = adain_epsilon);
 
 }  // namespace gestalt::nn

@@ -33,7 +33,7 @@ void ExponentialMovingAverage::copy_to(const std::vector<Tensor>& parameters) co
   GESTALT_CHECK(parameters.size() == averages_.size(), "[ema] {} averages, {} parameters",
                 averages_.size(), parameters.size());
   const NoGradGuard no_grad;
-  for (size_t i = 0; i < averages_.size(); ++i) Tensor(parameters[i]).copy_(averages_[i]);
+  for (size_t i = 0; i < averages_.size(); ++i) parameters[i].copy_(averages_[i]);
 }
 
 StateDict ExponentialMovingAverage::state_dict() const {

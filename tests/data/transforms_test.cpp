@@ -138,7 +138,8 @@ TEST(Transforms, NormalizeGivesTheSameBitsAfterwards) {
   const Geometry geometry = square_transform({.resize = 24}).plan(24, 24, random);
   Tensor bytes = Tensor::empty({1, 3, 24, 24}, {.dtype = DType::u8, .device = Device{}});
   apply(geometry, ImageView(image), bytes.data<uint8_t>());
-  for (const Normalization& normalization : {Normalization{}, unit_range, symmetric_range}) {
+  constexpr Normalization symmetric = {{.5f, .5f, .5f}, {.5f, .5f, .5f}};
+  for (const Normalization& normalization : {Normalization{}, unit_range, symmetric}) {
     std::vector<float> planes(3 * 24 * 24);
     apply(geometry, ImageView(image), normalization, planes.data());
     EXPECT_EQ(normalize(bytes, normalization).to_vector<float>(), planes);
