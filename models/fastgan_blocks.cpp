@@ -7,29 +7,9 @@
 #include "tensor/ops/arithmetic.h"
 
 namespace gestalt::models::fastgan {
-namespace {
 
+using nn::make_sequential;
 using nn::Sequential;
-
-// Children named by their number.
-class Numbered {
- public:
-  template <class M>
-  Numbered& add(std::shared_ptr<M> module) {
-    sequential_->append(std::move(module));
-    return *this;
-  }
-  template <class M>
-  Numbered& add() {
-    return add(std::make_shared<M>());
-  }
-  std::shared_ptr<Sequential> done() { return std::move(sequential_); }
-
- private:
-  std::shared_ptr<Sequential> sequential_ = std::make_shared<Sequential>();
-};
-
-}  // namespace
 
 std::shared_ptr<nn::Module> conv(int64_t in_channels, int64_t out_channels, int64_t kernel,
                                  int64_t stride, int64_t padding, Generator& generator) {
@@ -64,12 +44,12 @@ Tensor NoiseInjection::forward(const Tensor& x) {
 
 std::shared_ptr<Sequential> up_block(int64_t in_channels, int64_t out_channels,
                                      Generator& generator) {
-  return Numbered()
-      .add(std::make_shared<nn::Upsample>(2))
-      .add(conv(in_channels, 2 * out_channels, 3, 1, 1, generator))
-      .add(batch_norm(2 * out_channels, generator))
-      .add<nn::GLU>()
-      .done();
+  return make_sequential({
+      std::make_shared<nn::Upsample>(2),
+      conv(in_channels, 2 * out_channels, 3, 1, 1, generator),
+      batch_norm(2 * out_channels, generator),
+      std::make_shared<nn::GLU>(),
+  });
 }
 
 std::shared_ptr<Sequential> up_block_comp(int64_t in_channels, int64_t out_channels, bool noise,
@@ -91,13 +71,13 @@ std::shared_ptr<Sequential> up_block_comp(int64_t in_channels, int64_t out_chann
 }
 
 SkipExcitation::SkipExcitation(int64_t small_channels, int64_t big_channels, Generator& generator) {
-  main_ = register_module("main", Numbered()
-                                      .add(std::make_shared<nn::AdaptiveAvgPool2d>(Pair{4, 4}))
-                                      .add(conv(small_channels, big_channels, 4, 1, 0, generator))
-                                      .add<nn::Swish>()
-                                      .add(conv(big_channels, big_channels, 1, 1, 0, generator))
-                                      .add<nn::Sigmoid>()
-                                      .done());
+  main_ = register_module("main", make_sequential({
+                                      std::make_shared<nn::AdaptiveAvgPool2d>(Pair{4, 4}),
+                                      conv(small_channels, big_channels, 4, 1, 0, generator),
+                                      std::make_shared<nn::Swish>(),
+                                      conv(big_channels, big_channels, 1, 1, 0, generator),
+                                      std::make_shared<nn::Sigmoid>(),
+                                  }));
 }
 
 Tensor SkipExcitation::forward(const Tensor& small, const Tensor& big) {
@@ -105,11 +85,11 @@ Tensor SkipExcitation::forward(const Tensor& small, const Tensor& big) {
 }
 
 DownBlock::DownBlock(int64_t in_channels, int64_t out_channels, Generator& generator) {
-  main_ = register_module("main", Numbered()
-                                      .add(conv(in_channels, out_channels, 4, 2, 1, generator))
-                                      .add(batch_norm(out_channels, generator))
-                                      .add(leaky_relu())
-                                      .done());
+  main_ = register_module("main", make_sequential({
+                                      conv(in_channels, out_channels, 4, 2, 1, generator),
+                                      batch_norm(out_channels, generator),
+                                      leaky_relu(),
+                                  }));
 }
 
 Tensor DownBlock::forward(const Tensor& x) {
@@ -117,20 +97,20 @@ Tensor DownBlock::forward(const Tensor& x) {
 }
 
 DownBlockComp::DownBlockComp(int64_t in_channels, int64_t out_channels, Generator& generator) {
-  main_ = register_module("main", Numbered()
-                                      .add(conv(in_channels, out_channels, 4, 2, 1, generator))
-                                      .add(batch_norm(out_channels, generator))
-                                      .add(leaky_relu())
-                                      .add(conv(out_channels, out_channels, 3, 1, 1, generator))
-                                      .add(batch_norm(out_channels, generator))
-                                      .add(leaky_relu())
-                                      .done());
-  direct_ = register_module("direct", Numbered()
-                                          .add(std::make_shared<nn::AvgPool2d>(Pool2dDesc{}))
-                                          .add(conv(in_channels, out_channels, 1, 1, 0, generator))
-                                          .add(batch_norm(out_channels, generator))
-                                          .add(leaky_relu())
-                                          .done());
+  main_ = register_module("main", make_sequential({
+                                      conv(in_channels, out_channels, 4, 2, 1, generator),
+                                      batch_norm(out_channels, generator),
+                                      leaky_relu(),
+                                      conv(out_channels, out_channels, 3, 1, 1, generator),
+                                      batch_norm(out_channels, generator),
+                                      leaky_relu(),
+                                  }));
+  direct_ = register_module("direct", make_sequential({
+                                          std::make_shared<nn::AvgPool2d>(Pool2dDesc{}),
+                                          conv(in_channels, out_channels, 1, 1, 0, generator),
+                                          batch_norm(out_channels, generator),
+                                          leaky_relu(),
+                                      }));
 }
 
 Tensor DownBlockComp::forward(const Tensor& x) {
@@ -138,16 +118,16 @@ Tensor DownBlockComp::forward(const Tensor& x) {
 }
 
 SimpleDecoder::SimpleDecoder(int64_t in_channels, int64_t size, Generator& generator) {
-  Numbered layers;
-  layers.add(std::make_shared<nn::AdaptiveAvgPool2d>(Pair{8, 8}));
+  main_ = register_module("main",
+                          make_sequential({std::make_shared<nn::AdaptiveAvgPool2d>(Pair{8, 8})}));
   constexpr std::array<int64_t, 4> widths = {128, 64, 64, 32};  // at 16x16, 32x32, 64x64, 128x128
   int64_t channels = in_channels;
   for (size_t block = 0; (int64_t{16} << block) <= size; ++block) {
-    layers.add(up_block(channels, widths.at(block), generator));
+    main_->append(up_block(channels, widths.at(block), generator));
     channels = widths.at(block);
   }
-  layers.add(conv(channels, 3, 3, 1, 1, generator)).add<nn::Tanh>();
-  main_ = register_module("main", layers.done());
+  main_->append(conv(channels, 3, 3, 1, 1, generator));
+  main_->append(std::make_shared<nn::Tanh>());
 }
 
 Tensor SimpleDecoder::forward(const Tensor& x) {

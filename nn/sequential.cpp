@@ -31,6 +31,13 @@ void Sequential::insert_after(const std::string& place, std::string name,
   module->train(is_training());
 }
 
+std::shared_ptr<Sequential> make_sequential(
+    std::initializer_list<std::shared_ptr<Module>> modules) {
+  auto sequential = std::make_shared<Sequential>();
+  for (const auto& module : modules) sequential->append(module);
+  return sequential;
+}
+
 void insert_after(Module& network, const std::string& place,
                   const std::shared_ptr<Module>& module) {
   Module& before = network.find(place);

@@ -3,6 +3,7 @@
 // Modules one after the other, and what goes with that: layers that run as one kernel, the outputs
 // in between (taps), other modules put between them.
 
+#include <initializer_list>
 #include <span>
 
 #include "nn/layers.h"
@@ -34,6 +35,9 @@ class Sequential : public Module {
   // Throws Error for a name that is no child.
   std::vector<Tensor> forward_taps(const Tensor& x, std::span<const std::string> taps);
 };
+
+// Modules named by their numbers.
+std::shared_ptr<Sequential> make_sequential(std::initializer_list<std::shared_ptr<Module>> modules);
 
 // relu(layer(x)) for a convolution or batch norm, in one kernel where no hook sees the layer's
 // output.
