@@ -256,10 +256,11 @@ void check_inception_tap(int64_t tap) {
       "[inception] no features of {} channels (known: 64, 192, 768, 2048)", tap);
 }
 
-// A child, or, where there is none, a max pooling; its output's channels.
+// One step of the network: a child module, or a max pooling where `module` is null. `tap` names the
+// features that are taken from its output, by their number of channels.
 struct Inception::Stage {
   std::shared_ptr<nn::Module> module;
-  int64_t tap = 0;  // 0: none behind it
+  int64_t tap = 0;  // 0: none
 };
 
 Inception::~Inception() = default;

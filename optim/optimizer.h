@@ -6,7 +6,7 @@
 // Parameters are dense floating leaves, each in one group, all on one device. A parameter without
 // gradient is left as it is, its state too; a step where none has one is an Error: backward was
 // forgotten. The states are f32 (f64 for f64 parameters), in the parameter's layout and on its
-// device, whereto they follow it (Module::to).
+// device. A parameter that moves to another device (Module::to) takes its state along.
 //
 // State dicts have torch's names, with parameters counted through all groups:
 // state.{parameter}.{exp_avg, momentum_buffer, ...} and param_groups.{group}.{lr, momentum, ...};

@@ -20,10 +20,10 @@ namespace gestalt::cpu {
 
 namespace {
 
-// Winograd takes f32 3x3 and 5x5 kernels of stride 1 on contiguous images with enough channels to
-// pay for its transforms (5x5 of one or two inputs took 0.93 to 1.4 times as long as oneDNN's), and
-// outputs enough to pay for those of the weights: for 5x5 8 images of 5x5 took 0.85 to 0.91 of
-// oneDNN's time, one of 5x5 to 7x7 1.1 to 1.8 times it.
+// Winograd takes f32 3x3 and 5x5 kernels of stride 1 on contiguous images. Its transforms of the
+// images pay with enough channels: a 5x5 kernel with one or two input channels took 0.93 to 1.4 of
+// oneDNN's time. Its transforms of the weights pay with enough output pixels: a 5x5 kernel took
+// 0.85 to 0.91 of oneDNN's time for 8 images of 5x5, and 1.1 to 1.8 of it for one of 5x5 to 7x7.
 bool takes_winograd(const Context& context, const View& x, const View& w, const View& y,
                     const Conv2dDesc& desc) {
   const int64_t kernel = w.shape[2];
