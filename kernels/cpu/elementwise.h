@@ -9,6 +9,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <tuple>
 #include <utility>
@@ -27,15 +28,24 @@ namespace detail {
 // Elements gathered at once from an input that is not of unit stride.
 inline constexpr int64_t gather_size = 256;
 
+// Left as it is: a tuple of arrays would be zeroed for each row.
 template <class T>
-const T* gather(const T* x, int64_t step, int64_t size, T (&buffer)[gather_size]) {
+struct Buffer {
+  alignas(64) std::byte bytes[gather_size * sizeof(T)];
+  Buffer() {}
+  T* data() { return reinterpret_cast<T*>(bytes); }
+};
+
+template <class T>
+const T* gather(const T* x, int64_t step, int64_t size, Buffer<T>& buffer) {
   if (step == 1) return x;
+  T* const to = buffer.data();
   if (step == 0) {
-    std::fill_n(buffer, size, *x);
+    std::fill_n(to, size, *x);
   } else {
-    for (int64_t i = 0; i < size; ++i) buffer[i] = x[i * step];
+    for (int64_t i = 0; i < size; ++i) to[i] = x[i * step];
   }
-  return buffer;
+  return to;
 }
 
 // The one loop that computes. ivdep: y is disjoint from each x or is that very x.
@@ -66,14 +76,14 @@ struct OnWidened {
 };
 
 template <class T>
-const accumulate_t<T>* widen_run(const T* x, int64_t size, accumulate_t<T> (&buffer)[gather_size]) {
+const accumulate_t<T>* widen_run(const T* x, int64_t size, Buffer<accumulate_t<T>>& buffer) {
   if constexpr (std::is_same_v<T, accumulate_t<T>>) {
     return x;
   } else {
     for_lanes<T>(size, [&]<int count>(LaneCount<count>, int64_t i) {
-      store_lanes<count>(load_lanes<count>(x + i), buffer + i);
+      store_lanes<count>(load_lanes<count>(x + i), buffer.data() + i);
     });
-    return buffer;
+    return buffer.data();
   }
 }
 
@@ -83,7 +93,7 @@ void unit_loop(const OnWidened<F>& on, int64_t size, Out* y, const In*... x) {
   for (int64_t begin = 0; begin < size; begin += gather_size) {
     const int64_t count = std::min(gather_size, size - begin);
     Wide result[gather_size];
-    [[maybe_unused]] std::tuple<accumulate_t<In>[gather_size]...> buffers;
+    [[maybe_unused]] std::tuple<Buffer<accumulate_t<In>>...> buffers;
     [&]<size_t... I>(std::index_sequence<I...>) {
       unit_loop(on.f, count, result, widen_run(x + begin, count, std::get<I>(buffers))...);
     }
@@ -101,16 +111,16 @@ void row_loop(const F& f, int64_t size, Out* y, [[maybe_unused]] std::tuple<cons
     unit_loop(f, size, y, std::get<I>(x)...);
     return;
   }
-  Out result[gather_size];
-  [[maybe_unused]] std::tuple<In[gather_size]...> buffers;
+  Buffer<Out> result;
+  [[maybe_unused]] std::tuple<Buffer<In>...> buffers;
   for (int64_t begin = 0; begin < size; begin += gather_size) {
     const int64_t count = std::min(gather_size, size - begin);
-    Out* out = step[0] == 1 ? y + begin : result;
+    Out* out = step[0] == 1 ? y + begin : result.data();
     unit_loop(
         f, count, out,
         gather(std::get<I>(x) + begin * step[I + 1], step[I + 1], count, std::get<I>(buffers))...);
     if (step[0] != 1) {
-      for (int64_t i = 0; i < count; ++i) y[(begin + i) * step[0]] = result[i];
+      for (int64_t i = 0; i < count; ++i) y[(begin + i) * step[0]] = result.data()[i];
     }
   }
 }

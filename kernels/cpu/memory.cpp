@@ -29,6 +29,12 @@ To convert(From value) {
   }
 }
 
+// Between f32 and a type of 16 bits.
+template <class To, class From>
+constexpr bool is_half_and_float =
+    std::is_same_v<accumulate_t<To>, float>&& std::is_same_v<accumulate_t<From>, float> &&
+    sizeof(To) + sizeof(From) == 6 && std::is_same_v<To, float> != std::is_same_v<From, float>;
+
 bool same_dense_layout(const View& x, const View& y) {
   return x.dtype == y.dtype && ((x.is_contiguous() && y.is_contiguous()) ||
                                 (x.is_channels_last() && y.is_channels_last()));
@@ -97,7 +103,11 @@ void copy(Context&, const View& x, const View& y) {
   dispatch<AllTypes>("copy", x, [&]<class From>(std::type_identity<From>) {
     if (x.dtype == y.dtype && try_transpose<From>(x, y)) return;
     dispatch<AllTypes>("copy", y, [&]<class To>(std::type_identity<To>) {
-      elementwise<To, From>([](From value) { return convert<To>(value); }, y, x);
+      if constexpr (is_half_and_float<To, From>) {  // whose conversions the compiler leaves scalar
+        elementwise<To, From>(on_lanes([](auto value) { return value; }), y, x);
+      } else {
+        elementwise<To, From>([](From value) { return convert<To>(value); }, y, x);
+      }
     });
   });
 }

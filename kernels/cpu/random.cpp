@@ -2,13 +2,31 @@
 
 #include "kernels/random.h"
 
+#include <array>
+
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/kernels.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::cpu {
 namespace {
 
-// y[4 b + k] = make(block b)[k], in the row-major order of y's shape.
+// Blocks drawn side by side, word by word: loops over them vectorize.
+constexpr int64_t run = 64;
+using Words = std::array<std::array<uint32_t, run>, 4>;
+template <class Value>
+using Drawn = std::array<std::array<Value, run>, 4>;
+
+Words philox_run(const PhiloxState& state, int64_t first) {
+  Words words;
+  for (int64_t j = 0; j < run; ++j) {
+    const PhiloxBlock block = philox(state, static_cast<uint64_t>(first + j));
+    for (int k = 0; k < 4; ++k) words[k][j] = block.word[k];
+  }
+  return words;
+}
+
+// y[4 b + k] = make(words)[k][b], in the row-major order of y's shape.
 template <class T, class Make>
 void fill_blocks(const PhiloxState& state, const View& y, const Make& make) {
   const int64_t numel = y.numel();
@@ -22,12 +40,20 @@ void fill_blocks(const PhiloxState& state, const View& y, const Make& make) {
     }
     return offset;
   };
-  parallel_for((numel + 3) / 4, 2048, [&](int64_t begin, int64_t end) {
-    for (int64_t block = begin; block < end; ++block) {
-      T value[4];
-      make(philox(state, static_cast<uint64_t>(block)), value);
-      const int count = static_cast<int>(std::min<int64_t>(4, numel - 4 * block));
-      for (int k = 0; k < count; ++k) y.as<T>()[offset_of(4 * block + k)] = value[k];
+  parallel_for(ceil_div(numel, 4 * run), 2048 / run, [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const auto drawn = make(philox_run(state, i * run));
+      const int64_t first = 4 * run * i, count = std::min(4 * run, numel - first);
+      if (contiguous && count == 4 * run) {
+        T* to = y.as<T>() + first;
+        for (int64_t j = 0; j < run; ++j) {
+          for (int k = 0; k < 4; ++k) to[4 * j + k] = T(drawn[k][j]);
+        }
+      } else {
+        for (int64_t j = 0; j < count; ++j) {
+          y.as<T>()[offset_of(first + j)] = T(drawn[j % 4][j / 4]);
+        }
+      }
     }
   });
 }
@@ -36,33 +62,46 @@ void fill_blocks(const PhiloxState& state, const View& y, const Make& make) {
 
 void uniform(Context&, PhiloxState state, double low, double high, const View& y) {
   dispatch<FloatTypes>("uniform", y, [&]<class T>(std::type_identity<T>) {
+    using Value = accumulate_t<T>;
     const double largest = largest_below<T>(low, high);
-    fill_blocks<T>(state, y, [=](const PhiloxBlock& block, T(&value)[4]) {
+    fill_blocks<T>(state, y, [=](const Words& words) {
+      Drawn<Value> drawn;
       for (int k = 0; k < 4; ++k) {
-        if constexpr (std::is_same_v<T, double>) {
-          value[k] = std::min(low + philox_uniform(block.word[k]) * (high - low), largest);
-        } else {
-          value[k] = T(philox_uniform(block.word[k], static_cast<float>(low),
-                                      static_cast<float>(high), static_cast<float>(largest)));
+        for (int64_t j = 0; j < run; ++j) {
+          if constexpr (std::is_same_v<T, double>) {
+            drawn[k][j] = std::min(low + philox_uniform(words[k][j]) * (high - low), largest);
+          } else {
+            drawn[k][j] = philox_uniform(words[k][j], static_cast<float>(low),
+                                         static_cast<float>(high), static_cast<float>(largest));
+          }
         }
       }
+      return drawn;
     });
   });
 }
 
 void normal(Context&, PhiloxState state, double mean, double deviation, const View& y) {
   dispatch<FloatTypes>("normal", y, [&]<class T>(std::type_identity<T>) {
-    fill_blocks<T>(state, y, [=](const PhiloxBlock& block, T(&value)[4]) {
-      float standard[4];
-      philox_normal(block, standard);
-      for (int k = 0; k < 4; ++k) {
+    using Value = accumulate_t<T>;
+    fill_blocks<T>(state, y, [=](const Words& words) {
+      Drawn<Value> drawn;
+      const auto scaled = [=](float standard) -> Value {
         if constexpr (std::is_same_v<T, double>) {
-          value[k] = mean + deviation * standard[k];
+          return mean + deviation * standard;
         } else {
-          value[k] = T(philox_scale_normal(standard[k], static_cast<float>(mean),
-                                           static_cast<float>(deviation)));
+          return philox_scale_normal(standard, static_cast<float>(mean),
+                                     static_cast<float>(deviation));
+        }
+      };
+      for (int k = 0; k < 4; k += 2) {
+        for (int64_t j = 0; j < run; ++j) {
+          const PhiloxNormals normals = philox_normal(words[k][j], words[k + 1][j]);
+          drawn[k][j] = scaled(normals.value[0]);
+          drawn[k + 1][j] = scaled(normals.value[1]);
         }
       }
+      return drawn;
     });
   });
 }
