@@ -24,10 +24,12 @@ struct Path {
 template <class T>
 std::vector<Path<T>> paths() {
   std::vector<Path<T>> list{{"plain", &topk_rows_plain<T>()}};
+#if defined(__AVX2__)
   if constexpr (sizeof(T) <= 4) {
     list.push_back({"avx2", &topk_rows_avx2<T>()});
     if (has_avx512()) list.push_back({"avx512", &topk_rows_avx512<T>()});
   }
+#endif
   return list;
 }
 
