@@ -1,6 +1,7 @@
 #include "data/preprocess.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "kernels/error.h"
 
@@ -74,14 +75,24 @@ Tensor to_unit_tensor(const ImageView& image) {
 Image from_unit_tensor(const Tensor& image) {
   GESTALT_CHECK(image.rank() == 4 && image.size(0) == 1 && image.size(1) == 3,
                 "[from_unit_tensor] expected [1,3,H,W], got {}", image);
-  const Tensor here = image.detach().to(Device{}).contiguous();
-  Image result(static_cast<int>(image.size(2)), static_cast<int>(image.size(3)));
+  return std::move(from_unit_tensors(image)[0]);
+}
+
+std::vector<Image> from_unit_tensors(const Tensor& images) {
+  GESTALT_CHECK(images.rank() == 4 && images.size(1) == 3,
+                "[from_unit_tensors] expected [N,3,H,W], got {}", images);
+  const Tensor here = images.detach().to(Device{}).contiguous();
   const float* planes = here.data<float>();
-  const size_t plane = static_cast<size_t>(result.height) * result.width;
-  for (size_t c = 0; c < 3; ++c) {
-    for (size_t i = 0; i < plane; ++i) {
-      const float value = std::clamp(planes[c * plane + i] * 255.0f + 0.5f, 0.0f, 255.0f);
-      result.pixels[3 * i + c] = static_cast<uint8_t>(value);
+  std::vector<Image> result;
+  for (int64_t n = 0; n < images.size(0); ++n) {
+    Image& image =
+        result.emplace_back(static_cast<int>(images.size(2)), static_cast<int>(images.size(3)));
+    const size_t plane = static_cast<size_t>(image.height) * image.width;
+    for (size_t c = 0; c < 3; ++c, planes += plane) {
+      for (size_t i = 0; i < plane; ++i) {
+        const float value = std::clamp(planes[i] * 255.0f + 0.5f, 0.0f, 255.0f);
+        image.pixels[3 * i + c] = static_cast<uint8_t>(value);
+      }
     }
   }
   return result;

@@ -26,5 +26,7 @@ Tensor to_unit_tensor(const ImageView& image);
 
 // The inverse: clamped, rounded, as torchvision's save_image. `image`: f32 [1,3,H,W], any device.
 Image from_unit_tensor(const Tensor& image);
+// Each image of a batch [N,3,H,W] alike.
+std::vector<Image> from_unit_tensors(const Tensor& images);
 
 }  // namespace gestalt::data

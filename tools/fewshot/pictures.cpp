@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "data/image_grid.h"
 #include "data/preprocess.h"
 #include "models/fastgan_losses.h"
 #include "nn/resize.h"
@@ -15,27 +16,12 @@
 namespace gestalt::tools {
 
 data::Image tile(const Tensor& given, int64_t columns) {
-  constexpr int gap = 2;
   constexpr int64_t legible = 128;
   const int64_t factor = std::max<int64_t>(1, legible / given.size(3));
   const Tensor images =
       factor == 1 ? given
                   : nn::resize_nearest(given, {factor * given.size(2), factor * given.size(3)});
-  const int64_t rows = (images.size(0) + columns - 1) / columns;
-  const auto height = static_cast<int>(images.size(2)), width = static_cast<int>(images.size(3));
-  data::Image sheet(static_cast<int>(rows) * (height + gap) - gap,
-                    static_cast<int>(columns) * (width + gap) - gap);
-  std::fill(sheet.pixels.begin(), sheet.pixels.end(), uint8_t{255});
-  const Tensor here = images.detach().to(Device{});
-  for (int64_t i = 0; i < here.size(0); ++i) {
-    const data::Image image = data::from_unit_tensor(narrow(here, 0, i, 1));
-    const auto top = static_cast<int>(i / columns) * (height + gap);
-    const auto left = static_cast<size_t>(i % columns) * (width + gap);
-    for (int y = 0; y < height; ++y) {
-      std::copy_n(image.row(y), image.row_bytes(), sheet.row(top + y) + 3 * left);
-    }
-  }
-  return sheet;
+  return data::draw_image_grid(data::from_unit_tensors(images), {.columns = columns});
 }
 
 data::Image draw_samples(Sampler& sampler, Sampler::Mode mode, int64_t image_size, uint64_t seed,
