@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "kernels/threads.h"
 #include "kernels/types.h"
 
 namespace gestalt::bench {

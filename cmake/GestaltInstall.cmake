@@ -11,14 +11,11 @@ target_link_libraries(gestalt INTERFACE ${libraries})
 install(TARGETS gestalt ${libraries} EXPORT gestalt_targets
         ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR} COMPONENT library)
 install(TARGETS ${tools} RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT tools)
-# The public headers. Internal are those of the backends, but for the number of threads, which tensor/context.h
-# includes; and those that say "(internal to FOLDER/)" in one line of their opening comment.
+# The public headers. Internal are those of the backends, and those that say "(internal to FOLDER/)" in one line of
+# their opening comment.
 foreach(folder kernels tensor nn optim models data eval)
   file(GLOB_RECURSE headers CONFIGURE_DEPENDS RELATIVE ${PROJECT_SOURCE_DIR} ${PROJECT_SOURCE_DIR}/${folder}/*.h)
   list(FILTER headers EXCLUDE REGEX "^kernels/(cpu|cuda)/")
-  if(folder STREQUAL kernels)
-    list(APPEND headers kernels/cpu/parallel.h)
-  endif()
   foreach(header ${headers})
     file(STRINGS ${PROJECT_SOURCE_DIR}/${header} internal LIMIT_COUNT 1 REGEX "\\(internal to ")
     if(NOT internal)

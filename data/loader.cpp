@@ -8,8 +8,8 @@
 #include <thread>
 
 #include "data/transfer.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "kernels/threads.h"
 
 namespace gestalt::data {
 namespace {

@@ -1,6 +1,7 @@
 #pragma once
 
-// What the random kernels of every backend share on the host. The streams are in philox.h.
+// (internal to kernels/) What the random kernels of every backend share on the host. The streams
+// are in philox.h.
 
 #include <bit>
 #include <cmath>

@@ -1,9 +1,9 @@
 #pragma once
 
-// The default contexts and the default device; parallel.h has the number of threads.
+// The default contexts and the default device; kernels/threads.h has the number of threads.
 
 #include "kernels/context.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/threads.h"
 #include "kernels/types.h"
 
 namespace gestalt {

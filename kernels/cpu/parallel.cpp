@@ -5,16 +5,7 @@
 
 #include "kernels/rounding.h"
 
-namespace gestalt {
-
-int num_threads() {
-  return omp_get_max_threads();
-}
-void set_num_threads(int threads) {
-  omp_set_num_threads(std::max(threads, 1));
-}
-
-namespace cpu {
+namespace gestalt::cpu {
 
 void parallel_ranges(int64_t size, int64_t grain, RangeBody body, const void* closure) {
   if (size <= 0) return;
@@ -40,5 +31,4 @@ void parallel_ranges(int64_t size, int64_t grain, RangeBody body, const void* cl
   if (error) std::rethrow_exception(error);
 }
 
-}  // namespace cpu
-}  // namespace gestalt
+}  // namespace gestalt::cpu

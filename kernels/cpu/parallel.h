@@ -7,14 +7,9 @@
 #include <atomic>
 #include <cstdint>
 
-namespace gestalt {
+#include "kernels/threads.h"
 
-// Threads used by CPU kernels that the calling thread runs; at least 1. A thread begins with the
-// number of cores available.
-int num_threads();
-void set_num_threads(int threads);
-
-namespace cpu {
+namespace gestalt::cpu {
 
 using RangeBody = void (*)(const void* closure, int64_t begin, int64_t end);
 void parallel_ranges(int64_t size, int64_t grain, RangeBody body, const void* closure);
@@ -44,5 +39,4 @@ void for_each_unit(int64_t units, const Body& body) {
   });
 }
 
-}  // namespace cpu
-}  // namespace gestalt
+}  // namespace gestalt::cpu
