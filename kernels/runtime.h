@@ -17,7 +17,8 @@ namespace gestalt {
 struct MemoryInfo {
   size_t free = 0;  // that this process can still have
   size_t total = 0;
-  size_t taken = 0;  // of the device, by all processes, with what this one holds in reserve
+  size_t taken = 0;   // of the device, by all processes, with what this one holds in reserve
+  size_t cached = 0;  // of that, what the runtime's own pool keeps for reuse
 };
 
 enum class CopyKind { host_to_device, device_to_host, device_to_device };

@@ -65,9 +65,13 @@ void release(Device device, void* pointer, size_t bytes) noexcept {
 
 MemoryStats memory_stats(Device device) {
   if (device.is_cpu()) return cpu_pool().stats();
+  Context& ctx = context(device);
+  const size_t cached = ctx.runtime().memory(ctx).cached;
   CudaCounters& counters = cuda_counters();
   const std::lock_guard lock(counters.mutex);
-  return counters.stats[device.index];
+  MemoryStats stats = counters.stats[device.index];
+  stats.cached = cached;
+  return stats;
 }
 
 void reset_peak_memory(Device device) {

@@ -21,6 +21,7 @@ void* allocate(Device device, size_t bytes);
 // `bytes` as asked for. Never throws.
 void release(Device device, void* pointer, size_t bytes) noexcept;
 
+// Throws Error where there is no such device.
 MemoryStats memory_stats(Device device);
 void reset_peak_memory(Device device);
 // Gives cached blocks back to the system, with those that kernels of this thread keep on the CPU.

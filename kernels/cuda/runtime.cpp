@@ -136,7 +136,8 @@ MemoryInfo memory(Context& context) {
   uint64_t reserved = 0, used = 0;
   check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrReservedMemCurrent, &reserved), "memory");
   check(cudaMemPoolGetAttribute(pool, cudaMemPoolAttrUsedMemCurrent, &used), "memory");
-  info.free += reserved - std::min(reserved, used);
+  info.cached = reserved - std::min(reserved, used);
+  info.free += info.cached;
   return info;
 }
 

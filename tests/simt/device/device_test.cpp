@@ -53,6 +53,21 @@ TEST_F(EmulatedDevice, AddsAndCopiesBack) {
   EXPECT_EQ(add(x, x).to_vector<float>(), (std::vector<float>{2, 4, 6}));
 }
 
+TEST_F(EmulatedDevice, CountsMemoryThatIsKeptForReuse) {
+  synchronize(cuda);
+  const MemoryStats before = memory_stats(cuda);
+  EXPECT_EQ(before.cached, 0u);
+  constexpr size_t bytes = 3 << 20;
+  void* memory = allocate(cuda, bytes);
+  EXPECT_EQ(memory_stats(cuda).in_use, before.in_use + bytes);
+  EXPECT_EQ(memory_stats(cuda).cached, 0u);
+  release(cuda, memory, bytes);  // the queue has it still
+  EXPECT_EQ(memory_stats(cuda).in_use, before.in_use);
+  EXPECT_GE(memory_stats(cuda).cached, bytes);
+  empty_cache(cuda);
+  EXPECT_EQ(memory_stats(cuda).cached, 0u);
+}
+
 // ---- the host and the device's memory ----
 
 using EmulatedDeviceDeathTest = EmulatedDevice;

@@ -138,6 +138,7 @@ void DeviceMemory::begin_release(void* pointer) {
   Block* block = living(pointer);
   if (block != nullptr && !block->is_releasing) {
     block->is_releasing = true;
+    releasing_ += block->pages_end - block->pages;
     return;
   }
   const std::string text = describe(reinterpret_cast<uintptr_t>(pointer));
@@ -151,6 +152,7 @@ void DeviceMemory::free(void* pointer) {
   block.is_free = true;
   ++frees_;
   const size_t bytes = block.pages_end - block.pages;
+  releasing_ -= bytes;
   protect(block, PROT_NONE);
   // Gives the memory itself back; where that can't be done it counts on.
   const int status = fallocate(file_, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,

@@ -28,7 +28,8 @@ class DeviceMemory {
   // of what was never allocated, end the process.
   void begin_release(void* pointer);
   void free(void* pointer);
-  size_t in_use() const { return in_use_; }
+  size_t in_use() const { return in_use_; }  // also of what waits for its free()
+  size_t releasing() const { return releasing_; }
 
   bool contains(uintptr_t address) const { return address - base_ < range; }
   // Where the runtime may copy from and to; throws where not all of it is allocated.
@@ -67,7 +68,7 @@ class DeviceMemory {
   uintptr_t base_ = 0, copied_base_ = 0, next_ = 0;
   int file_ = -1;
   size_t page_ = 0;
-  size_t in_use_ = 0;
+  size_t in_use_ = 0, releasing_ = 0;
   int open_ = 0;
   Blocks blocks_;
   std::atomic<uint64_t> frees_ = 1;

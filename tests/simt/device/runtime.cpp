@@ -75,8 +75,11 @@ void synchronize(Context& context) {
 }
 
 MemoryInfo memory(Context&) {
-  const size_t taken = device_memory().in_use();
-  return {.free = DeviceMemory::capacity - taken, .total = DeviceMemory::capacity, .taken = taken};
+  const size_t taken = device_memory().in_use(), cached = device_memory().releasing();
+  return {.free = DeviceMemory::capacity - taken + cached,
+          .total = DeviceMemory::capacity,
+          .taken = taken,
+          .cached = cached};
 }
 
 Examination examine() {
