@@ -66,8 +66,6 @@ struct BatchNormDesc {
   FusedTopK topk = std::nullopt;
 };
 
-enum class Reduction : uint8_t { mean, sum };
-
 struct SgdDesc {
   double learning_rate = 0;
   double momentum = 0;

@@ -74,7 +74,7 @@ Tensor SynthesisLoss::operator()(const Tensor& images) const {
     const Tensor represented = represent(outputs[tap], false);
     for (int64_t n = 0; n < images.size(0); ++n) {
       const Tensor error =
-          nn::mse_loss(image_of(represented, n), image_of(targets_[tap], n), Reduction::sum);
+          nn::mse_loss(image_of(represented, n), image_of(targets_[tap], n), nn::Reduction::sum);
       const Tensor loss = error * (loss_scale * options_.tap_weights[tap]);
       losses[n] = losses[n].defined() ? losses[n] + loss : loss;
     }

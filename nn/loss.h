@@ -3,10 +3,13 @@
 // Losses. Results have one element (rank 0) and are f32, or f64 for f64 inputs, whatever the
 // inputs' dtype; sums are taken in f64 on the CPU.
 
-#include "kernels/descriptors.h"
+#include <cstdint>
+
 #include "tensor/tensor.h"
 
 namespace gestalt::nn {
+
+enum class Reduction : uint8_t { mean, sum };
 
 // Sum or mean of (a - b)^2 over all elements of one shape. Gradients to both.
 Tensor mse_loss(const Tensor& a, const Tensor& b, Reduction reduction = Reduction::mean);

@@ -10,6 +10,7 @@
 namespace gestalt::cases {
 namespace {
 
+using nn::Reduction;
 using Tensors = std::vector<Tensor>;
 using Arrays = std::vector<Array>;
 
