@@ -72,7 +72,7 @@ std::vector<std::string> subfolders(const fs::path& folder) {
       names.push_back(iterator->path().filename().string());
     }
   }
-  GESTALT_CHECK(!error, "[dataset] {}: {}", folder.string(), error.message());
+  GESTALT_CHECK(!error, "cannot read '{}': {}", folder.string(), error.message());
   std::sort(names.begin(), names.end());
   return names;
 }
@@ -111,7 +111,7 @@ std::vector<std::string> images_below(const fs::path& root, const std::string& f
       foreign.push_back(path.lexically_relative(root).lexically_normal().string());
     }
   }
-  GESTALT_CHECK(!error, "[dataset] {}: {}", (root / folder).string(), error.message());
+  GESTALT_CHECK(!error, "cannot read '{}': {}", (root / folder).string(), error.message());
   std::sort(found.begin(), found.end());
   std::sort(foreign.begin(), foreign.end());
   passed_over.insert(passed_over.end(), foreign.begin(), foreign.end());
@@ -140,19 +140,19 @@ std::string foreign_note(const std::vector<std::string>& passed_over) {
 ImageSourcePtr open_dataset(const fs::path& path) {
   std::error_code error;
   const auto status = fs::status(path, error);
-  GESTALT_CHECK(fs::exists(status), "[dataset] {}: no such folder", path.string());
+  GESTALT_CHECK(fs::exists(status), "cannot read '{}': no such folder", path.string());
   if (is_packed(path)) {
     ImageSourcePtr source = open_packed(path);
-    GESTALT_CHECK(source->index().has_labels(), "[dataset] {}: packed without classes",
+    GESTALT_CHECK(source->index().has_labels(), "cannot read '{}': packed without classes",
                   path.string());
     return source;
   }
-  GESTALT_CHECK(fs::is_directory(status), "[dataset] {}: neither a folder nor a packed file",
+  GESTALT_CHECK(fs::is_directory(status), "cannot read '{}': neither a folder nor a packed file",
                 path.string());
   ImageIndex index;
   index.classes = subfolders(path);
   GESTALT_CHECK(!index.classes.empty(),
-                "[dataset] {}: no class folders; images are expected as CLASS/NAME.jpg in it",
+                "cannot read '{}': no class folders; images are expected as CLASS/NAME.jpg in it",
                 path.string());
   std::vector<std::string> empty, foreign;  // the files of the empty ones
   for (size_t label = 0; label < index.classes.size(); ++label) {
@@ -167,8 +167,9 @@ ImageSourcePtr open_dataset(const fs::path& path) {
     index.names.insert(index.names.end(), names.begin(), names.end());
     index.labels.resize(index.names.size(), static_cast<int64_t>(label));
   }
-  GESTALT_CHECK(empty.empty(), "[dataset] {}: no images in the class folder{} {}{}", path.string(),
-                empty.size() > 1 ? "s" : "", quoted_list(empty), foreign_note(foreign));
+  GESTALT_CHECK(empty.empty(), "cannot read '{}': no images in the class folder{} {}{}",
+                path.string(), empty.size() > 1 ? "s" : "", quoted_list(empty),
+                foreign_note(foreign));
   return std::make_shared<FolderSource>(path, std::move(index));
 }
 
@@ -190,7 +191,7 @@ ImageSourcePtr open_image_tree(const fs::path& path) {
   if (!fs::is_directory(path, ignored)) return open_images(path);
   ImageIndex index;
   index.names = images_below(path, ".", index.passed_over);
-  GESTALT_CHECK(index.size() > 0, "[dataset] {}: no images in it or below{}", path.string(),
+  GESTALT_CHECK(index.size() > 0, "cannot read '{}': no images in it or below{}", path.string(),
                 foreign_note(index.passed_over));
   return std::make_shared<FolderSource>(path, std::move(index));
 }
@@ -204,7 +205,8 @@ std::pair<ImageSourcePtr, ImageSourcePtr> split_by_class(const ImageSourcePtr& s
   GESTALT_CHECK(fraction >= 0 && fraction <= 1, "[split] expected a fraction in [0, 1], got {}",
                 fraction);
   const ImageIndex& index = source->index();
-  GESTALT_CHECK(index.has_labels(), "[split] {}: the images have no labels", source->location());
+  GESTALT_CHECK(index.has_labels(), "cannot split '{}': the images have no labels",
+                source->location());
   std::vector<std::vector<int64_t>> members(index.classes.size());
   for (int64_t i = 0; i < index.size(); ++i) members[index.labels[i]].push_back(i);
 
@@ -233,14 +235,14 @@ void check_same_classes(const ImageSource& expected, const ImageSource& source) 
   std::set_difference(of_b.begin(), of_b.end(), of_a.begin(), of_a.end(),
                       std::back_inserter(unknown));
   if (missing.empty() && unknown.empty()) {
-    GESTALT_CHECK(a == b, "[dataset] the classes of {} are those of {} in another order",
+    GESTALT_CHECK(a == b, "the classes of '{}' are those of '{}' in another order",
                   source.location(), expected.location());
     return;
   }
   std::string difference;
   if (!missing.empty()) difference += "; missing: " + quoted_list(missing);
   if (!unknown.empty()) difference += "; unknown: " + quoted_list(unknown);
-  throw Error(format("[dataset] the classes of {} are not those of {}{}", source.location(),
+  throw Error(format("the classes of '{}' are not those of '{}'{}", source.location(),
                      expected.location(), difference));
 }
 

@@ -47,7 +47,7 @@ bool may_be_file(const fs::file_status& status) {
 std::vector<fs::path> list_images(const fs::path& path, std::vector<fs::path>* passed_over) {
   std::error_code error;
   const auto status = fs::status(path, error);
-  GESTALT_CHECK(fs::exists(status), "[images] {}: no such file or folder", path.string());
+  GESTALT_CHECK(fs::exists(status), "cannot read '{}': no such file or folder", path.string());
   if (!fs::is_directory(status)) return {path};
 
   std::vector<fs::path> images;
@@ -64,12 +64,13 @@ std::vector<fs::path> list_images(const fs::path& path, std::vector<fs::path>* p
       (is_image ? images : *passed_over).push_back(entry);
     }
   }
-  GESTALT_CHECK(!error, "[images] {}: {}", path.string(), error.message());
-  GESTALT_CHECK(entries > 0, "[images] {}: the folder is empty", path.string());
-  GESTALT_CHECK(!images.empty(),
-                "[images] {}: no images among its {} entries (jpg jpeg png webp bmp ppm pgm tif "
-                "tiff)",
-                path.string(), entries);
+  GESTALT_CHECK(!error, "cannot read '{}': {}", path.string(), error.message());
+  GESTALT_CHECK(entries > 0, "cannot read '{}': the folder is empty", path.string());
+  GESTALT_CHECK(
+      !images.empty(),
+      "cannot read '{}': no images among its {} entries (jpg jpeg png webp bmp ppm pgm tif "
+      "tiff)",
+      path.string(), entries);
   std::sort(images.begin(), images.end());
   if (passed_over != nullptr) std::sort(passed_over->begin(), passed_over->end());
   return images;

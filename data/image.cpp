@@ -8,6 +8,7 @@
 
 #include "data/codecs.h"
 #include "kernels/error.h"
+#include "tensor/io/file_content.h"
 
 namespace gestalt::data {
 namespace {
@@ -32,10 +33,8 @@ Decoder decoder_of(std::span<const uint8_t> bytes) {
 }
 
 Image decode(std::span<const uint8_t> bytes, int64_t max_pixels) {
-  GESTALT_CHECK(!bytes.empty(), "the file is empty");
+  check_has_content({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
   if (const Decoder decoder = decoder_of(bytes)) return decoder(bytes, max_pixels);
-  GESTALT_CHECK(!starts_with(bytes, "version https://git-lfs.github.com/spec/"),
-                "it is a Git LFS pointer, not the image itself (git lfs pull fetches it)");
   throw Error("not an image of a known format (JPEG, PNG, WebP, BMP, PPM, TIFF)");
 }
 
@@ -56,7 +55,7 @@ std::vector<uint8_t> read_file(const std::filesystem::path& path) {
 }
 
 [[noreturn]] void fail(std::string_view name, const Error& reason) {
-  throw Error(format("[image] cannot read {}: {}", name, reason.what()));
+  throw Error(format("cannot read '{}': {}", name, reason.what()));
 }
 
 class DecodedImage : public OpenedImage {

@@ -156,7 +156,7 @@ class Loader::Workers {
     if (batch.step + 1 < steps()) return;
     const bool whole = batch.epoch > options_.epoch || options_.step == 0;
     GESTALT_CHECK(images_of_epoch_ > 0 || !whole,
-                  "[loader] {}: none of the images can be read; the first: {}", source_->location(),
+                  "'{}': none of the images can be read; the first: {}", source_->location(),
                   unreadable_.begin()->second);
     images_of_epoch_ = 0;
   }

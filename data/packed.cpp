@@ -155,7 +155,7 @@ std::shared_ptr<const PackedSource> open_source(const std::filesystem::path& pat
   try {
     return std::make_shared<PackedSource>(path);
   } catch (const Error& reason) {
-    throw Error(format("[packed] cannot read {}: {}", path.string(), reason.what()));
+    throw Error(format("cannot read '{}': {}", path.string(), reason.what()));
   }
 }
 
@@ -180,14 +180,14 @@ void verify_packed(const std::filesystem::path& path) {
   try {
     source->verify();
   } catch (const Error& reason) {
-    throw Error(format("[packed] {}: {}", path.string(), reason.what()));
+    throw Error(format("'{}': {}", path.string(), reason.what()));
   }
 }
 
 PackWriter::PackWriter(const std::filesystem::path& path, std::vector<std::string> classes)
     : path_(path), pixels_path_(temporary_path(path.string() + ".pixels")) {
   pixels_.open(pixels_path_, std::ios::binary | std::ios::trunc);
-  GESTALT_CHECK(pixels_.is_open(), "[packed] cannot write {}: {}", pixels_path_.string(),
+  GESTALT_CHECK(pixels_.is_open(), "cannot write '{}': {}", pixels_path_.string(),
                 std::strerror(errno));
   index_.classes = std::move(classes);
 }
@@ -210,15 +210,15 @@ void PackWriter::add(const std::string& name, int64_t label, const Image& image)
   bytes_ += static_cast<int64_t>(image.pixels.size());
   pixels_.write(reinterpret_cast<const char*>(image.pixels.data()),
                 static_cast<std::streamsize>(image.pixels.size()));
-  GESTALT_CHECK(pixels_.good(), "[packed] cannot write {}: {}", pixels_path_.string(),
+  GESTALT_CHECK(pixels_.good(), "cannot write '{}': {}", pixels_path_.string(),
                 std::strerror(errno));
 }
 
 void PackWriter::finish() {
   const int64_t count = index_.size();
-  GESTALT_CHECK(count > 0, "[packed] {}: there is no image to pack", path_.string());
+  GESTALT_CHECK(count > 0, "'{}': there is no image to pack", path_.string());
   pixels_.close();
-  GESTALT_CHECK(!pixels_.fail(), "[packed] cannot write {}", pixels_path_.string());
+  GESTALT_CHECK(!pixels_.fail(), "cannot write '{}'", pixels_path_.string());
   Shape shape{bytes_};
   const int64_t height = sizes_[0], width = sizes_[1];
   const auto same_size = [&](int64_t i) {

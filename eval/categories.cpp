@@ -115,7 +115,7 @@ Categories read_categories(const std::filesystem::path& path) {
     }
     return Categories(std::move(categories));
   } catch (const std::exception& error) {
-    throw Error(format("'{}': {}", path.string(), error.what()));
+    throw Error(format("cannot read '{}': {}", path.string(), error.what()));
   }
 }
 

@@ -86,7 +86,7 @@ std::vector<Decision> read_decisions(const std::filesystem::path& path,
   try {
     return parse(map_file(path.string()).text(), categories);
   } catch (const Error& error) {
-    throw Error(format("'{}': {}", path.string(), error.what()));
+    throw Error(format("cannot read '{}': {}", path.string(), error.what()));
   }
 }
 

@@ -175,7 +175,7 @@ FigureStyle read_figure_style(const std::filesystem::path& path) {
     for (const std::string& marker : style.markers) gnuplot_point_type(marker);
     return style;
   } catch (const std::exception& error) {
-    throw Error(format("'{}': {}", path.string(), error.what()));
+    throw Error(format("cannot read '{}': {}", path.string(), error.what()));
   }
 }
 

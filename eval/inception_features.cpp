@@ -61,8 +61,9 @@ FeatureNetwork load_inception(const std::string& path, int64_t tap, Device devic
     models::init_untrained_inception(*network, generator);
     result.description = "untrained Inception-v3 with well-scaled random weights";
   } else {
+    const StateDict weights = load_weights(path);
     try {
-      network->load_state_dict(models::inception_weights(load_weights(path)));
+      network->load_state_dict(models::inception_weights(weights));
     } catch (const Error& error) {
       throw Error(format("'{}': {}", path, error.what()));
     }

@@ -29,7 +29,7 @@ std::vector<fs::path> csv_files(const fs::path& folder) {
       files.push_back(path);
     }
   }
-  GESTALT_CHECK(!fault, "'{}' can't be read: {}", folder.string(), fault.message());
+  GESTALT_CHECK(!fault, "cannot read '{}': {}", folder.string(), fault.message());
   std::sort(files.begin(), files.end(), [](const fs::path& a, const fs::path& b) {
     return natural_less(a.filename().string(), b.filename().string());
   });

@@ -4,6 +4,7 @@
 #include <cctype>
 
 #include "kernels/error.h"
+#include "tensor/io/file_content.h"
 #include "tensor/io/safetensors.h"
 
 namespace gestalt {
@@ -52,15 +53,9 @@ bool may_be_old_pickle(std::string_view head) {
 
 }  // namespace
 
-void check_has_content(const Bytes& bytes) {
-  GESTALT_CHECK(bytes.size > 0, "the file is empty");
-  GESTALT_CHECK(!bytes.text().starts_with("version https://git-lfs.github.com/spec/"),
-                "is a Git LFS pointer, not the file: run git lfs pull");
-}
-
 FileKind kind_of_file(const Bytes& bytes) {
-  check_has_content(bytes);
   const std::string_view text = bytes.text();
+  check_has_content(text);
   if (text.starts_with("PK\x03\x04") || text.starts_with("PK\x05\x06")) return FileKind::zip;
   if (is_safetensors(bytes)) return FileKind::safetensors;
   if (text.starts_with('\x80')) return FileKind::pickle;

@@ -6,9 +6,6 @@
 
 namespace gestalt {
 
-// Throws Error with the reason where there is no file to speak of: empty, a Git LFS pointer.
-void check_has_content(const Bytes& bytes);
-
 enum class FileKind { safetensors, zip, pickle };
 
 // Throws Error with the reason where it is none of them: empty, a Git LFS pointer, HTML, text, HDF5

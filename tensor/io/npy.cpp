@@ -9,7 +9,7 @@
 #include "kernels/error.h"
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/element_type.h"
-#include "tensor/io/file_kind.h"
+#include "tensor/io/file_content.h"
 #include "tensor/io/zip_archive.h"
 
 namespace gestalt {
@@ -165,7 +165,7 @@ bool is_npy(const Bytes& bytes) {
 }
 
 Tensor read_npy(const Bytes& bytes) {
-  check_has_content(bytes);
+  check_has_content(bytes.text());
   GESTALT_CHECK(is_npy(bytes), "not a NumPy .npy file");
   Cursor cursor(bytes);
   cursor.take(magic.size());

@@ -72,7 +72,7 @@ TEST(Dataset, ReadsImages) {
 
 TEST(Dataset, BadFoldersAreNamed) {
   const TemporaryFolder root;
-  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "none: no such folder",
+  EXPECT_PRED_FORMAT2(::testing::IsSubstring, "none': no such folder",
                       error_of([&] { open_dataset(root / "none"); }));
   EXPECT_PRED_FORMAT2(::testing::IsSubstring, "no class folders",
                       error_of([&] { open_dataset(root.path()); }));
@@ -131,15 +131,15 @@ TEST(Dataset, AFolderOfImagesOfOtherKindsAloneSaysSo) {
   std::filesystem::create_directories(folder / "cat");
   std::ofstream(folder / "cat/b.gif") << "x";
   EXPECT_EQ(error_of([&] { open_image_tree(folder.path()); }),
-            "[dataset] " + folder.path().string() +
-                ": no images in it or below (1 file of a kind that is not read, such as "
+            "cannot read '" + folder.path().string() +
+                "': no images in it or below (1 file of a kind that is not read, such as "
                 "'cat/b.gif')");
   std::ofstream(folder / "cat/a.heic") << "x";
   save(folder / "bird/a.png", numbered_image(4, 5, 1));
   std::ofstream(folder / "bird/a.gif") << "x";  // of no interest to the others
   EXPECT_EQ(error_of([&] { open_dataset(folder.path()); }),
-            "[dataset] " + folder.path().string() +
-                ": no images in the class folder 'cat' (2 files of a kind that is not read, such "
+            "cannot read '" + folder.path().string() +
+                "': no images in the class folder 'cat' (2 files of a kind that is not read, such "
                 "as 'cat/a.heic')");
 }
 

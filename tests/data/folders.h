@@ -8,10 +8,12 @@
 
 #include "data/encode.h"
 #include "data/image.h"
+#include "tests/error_of.h"
 #include "tests/temporary_folder.h"
 
 namespace gestalt::data {
 
+using tests::error_of;
 using tests::TemporaryFolder;
 
 // Pixels that tell where they are, and `number` apart from others.
@@ -42,17 +44,6 @@ inline void make_class_folders(const std::filesystem::path& root, int per_class)
            numbered_image(25 + number % 7, 40 - number % 5, number));
     }
   }
-}
-
-// What `action` throws, or an empty text.
-template <class Action>
-std::string error_of(const Action& action) {
-  try {
-    action();
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-  return {};
 }
 
 }  // namespace gestalt::data

@@ -102,7 +102,7 @@ TEST_F(Packed, TruncatedAtAnyPlaceIsAnError) {
   for (const size_t left : {size - 1, size / 2, size_t{600}, size_t{40}}) {
     std::filesystem::resize_file(path, left);
     EXPECT_PRED_FORMAT2(::testing::IsSubstring,
-                        "images.packed: ", error_of([&] { open_packed(path); }))
+                        "images.packed': ", error_of([&] { open_packed(path); }))
         << left;
   }
 }
@@ -137,7 +137,7 @@ TEST_F(Packed, IndicesThatLeaveTheFileAreErrors) {
     }
     const std::string other = root / "changed.packed";
     write_safetensors(other, changed, metadata);
-    EXPECT_PRED_FORMAT2(::testing::IsSubstring, "changed.packed: image ",
+    EXPECT_PRED_FORMAT2(::testing::IsSubstring, "changed.packed': image ",
                         error_of([&] { open_packed(other); }))
         << name;
   }

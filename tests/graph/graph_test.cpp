@@ -24,6 +24,7 @@
 #include "tensor/ops/shape.h"
 #include "tensor/random.h"
 #include "tests/cuda_device.h"
+#include "tests/error_of.h"
 
 namespace gestalt {
 namespace {
@@ -291,19 +292,13 @@ TEST_P(CapturedGraphTest, HostValuesAreThoseOfTheRecording) {
 
 // ---- what a step may not do ----
 
-// The message of the Error that capturing `step` throws.
-std::string error_of(Device device, const std::function<void()>& step) {
-  try {
-    CapturedGraph graph(device, step);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+std::string capture_error(Device device, const std::function<void()>& step) {
+  return tests::error_of([&] { CapturedGraph graph(device, step); });
 }
 
 TEST_P(CapturedGraphTest, ReadingValuesIsAnError) {
   const Tensor x = normal({4}, 1);
-  const auto read = [&](const std::function<void()>& step) { return error_of(device_, step); };
+  const auto read = [&](const std::function<void()>& step) { return capture_error(device_, step); };
   EXPECT_NE(read([&] { sum(x).item(); }).find("reading f32[]"), std::string::npos)
       << read([&] { sum(x).item(); });
   EXPECT_NE(read([&] {
@@ -322,10 +317,10 @@ TEST_P(CapturedGraphTest, HostCodeThatTakesTheMemoryIsAnErrorOnTheCpu) {
     y.data<float>();
   };
   if (!device_.is_cpu()) {  // a pointer for a kernel, which is recorded
-    EXPECT_EQ(error_of(device_, step), "");
+    EXPECT_EQ(capture_error(device_, step), "");
     return;
   }
-  EXPECT_EQ(error_of(device_, step),
+  EXPECT_EQ(capture_error(device_, step),
             "[capture] the host's access to f32[4] (data<T>()) inside a captured step; it must "
             "happen before the capture (in its warm-up runs) or outside the step");
   EXPECT_NE((x * 2.0).data<float>(), nullptr);  // the context works as before
@@ -335,8 +330,8 @@ TEST_P(CapturedGraphTest, GrowthIsAnError) {
   std::vector<Tensor> kept;
   int64_t size = 1000;
   const auto step = [&] { kept.push_back(Tensor::zeros({size *= 2}, {.device = device_})); };
-  EXPECT_NE(error_of(device_, step).find("more than the warm-up runs left"), std::string::npos)
-      << error_of(device_, step);
+  EXPECT_NE(capture_error(device_, step).find("more than the warm-up runs left"), std::string::npos)
+      << capture_error(device_, step);
   kept.clear();
   const Tensor y = normal({4}, 1) * 2.0;
   EXPECT_EQ(bits(y).size(), 4u);
@@ -345,7 +340,7 @@ TEST_P(CapturedGraphTest, GrowthIsAnError) {
 TEST_P(CapturedGraphTest, AnErrorOfTheStepIsThrownOn) {
   int runs = 0;
   const auto step = [&] { GESTALT_CHECK(++runs < 3, "no third run"); };
-  EXPECT_EQ(error_of(device_, step), "no third run");
+  EXPECT_EQ(capture_error(device_, step), "no third run");
   EXPECT_EQ(bits(normal({4}, 1) * 2.0).size(), 4u);
 }
 

@@ -4,6 +4,7 @@
 
 #include "data/image.h"
 #include "kernels/error.h"
+#include "tests/error_of.h"
 #include "tests/images/fixtures.h"
 
 namespace gestalt::data {
@@ -30,13 +31,8 @@ TEST(DecodeImage, GivesPillowsBytes) {
   EXPECT_GE(count, 50);
 }
 
-std::string error_of(const std::filesystem::path& path) {
-  try {
-    decode_image(path);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
+std::string decoding_error(const std::filesystem::path& path) {
+  return tests::error_of([&] { decode_image(path); });
 }
 
 TEST(DecodeImage, ErrorsNameFileAndReason) {
@@ -45,14 +41,14 @@ TEST(DecodeImage, ErrorsNameFileAndReason) {
   int count = 0;
   while (list >> name && std::getline(list >> std::ws, reason)) {
     ++count;
-    const std::string message = error_of(fixture(name));
+    const std::string message = decoding_error(fixture(name));
     EXPECT_NE(message.find(reason), std::string::npos) << name << ": " << message;
     EXPECT_NE(message.find(fixture(name).string()), std::string::npos) << message;
     EXPECT_EQ(message.find('\n'), std::string::npos) << message;
   }
   EXPECT_GE(count, 15);
-  EXPECT_NE(error_of(fixture("missing.png")).find("no such file"), std::string::npos);
-  EXPECT_NE(error_of(fixture("")).find("it is a folder"), std::string::npos);
+  EXPECT_NE(decoding_error(fixture("missing.png")).find("no such file"), std::string::npos);
+  EXPECT_NE(decoding_error(fixture("")).find("it is a folder"), std::string::npos);
 }
 
 // Every prefix and every flipped byte of every fixture either decodes or is a gestalt::Error.

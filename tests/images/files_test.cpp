@@ -5,6 +5,7 @@
 #include "data/encode.h"
 #include "data/folder.h"
 #include "kernels/error.h"
+#include "tests/error_of.h"
 #include "tests/images/fixtures.h"
 #include "tests/temporary_folder.h"
 
@@ -15,13 +16,8 @@ namespace fs = std::filesystem;
 
 class Files : public testing::Test {
  protected:
-  std::string error_of(const fs::path& path) {
-    try {
-      list_images(path);
-    } catch (const Error& error) {
-      return error.what();
-    }
-    return "no error";
+  std::string listing_error(const fs::path& path) {
+    return tests::error_of([&] { list_images(path); });
   }
 
   const tests::TemporaryFolder temporary_;
@@ -73,10 +69,10 @@ TEST_F(Files, ListsImagesSorted) {
 }
 
 TEST_F(Files, ListingErrorsNameThePath) {
-  EXPECT_NE(error_of(folder / "missing").find("missing: no such file"), std::string::npos);
-  EXPECT_NE(error_of(folder).find("the folder is empty"), std::string::npos);
+  EXPECT_NE(listing_error(folder / "missing").find("missing': no such file"), std::string::npos);
+  EXPECT_NE(listing_error(folder).find("the folder is empty"), std::string::npos);
   std::ofstream(folder / "notes.txt") << "x";
-  EXPECT_NE(error_of(folder).find("no images among its 1 entries"), std::string::npos);
+  EXPECT_NE(listing_error(folder).find("no images among its 1 entries"), std::string::npos);
 }
 
 }  // namespace

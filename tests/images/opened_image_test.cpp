@@ -108,9 +108,9 @@ TEST(OpenedImage, ErrorsNameTheFile) {
       EXPECT_PRED_FORMAT2(::testing::IsSubstring, part, error.what());
     }
   };
-  expect_error("none.jpg: no such file", [] { open_image(fixture("none.jpg")); });
+  expect_error("none.jpg': no such file", [] { open_image(fixture("none.jpg")); });
   const auto truncated = open_image(fixture("truncated.jpg"));
-  expect_error("truncated.jpg: ", [&] { truncated->decode_whole(); });
+  expect_error("truncated.jpg': ", [&] { truncated->decode_whole(); });
   const auto opened = open_image(fixture("baseline_420.jpg"));
   expect_error("not inside", [&] { opened->decode({1, 0, opened->width(), 1}); });
   opened->decode({0, 0, 4, 4});

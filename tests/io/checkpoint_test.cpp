@@ -8,6 +8,7 @@
 
 #include "kernels/error.h"
 #include "tensor/io/state_dict_check.h"
+#include "tests/error_of.h"
 #include "tests/source_folder.h"
 
 namespace gestalt {
@@ -22,13 +23,8 @@ Checkpoint read(const std::string& name) {
   return read_checkpoint((fixtures / name).string());
 }
 
-std::string error_of(const std::string& name) {
-  try {
-    read(name);
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "";
+std::string reading_error(const std::string& name) {
+  return tests::error_of([&] { read(name); });
 }
 
 std::vector<std::string> names_of(const StateDict& state) {
@@ -183,7 +179,7 @@ const std::map<std::string, std::string> reasons = {
     {"overflow.safetensors", "larger than any memory"},
     {"overlap.safetensors", "begins at 4 where the one before ends at 8"},
     {"page.pth", "a web page (HTML)"},
-    {"pointer.pth", "is a Git LFS pointer, not the file: run git lfs pull"},
+    {"pointer.pth", "it is a Git LFS pointer, not the file itself: run git lfs pull"},
     {"short_storage.pth", "storage '0' out of bounds"},
     {"size.safetensors", "its data has another size"},
     {"tail.safetensors", "4 bytes after the last tensor"},
@@ -197,7 +193,7 @@ const std::map<std::string, std::string> reasons = {
 TEST(Checkpoint, ABadFileIsOneLineWithItsNameAndTheReason) {
   std::set<std::string> seen;
   for (const auto& [name, reason] : reasons) {
-    const std::string path = "bad/" + name, text = error_of(path);
+    const std::string path = "bad/" + name, text = reading_error(path);
     EXPECT_NE(text.find(reason), std::string::npos) << name << ": " << text;
     EXPECT_NE(text.find(path), std::string::npos) << text;
     EXPECT_EQ(text.find('\n'), std::string::npos) << text;
@@ -210,8 +206,8 @@ TEST(Checkpoint, ABadFileIsOneLineWithItsNameAndTheReason) {
 }
 
 TEST(Checkpoint, MissingFilesAndFolders) {
-  EXPECT_NE(error_of("nowhere.pth").find("no such file"), std::string::npos);
-  EXPECT_NE(error_of("bad").find("is a folder"), std::string::npos);
+  EXPECT_NE(reading_error("nowhere.pth").find("no such file"), std::string::npos);
+  EXPECT_NE(reading_error("bad").find("is a folder"), std::string::npos);
 }
 
 // Cut anywhere, a file is an error, never a crash and never half a state dict.

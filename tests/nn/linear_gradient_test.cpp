@@ -2,28 +2,19 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/error.h"
 #include "nn/augment.h"
 #include "nn/pool.h"
+#include "tests/error_of.h"
 
 namespace gestalt::nn {
 namespace {
-
-std::string error_of(const Tensor& y) {
-  try {
-    y.backward(Tensor::ones(y.shape()));
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
-}
 
 TEST(LinearGradient, NamesWhatWasKeptAndChanged) {
   const Tensor x = Tensor::ones({1, 1, 3, 3}).set_requires_grad(true);
   Tensor offsets = Tensor::zeros({1, 2}, {DType::i64});
   const Tensor y = translate(x, offsets, {3, 3});
   offsets.fill_(1);
-  const std::string message = error_of(y);
+  const std::string message = tests::error_of([&] { y.backward(Tensor::ones(y.shape())); });
   EXPECT_PRED_FORMAT2(testing::IsSubstring, "[translate]", message);
   EXPECT_PRED_FORMAT2(testing::IsSubstring, "'offsets'", message);
 }

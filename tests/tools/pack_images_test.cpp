@@ -68,7 +68,7 @@ TEST_F(PackImages, LeavesOutWhatItCannotReadAndSaysSo) {
   std::ofstream(in_ / "cat/b.png") << "no image";
   const ToolResult result = pack({});
   EXPECT_EQ(result.exit_code, 0) << result.output;
-  EXPECT_NE(result.output.find("cat/b.png: not an image"), std::string::npos) << result.output;
+  EXPECT_NE(result.output.find("cat/b.png': not an image"), std::string::npos) << result.output;
   EXPECT_NE(result.output.find("2 images in 2 classes, 1 left out"), std::string::npos);
   EXPECT_EQ(data::open_dataset(out_)->index().names,
             (std::vector<std::string>{"cat/a.png", "dog/c.jpg"}));

@@ -202,7 +202,7 @@ TEST_F(StylizeImages, BadInputIsNamed) {
   save_picture(folder_ / "content/cat/tiny.png", 5, 5, 1);
   ToolResult result = stylize({"--styles", "random"});
   EXPECT_EQ(result.exit_code, 0) << result.output;
-  EXPECT_TRUE(has(result.output, "bad.jpg: not an image")) << result.output;
+  EXPECT_TRUE(has(result.output, "bad.jpg': not an image")) << result.output;
   EXPECT_TRUE(has(result.output, "2 made, 0 done before, 2 left out")) << result.output;
 
   EXPECT_TRUE(has(stylize({"--alpha", "nan"}).output, "--alpha: must be 0 to 1, got nan ("));

@@ -38,8 +38,15 @@ bool is_features(const Tensor& tensor) {
   return tensor.rank() == 2 && (tensor.dtype() == DType::f32 || tensor.dtype() == DType::f64);
 }
 
-Features from_checkpoint(const Bytes& bytes, const std::string& path) {
-  const Checkpoint checkpoint = read_checkpoint(bytes, path);
+Features from_npy(const Bytes& bytes) {
+  Features features;
+  features.values = read_npy(bytes);
+  GESTALT_CHECK(is_features(features.values), "expected an array [N,D] of f32 or f64, it is {}",
+                features.values);
+  return features;
+}
+
+Features from_checkpoint(const Checkpoint& checkpoint) {
   GESTALT_CHECK(checkpoint.tensors.size() == 1 && is_features(checkpoint.tensors[0].tensor),
                 "expected one tensor [N,D] of f32 or f64, it holds {} tensor{}{}",
                 checkpoint.tensors.size(), checkpoint.tensors.size() == 1 ? " " : "s",
@@ -77,21 +84,22 @@ void check_values(const Tensor& values) {
 }  // namespace
 
 Features read_features(const std::filesystem::path& path) {
-  try {
-    const Bytes bytes = map_file(path.string());
-    Features features;
-    if (is_npy(bytes)) {
-      features.values = read_npy(bytes);
-      GESTALT_CHECK(is_features(features.values), "expected an array [N,D] of f32 or f64, it is {}",
-                    features.values);
-    } else {
-      features = from_checkpoint(bytes, path.string());
+  const std::string name = path.string();
+  const auto naming_the_file = [&](const auto& read) {
+    try {
+      return read();
+    } catch (const Error& reason) {
+      throw Error(format("cannot read '{}': {}", name, reason.what()));
     }
+  };
+  const Bytes bytes = naming_the_file([&] { return map_file(name); });
+  const bool npy = is_npy(bytes);
+  const Checkpoint checkpoint = npy ? Checkpoint{} : read_checkpoint(bytes, name);
+  return naming_the_file([&] {
+    const Features features = npy ? from_npy(bytes) : from_checkpoint(checkpoint);
     check_values(features.values);
     return features;
-  } catch (const Error& reason) {
-    throw Error(format("[features] cannot use '{}': {}", path.string(), reason.what()));
-  }
+  });
 }
 
 void write_features(const std::filesystem::path& path, const Features& features) {

@@ -44,8 +44,9 @@ void check_count(const fs::path& path, int64_t count) {
 MeasureInput open_input(const std::string& path) {
   std::error_code error;
   const fs::file_status status = fs::status(path, error);
-  GESTALT_CHECK(status.type() != fs::file_type::not_found, "'{}': no such file or folder", path);
-  GESTALT_CHECK(!error, "'{}': {}", path, error.message());
+  GESTALT_CHECK(status.type() != fs::file_type::not_found,
+                "cannot read '{}': no such file or folder", path);
+  GESTALT_CHECK(!error, "cannot read '{}': {}", path, error.message());
   MeasureInput input;
   input.path = fs::is_directory(status) ? samples_of(path) : fs::path(path);
   const std::string name = input.path.string();
