@@ -17,10 +17,15 @@ struct Colors {
 };
 
 Colors colors_of(const char* which, const Tensor& image) {
-  GESTALT_CHECK(image.rank() == 4 && image.size(0) == 1 && image.size(1) == 3 &&
-                    image.dtype() == DType::f32 && image.device().is_cpu() && image.is_contiguous(),
-                "[match_colors] the {} must be f32 [1,3,H,W] on the CPU, got {}", which, image);
+  GESTALT_CHECK(
+      image.rank() == 4 && image.size(0) == 1 && image.size(1) == 3 &&
+          image.dtype() == DType::f32 && image.device().is_cpu() && image.is_contiguous(),
+      "[match_colors] expected the {} as f32 [1,3,H,W], contiguous, on the CPU, got {} with "
+      "strides {} on {}",
+      which, image, image.strides(), image.device());
   const int64_t pixels = image.numel() / 3;
+  GESTALT_CHECK(pixels >= 2, "[match_colors] expected the {} to have two pixels or more, got {}",
+                which, image);
   const float* data = image.data<float>();
   Colors colors;
   for (int c = 0; c < 3; ++c) {

@@ -69,15 +69,17 @@ void match_channel(std::span<const float> source, std::span<const float> target,
 
 void match_histogram(std::span<const float> source, std::span<const float> target,
                      std::span<float> matched, int channels, int bins) {
-  GESTALT_CHECK(channels >= 1 && bins >= 1, "[match_histogram] {} channels and {} bins", channels,
-                bins);
+  GESTALT_CHECK(channels >= 1 && bins >= 1,
+                "[match_histogram] expected one channel and one bin or more, got {} and {}",
+                channels, bins);
   GESTALT_CHECK(source.size() == matched.size(),
-                "[match_histogram] source has {} values, matched {}", source.size(),
-                matched.size());
+                "[match_histogram] expected as many values in matched as in source, {}, got {}",
+                source.size(), matched.size());
   GESTALT_CHECK(!source.empty() && !target.empty() && source.size() % channels == 0 &&
                     target.size() % channels == 0,
-                "[match_histogram] {} source and {} target values are not {} channels",
-                source.size(), target.size(), channels);
+                "[match_histogram] expected values for each of {} channels, as many for each, got "
+                "{} in source and {} in target",
+                channels, source.size(), target.size());
   const auto finite = [](float value) { return std::isfinite(value); };
   GESTALT_CHECK(std::all_of(source.begin(), source.end(), finite) &&
                     std::all_of(target.begin(), target.end(), finite),

@@ -31,7 +31,7 @@ Matrix centred(const Tensor& features, std::vector<double>& mean) {
 }
 
 void succeeded(lapack_int info, const char* routine) {
-  GESTALT_CHECK(info == 0, "[frechet] {} failed with {}", routine, info);
+  GESTALT_CHECK(info == 0, "[frechet] LAPACK's {} failed: expected info 0, got {}", routine, info);
 }
 
 lapack_int size(int64_t value) {
@@ -108,8 +108,8 @@ bool is_by_factors(int64_t n1, int64_t n2, int64_t d) {
 double frechet_distance(const Tensor& features1, const Tensor& features2) {
   std::vector<double> mean1, mean2;
   Matrix a = centred(features1, mean1), b = centred(features2, mean2);
-  GESTALT_CHECK(a.columns == b.columns, "[frechet] features of {} and {} dimensions", a.columns,
-                b.columns);
+  GESTALT_CHECK(a.columns == b.columns, "[frechet] expected features of equal width, got {} and {}",
+                a.columns, b.columns);
   if (is_by_factors(a.rows, b.rows, a.columns)) {
     a = triangular(std::move(a));
     b = triangular(std::move(b));
@@ -118,8 +118,9 @@ double frechet_distance(const Tensor& features1, const Tensor& features2) {
 }
 
 double frechet_distance(const GaussianFactor& factor1, const GaussianFactor& factor2) {
-  GESTALT_CHECK(factor1.mean.shape() == factor2.mean.shape(), "[frechet] means {} and {}",
-                factor1.mean, factor2.mean);
+  GESTALT_CHECK(factor1.mean.shape() == factor2.mean.shape(),
+                "[frechet] expected means of equal shape, got {} and {}", factor1.mean,
+                factor2.mean);
   const auto matrix = [](const Tensor& factor) {
     return Matrix{factor.size(0), factor.size(1), factor.to_vector<double>()};
   };

@@ -60,8 +60,8 @@ Discrepancy squared_discrepancy(const Matrix& x, const Matrix& y) {
 KernelDistance kernel_distance(const Tensor& features1, const Tensor& features2,
                                const KernelDistanceOptions& options) {
   const Matrix x = matrix_of(features1), y = matrix_of(features2);
-  GESTALT_CHECK(x.columns == y.columns, "[kid] features of {} and {} dimensions", x.columns,
-                y.columns);
+  GESTALT_CHECK(x.columns == y.columns, "[kid] expected features of equal width, got {} and {}",
+                x.columns, y.columns);
   GESTALT_CHECK(options.subsets >= 1 && options.subset_size >= 2,
                 "[kid] expected at least one subset of at least two, got {} of {}", options.subsets,
                 options.subset_size);

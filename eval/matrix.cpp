@@ -8,7 +8,8 @@
 namespace gestalt::eval {
 
 Matrix row_products(const Matrix& a, const Matrix& b) {
-  GESTALT_CHECK(a.columns == b.columns, "[row_products] rows of {} and {} values", a.columns,
+  GESTALT_CHECK(a.columns == b.columns,
+                "[row_products] expected rows of equal length, got {} and {} values", a.columns,
                 b.columns);
   Matrix y(a.rows, b.rows);
   if (y.values.empty()) return y;

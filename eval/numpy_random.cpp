@@ -22,7 +22,9 @@ uint32_t NumpyRandomState::interval(uint32_t largest) {
 // The beginning of a permutation of the whole population, shuffled from its end.
 std::vector<int64_t> NumpyRandomState::choice(int64_t population, int64_t size) {
   GESTALT_CHECK(size <= population && population <= std::numeric_limits<uint32_t>::max(),
-                "[choice] {} of {} without replacement", size, population);
+                "[choice] expected to draw at most as many as there are, and these fewer than "
+                "2^32, got {} of {}",
+                size, population);
   std::vector<int64_t> all(population);
   std::iota(all.begin(), all.end(), int64_t{0});
   for (int64_t i = population - 1; i > 0; --i) {

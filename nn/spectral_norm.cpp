@@ -77,15 +77,17 @@ Tensor normalize_rows(const Tensor& given, Tensor& u, Tensor& v, const SpectralN
 Tensor spectral_normalize(const Tensor& weight, Tensor& u, Tensor& v, const SpectralNormDesc& desc,
                           bool update) {
   GESTALT_CHECK(weight.rank() > desc.dim && (desc.dim == 0 || desc.dim == 1),
-                "[spectral_norm] dim must be 0 or 1, got {} (weight {})", desc.dim, weight);
+                "[spectral_normalize] dim must be 0 or 1, got {} (weight {})", desc.dim, weight);
   const int64_t rows = weight.size(desc.dim), columns = rows > 0 ? weight.numel() / rows : 0;
   const DType stat = accumulation_dtype(weight.dtype());
   for (const auto& [vector, size] : {std::pair(&u, rows), std::pair(&v, columns)}) {
-    GESTALT_CHECK(vector->shape() == Shape{size} && vector->dtype() == stat &&
-                      vector->device() == weight.device() && vector->is_contiguous(),
-                  "[spectral_norm] expected u {}[{}] and v {}[{}], contiguous, got {} and {} "
-                  "(weight {})",
-                  to_string(stat), rows, to_string(stat), columns, u, v, weight);
+    GESTALT_CHECK(
+        vector->shape() == Shape{size} && vector->dtype() == stat &&
+            vector->device() == weight.device() && vector->is_contiguous(),
+        "[spectral_normalize] expected u {}[{}] and v {}[{}], contiguous, on {}, got {} on {} "
+        "and {} on {} (weight {})",
+        to_string(stat), rows, to_string(stat), columns, weight.device(), u, u.device(), v,
+        v.device(), weight);
   }
   if (desc.dim == 0) return normalize_rows(weight, u, v, desc, update);
   return transpose(normalize_rows(transpose(weight, 0, 1), u, v, desc, update), 0, 1);

@@ -30,7 +30,8 @@ void ExponentialMovingAverage::update() {
 }
 
 void ExponentialMovingAverage::copy_to(const std::vector<Tensor>& parameters) const {
-  GESTALT_CHECK(parameters.size() == averages_.size(), "[ema] {} averages, {} parameters",
+  GESTALT_CHECK(parameters.size() == averages_.size(),
+                "[ema] expected as many parameters as there are averages, {}, got {}",
                 averages_.size(), parameters.size());
   const NoGradGuard no_grad;
   for (size_t i = 0; i < averages_.size(); ++i) parameters[i].copy_(averages_[i]);

@@ -349,8 +349,9 @@ class Engine {
 
 void backward(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
               const BackwardOptions& options) {
-  GESTALT_CHECK(outputs.size() == grad_outputs.size(), "[backward] {} outputs, {} gradients",
-                outputs.size(), grad_outputs.size());
+  GESTALT_CHECK(outputs.size() == grad_outputs.size(),
+                "[backward] expected a gradient for each of {} outputs, got {}", outputs.size(),
+                grad_outputs.size());
   Engine engine(options, {});
   for (size_t i = 0; i < outputs.size(); ++i) engine.seed(outputs[i], grad_outputs[i]);
   engine.run();
@@ -358,8 +359,9 @@ void backward(std::span<const Tensor> outputs, std::span<const Tensor> grad_outp
 
 std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
                               std::span<const Tensor> inputs, const BackwardOptions& options) {
-  GESTALT_CHECK(outputs.size() == grad_outputs.size(), "[gradients] {} outputs, {} gradients",
-                outputs.size(), grad_outputs.size());
+  GESTALT_CHECK(outputs.size() == grad_outputs.size(),
+                "[gradients] expected a gradient for each of {} outputs, got {}", outputs.size(),
+                grad_outputs.size());
   for (const Tensor& input : inputs) {
     GESTALT_CHECK(input.defined() && input.requires_grad(),
                   "[gradients] input {} does not require a gradient", input);

@@ -47,7 +47,8 @@ template <int... numbers, class F>
 void with_constant(int wanted, std::integer_sequence<int, numbers...>, const F& f) {
   const bool found =
       ((wanted == numbers && (f(std::integral_constant<int, numbers>{}), true)) || ...);
-  GESTALT_CHECK(found, "no kernel has {} words", wanted);
+  GESTALT_CHECK(found, "[topk] expected a number of words that a kernel is compiled for, got {}",
+                wanted);
 }
 
 template <class T>

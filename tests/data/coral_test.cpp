@@ -84,6 +84,20 @@ TEST(MatchColors, GivesThePublishedValues) {
   for (size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 2e-6) << i;
 }
 
+TEST(MatchColors, SaysWhatItExpects) {
+  const Tensor image = colored_noise(20, 3, 0.5f, 0.5f);
+  EXPECT_EQ(error_of([&] {
+              match_colors(image, Tensor::zeros({1, 3, 4, 4}, {.device = Device{},
+                                                               .format = Format::channels_last}));
+            }),
+            "[match_colors] expected the target as f32 [1,3,H,W], contiguous, on the CPU, got "
+            "f32[1,3,4,4] with strides [48,1,12,3] on cpu");
+  EXPECT_EQ(error_of([&] {
+              match_colors(Tensor::ones({1, 3, 1, 1}, {.device = Device{}}), image);
+            }),
+            "[match_colors] expected the source to have two pixels or more, got f32[1,3,1,1]");
+}
+
 TEST(MatchColors, RejectsConstantChannels) {
   const Tensor image = colored_noise(20, 3, 0.5f, 0.5f);
   EXPECT_PRED_FORMAT2(::testing::IsSubstring, "channel 0 of the source is constant", error_of([&] {
