@@ -196,7 +196,7 @@ Tensor read_npy(const Bytes& bytes) {
 }
 
 StateDict read_npz(const Bytes& bytes) {
-  check_has_content(bytes);
+  check_has_content(bytes.text());
   GESTALT_CHECK(bytes.text().starts_with("PK"), "not a NumPy .npz archive");
   ZipArchive archive(bytes);
   StateDict arrays;
