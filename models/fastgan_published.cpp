@@ -12,14 +12,8 @@ namespace gestalt::models {
 namespace {
 
 StateDict below(const Checkpoint& file, const std::string& prefix) {
-  StateDict result;
-  for (const NamedTensor& entry : file.tensors) {
-    if (entry.name.starts_with(prefix)) {
-      std::string name = entry.name.substr(prefix.size());
-      if (name.starts_with("module.")) name.erase(0, 7);
-      result.push_back({std::move(name), entry.tensor});
-    }
-  }
+  StateDict result = part_of(file.tensors, prefix);
+  strip_prefix(result);
   return result;
 }
 

@@ -15,14 +15,13 @@ std::string joined(const std::string& prefix, const std::string& name) {
   return prefix.empty() ? name : prefix + '.' + name;
 }
 
-// DataParallel has "module." before the names of what it wraps, a whole network or a part of one.
+// DataParallel may wrap a whole network or a part of one.
 std::string unwrapped(const std::string& name) {
-  constexpr std::string_view wrapper = "module.";
   std::string result;
   for (size_t begin = 0; begin < name.size();) {
     const size_t end = std::min(name.find('.', begin), name.size() - 1) + 1;
     const std::string_view part = std::string_view(name).substr(begin, end - begin);
-    if (part != wrapper) result += part;
+    if (part != data_parallel_prefix) result += part;
     begin = end;
   }
   return result;

@@ -16,4 +16,14 @@ StateDict part_of(const StateDict& state, const std::string& prefix) {
   return result;
 }
 
+size_t strip_prefix(StateDict& state, std::string_view prefix) {
+  size_t count = 0;
+  for (NamedTensor& entry : state) {
+    if (!entry.name.starts_with(prefix)) continue;
+    entry.name.erase(0, prefix.size());
+    ++count;
+  }
+  return count;
+}
+
 }  // namespace gestalt

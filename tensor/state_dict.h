@@ -3,6 +3,7 @@
 // Tensors by name: what modules and optimizers save and load, and what files of weights hold.
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tensor/tensor.h"
@@ -30,5 +31,11 @@ using StateDict = std::vector<NamedTensor>;
 //   optimizer.load_state_dict(part_of(state, "optimizer."));
 void add_part(StateDict& to, const std::string& prefix, const StateDict& from);
 StateDict part_of(const StateDict& state, const std::string& prefix);
+
+// What PyTorch's DataParallel and DistributedDataParallel put before the names of what they wrap.
+inline constexpr std::string_view data_parallel_prefix = "module.";
+
+// Takes `prefix` off the front of every name that has it; how many had.
+size_t strip_prefix(StateDict& state, std::string_view prefix = data_parallel_prefix);
 
 }  // namespace gestalt

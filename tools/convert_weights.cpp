@@ -31,15 +31,9 @@ struct Settings {
 
 // Without any --strip, DataParallel's `module.` goes where it is.
 void strip(StateDict& state, const std::vector<std::string>& prefixes) {
-  for (const std::string& prefix :
-       prefixes.empty() ? std::vector<std::string>{"module."} : prefixes) {
-    size_t count = 0;
-    for (NamedTensor& entry : state) {
-      if (!entry.name.starts_with(prefix)) continue;
-      entry.name.erase(0, prefix.size());
-      ++count;
-    }
-    GESTALT_CHECK(count > 0 || prefixes.empty(), "--strip {}: no name begins so", prefix);
+  if (prefixes.empty()) strip_prefix(state);
+  for (const std::string& prefix : prefixes) {
+    GESTALT_CHECK(strip_prefix(state, prefix) > 0, "--strip {}: no name begins so", prefix);
   }
 }
 

@@ -179,11 +179,9 @@ StateDict find_state_dict(const Checkpoint& checkpoint, const SelectOptions& opt
   for (const NamedTensor& entry : checkpoint.tensors) {
     if (!is_under(entry.name, prefix)) continue;
     std::string name = prefix.empty() ? entry.name : kept + entry.name.substr(prefix.size() + 1);
-    if (!options.strip.empty() && name.starts_with(options.strip)) {
-      name.erase(0, options.strip.size());
-    }
     state.push_back({std::move(name), entry.tensor});
   }
+  strip_prefix(state, options.strip);
   GESTALT_CHECK(!state.empty(), "'{}' has no tensors under '{}'; it holds {}", checkpoint.path,
                 prefix, described(candidates, checkpoint.tensors));
   return state;

@@ -51,8 +51,9 @@ Checkpoint read_checkpoint(const Bytes& bytes, const std::string& path,
                            const ReadOptions& options = {});
 
 struct SelectOptions {
-  std::string prefix;             // a group or a dotted prefix; "" finds the only group by itself
-  std::string strip = "module.";  // taken off the front of every name that has it
+  std::string prefix;  // a group or a dotted prefix; "" finds the only group by itself
+  // Taken off the front of every name that has it.
+  std::string strip{data_parallel_prefix};
 };
 
 // The tensors under the prefix, named without it; a list's keep its last part ("g_ema.0"). Throws

@@ -30,5 +30,15 @@ TEST(StateParts, ComeOutAsTheyWentIn) {
   EXPECT_TRUE(part_of(state, "optimizer.").empty());
 }
 
+TEST(StripPrefix, TakesItOffTheFrontAlone) {
+  const Tensor x = Tensor::ones({1});
+  StateDict state = {{"module.fc.weight", x}, {"fc.module.bias", x}, {"module.module.a", x}};
+  EXPECT_EQ(strip_prefix(state), 2u);
+  EXPECT_EQ(names_of(state), (Names{"fc.weight", "fc.module.bias", "module.a"}));
+  EXPECT_EQ(strip_prefix(state, "fc."), 2u);
+  EXPECT_EQ(strip_prefix(state, "none."), 0u);
+  EXPECT_EQ(names_of(state), (Names{"weight", "module.bias", "module.a"}));
+}
+
 }  // namespace
 }  // namespace gestalt
