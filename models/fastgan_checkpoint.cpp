@@ -90,38 +90,19 @@ Metadata fastgan_metadata(const FastGanOptions& options) {
           {"sp_hw_policy_name", sparse_policy_name(options)}};
 }
 
-void check_fits(const FastGanCheckpoint& checkpoint, const FastGanOptions& options) {
-  const FastGanOptions& own = checkpoint.options;
-  const auto differs = [&](const std::string& setting, const auto& there, const auto& here,
-                           const std::string& advice) {
-    throw Error(
-        format("'{}' is of {} {}, not {}: {}", checkpoint.path, setting, there, here, advice));
-  };
-  if (own.image_size != options.image_size) {
-    differs("--im_size", own.image_size, options.image_size,
-            format("give --im_size {}", own.image_size));
+std::optional<FastGanDifference> first_difference(const FastGanCheckpoint& checkpoint,
+                                                  const FastGanOptions& options) {
+  const Metadata there = fastgan_metadata(checkpoint.options), here = fastgan_metadata(options);
+  std::vector<const char*> settings = {"im_size", "nz", "noise", "base_channels"};
+  if (checkpoint.sparsity_known) {
+    settings.insert(settings.end(), {"sparse_hw_info", "sp_hw_policy_name"});
   }
-  if (own.latent_size != options.latent_size) {
-    differs("--nz", own.latent_size, options.latent_size, format("give --nz {}", own.latent_size));
+  for (const char* setting : settings) {
+    if (there.at(setting) != here.at(setting)) {
+      return FastGanDifference{setting, there.at(setting), here.at(setting)};
+    }
   }
-  if (own.noise != options.noise) {
-    differs("--noise", own.noise ? "on" : "off", options.noise ? "on" : "off",
-            own.noise ? "give --noise" : "leave --noise out");
-  }
-  if (own.base_channels != options.base_channels) {
-    differs("--base_channels", own.base_channels, options.base_channels,
-            format("give --base_channels {}", own.base_channels));
-  }
-  if (!checkpoint.sparsity_known) return;
-  const std::string there = to_text(own.sparse), here = to_text(options.sparse);
-  if (there != here) {
-    differs("--sparse_hw_info", there, here, format("give --sparse_hw_info {}", there));
-  }
-  const std::string policy = sparse_policy_name(own);
-  if (policy != sparse_policy_name(options)) {
-    differs("--sp_hw_policy_name", policy, sparse_policy_name(options),
-            format("give --sp_hw_policy_name {}", policy));
-  }
+  return std::nullopt;
 }
 
 StateDict averaged_generator(const FastGanCheckpoint& checkpoint) {

@@ -8,6 +8,7 @@
 //   our own, safetensors with fastgan_metadata(): g.NAME, d.NAME, g_ema.NAME, opt_g.* and opt_d.*
 //   of optim::Adam, iter (i64 [1]), and whatever else a trainer keeps.
 
+#include <optional>
 #include <string>
 
 #include "models/fastgan.h"
@@ -34,9 +35,14 @@ FastGanCheckpoint read_fastgan_checkpoint(const std::string& path);
 // What marks a safetensors file as our own form, and tells the settings.
 Metadata fastgan_metadata(const FastGanOptions& options);
 
-// Throws Error naming the first setting that differs from the network's and the flag to give:
-// --im_size, --nz, --noise, --sparse_hw_info, --sp_hw_policy_name.
-void check_fits(const FastGanCheckpoint& checkpoint, const FastGanOptions& options);
+// The first setting that is another in the checkpoint than here; names and values are those of
+// fastgan_metadata(). What the checkpoint does not tell is no difference.
+struct FastGanDifference {
+  std::string setting;  // im_size, nz, noise, base_channels, sparse_hw_info, sp_hw_policy_name
+  std::string there, here;
+};
+std::optional<FastGanDifference> first_difference(const FastGanCheckpoint& checkpoint,
+                                                  const FastGanOptions& options);
 
 // The generator with its average for parameters, as load_state_dict takes it. Throws Error where
 // the file has no average.

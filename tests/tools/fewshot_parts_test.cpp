@@ -11,7 +11,9 @@
 #include "kernels/error.h"
 #include "tensor/ops/shape.h"
 #include "tensor/random.h"
+#include "tests/error_of.h"
 #include "tests/tools/run_tool.h"
+#include "tools/fewshot/check_fits.h"
 #include "tools/fewshot/dataset.h"
 #include "tools/fewshot/evaluation.h"
 #include "tools/fewshot/history.h"
@@ -48,6 +50,28 @@ models::FastGanOptions small_options() {
   models::FastGanOptions options{.image_size = 32, .latent_size = 16, .base_channels = 8};
   options.sparse = {{16, 0.25}};
   return options;
+}
+
+TEST(FewshotCheckpoint, TheSettingThatDiffersIsNamedWithItsFlag) {
+  models::FastGanCheckpoint checkpoint;
+  checkpoint.path = "last.safetensors";
+  checkpoint.options = small_options();
+  const auto differing = [&](const auto& change) {
+    models::FastGanOptions here = small_options();
+    change(here);
+    return tests::error_of([&] { check_fits(checkpoint, here); });
+  };
+  EXPECT_EQ(differing([](models::FastGanOptions&) {}), "");
+  EXPECT_EQ(differing([](models::FastGanOptions& o) { o.image_size = 64; }),
+            "'last.safetensors' is of --im_size 32, not 64: give --im_size 32");
+  EXPECT_EQ(differing([](models::FastGanOptions& o) { o.noise = true; }),
+            "'last.safetensors' is of --noise off, not on: leave --noise out");
+  EXPECT_EQ(
+      differing([](models::FastGanOptions& o) { o.sparse.clear(); }),
+      "'last.safetensors' is of --sparse_hw_info 16_25, not none: give --sparse_hw_info 16_25");
+  checkpoint.options.noise = true;
+  EXPECT_EQ(differing([](models::FastGanOptions&) {}),
+            "'last.safetensors' is of --noise on, not off: give --noise");
 }
 
 TEST(FewshotImages, EachOnceInEachRoundAndHalfOfThemMirrored) {

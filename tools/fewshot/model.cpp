@@ -5,6 +5,7 @@
 #include "optim/state.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
+#include "tools/fewshot/check_fits.h"
 
 namespace gestalt::tools {
 namespace {
@@ -73,7 +74,7 @@ StateDict GanModel::state_dict() const {
 }
 
 void GanModel::load(const models::FastGanCheckpoint& checkpoint) {
-  models::check_fits(checkpoint, options_);
+  check_fits(checkpoint, options_);
   try {
     discriminator_->load_state_dict(checkpoint.discriminator);
     generator_->load_state_dict(checkpoint.generator);
@@ -93,7 +94,7 @@ void GanModel::load_average(const StateDict& average) {
                                          : &optim::require("g_ema", average, parameters[i].name);
     GESTALT_CHECK(from->shape() == parameters[i].tensor->shape(), "[g_ema] '{}' must be {}, is {}",
                   parameters[i].name, parameters[i].tensor->shape(), *from);
-    Tensor(average_.averages()[i]).copy_(from->detach());
+    average_.averages()[i].copy_(from->detach());
   }
 }
 

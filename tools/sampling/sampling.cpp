@@ -24,6 +24,7 @@
 #include "tools/common/output.h"
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
+#include "tools/fewshot/check_fits.h"
 #include "tools/sampling/latents.h"
 
 namespace gestalt::tools {
@@ -51,7 +52,7 @@ FastGanOptions network_options(const SamplingSettings& settings,
   if (settings.latent_size > 0) options.latent_size = settings.latent_size;
   if (settings.noise) options.noise = true;
   set_given_sparsity(options, settings);
-  models::check_fits(checkpoint, options);
+  check_fits(checkpoint, options);
   return options;
 }
 
