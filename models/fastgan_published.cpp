@@ -176,6 +176,11 @@ StateDict adam_state(const Checkpoint& file, const Numbers& numbers, const std::
   if (numbers.find(group + "lr") == nullptr) return {};
   GESTALT_CHECK(numbers.find(key + ".param_groups.1.lr") == nullptr,
                 "'{}' has several parameter groups", key);
+  for (const char* option : {"amsgrad", "maximize"}) {
+    const double* value = numbers.find(group + option);
+    GESTALT_CHECK(value == nullptr || *value == 0, "'{}' has '{}', which is not supported", key,
+                  option);
+  }
   std::map<std::string, const Tensor*> tensors;
   for (const NamedTensor& entry : file.tensors) tensors[entry.name] = &entry.tensor;
   StateDict state;

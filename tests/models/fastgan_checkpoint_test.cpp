@@ -9,6 +9,8 @@
 #include <map>
 
 #include "kernels/error.h"
+#include "models/fastgan_published.h"
+#include "tensor/io/checkpoint.h"
 #include "tests/error_of.h"
 #include "tests/source_folder.h"
 #include "tests/temporary_folder.h"
@@ -175,6 +177,15 @@ TEST_F(FastGanCheckpointTest, TheFirstSettingThatDiffersIsGiven) {
   set_sparse(checkpoint.options, "none", "TopKMaskHW");
   EXPECT_EQ(differing([](FastGanOptions& o) { set_sparse(o, "32_5", "TopKMaskHW"); }),
             "sparse_hw_info: none, here 32_5");
+}
+
+TEST_F(FastGanCheckpointTest, AnAdamOfOtherStepsIsRefused) {
+  for (const char* option : {"amsgrad", "maximize"}) {
+    Checkpoint file = read_checkpoint(fixture("named.pth"), {.training_state = true});
+    file.numbers.push_back({format("opt_d.param_groups.0.{}", option), 1});
+    EXPECT_EQ(error_of([&] { from_published_form(file); }),
+              format("'opt_d' has '{}', which is not supported", option));
+  }
 }
 
 TEST_F(FastGanCheckpointTest, OurOwnFormKeepsEverything) {
