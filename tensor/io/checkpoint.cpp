@@ -164,7 +164,7 @@ StateDict find_state_dict(const Checkpoint& checkpoint, const SelectOptions& opt
   std::string prefix = options.prefix;
   if (prefix.empty()) {
     GESTALT_CHECK(candidates.size() == 1,
-                  "'{}' holds several state dicts, choose one (convert_weights --select): {}",
+                  "'{}' holds several state dicts, choose one by its prefix: {}",
                   checkpoint.path, described(candidates, checkpoint.tensors));
     prefix = candidates[0].prefix;
   }

@@ -64,7 +64,7 @@ StateDict find_state_dict(const Checkpoint& checkpoint, const SelectOptions& opt
 // beside real ones.
 std::vector<Checkpoint::Group> candidate_groups(const Checkpoint& checkpoint);
 
-// read_checkpoint and find_state_dict: what a tool that takes weights does.
+// read_checkpoint and find_state_dict.
 StateDict load_weights(const std::string& path, const SelectOptions& options = {});
 
 }  // namespace gestalt

@@ -108,7 +108,8 @@ TEST(Checkpoint, SeveralStateDictsNeedAChoice) {
     FAIL();
   } catch (const Error& error) {
     const std::string text = error.what();
-    EXPECT_NE(text.find("g (3 tensors), d (1 tensor), g_ema (2 tensors)"), std::string::npos)
+    EXPECT_NE(text.find("choose one by its prefix: g (3 tensors), d (1 tensor), g_ema (2 tensors)"),
+              std::string::npos)
         << text;
   }
   EXPECT_EQ(names_of(find_state_dict(checkpoint, {.prefix = "g"})),

@@ -8,8 +8,10 @@
 
 #include "models/registry.h"
 #include "tensor/io/checkpoint.h"
+#include "tests/error_of.h"
 #include "tests/source_folder.h"
 #include "tests/tools/run_tool.h"
+#include "tools/common/weights.h"
 
 namespace gestalt::tests {
 namespace {
@@ -63,6 +65,14 @@ TEST_F(ConvertWeights, SaysWhatItLeavesBesideTheOnlyStateDict) {
   const ToolResult outcome = convert({"--list", fixture("beside.zip.1x.pth")});
   EXPECT_NE(outcome.output.find("taken: 'state_dict' alone, without epoch\n"), std::string::npos)
       << outcome.output;
+}
+
+TEST_F(ConvertWeights, IsWhatOtherToolsAdviseWhereTheyGetSeveralStateDicts) {
+  const std::string gan = fixture("gan.zip.2x.pth"), state = fixture("state.zip.2x.pth");
+  EXPECT_EQ(error_of([&] { tools::read_weights(gan); }),
+            "'" + gan +
+                "' holds several state dicts, choose one (convert_weights --select): g, d, g_ema");
+  EXPECT_EQ(tools::read_weights(state)[0].name, "conv.weight");
 }
 
 TEST_F(ConvertWeights, ListWritesNothing) {

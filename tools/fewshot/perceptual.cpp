@@ -5,7 +5,7 @@
 #include "kernels/error.h"
 #include "models/vgg.h"
 #include "nn/layers.h"
-#include "tensor/io/checkpoint.h"
+#include "tools/common/weights.h"
 
 namespace gestalt::tools {
 namespace {
@@ -19,7 +19,7 @@ std::shared_ptr<nn::Sequential> vgg16_features(const std::string& path) {
     models::init_well_scaled(*features, generator);
     return features;
   }
-  const StateDict weights = load_weights(path);
+  const StateDict weights = read_weights(path);
   const StateDict of_features = part_of(weights, "features.");
   try {
     features->load_state_dict(of_features.empty() ? weights : of_features);
@@ -49,7 +49,7 @@ models::Lpips make_perceptual_loss(const std::string& vgg16, const std::string& 
   StateDict weights = equal_weights();
   if (!linear.empty()) {
     const StateDict expected = weights;
-    weights = load_weights(linear);
+    weights = read_weights(linear);
     for (NamedTensor& entry : weights) {
       for (const NamedTensor& each : expected) {
         GESTALT_CHECK(each.name != entry.name || each.tensor.shape() == entry.tensor.shape(),

@@ -8,7 +8,6 @@
 #include "kernels/error.h"
 #include "models/registry.h"
 #include "nn/init.h"
-#include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
 #include "tools/common/config.h"
 #include "tools/common/folder_lock.h"
@@ -16,6 +15,7 @@
 #include "tools/common/not_finite.h"
 #include "tools/common/output.h"
 #include "tools/common/ranges.h"
+#include "tools/common/weights.h"
 #include "tools/shape_bias/commands.h"
 #include "tools/shape_bias/evaluation.h"
 #include "tools/shape_bias/input.h"
@@ -70,7 +70,7 @@ int64_t classes_of(const StateDict& weights) {
 
 std::shared_ptr<nn::Module> load_network(const Settings& settings) {
   try {
-    const StateDict weights = load_weights(settings.weights);
+    const StateDict weights = read_weights(settings.weights);
     const nn::SkipInitGuard skip_init;
     auto network = models::make_model(settings.model, {.classes = classes_of(weights)});
     network->load_state_dict(weights);

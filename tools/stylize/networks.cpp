@@ -3,8 +3,8 @@
 #include "kernels/error.h"
 #include "models/adain.h"
 #include "nn/init.h"
-#include "tensor/io/checkpoint.h"
 #include "tools/common/not_finite.h"
+#include "tools/common/weights.h"
 
 namespace gestalt::tools {
 namespace {
@@ -36,7 +36,7 @@ std::shared_ptr<nn::Sequential> load_adain_encoder(const std::string& weights,
     models::init_untrained_encoder(*encoder, generator);
     description = "untrained VGG-19 with well-scaled random weights";
   } else {
-    load(*encoder, models::adain_encoder_weights(load_weights(weights)), weights);
+    load(*encoder, models::adain_encoder_weights(read_weights(weights)), weights);
     description = format("VGG-19 of {}", weights);
   }
   place(*encoder, weights);
@@ -47,7 +47,7 @@ std::shared_ptr<nn::Sequential> load_adain_decoder(const std::string& weights) {
   const nn::SkipInitGuard skip_init;
   Generator generator(0);
   auto decoder = models::make_adain_decoder(generator);
-  load(*decoder, load_weights(weights), weights);
+  load(*decoder, read_weights(weights), weights);
   place(*decoder, weights);
   return decoder;
 }

@@ -5,8 +5,8 @@
 #include "models/synthesis.h"
 #include "models/vgg.h"
 #include "nn/init.h"
-#include "tensor/io/checkpoint.h"
 #include "tools/common/not_finite.h"
+#include "tools/common/weights.h"
 
 namespace gestalt::tools {
 namespace {
@@ -36,7 +36,7 @@ void check_layers(const nn::Sequential& network, const std::vector<std::string>&
 }
 
 void load(nn::Sequential& network, const std::string& path) {
-  const StateDict weights = load_weights(path);
+  const StateDict weights = read_weights(path);
   try {
     network.load_state_dict(weights);
   } catch (const Error& error) {

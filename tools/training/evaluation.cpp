@@ -10,12 +10,12 @@
 #include "nn/autocast.h"
 #include "nn/loss.h"
 #include "tensor/autograd.h"
-#include "tensor/io/checkpoint.h"
 #include "tensor/ops/reduce.h"
 #include "tools/common/config.h"
 #include "tools/common/file_hash.h"
 #include "tools/common/not_finite.h"
 #include "tools/common/output.h"
+#include "tools/common/weights.h"
 #include "tools/training/setup.h"
 
 namespace gestalt::tools {
@@ -36,7 +36,7 @@ void check_network_settings(const TrainSettings& settings, const CommonOptions& 
 }
 
 void load_all_weights(nn::Module& network, const std::string& path) {
-  const StateDict weights = load_weights(path);
+  const StateDict weights = read_weights(path);
   try {
     network.load_state_dict(weights);
   } catch (const Error& error) {

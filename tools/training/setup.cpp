@@ -12,8 +12,8 @@
 #include "optim/sgd.h"
 #include "tensor/autograd.h"
 #include "tensor/graph.h"
-#include "tensor/io/checkpoint.h"
 #include "tools/common/passed_over.h"
+#include "tools/common/weights.h"
 
 namespace gestalt::tools {
 namespace {
@@ -22,7 +22,7 @@ namespace fs = std::filesystem;
 
 void load_pretrained(nn::Module& network, const std::string& path,
                      std::vector<std::string>& lines) {
-  const StateDict weights = load_weights(path);
+  const StateDict weights = read_weights(path);
   const StateDictReport report = network.load_state_dict(weights, false);
   // Not all that is not missing was taken: a file may lack what is optional.
   const size_t taken = weights.size() - report.unexpected.size() - report.mismatched.size();
