@@ -243,11 +243,6 @@ Branches block_e(BranchPool pool) {
           pool_branch(pool, 192)};
 }
 
-void freeze_all(nn::Module& module) {
-  if (auto* conv = dynamic_cast<ConvNorm*>(&module)) conv->freeze();
-  for (const nn::Module::Child& child : module.children()) freeze_all(*child.module);
-}
-
 }  // namespace
 
 void check_inception_tap(int64_t tap) {
@@ -326,7 +321,9 @@ Tensor Inception::forward(const Tensor& x) {
 }
 
 void Inception::freeze() {
-  freeze_all(*this);
+  for (const NamedModule& entry : named_modules()) {
+    if (auto* conv = dynamic_cast<ConvNorm*>(entry.module)) conv->freeze();
+  }
 }
 
 StateDict inception_weights(const StateDict& state) {

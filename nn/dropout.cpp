@@ -35,9 +35,12 @@ class DropoutNode : public Node {
   PhiloxState state_;
 };
 
-void collect(Module& module, std::vector<Dropout*>& out) {
-  if (auto* layer = dynamic_cast<Dropout*>(&module)) out.push_back(layer);
-  for (const Module::Child& child : module.children()) collect(*child.module, out);
+std::vector<Dropout*> layers_of(Module& network) {
+  std::vector<Dropout*> layers;
+  for (const Module::NamedModule& entry : network.named_modules()) {
+    if (auto* layer = dynamic_cast<Dropout*>(entry.module)) layers.push_back(layer);
+  }
+  return layers;
 }
 
 }  // namespace
@@ -62,16 +65,14 @@ Tensor Dropout::forward(const Tensor& x) {
 }
 
 void seed_dropout(Module& network, uint64_t seed, uint64_t step) {
-  std::vector<Dropout*> layers;
-  collect(network, layers);
+  const std::vector<Dropout*> layers = layers_of(network);
   for (size_t i = 0; i < layers.size(); ++i) {
     layers[i]->set_state({seed, step * layers.size() + i});
   }
 }
 
 bool has_dropout(Module& network) {
-  std::vector<Dropout*> layers;
-  collect(network, layers);
+  const std::vector<Dropout*> layers = layers_of(network);
   return std::any_of(layers.begin(), layers.end(), [](Dropout* layer) { return layer->p() > 0; });
 }
 

@@ -1,7 +1,5 @@
 #include "tools/fewshot/step.h"
 
-#include <functional>
-
 #include "kernels/error.h"
 #include "models/fastgan_losses.h"
 #include "nn/autocast.h"
@@ -36,14 +34,12 @@ std::vector<Tensor> buffers_of(const nn::Module& network) {
 
 void seed_noise(nn::Module& network, uint64_t seed, int64_t place) {
   uint64_t layer = 0;
-  const std::function<void(nn::Module&)> visit = [&](nn::Module& module) {
-    if (auto* noise = dynamic_cast<models::fastgan::NoiseInjection*>(&module)) {
+  for (const nn::Module::NamedModule& entry : network.named_modules()) {
+    if (auto* noise = dynamic_cast<models::fastgan::NoiseInjection*>(entry.module)) {
       const PhiloxState state = random_stream(seed, Stream::noise, place).state();
       noise->generator().set_state({state.seed, state.offset + (++layer << 16)});
     }
-    for (const nn::Module::Child& child : module.children()) visit(*child.module);
-  };
-  visit(network);
+  }
 }
 
 Tensor to_symmetric(const Tensor& pixels, const Tensor& levels) {
