@@ -45,7 +45,7 @@ Tensor levels(const Tensor& images, PixelRange range) {
   const Tensor x = images.to(DType::f32);
   if (range == PixelRange::full) return bytes ? x : whole_levels(x, 0.5);
   // By true division, as torchvision's ToTensor.
-  const Tensor unit = bytes ? x / Tensor::full({1}, 255, {.device = x.device()}) : x;
+  const Tensor unit = bytes ? divide(x, 255) : x;
   return whole_levels(unit * 0.5 + 0.5, 0);
 }
 

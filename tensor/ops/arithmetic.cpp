@@ -139,6 +139,10 @@ Tensor multiply(const Tensor& x, double scalar) {
   return with_scalar(&KernelTable::multiply_scalar, "multiply", x, scalar, scalar);
 }
 
+Tensor divide(const Tensor& x, double scalar) {
+  return divide(x, Tensor::full(Shape{}, scalar, {x.dtype(), x.device()}));
+}
+
 Tensor operator/(double scalar, const Tensor& x) {
   return multiply(pow(x, -1), scalar);
 }

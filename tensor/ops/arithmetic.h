@@ -15,6 +15,9 @@ Tensor divide(const Tensor& a, const Tensor& b);
 
 Tensor add(const Tensor& x, double scalar);
 Tensor multiply(const Tensor& x, double scalar);
+// By the scalar itself, rounded to x's dtype; `x / scalar` is the product with its reciprocal,
+// which is cheaper and may differ in the last bit.
+Tensor divide(const Tensor& x, double scalar);
 
 // y += scale * x and y *= scalar: not recorded, so not allowed where autograd follows y or x. x
 // broadcasts to y's shape, and may share memory with y: it is read before y changes.

@@ -139,6 +139,20 @@ TEST(IndexSelect, NamesAnIndexThatIsOutside) {
   EXPECT_THROW(index_select(x, 2, Tensor::zeros({1}, {.dtype = DType::i64})), Error);
 }
 
+TEST(Divide, ByAScalarRoundsOnce) {
+  std::vector<float> bytes(256), quotients(256);
+  for (size_t i = 0; i < bytes.size(); ++i) {
+    bytes[i] = static_cast<float>(i);
+    quotients[i] = bytes[i] / 255.0f;
+  }
+  const Tensor x = Tensor::from_vector(bytes, {2, 128});
+  EXPECT_EQ(divide(x, 255).to_vector<float>(), quotients);
+  EXPECT_NE((x / 255).to_vector<float>(), quotients);  // some products with 1/255 differ
+  EXPECT_EQ(divide(Tensor::full(Shape{}, 6), 4).shape(), Shape{});
+  EXPECT_EQ(gradient([](const Tensor& v) { return divide(v, 4); }, {1, -3}),
+            (std::vector<double>{0.25, 0.25}));
+}
+
 TEST(Gradients, OfAnInputUsedTwiceAddUp) {
   EXPECT_EQ(gradient([](const Tensor& x) { return x * x - x / 2 + x; }, {1, -3}),
             (std::vector<double>{2.5, -5.5}));

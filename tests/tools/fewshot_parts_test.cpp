@@ -129,7 +129,7 @@ TEST(FewshotImages, AreMirroredAsRandomHorizontalFlipDoes) {
 
 TEST(FewshotImages, AreScaledAsNormalizeDoes) {
   const Tensor pixels = Tensor::from_vector<uint8_t>({0, 1, 128, 255}, {4});
-  const auto values = to_symmetric(pixels, Tensor::full({1}, 255)).to_vector<float>();
+  const auto values = to_symmetric(pixels).to_vector<float>();
   const std::vector<float> expected = {-1.0f, (1 / 255.0f - 0.5f) / 0.5f,
                                        (128 / 255.0f - 0.5f) / 0.5f, 1.0f};
   EXPECT_EQ(values, expected);

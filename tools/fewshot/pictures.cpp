@@ -42,7 +42,7 @@ data::Image draw_samples(Sampler& sampler, Sampler::Mode mode, int64_t image_siz
 data::Image draw_reconstructions(GanModel& model, const Tensor& real) {
   const NoGradGuard no_grad;
   const int64_t count = std::min<int64_t>(8, real.size(0));
-  const Tensor images = to_symmetric(narrow(real, 0, 0, count), Tensor::full({1}, 255));
+  const Tensor images = to_symmetric(narrow(real, 0, 0, count));
   models::FastGanDiscriminator& discriminator = model.discriminator();
   discriminator.eval();
   constexpr int part = 0;

@@ -42,9 +42,9 @@ void seed_noise(nn::Module& network, uint64_t seed, int64_t place) {
   }
 }
 
-Tensor to_symmetric(const Tensor& pixels, const Tensor& levels) {
+Tensor to_symmetric(const Tensor& pixels) {
   // By true division, as ToTensor's; a division by 0.5 is a product with 2, exactly.
-  return (pixels.to(DType::f32) / levels + -0.5) * 2.0;
+  return (divide(pixels.to(DType::f32), 255) + -0.5) * 2.0;
 }
 
 GanStep::GanStep(GanModel& model, models::Lpips perceptual, const GanStepOptions& options)
@@ -63,7 +63,6 @@ GanStep::GanStep(GanModel& model, models::Lpips perceptual, const GanStepOptions
   augment_real_ = Tensor::empty({n, nn::diff_augment_numbers});
   augment_big_ = Tensor::empty({n, nn::diff_augment_numbers});
   augment_small_ = Tensor::empty({n, nn::diff_augment_numbers});
-  levels_ = Tensor::full({1}, 255);
   losses_ = Tensor::zeros({gan_losses});
 }
 
@@ -108,9 +107,8 @@ void GanStep::train_discriminator() {
   discriminator.set_requires_grad(true);
   discriminator.zero_grad();
 
-  const Tensor real =
-      nn::diff_augment(to_symmetric(batch_, levels_).contiguous(model_.options().format),
-                       augment_real_, augmentation);
+  const Tensor real = nn::diff_augment(to_symmetric(batch_).contiguous(model_.options().format),
+                                       augment_real_, augmentation);
   const models::FastGanRealLoss of_real =
       models::discriminator_loss_real(discriminator, perceptual_, real, part_, margins_real_);
   record(0, of_real.hinge);

@@ -59,7 +59,6 @@ class GanStep {
   Tensor margins_real_, margins_fake_;                 // the logits' shape
   Tensor part_;                                        // [2]
   Tensor augment_real_, augment_big_, augment_small_;  // [B,7]
-  Tensor levels_;                                      // 255
 
   // From the discriminator's part to the generator's; recorded steps keep it for good.
   models::FastGanImages fake_;
@@ -70,7 +69,7 @@ class GanStep {
 // For NoiseInjection layers: their noise from here on is that of (seed, place).
 void seed_noise(nn::Module& network, uint64_t seed, int64_t place);
 
-// u8 pixels to f32 [-1, 1], as ToTensor and Normalize(0.5, 0.5) do it. `levels`: f32 [1], 255.
-Tensor to_symmetric(const Tensor& pixels, const Tensor& levels);
+// u8 pixels to f32 [-1, 1], as ToTensor and Normalize(0.5, 0.5) do it.
+Tensor to_symmetric(const Tensor& pixels);
 
 }  // namespace gestalt::tools
