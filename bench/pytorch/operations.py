@@ -159,6 +159,8 @@ def main():
 
     flags = [f"--dtypes={args.dtype}", f"--benchmark_filter=^operation/.*{args.filter}.*"]
     names = [name for name in gestalt(args.bench, *flags, "--benchmark_list_tests").split("\n") if name]
+    if not names:
+        parser.error(f"--filter {args.filter}: no such case")
     ours, theirs = {}, {}
     for _ in range(args.rounds):
         for best, times in ((theirs, torch_times(names, DTYPES[args.dtype])), (ours, gestalt_times(args.bench, flags))):
