@@ -23,7 +23,7 @@ TEST(Categories, AreThePublishedOnes) {
   for (const Category& category : categories.all()) classes += category.classes.size();
   EXPECT_EQ(classes, 207u);
 
-  const fs::path path = tests::shared_data() / "categories16.json";
+  const fs::path path = tests::test_data() / "categories16.json";
   if (!fs::exists(path)) GTEST_SKIP() << "no published list at " << path;
   const Categories published = read_categories(path);
   ASSERT_EQ(published.size(), categories.size());
@@ -92,7 +92,7 @@ TEST(Decisions, AreWrittenAsTheyWerePublished) {
 }
 
 TEST(Decisions, PublishedFilesOfNetworksComeBackToTheByte) {
-  const fs::path raw = tests::shared_data() / "model-vs-human-raw";
+  const fs::path raw = tests::test_data() / "model-vs-human-raw";
   if (!fs::exists(raw)) GTEST_SKIP() << "no published decisions at " << raw;
   const TemporaryFolder folder;
   int files = 0;

@@ -18,10 +18,6 @@ inline std::filesystem::path fixture_decisions() {
   return source_folder() / "tests/fixtures/decisions";
 }
 
-inline std::filesystem::path shared_data() {
-  return source_folder() / "../shared/data";
-}
-
 inline std::string read_text(const std::filesystem::path& path) {
   std::ostringstream text;
   text << std::ifstream(path, std::ios::binary).rdbuf();

@@ -72,7 +72,7 @@ TEST(ErrorConsistency, OfTheFixtureIsWhatItsScriptCounts) {
 
 // The table of the paper, recomputed from the published files.
 TEST(ShapeBias, OfThePublishedDecisions) {
-  const fs::path raw = tests::shared_data() / "model-vs-human-raw";
+  const fs::path raw = tests::test_data() / "model-vs-human-raw";
   if (!fs::exists(raw)) GTEST_SKIP() << "no published decisions at " << raw;
   const Categories& categories = sixteen_categories();
   const Summary summary = summarize(read_observations({raw}, categories), categories);

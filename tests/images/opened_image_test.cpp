@@ -59,7 +59,7 @@ TEST(OpenedImage, PartsOfAPhotographHaveTheBytesOfTheWhole) {
 }
 
 TEST(OpenedImage, PartsOfManyPhotographs) {
-  const std::filesystem::path folder = tests::source_folder() / "../shared/data/fewshot/jeep";
+  const std::filesystem::path folder = tests::test_data() / "fewshot/jeep";
   if (!std::filesystem::exists(folder)) GTEST_SKIP() << "no photographs at " << folder;
   for (const auto& path : list_images(folder)) expect_parts_equal(path, 3);
 }

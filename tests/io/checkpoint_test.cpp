@@ -224,7 +224,7 @@ TEST(Checkpoint, EveryTruncationIsAnError) {
 }
 
 TEST(Checkpoint, RealLpipsWeights) {
-  const fs::path file = tests::source_folder() / "../shared/data/lpips/v0.1/vgg.pth";
+  const fs::path file = tests::test_data() / "lpips/v0.1/vgg.pth";
   if (!fs::exists(file)) GTEST_SKIP() << file << " is not there";
   const StateDict state = load_weights(file.string());
   const std::vector<int64_t> channels = {64, 128, 256, 512, 512};

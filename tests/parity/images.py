@@ -11,13 +11,14 @@ import pathlib
 import subprocess
 import sys
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
+from test_data import ROOT, TEST_DATA
+
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".ppm", ".pgm", ".tif", ".tiff"}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("folder", nargs="?", type=pathlib.Path, default=ROOT / "../shared/data")
+    parser.add_argument("folder", nargs="?", type=pathlib.Path, default=TEST_DATA)
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "build/release/bin/dump_images")
     options = parser.parse_args()
     try:

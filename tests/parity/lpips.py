@@ -1,10 +1,9 @@
-"""LPIPS with random networks and the published linear weights (../shared/data/lpips) in PyTorch and here: distances and
-the gradient to the first images, norm of the difference over the norm of PyTorch's. f64 decides about the gradient: in
-f32 a rounding error in front of a ReLU lets some through that the other stops.
+"""LPIPS with random networks and the published linear weights (lpips/v0.1 of the test data) in PyTorch and here:
+distances and the gradient to the first images, norm of the difference over the norm of PyTorch's. f64 decides about the
+gradient: in f32 a rounding error in front of a ReLU lets some through that the other stops.
 """
 
 import os
-import pathlib
 import sys
 import tempfile
 
@@ -13,8 +12,9 @@ import torch
 import torchvision
 
 from gestalt_io import read_safetensors, run_tool, write_safetensors
+from test_data import TEST_DATA
 
-LINEAR = pathlib.Path(__file__).resolve().parents[2] / "../shared/data/lpips/v0.1"
+LINEAR = TEST_DATA / "lpips/v0.1"
 SHIFT, SCALE = [-.030, -.088, -.188], [.458, .448, .450]
 NETWORKS = {"vgg16": ("vgg.pth", [3, 8, 15, 22, 29]), "alexnet": ("alex.pth", [1, 4, 7, 9, 11])}
 

@@ -1,7 +1,7 @@
 """Networks with the same random weights in torchvision and here: logits, and the gradients of one training step.
 
 Logits: the largest difference over the largest magnitude, 1e-5 in exact mode; on every picture of a folder
-(../shared/data/cue-conflict) the same class must win. Gradients (ResNet-18, both forms): the norm of each
+(cue-conflict of the test data) the same class must win. Gradients (ResNet-18, both forms): the norm of each
 parameter's difference over the norm of its gradient; f64 shows that they are the same function. In f32 a rounding
 error in front of a ReLU can let one gradient through that the other stops, and one such pixel of the last, smallest
 feature maps is a hundredth of everything before it. Mixed precision: as far from f32 as torch.autocast is, in logits and in
@@ -11,7 +11,6 @@ the gradients of a training step. Usage: models.py [NAME ...]
 import copy
 import json
 import os
-import pathlib
 import struct
 import sys
 import tempfile
@@ -23,9 +22,9 @@ import torch.nn.functional as F
 import torchvision
 
 from gestalt_io import read_safetensors, run_tool, worst_of
+from test_data import TEST_DATA
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-PICTURES = ROOT / "../shared/data/cue-conflict"
+PICTURES = TEST_DATA / "cue-conflict"
 NAMES = ["alexnet", "vgg11", "vgg13", "vgg16", "vgg19", "vgg11_bn", "vgg13_bn", "vgg16_bn", "vgg19_bn", "resnet18",
          "resnet34", "resnet50", "resnet18-cifar"]
 CIFAR = (10, 32, 1)  # classes, image size, stride of the stem

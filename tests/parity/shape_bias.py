@@ -11,7 +11,6 @@ Under Top-K we may disagree with f64 as often as PyTorch does, and four stimuli 
 import csv
 import json
 import os
-import pathlib
 import subprocess
 import sys
 import tempfile
@@ -21,8 +20,9 @@ import torch
 import torchvision
 from PIL import Image
 
-root = pathlib.Path(__file__).resolve().parents[2]
-stimuli = root / "../shared/data/cue-conflict"
+from test_data import TEST_DATA
+
+stimuli = TEST_DATA / "cue-conflict"
 fractions = [.1, 1.]
 models = {  # Top-K behind these children of `features`, as the published code has it
     "alexnet": ("AlexNet", [2, 5, 7, 9, 12]),

@@ -1,4 +1,4 @@
-// Both experiments on real photographs, where the data folder stands beside the project.
+// Both experiments on real photographs, where the data are at hand.
 
 #include <gtest/gtest.h>
 
@@ -14,7 +14,7 @@ namespace {
 namespace fs = std::filesystem;
 
 fs::path photographs() {
-  return source_folder() / "../shared/data/fewshot/jeep";
+  return test_data() / "fewshot/jeep";
 }
 
 // Mean absolute difference of two pictures of one size, in grey levels.
