@@ -118,7 +118,9 @@ void add_curves(Gnuplot& plot, const std::string& id, const PanelBox& box, const
 }
 
 constexpr size_t most_columns = 2;  // of networks, as of a page
+// Inches.
 constexpr double legend_left = 0.3, curve_legend_left = 0.7;
+constexpr double curves_height = 1.5, part_gap = 0.15;
 
 // What stands above the curves of a network.
 struct Part {
@@ -144,8 +146,70 @@ Part part_of(const Network& network, const GroupSummary* people, double title_wi
   return part;
 }
 
+// The same of every network, so that panels stand in line.
+struct Layout {
+  PanelLayout panel;
+  double middle = 0;  // of titles, from a part's left edge
+  std::vector<Part> parts;
+  Legend curve_legend;
+  double title_height = 0, legend_height = 0, rows_height = 0, part_height = 0;
+};
+
+Layout lay_out(const Summary& summary, const std::vector<Network>& networks,
+               const GroupSummary* people, const FigureStyle& style) {
+  Layout layout;
+  layout.panel = lay_out_panel(summary.categories, 0.17, style);
+  const PanelBox& room = layout.panel.room;
+  layout.middle = (room.left + style.width - room.right) / 2;
+  const double title_width = 2 * std::min(layout.middle, style.width - layout.middle) - 0.1;
+  size_t title_lines = 0;
+  for (const Network& network : networks) {
+    const Part& part = layout.parts.emplace_back(part_of(network, people, title_width, style));
+    layout.legend_height = std::max(layout.legend_height, part.legend.height + 0.06);
+    title_lines = std::max(title_lines, part.title.size());
+  }
+  layout.curve_legend = lay_out_legend(
+      {{"shape bias, 95 % interval", shape_bias_color, 7}, {"hit rate", hit_rate_color, 6}},
+      style.width - curve_legend_left - 0.05, 2, style);
+  layout.title_height = line_height(style.font_size) * static_cast<double>(title_lines) + 0.05;
+  layout.rows_height = layout.panel.row_height * static_cast<double>(summary.categories.size());
+  layout.part_height = layout.curve_legend.height + 0.07 + room.bottom + curves_height + 0.1 +
+                       layout.legend_height + room.bottom + layout.rows_height + room.top +
+                       layout.title_height + part_gap;
+  return layout;
+}
+
 void clear_panel(Gnuplot& plot) {
   plot.add("unset label; unset arrow");
+}
+
+// The n-th network, with its upper left corner at (left, top): the title, the categories and their
+// legend, the curves and theirs.
+void add_part(Gnuplot& plot, size_t n, double left, double top, const Network& network,
+              const GroupSummary* people, const Summary& summary, const Layout& layout,
+              const FigureStyle& style) {
+  const std::string id = format("network_{}", n);
+  const Part& part = layout.parts[n];
+  const PanelBox& room = layout.panel.room;
+  const double line = line_height(style.font_size);
+  for (size_t i = 0; i < part.title.size(); ++i) {
+    plot.add("set label {} at screen {}, screen {} center", gnuplot_text(part.title[i]),
+             plot.x(left + layout.middle),
+             plot.y(top - 0.025 - line * (static_cast<double>(i) + 0.5)));
+  }
+  PanelBox box = {left + room.left, left + style.width - room.right, 0,
+                  top - layout.title_height - room.top};
+  box.bottom = box.top - layout.rows_height;
+  const double legend_top = box.bottom - room.bottom;
+  add_legend(plot, part.legend, left + legend_left, legend_top, style);
+  add_category_panel(plot, id, box, layout.panel, category_order(summary), part.observers, style);
+  clear_panel(plot);
+
+  box.top = legend_top - layout.legend_height - 0.1;
+  box.bottom = box.top - curves_height;
+  add_legend(plot, layout.curve_legend, left + curve_legend_left, box.bottom - room.bottom, style);
+  add_curves(plot, id, box, network, people, summary.categories);
+  clear_panel(plot);
 }
 
 }  // namespace
@@ -161,55 +225,16 @@ std::string ablation_figure(const Summary& summary, const FigureStyle& style,
                 "no network with two sparsities is among the observers (names as AlexNet_normal, "
                 "AlexNet_topK_10)");
   const GroupSummary* people = find_humans(summary);
-  const PanelLayout layout = lay_out_panel(summary.categories, 0.17, style);
-  const PanelBox& room = layout.room;
-  const double line = line_height(style.font_size);
-  const double middle = (room.left + style.width - room.right) / 2;
-  const double title_width = 2 * std::min(middle, style.width - middle) - 0.1;
-  double legend_space = 0;
-  size_t title_lines = 0;
-  std::vector<Part> parts;
-  for (const Network& network : networks) {
-    parts.push_back(part_of(network, people, title_width, style));
-    legend_space = std::max(legend_space, parts.back().legend.height + 0.06);
-    title_lines = std::max(title_lines, parts.back().title.size());
-  }
-  const Legend curve_legend = lay_out_legend(
-      {{"shape bias, 95 % interval", shape_bias_color, 7}, {"hit rate", hit_rate_color, 6}},
-      style.width - curve_legend_left - 0.05, 2, style);
-
-  constexpr double curves = 1.5, part_gap = 0.15;
-  const double title = line * static_cast<double>(title_lines) + 0.05;
-  const double rows = layout.row_height * static_cast<double>(summary.categories.size());
-  const double part_height = curve_legend.height + 0.07 + room.bottom + curves + 0.1 +
-                             legend_space + room.bottom + rows + room.top + title + part_gap;
+  const Layout layout = lay_out(summary, networks, people, style);
   const size_t columns = std::min(networks.size(), most_columns);
-  const size_t part_rows = ceil_div(networks.size(), columns);
+  const size_t rows = ceil_div(networks.size(), columns);
   Gnuplot plot(picture, style.width * static_cast<double>(columns),
-               part_height * static_cast<double>(part_rows) - part_gap, style);
-  const std::vector<size_t> order = category_order(summary);
-
+               layout.part_height * static_cast<double>(rows) - part_gap, style);
   plot.add("set multiplot");
   for (size_t n = 0; n < networks.size(); ++n) {
-    const std::string id = format("network_{}", n);
     const double left = style.width * static_cast<double>(n % columns);
-    const double top = part_height * static_cast<double>(part_rows - n / columns) - part_gap;
-    PanelBox box = {left + room.left, left + style.width - room.right, 0, top - title - room.top};
-    box.bottom = box.top - rows;
-    for (size_t i = 0; i < parts[n].title.size(); ++i) {
-      plot.add("set label {} at screen {}, screen {} center", gnuplot_text(parts[n].title[i]),
-               plot.x(left + middle), plot.y(top - 0.025 - line * (static_cast<double>(i) + 0.5)));
-    }
-    const double legend_top = box.bottom - room.bottom;
-    add_legend(plot, parts[n].legend, left + legend_left, legend_top, style);
-    add_category_panel(plot, id, box, layout, order, parts[n].observers, style);
-    clear_panel(plot);
-
-    box.top = legend_top - legend_space - 0.1;
-    box.bottom = box.top - curves;
-    add_legend(plot, curve_legend, left + curve_legend_left, box.bottom - room.bottom, style);
-    add_curves(plot, id, box, networks[n], people, summary.categories);
-    clear_panel(plot);
+    const double top = layout.part_height * static_cast<double>(rows - n / columns) - part_gap;
+    add_part(plot, n, left, top, networks[n], people, summary, layout, style);
   }
   plot.add("unset multiplot");
   return plot.script();

@@ -62,47 +62,67 @@ void check_is_no_image_of(const std::string& out, const std::string& folder) {
              out, folder, fs::path(out).replace_extension(".packed").string()));
 }
 
-int pack(const Settings& settings) {
-  if (settings.threads > 0) set_num_threads(settings.threads);
+// Throws before the packed file is begun where it must not be written.
+data::ImageSourcePtr open_source(const Settings& settings) {
   check_can_write(settings.out);
   remove_leftovers(std::filesystem::path(settings.out).parent_path());
-  const data::ImageSourcePtr source =
+  data::ImageSourcePtr source =
       settings.flat ? data::open_images(settings.in) : data::open_dataset(settings.in);
   check_not_input(settings.out, *source);
   check_is_no_image_of(settings.out, settings.in);
   print_passed_over({source.get()});
+  return source;
+}
+
+// `count` images from `begin` on, side by side.
+std::vector<Packed> decode(const data::ImageSource& source, int64_t begin, int64_t count,
+                           const Settings& settings) {
+  std::vector<Packed> packed(count);
+  cpu::parallel_for(count, 1, [&](int64_t from, int64_t to) {
+    for (int64_t i = from; i < to; ++i) {
+      try {
+        packed[i].image = packed_form(*source.open(begin + i), settings);
+      } catch (const Error& error) {
+        packed[i].error = error.what();
+      }
+    }
+  });
+  return packed;
+}
+
+// In order; says which can't be read, and returns how many.
+int64_t write(data::PackWriter& writer, const data::ImageSource& source, int64_t begin,
+              const std::vector<Packed>& packed) {
+  int64_t unreadable = 0;
+  for (size_t i = 0; i < packed.size(); ++i) {
+    const int64_t index = begin + static_cast<int64_t>(i);
+    if (!packed[i].error.empty()) {
+      std::fprintf(stderr, "left out: %s\n", packed[i].error.c_str());
+      ++unreadable;
+      continue;
+    }
+    const bool labeled = source.index().has_labels();
+    writer.add(source.name(index), labeled ? source.index().labels[index] : 0, packed[i].image);
+  }
+  return unreadable;
+}
+
+int pack(const Settings& settings) {
+  if (settings.threads > 0) set_num_threads(settings.threads);
+  const data::ImageSourcePtr source = open_source(settings);
   data::PackWriter writer(settings.out, source->index().classes);
   catch_interrupts();
   Progress progress("packed", source->size(), settings.quiet);
-  // Decoded side by side, written in order.
   constexpr int64_t group = 64;
   int64_t unreadable = 0;
   for (int64_t begin = 0; begin < source->size(); begin += group) {
-    std::vector<Packed> packed(std::min(group, source->size() - begin));
-    cpu::parallel_for(static_cast<int64_t>(packed.size()), 1, [&](int64_t from, int64_t to) {
-      for (int64_t i = from; i < to; ++i) {
-        try {
-          packed[i].image = packed_form(*source->open(begin + i), settings);
-        } catch (const Error& error) {
-          packed[i].error = error.what();
-        }
-      }
-    });
-    for (size_t i = 0; i < packed.size(); ++i) {
-      const int64_t index = begin + static_cast<int64_t>(i);
-      if (!packed[i].error.empty()) {
-        std::fprintf(stderr, "left out: %s\n", packed[i].error.c_str());
-        ++unreadable;
-        continue;
-      }
-      const bool labeled = source->index().has_labels();
-      writer.add(source->name(index), labeled ? source->index().labels[index] : 0, packed[i].image);
-    }
+    const int64_t count = std::min(group, source->size() - begin);
+    unreadable += write(writer, *source, begin, decode(*source, begin, count, settings));
     if (interrupted()) {
       std::fprintf(stderr, "pack_images: interrupted, nothing was written\n");
       return exit_interrupted;
     }
-    progress.update(begin + static_cast<int64_t>(packed.size()), "");
+    progress.update(begin + count, "");
   }
   progress.finish();
   GESTALT_CHECK(unreadable < source->size(), "{}: none of the {} images can be read", settings.in,
