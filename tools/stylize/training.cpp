@@ -3,18 +3,13 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 #include <optional>
-#include <set>
 
-#include "data/loader.h"
 #include "kernels/error.h"
 #include "models/adain.h"
-#include "models/adain_loss.h"
 #include "optim/adam.h"
 #include "optim/schedule.h"
 #include "optim/state.h"
 #include "tensor/io/checkpoint.h"
-#include "tensor/ops/arithmetic.h"
-#include "tensor/ops/shape.h"
 #include "tools/common/config.h"
 #include "tools/common/image_hash.h"
 #include "tools/common/loss_ring.h"
@@ -25,7 +20,9 @@
 #include "tools/common/progress.h"
 #include "tools/common/run_folder.h"
 #include "tools/stylize/networks.h"
+#include "tools/stylize/pictures.h"
 #include "tools/stylize/samples.h"
+#include "tools/stylize/step.h"
 
 namespace gestalt::tools {
 namespace {
@@ -38,96 +35,13 @@ constexpr uint64_t style_stream = 0x5354594C45;
 // Steps whose losses may wait on the device: so late is a bad one seen.
 constexpr int64_t most_waiting = 100;
 
-// Batches without end of one set, from where it stands.
-class Pictures {
- public:
-  Pictures(const std::string& path, const TrainStylizerSettings& settings, uint64_t seed)
-      : source_(data::open_image_tree(path)), settings_(settings), seed_(seed) {}
-
-  const data::ImageSource& source() const { return *source_; }
-
-  Tensor next() {
-    if (!loader_) begin();
-    const std::optional<data::Batch> batch = loader_->next();
-    GESTALT_CHECK(batch, "{}: there are no more epochs", source_->location());
-    epoch_ = batch->epoch;
-    step_ = batch->step + 1;
-    return batch->images;
-  }
-
-  // The reasons that were not told before.
-  std::vector<std::string> newly_unreadable() {
-    if (!loader_) return {};
-    std::vector<std::string> reasons;
-    for (const auto& [index, reason] : loader_->unreadable()) {
-      if (told_.insert(reason).second) reasons.push_back(reason);
-    }
-    return reasons;
-  }
-
-  StateDict state_dict() const {
-    return {optim::number("epoch", epoch_), optim::number("step", step_)};
-  }
-  void load_state_dict(const StateDict& state) {
-    epoch_ = optim::require_integer("checkpoint", state, "epoch");
-    step_ = optim::require_integer("checkpoint", state, "step");
-  }
-
- private:
-  // A set smaller than a batch is taken several times, each with crops of its own.
-  data::ImageSourcePtr repeated() const {
-    const int64_t size = source_->size();
-    if (size >= settings_.batch_size) return source_;
-    std::vector<int64_t> indices;
-    while (static_cast<int64_t>(indices.size()) < settings_.batch_size) {
-      for (int64_t i = 0; i < size; ++i) indices.push_back(i);
-    }
-    return data::subset(source_, indices);
-  }
-
-  void begin() {
-    constexpr int64_t last_epoch = (int64_t{1} << 24) - 1;  // of data::sample_state
-    data::LoaderOptions options;
-    options.sampler = {
-        .batch_size = settings_.batch_size, .shuffle = true, .drop_last = true, .seed = seed_};
-    options.epoch = epoch_;
-    options.step = step_;
-    options.epochs = last_epoch - epoch_;
-    options.workers = settings_.workers;
-    options.normalization = data::unit_range;
-    loader_.emplace(repeated(),
-                    data::square_transform({.resize = static_cast<int>(settings_.image_size),
-                                            .crop = static_cast<int>(settings_.crop_size)}),
-                    options);
-  }
-
-  data::ImageSourcePtr source_;
-  const TrainStylizerSettings& settings_;
-  uint64_t seed_;
-  std::optional<data::Loader> loader_;
-  int64_t epoch_ = 0, step_ = 0;  // of the next batch
-  std::set<std::string> told_;
-};
-
-// A part of the loss.
-struct Part {
-  std::string name;
-  double weight;
-};
-
-// Those that the settings do not leave out.
-std::vector<Part> loss_parts(const TrainStylizerSettings& s) {
-  std::vector<Part> parts;
-  for (const Part& part : {Part{"content", s.content_weight}, Part{"style", s.style_weight},
-                           Part{"reconstruction", s.reconstruction_weight}}) {
-    if (part.weight > 0) parts.push_back(part);
-  }
-  return parts;
+StylizerStepOptions step_options(const TrainStylizerSettings& s) {
+  return {s.content_weight, s.style_weight, s.reconstruction_weight};
 }
 
-std::vector<std::string> metric_columns(const std::vector<Part>& parts) {
+std::vector<std::string> metric_columns(const std::vector<StylizerLoss>& parts) {
   std::vector<std::string> columns = {"step", "learning_rate", "loss"};
-  for (const Part& part : parts) columns.push_back(part.name + "_loss");
+  for (const StylizerLoss& part : parts) columns.push_back(part.name + "_loss");
   return columns;
 }
 
@@ -146,7 +60,7 @@ class StylizerTraining {
         folder_(
             fs::path(settings.output) / settings.name, "train_stylizer",
             R"(decoder\.safetensors|metrics\.csv|curves\.(gp|png)|samples/step_[0-9]{6,}\.jpg)"),
-        parts_(loss_parts(settings)),
+        parts_(stylizer_losses(step_options(settings))),
         metrics_(metric_columns(parts_)),
         losses_(most_waiting, static_cast<int64_t>(parts_.size()) + 1) {
     forget_losses();
@@ -159,7 +73,7 @@ class StylizerTraining {
     nlohmann::json config = to_json(settings_, common_);
     // Not of --decoder: what it held is in the run's own checkpoint, and may be the run's.
     config["files"] = hashes_by_path({settings_.encoder});
-    for (const Pictures* each : {&*contents_, &*styles_}) {
+    for (const TrainingPictures* each : {&*contents_, &*styles_}) {
       const data::ImageSource& source = each->source();
       check_outside(folder_.path(), source.location());
       config["images"][source.location()] = image_set(source, hash_listing(source));
@@ -207,6 +121,7 @@ class StylizerTraining {
     decoder_->to(default_device());
     optimizer_.emplace(decoder_->parameters(),
                        optim::AdamOptions{.learning_rate = settings_.learning_rate});
+    step_.emplace(*encoder_, *decoder_, *optimizer_, step_options(settings_));
     schedule_.emplace(*optimizer_, [this](int64_t step) { return decayed(step); });
   }
 
@@ -274,38 +189,12 @@ class StylizerTraining {
 
   // Reads no value: the losses wait on the device.
   void step() {
-    Tensor content = contents_->next(), style = styles_->next();
-    // Fewer of one where a picture can't be read.
-    const int64_t count = std::min(content.size(0), style.size(0));
-    content = narrow(content, 0, 0, count);
-    style = narrow(style, 0, 0, count);
-    const std::vector<Tensor> losses = part_losses(content, style);
-    Tensor total = losses[0] * parts_[0].weight;
-    for (size_t i = 1; i < losses.size(); ++i) total = total + losses[i] * parts_[i].weight;
-    total.backward();
-    optimizer_->step();
-    optimizer_->zero_grad();
+    const Tensor content = contents_->next();
+    const Tensor losses = step_->run(content, styles_->next());
     schedule_->step();
     ++position_.step;
     if (losses_.full()) collect_losses();
-    std::vector<Tensor> values = {reshape(total.detach(), {1})};
-    for (const Tensor& loss : losses) values.push_back(reshape(loss.detach(), {1}));
-    losses_.note(position_.step, cat(values, 0));
-  }
-
-  // One a part.
-  std::vector<Tensor> part_losses(const Tensor& content, const Tensor& style) {
-    models::StylizationLoss stylization;
-    if (settings_.content_weight > 0 || settings_.style_weight > 0) {
-      stylization = models::stylization_loss(*encoder_, *decoder_, content, style);
-    }
-    std::vector<Tensor> losses;
-    if (settings_.content_weight > 0) losses.push_back(stylization.content);
-    if (settings_.style_weight > 0) losses.push_back(stylization.style);
-    if (settings_.reconstruction_weight > 0) {
-      losses.push_back(models::reconstruction_loss(*encoder_, *decoder_, cat({content, style}, 0)));
-    }
-    return losses;
+    losses_.note(position_.step, losses);
   }
 
   void forget_losses() {
@@ -346,7 +235,7 @@ class StylizerTraining {
     }
     logger_->info("step {}: {}", position_.step, text);
     forget_losses();
-    for (Pictures* each : {&*contents_, &*styles_}) {
+    for (TrainingPictures* each : {&*contents_, &*styles_}) {
       for (const std::string& reason : each->newly_unreadable()) {
         logger_->warn("skipped: {}", reason);
       }
@@ -366,7 +255,7 @@ class StylizerTraining {
     // Pixels' errors are much smaller numbers than features'. All fall by orders of magnitude.
     const std::string axis = "set logscale y";
     CurvePanel features{"losses", {}, axis}, pixels{"reconstruction", {}, axis};
-    for (const Part& part : parts_) {
+    for (const StylizerLoss& part : parts_) {
       CurvePanel& panel = part.name == "reconstruction" ? pixels : features;
       panel.curves.push_back({part.name + "_loss", part.name});
     }
@@ -423,13 +312,14 @@ class StylizerTraining {
   const CommonOptions& common_;
   RunFolder folder_;
   Logger logger_;
-  std::optional<Pictures> contents_, styles_;
+  std::optional<TrainingPictures> contents_, styles_;
   std::string encoder_text_;
   std::shared_ptr<nn::Sequential> encoder_, decoder_;
   std::optional<optim::Adam> optimizer_;
+  std::optional<StylizerStep> step_;
   std::optional<optim::LambdaSchedule> schedule_;
   std::optional<Samples> samples_;
-  std::vector<Part> parts_;
+  std::vector<StylizerLoss> parts_;
   Metrics metrics_;
   Position position_;
   LossRing losses_;  // the whole loss, then that of each part
