@@ -5,12 +5,9 @@
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
-#include <fstream>
-#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <set>
-#include <utility>
 
 #include "data/coral.h"
 #include "data/dataset.h"
@@ -23,16 +20,15 @@
 #include "tensor/autograd.h"
 #include "tensor/context.h"
 #include "tools/common/config.h"
-#include "tools/common/file_hash.h"
 #include "tools/common/folder_lock.h"
 #include "tools/common/not_finite.h"
 #include "tools/common/output.h"
 #include "tools/common/passed_over.h"
-#include "tools/common/picture_names.h"
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
 #include "tools/stylize/manifest.h"
 #include "tools/stylize/networks.h"
+#include "tools/stylize/plan.h"
 #include "tools/stylize/tiles.h"
 
 namespace gestalt::tools {
@@ -64,23 +60,6 @@ data::ImageSourcePtr open_contents(const StylizeSettings& settings) {
   return held_out;
 }
 
-std::string short_text(double value) {
-  char text[32];
-  std::snprintf(text, sizeof text, "%g", value);
-  return text;
-}
-
-// Of an input in the name of a picture made of it.
-std::string stem(const fs::path& name, Extension extension) {
-  return extension == Extension::kept ? stem_with_extension(name) : name.stem().string();
-}
-
-uint64_t hash(const std::string& text) {
-  uint64_t value = 0xCBF29CE484222325;  // FNV-1a
-  for (const char c : text) value = (value ^ static_cast<uint8_t>(c)) * 0x100000001B3;
-  return value;
-}
-
 // The styles' statistics, each taken once; with the content's colours, for each content.
 class Styles {
  public:
@@ -108,25 +87,15 @@ class Styles {
   std::vector<std::optional<nn::ChannelStats>> cache_;
 };
 
-// One picture to make.
-struct Picture {
-  int64_t content = 0;
-  std::vector<int64_t> styles;
-  std::vector<double> weights;
-  std::string output;  // relative
-  ManifestEntry entry;
-};
-
-class Job {
+class StylizeRun {
  public:
-  Job(const StylizeSettings& settings, const CommonOptions& common)
+  StylizeRun(const StylizeSettings& settings, const CommonOptions& common)
       : settings_(settings),
         common_(common),
         stylizer_(load_adain_encoder(settings.encoder, encoder_text_),
                   load_adain_decoder(settings.decoder)),
         contents_(open_contents(settings)),
-        styles_(settings, stylizer_),
-        options_(options_text()) {
+        styles_(settings, stylizer_) {
     if (settings.styles == StyleChoice::mix && !settings.weights.empty()) {
       GESTALT_CHECK(static_cast<int64_t>(settings.weights.size()) == styles_.source().size(),
                     "--style_weights has {} values for {} styles", settings.weights.size(),
@@ -135,7 +104,10 @@ class Job {
   }
 
   int run() {
-    const std::vector<Picture> pictures = plan();  // whose errors come before anything is written
+    // Whose errors come before anything is written.
+    check_output_is_apart();
+    const std::vector<PlannedPicture> pictures =
+        plan_pictures(settings_, common_.seed, *contents_, styles_.source());
     prepare_output_folder(settings_.output, "stylize_images");
     const FolderLock lock(settings_.output);
     lock.print_warning();
@@ -143,13 +115,14 @@ class Job {
     manifest_.emplace(settings_.output);
     write_config();
     std::printf("encoder: %s\n%zu pictures of %lld contents and %lld styles\n",
-                encoder_text_.c_str(), pictures.size(), static_cast<long long>(contents_->size()),
+                encoder_text_.c_str(), pictures.size(),
+                static_cast<long long>(contents_->size()),
                 static_cast<long long>(styles_.source().size()));
     print_passed_over({&*contents_, &styles_.source()});
     catch_interrupts();
     Progress progress("stylized", static_cast<int64_t>(pictures.size()), common_.quiet);
     int64_t count = 0;
-    for (const Picture& picture : pictures) {
+    for (const PlannedPicture& picture : pictures) {
       if (interrupted()) break;
       if (manifest_->is_done(picture.output, picture.entry)) {
         ++skipped_;
@@ -179,133 +152,17 @@ class Job {
   }
 
   // Of killed runs; the lock itself looks into the upper folders alone.
-  void remove_leftovers(const FolderLock& lock, const std::vector<Picture>& pictures) const {
+  void remove_leftovers(const FolderLock& lock, const std::vector<PlannedPicture>& pictures) const {
     std::set<fs::path> folders;
-    for (const Picture& picture : pictures) folders.insert(fs::path(picture.output).parent_path());
+    for (const PlannedPicture& picture : pictures) {
+      folders.insert(fs::path(picture.output).parent_path());
+    }
     for (const fs::path& folder : folders) {
       if (folder.has_parent_path()) lock.remove_leftovers_in(settings_.output / folder);
     }
   }
 
-  std::vector<Picture> plan() const {
-    check_output_is_apart();
-    const int64_t count = styles_.source().size();
-    std::vector<Picture> pictures;
-    for (int64_t content = 0; content < contents_->size(); ++content) {
-      if (settings_.styles == StyleChoice::each) {
-        for (int64_t i = 0; i < count; ++i) pictures.push_back(picture(content, {i}, {1}));
-      } else if (settings_.styles == StyleChoice::random) {
-        // By the name, so that pictures added later change no other's style.
-        Generator generator(common_.seed ^ hash(contents_->name(content)));
-        pictures.push_back(picture(content, {generator.integer(count)}, {1}));
-      } else {
-        std::vector<int64_t> all(count);
-        for (int64_t i = 0; i < count; ++i) all[i] = i;
-        pictures.push_back(
-            picture(content, all,
-                    settings_.weights.empty() ? std::vector<double>(count, 1) : settings_.weights));
-      }
-    }
-    tell_apart(pictures);
-    check_outputs(pictures);
-    return pictures;
-  }
-
-  // Extensions come into the names of those that have none of their own without: of a.jpg and
-  // a.png.
-  void tell_apart(std::vector<Picture>& pictures) const {
-    std::map<std::string, std::vector<Picture*>> by_output;
-    for (Picture& picture : pictures) by_output[picture.output].push_back(&picture);
-    for (const auto& [output, same] : by_output) {
-      const auto if_differing = [&same = same](auto Picture::*ingredient) {
-        const bool differ = std::any_of(same.begin(), same.end(), [&](const Picture* picture) {
-          return picture->*ingredient != same[0]->*ingredient;
-        });
-        return differ ? Extension::kept : Extension::left_out;
-      };
-      const Extension of_content = if_differing(&Picture::content);
-      const Extension of_style = if_differing(&Picture::styles);
-      for (Picture* picture : same) picture->output = output_of(*picture, of_content, of_style);
-    }
-  }
-
-  std::string output_of(const Picture& picture, Extension of_content, Extension of_style) const {
-    const fs::path name = contents_->name(picture.content);
-    const std::string suffix = settings_.styles == StyleChoice::mix
-                                   ? "interpolation"
-                                   : flat_stem(styles_.source().name(picture.styles[0]), of_style);
-    return (name.parent_path() /
-            (stem(name, of_content) + "_stylized_" + suffix + settings_.extension))
-        .string();
-  }
-
-  static void check_outputs(const std::vector<Picture>& pictures) {
-    std::map<std::string, const Picture*> seen;
-    for (const Picture& picture : pictures) {
-      const auto [first, is_new] = seen.emplace(picture.output, &picture);
-      GESTALT_CHECK(is_new, "{} would be made twice, of {} and of {}", picture.output,
-                    first->second->entry.content, picture.entry.content);
-    }
-  }
-
-  Picture picture(int64_t content, std::vector<int64_t> styles, std::vector<double> weights) const {
-    const fs::path name = contents_->name(content);
-    const bool mixed = settings_.styles == StyleChoice::mix;
-    std::string style_text;
-    for (size_t i = 0; i < styles.size(); ++i) {
-      style_text += (i > 0 ? "+" : "") + styles_.source().name(styles[i]);
-      if (mixed) style_text += "*" + short_text(weights[i]);
-    }
-    std::string files = " content_file=" + fingerprint(*contents_, content) + " style_files=";
-    for (size_t i = 0; i < styles.size(); ++i) {
-      files += (i > 0 ? "+" : "") + fingerprint(styles_.source(), styles[i]);
-    }
-    ManifestEntry entry{name.string(), style_text, short_text(settings_.alpha), common_.seed,
-                        options_ + files};
-    Picture result{content, std::move(styles), std::move(weights), "", entry};
-    result.output = output_of(result, Extension::left_out, Extension::left_out);
-    return result;
-  }
-
-  std::string options_text() const {
-    return format("content_size={} style_size={} crop={} preserve_color={} encoder={} decoder={}",
-                  settings_.content_size, settings_.style_size, settings_.crop,
-                  settings_.preserve_color,
-                  settings_.encoder.empty() ? "untrained" : content_name(settings_.encoder),
-                  content_name(settings_.decoder));
-  }
-
-  // Of an image's file (of a packed set, of that): its size and both its ends, which tell others
-  // apart without reading millions of files.
-  std::string fingerprint(const data::ImageSource& source, int64_t i) const {
-    const fs::path location = source.location();
-    std::error_code ignored;
-    const fs::path file =
-        fs::is_directory(location, ignored) ? location / source.name(i) : location;
-    std::string& known = fingerprints_[file.string()];
-    if (!known.empty()) return known;
-    constexpr int64_t end = 4096;
-    std::string text = std::to_string(fs::file_size(file, ignored)) + " ";
-    std::ifstream in(file, std::ios::binary);
-    for (const auto& [offset, from] :
-         {std::pair{int64_t{0}, std::ios::beg}, {-end, std::ios::end}}) {
-      std::string part(end, '\0');
-      in.clear();
-      in.seekg(offset, from);
-      in.read(part.data(), end);
-      text.append(part, 0, static_cast<size_t>(in.gcount()));
-    }
-    const std::string hash = sha256_of_text(text);
-    return known = hash.empty() ? "unknown" : hash.substr(0, 16);
-  }
-
-  // Weights are what they hold, not where they lie.
-  static std::string content_name(const std::string& path) {
-    const std::string hash = sha256_of_file(path);
-    return hash.empty() ? path : hash.substr(0, 16);
-  }
-
-  void make_or_leave_out(const Picture& picture) {
+  void make_or_leave_out(const PlannedPicture& picture) {
     Tensor content;
     std::vector<nn::ChannelStats> stats;
     try {
@@ -365,8 +222,6 @@ class Job {
   models::Stylizer stylizer_;
   data::ImageSourcePtr contents_;
   Styles styles_;
-  std::string options_;                                      // in the manifest
-  mutable std::map<std::string, std::string> fingerprints_;  // by file
   std::optional<Manifest> manifest_;
   int64_t made_ = 0, skipped_ = 0, left_out_ = 0;
   std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
@@ -390,7 +245,7 @@ void check_settings(const StylizeSettings& settings) {
 int stylize(const StylizeSettings& settings, const CommonOptions& common) {
   as_usage([&] { check_settings(settings); });
   const NoGradGuard no_grad;
-  return Job(settings, common).run();
+  return StylizeRun(settings, common).run();
 }
 
 }  // namespace gestalt::tools
