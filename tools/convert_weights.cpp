@@ -70,10 +70,16 @@ std::string names_beside(const Checkpoint& checkpoint, const std::string& prefix
   return count > most_named ? names + " ..." : names;
 }
 
-// What is taken: the chosen or only state dict; all of them under their full names where there are
-// several and none is chosen. `line` says to the user what was not his own choice.
-StateDict take(const Checkpoint& checkpoint, const std::string& select, std::string& line) {
+struct Taken {
+  StateDict state;
+  std::string line;  // says to the user what was not his own choice; empty: all was
+};
+
+// The chosen or only state dict; all of them under their full names where there are several and
+// none is chosen.
+Taken take(const Checkpoint& checkpoint, const std::string& select) {
   const std::vector<Checkpoint::Group> candidates = candidate_groups(checkpoint);
+  std::string line;
   if (!select.empty() || candidates.size() == 1) {
     if (select.empty()) {
       const std::string beside = names_beside(checkpoint, candidates[0].prefix);
@@ -81,12 +87,11 @@ StateDict take(const Checkpoint& checkpoint, const std::string& select, std::str
         line = format("taken: '{}' alone, without {}\n", candidates[0].prefix, beside);
       }
     }
-    return find_state_dict(checkpoint, {.prefix = select, .strip = ""});
+    return {find_state_dict(checkpoint, {.prefix = select, .strip = ""}), line};
   }
   line = "several state dicts, all are taken (--select takes one):";
   for (const Checkpoint::Group& group : candidates) line += " " + group.prefix;
-  line += "\n";
-  return checkpoint.tensors;
+  return {checkpoint.tensors, line + "\n"};
 }
 
 // `before`: the same tensors under the names that they came with.
@@ -179,8 +184,8 @@ int convert(const Settings& settings) {
     remove_leftovers(std::filesystem::path(settings.out).parent_path());
   }
   const Checkpoint checkpoint = read_checkpoint(settings.in);
-  std::string several;
-  StateDict state = take(checkpoint, settings.select, several);
+  const Taken taken = take(checkpoint, settings.select);
+  StateDict state = taken.state;
   const StateDict before = state;
   strip(state, settings.strips);
   for (const std::string& rule : settings.renames) rename(state, rule);
@@ -195,7 +200,7 @@ int convert(const Settings& settings) {
   for (const std::string& line : checkpoint.passed_over) {
     std::printf("passed over: %s\n", line.c_str());
   }
-  std::fputs(several.c_str(), stdout);
+  std::fputs(taken.line.c_str(), stdout);
   if (settings.list) print_metadata(checkpoint.metadata);
   if (settings.list || !settings.quiet) print_list(state);
   if (!settings.architecture.empty()) check_fits(state, settings.architecture, settings.model);

@@ -41,8 +41,7 @@ StateDict equal_weights() {
 
 }  // namespace
 
-models::Lpips make_perceptual_loss(const std::string& vgg16, const std::string& linear,
-                                   std::string& description) {
+PerceptualLoss make_perceptual_loss(const std::string& vgg16, const std::string& linear) {
   const auto features = vgg16_features(vgg16);
   features->eval();
   features->to(default_device());
@@ -59,14 +58,14 @@ models::Lpips make_perceptual_loss(const std::string& vgg16, const std::string& 
       entry.tensor = entry.tensor.to(default_device());
     }
   }
-  description =
+  const std::string description =
       format("{}, {}",
              vgg16.empty() ? std::string("untrained VGG-16 with well-scaled random weights")
                            : format("VGG-16 of {}", vgg16),
              linear.empty() ? std::string("every channel counts the same")
                             : format("linear weights of {}", linear));
   try {
-    return models::Lpips("vgg16", features, weights);
+    return {models::Lpips("vgg16", features, weights), description};
   } catch (const Error& error) {
     throw Error(format("--lpips '{}': {}", linear, error.what()));
   }

@@ -141,16 +141,16 @@ class FewshotTraining {
 
   // What the perceptual loss is made of, in words.
   std::string make_step() {
-    std::string perceptual;
+    PerceptualLoss perceptual = make_perceptual_loss(settings_.vgg16, settings_.lpips);
     step_runner_.emplace(
-        *model_, make_perceptual_loss(settings_.vgg16, settings_.lpips, perceptual),
+        *model_, std::move(perceptual.lpips),
         GanStepOptions{
             .batch_size = settings_.batch_size,
             .seed = common_.seed,
             .capture = is_on(settings_.capture, capture_pays(default_device()) && !settings_.noise),
             .dtype = settings_.dtype});
     ring_.emplace(ring_size(), gan_losses);
-    return perceptual;
+    return perceptual.description;
   }
 
   void make_evaluator() {

@@ -92,8 +92,8 @@ class StylizeRun {
   StylizeRun(const StylizeSettings& settings, const CommonOptions& common)
       : settings_(settings),
         common_(common),
-        stylizer_(load_adain_encoder(settings.encoder, encoder_text_),
-                  load_adain_decoder(settings.decoder)),
+        encoder_(load_adain_encoder(settings.encoder)),
+        stylizer_(encoder_.network, load_adain_decoder(settings.decoder)),
         contents_(open_contents(settings)),
         styles_(settings, stylizer_) {
     if (settings.styles == StyleChoice::mix && !settings.weights.empty()) {
@@ -115,7 +115,7 @@ class StylizeRun {
     manifest_.emplace(settings_.output);
     write_config();
     std::printf("encoder: %s\n%zu pictures of %lld contents and %lld styles\n",
-                encoder_text_.c_str(), pictures.size(),
+                encoder_.description.c_str(), pictures.size(),
                 static_cast<long long>(contents_->size()),
                 static_cast<long long>(styles_.source().size()));
     print_passed_over({&*contents_, &styles_.source()});
@@ -200,7 +200,7 @@ class StylizeRun {
                                {"style", settings_.style},
                                {"val_fraction", settings_.val_fraction},
                                {"split_seed", settings_.split_seed},
-                               {"encoder", encoder_text_},
+                               {"encoder", encoder_.description},
                                {"decoder", settings_.decoder},
                                {"styles", name_of(style_choice_names, settings_.styles)},
                                {"style_weights", settings_.weights},
@@ -218,7 +218,7 @@ class StylizeRun {
 
   const StylizeSettings& settings_;
   const CommonOptions& common_;
-  std::string encoder_text_;
+  AdainEncoder encoder_;
   models::Stylizer stylizer_;
   data::ImageSourcePtr contents_;
   Styles styles_;

@@ -27,19 +27,18 @@ void place(nn::Sequential& network, const std::string& weights) {
 
 }  // namespace
 
-std::shared_ptr<nn::Sequential> load_adain_encoder(const std::string& weights,
-                                                   std::string& description) {
+AdainEncoder load_adain_encoder(const std::string& weights) {
   // Not of --seed: a decoder belongs to the encoder that it was trained with.
   Generator generator(0);
-  auto encoder = models::make_adain_encoder(generator);
+  AdainEncoder encoder{models::make_adain_encoder(generator), ""};
   if (weights.empty()) {
-    models::init_untrained_encoder(*encoder, generator);
-    description = "untrained VGG-19 with well-scaled random weights";
+    models::init_untrained_encoder(*encoder.network, generator);
+    encoder.description = "untrained VGG-19 with well-scaled random weights";
   } else {
-    load(*encoder, models::adain_encoder_weights(read_weights(weights)), weights);
-    description = format("VGG-19 of {}", weights);
+    load(*encoder.network, models::adain_encoder_weights(read_weights(weights)), weights);
+    encoder.description = format("VGG-19 of {}", weights);
   }
-  place(*encoder, weights);
+  place(*encoder.network, weights);
   return encoder;
 }
 

@@ -111,7 +111,9 @@ class StylizerTraining {
 
  private:
   void make_networks() {
-    encoder_ = load_adain_encoder(settings_.encoder, encoder_text_);
+    AdainEncoder encoder = load_adain_encoder(settings_.encoder);
+    encoder_ = encoder.network;
+    encoder_text_ = encoder.description;
     if (settings_.encoder.empty()) {
       encoder_text_ += ": the decoder fits only it (stylize_images without --vgg)";
     }

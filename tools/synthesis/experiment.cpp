@@ -67,13 +67,13 @@ class Experiment {
       }
     }
     context(default_device()).set_exact(settings_.exact);
-    std::string description;
-    network_ = make_network(settings_, description);
+    const TextureNetwork made = make_network(settings_);
+    network_ = made.network;
     init_images_ = read_init_images(settings_, jobs_.size());
     check_some_image();
     if (!settings_.resume) keep_hashes(hashes.get());
 
-    begin_run(description);
+    begin_run(made.description);
     progress_.emplace(tool_, settings_.steps * static_cast<int64_t>(jobs_.size()), common_.quiet);
     for (size_t first = 0; first < jobs_.size() && !interrupted(); first += batch_size()) {
       run_batch(first);

@@ -46,14 +46,14 @@ void load(nn::Sequential& network, const std::string& path) {
 
 }  // namespace
 
-std::shared_ptr<nn::Sequential> make_network(const SynthesisSettings& settings,
-                                             std::string& description) {
+TextureNetwork make_network(const SynthesisSettings& settings) {
   // The network does not change with --seed: pictures of different seeds belong together.
   Generator generator(0);
   const nn::SkipInitGuard skip_init(!settings.weights.empty());
   std::shared_ptr<nn::Sequential> network = models::make_texture_vgg19(settings.pooling, generator);
   check_layers(*network, settings.layers);
   check_fits(*network, settings);
+  std::string description;
   if (settings.weights.empty()) {
     models::init_well_scaled(*network, generator);
     description = "untrained VGG-19 with well-scaled random weights";
@@ -64,7 +64,7 @@ std::shared_ptr<nn::Sequential> make_network(const SynthesisSettings& settings,
   network = models::layers_for(settings.layers, *network);
   network->to(default_device());
   if (!settings.weights.empty()) check_finite(network->state_dict(), settings.weights);
-  return network;
+  return {network, description};
 }
 
 }  // namespace gestalt::tools

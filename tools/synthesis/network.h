@@ -8,10 +8,14 @@
 
 namespace gestalt::tools {
 
+struct TextureNetwork {
+  std::shared_ptr<nn::Sequential> network;
+  std::string description;  // one line for the log
+};
+
 // The VGG-19 of `settings` on the default device: weights from the file, or well-scaled random
-// ones. `description` gets one line for the log. Throws UsageError for a layer it has not, Error
-// for weights that don't fit or aren't finite.
-std::shared_ptr<nn::Sequential> make_network(const SynthesisSettings& settings,
-                                             std::string& description);
+// ones. Throws UsageError for a layer it has not, Error for weights that don't fit or aren't
+// finite.
+TextureNetwork make_network(const SynthesisSettings& settings);
 
 }  // namespace gestalt::tools

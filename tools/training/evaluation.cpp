@@ -102,8 +102,7 @@ int run_evaluation(const TrainSettings& given, const CommonOptions& common) {
   check_network_settings(settings, common);
   const Sets sets = open_sets(settings);
   for (const std::string& line : sets.passed_over) fmt::print(stderr, "{}\n", line);
-  std::vector<std::string> lines;
-  const auto network = make_network(settings, common, *sets.train, lines);
+  const auto network = make_network(settings, common, *sets.train).network;
   load_all_weights(*network, settings.evaluate);
   const fs::path folder = fs::path(settings.output) / settings.name;
   prepare_output_folder(folder, "train_classifier");

@@ -20,16 +20,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-void load_pretrained(nn::Module& network, const std::string& path,
-                     std::vector<std::string>& lines) {
+// What was taken, as a line for the log.
+std::string load_pretrained(nn::Module& network, const std::string& path) {
   const StateDict weights = read_weights(path);
   const StateDictReport report = network.load_state_dict(weights, false);
   // Not all that is not missing was taken: a file may lack what is optional.
   const size_t taken = weights.size() - report.unexpected.size() - report.mismatched.size();
   GESTALT_CHECK(taken > 0, "'{}' has no weights of this network: none of its {} tensors fits", path,
                 weights.size());
-  lines.push_back(format("{}: {} of {} tensors taken{}", path, taken, network.state_dict().size(),
-                         to_string(report)));
+  return format("{}: {} of {} tensors taken{}", path, taken, network.state_dict().size(),
+                to_string(report));
 }
 
 // A size that the network can't take shows in its first forward at the latest.
@@ -107,17 +107,19 @@ Sets open_sets(const TrainSettings& settings) {
   return sets;
 }
 
-std::shared_ptr<nn::Module> make_network(const TrainSettings& settings, const CommonOptions& common,
-                                         const data::ImageSource& train,
-                                         std::vector<std::string>& lines) {
+ClassifierNetwork make_network(const TrainSettings& settings, const CommonOptions& common,
+                               const data::ImageSource& train) {
   const auto classes = static_cast<int64_t>(train.index().classes.size());
   auto network = models::make_model(
       settings.model, {classes, settings.image_size, settings.stem_stride}, common.seed);
   int64_t values = 0;
   for (const Tensor& parameter : network->parameters()) values += parameter.numel();
+  std::vector<std::string> lines;
   lines.push_back(format("{}: {} parameters, {} classes, {} images on {}", settings.model, values,
                          classes, train.size(), to_string(default_device())));
-  if (!settings.pretrained.empty()) load_pretrained(*network, settings.pretrained, lines);
+  if (!settings.pretrained.empty()) {
+    lines.push_back(load_pretrained(*network, settings.pretrained));
+  }
   for (const TopKLevel& level : parse_topk(settings.topk, settings.model)) {
     models::insert_topk(*network, std::vector{level.place}, level.fraction, settings.topk_mode);
     lines.push_back(fmt::format("Top-K behind {}: {:g} %, {}", level.place, 100 * level.fraction,
@@ -125,7 +127,7 @@ std::shared_ptr<nn::Module> make_network(const TrainSettings& settings, const Co
   }
   nn::set_weight_format(*network, image_format(settings));
   try_forward(*network, settings);
-  return network;
+  return {network, lines};
 }
 
 void check_last_batch(nn::Module& network, const TrainSettings& settings, int64_t images) {

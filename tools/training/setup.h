@@ -25,11 +25,15 @@ struct Sets {
 // and a set's differ, or no image of a set can be read.
 Sets open_sets(const TrainSettings& settings);
 
-// With pretrained weights and Top-K layers; adds what it is to `lines`, for the log. Writes
-// nothing. Throws Error where the weights don't fit, or the network can't take images of this size.
-std::shared_ptr<nn::Module> make_network(const TrainSettings& settings, const CommonOptions& common,
-                                         const data::ImageSource& train,
-                                         std::vector<std::string>& lines);
+struct ClassifierNetwork {
+  std::shared_ptr<nn::Module> network;
+  std::vector<std::string> description;  // lines for the log
+};
+
+// With pretrained weights and Top-K layers. Writes nothing. Throws Error where the weights don't
+// fit, or the network can't take images of this size.
+ClassifierNetwork make_network(const TrainSettings& settings, const CommonOptions& common,
+                               const data::ImageSource& train);
 
 // Throws Error where the last batch of an epoch has one image, which the network can't train on:
 // batch norm of a single pixel has no statistics. The network stays as it is.

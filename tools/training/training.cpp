@@ -71,10 +71,14 @@ class Training {
     const nlohmann::json config = config_of_run();
     check_pretrained();
     if (settings_.resume) check_resume(config);
-    std::vector<std::string> lines;
-    const ClassifierStepOptions step = prepare_network(lines);
+    const ClassifierNetwork made = make_network(settings_, common_, *sets_.train);
+    network_ = made.network;
+    const ClassifierStepOptions step = step_of_network();
     logger_ = folder_.start(config, common_, settings_.resume);
-    for (const std::string& line : lines) logger_->info(line);
+    for (const std::string& line : made.description) logger_->info(line);
+    logger_->info("steps in {}{}{}", to_string(step.dtype),
+                  step.format == Format::channels_last ? ", channels-last" : "",
+                  step.capture ? ", recorded once and replayed" : "");
     for (const std::string& line : sets_.passed_over) logger_->warn(line);
     make_trainer(step);
     if (settings_.resume) load_checkpoint();
@@ -127,15 +131,10 @@ class Training {
                          {"workers", "save_every_steps", "capture"});
   }
 
-  // `lines` are for the log, once there is one.
-  ClassifierStepOptions prepare_network(std::vector<std::string>& lines) {
-    network_ = make_network(settings_, common_, *sets_.train, lines);
+  ClassifierStepOptions step_of_network() {
     check_last_batch(*network_, settings_, sets_.train->size());
     ClassifierStepOptions step;
     as_usage([&] { step = step_options(settings_, *network_); });
-    lines.push_back(format("steps in {}{}{}", settings_.dtype,
-                           step.format == Format::channels_last ? ", channels-last" : "",
-                           step.capture ? ", recorded once and replayed" : ""));
     return step;
   }
 
