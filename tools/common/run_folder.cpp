@@ -91,8 +91,8 @@ Logger RunFolder::start(const nlohmann::json& settings, const CommonOptions& com
   return logger;
 }
 
-void RunFolder::save_checkpoint(const StateDict& state) const {
-  write_safetensors(checkpoint_path().string(), state);
+void RunFolder::save_checkpoint(const StateDict& state, const Metadata& metadata) const {
+  write_safetensors(checkpoint_path().string(), state, metadata);
 }
 
 StateDict RunFolder::load_checkpoint() const {

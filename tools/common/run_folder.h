@@ -11,6 +11,7 @@
 #include <string>
 #include <vector>
 
+#include "tensor/io/safetensors.h"
 #include "tensor/state_dict.h"
 #include "tools/common/folder_lock.h"
 #include "tools/common/log.h"
@@ -58,11 +59,12 @@ class RunFolder {
   Logger start(const nlohmann::json& settings, const CommonOptions& common, bool resume,
                const std::vector<std::string>& subfolders = {});
 
-  void save_checkpoint(const StateDict& state) const;  // whole or not at all
-  StateDict load_checkpoint() const;                   // throws Error
+  std::filesystem::path checkpoint_path() const { return path_ / "checkpoint.safetensors"; }
+  // Whole or not at all.
+  void save_checkpoint(const StateDict& state, const Metadata& metadata = {}) const;
+  StateDict load_checkpoint() const;  // throws Error
 
  private:
-  std::filesystem::path checkpoint_path() const { return path_ / "checkpoint.safetensors"; }
   std::vector<std::filesystem::path> files_of_earlier_run() const;
   void lock();
 

@@ -10,10 +10,7 @@
 #include "eval/generative_metrics.h"
 #include "eval/inception_features.h"
 #include "kernels/error.h"
-#include "models/fastgan_checkpoint.h"
-#include "optim/state.h"
 #include "tensor/graph.h"
-#include "tensor/io/safetensors.h"
 #include "tools/common/config.h"
 #include "tools/common/event_file.h"
 #include "tools/common/image_hash.h"
@@ -25,12 +22,10 @@
 #include "tools/common/run_folder.h"
 #include "tools/fewshot/dataset.h"
 #include "tools/fewshot/evaluation.h"
-#include "tools/fewshot/history.h"
-#include "tools/fewshot/model.h"
 #include "tools/fewshot/perceptual.h"
 #include "tools/fewshot/pictures.h"
-#include "tools/fewshot/random.h"
 #include "tools/fewshot/report.h"
+#include "tools/fewshot/state.h"
 #include "tools/fewshot/step.h"
 
 namespace gestalt::tools {
@@ -51,10 +46,7 @@ class FewshotTraining {
         common_(common),
         folder_(fs::path(settings.output) / settings.name, "train_fewshot_gan",
                 R"(best\.safetensors|(metrics|evaluations)\.csv|curves\.(gp|png)|)"
-                R"((samples|reconstructions)/[0-9]{7,}\.jpg)"),
-        history_({.standard = settings.compatibility != Compatibility::paper,
-                  .untrained = settings.inception.empty(),
-                  .draws = settings.eval_draws}) {}
+                R"((samples|reconstructions)/[0-9]{7,}\.jpg)") {}
 
   int run() {
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
@@ -63,21 +55,21 @@ class FewshotTraining {
     for (const std::string& line : lines_) logger_->info(line);
     for (const std::string& line : passed_over({&images_->source()})) logger_->warn(line);
     for (const std::string& reason : images_->unreadable()) logger_->warn("skipped: {}", reason);
-    if (settings_.resume) logger_->info("goes on behind step {}", step_);
-    if (step_ == settings_.iterations && history_.last_evaluation() == step_) {
+    if (settings_.resume) logger_->info("goes on behind step {}", step());
+    if (step() == settings_.iterations && history().last_evaluation() == step()) {
       write_evaluations();
       logger_->info("the run in {} is finished", folder_.path().string());
       return exit_done;
     }
     if (!settings_.resume) {  // good states to keep, whatever happens
-      write_model("best.safetensors", {});
+      state_->save_best();
       save_checkpoint();
     }
     begin_events();
     progress_.emplace("train_fewshot_gan", settings_.iterations, common_.quiet);
 
     bool goes_on = !evaluation_is_due() || evaluate();
-    while (goes_on && step_ < settings_.iterations) goes_on = run_step();
+    while (goes_on && step() < settings_.iterations) goes_on = run_step();
     progress_->finish();
     if (!goes_on) {
       draw_last_samples();
@@ -93,7 +85,7 @@ class FewshotTraining {
     as_usage([&] { check_settings(settings_); });
     open_images();
     if (settings_.resume) check_resume();
-    make_model();
+    state_.emplace(folder_, settings_, common_.seed);
     const std::string perceptual = make_step();
     make_evaluator();
     describe(perceptual);
@@ -117,33 +109,11 @@ class FewshotTraining {
                          {"iter", "save_every_steps", "capture", "on_nan"});
   }
 
-  // As it begins, or where an earlier run stopped.
-  void make_model() {
-    models::FastGanOptions options = network_options(settings_);
-    if (default_device().is_cuda()) options.format = Format::channels_last;
-    model_.emplace(options, common_.seed, settings_.learning_rate);
-    if (settings_.resume) {
-      load_checkpoint();
-      GESTALT_CHECK(step_ <= settings_.iterations,
-                    "--resume: the run has {} steps already; give no smaller --iter than that",
-                    step_);
-      const fs::path best = folder_ / "best.safetensors";  // read where the run is rolled back
-      GESTALT_CHECK(fs::exists(best), "--resume: '{}' is missing", best.string());
-    } else if (!settings_.checkpoint.empty()) {
-      const auto checkpoint = models::read_fastgan_checkpoint(settings_.checkpoint);
-      model_->load(checkpoint);
-      step_ = checkpoint.iterations;
-      GESTALT_CHECK(step_ < settings_.iterations,
-                    "'{}' has {} steps already; give a larger --iter than that",
-                    settings_.checkpoint, step_);
-    }
-  }
-
   // What the perceptual loss is made of, in words.
   std::string make_step() {
     PerceptualLoss perceptual = make_perceptual_loss(settings_.vgg16, settings_.lpips);
     step_runner_.emplace(
-        *model_, std::move(perceptual.lpips),
+        state_->model(), std::move(perceptual.lpips),
         GanStepOptions{
             .batch_size = settings_.batch_size,
             .seed = common_.seed,
@@ -155,7 +125,7 @@ class FewshotTraining {
 
   void make_evaluator() {
     features_.emplace(eval::load_inception(settings_.inception));
-    sampler_.emplace(*model_);
+    sampler_.emplace(state_->model());
     evaluator_.emplace(
         *features_, images_->images(),
         FewshotEvaluationOptions{.samples = settings_.eval_samples,
@@ -190,40 +160,42 @@ class FewshotTraining {
     }
   }
 
+  int64_t step() const { return state_->step(); }
+  GanHistory& history() { return state_->history(); }
   // "FID(untrained)" where the network behind it is not trained.
   std::string metric_name(const char* metric) const {
     return eval::metric_name(metric, features_->network().width, features_->network().weights);
   }
   int64_t ring_size() const { return std::min(settings_.log_every, most_waiting); }
-  bool evaluation_is_due() const {
-    return step_ > 0 && history_.last_evaluation() != step_ &&
-           (step_ % settings_.eval_every == 0 || step_ == settings_.iterations);
+  bool evaluation_is_due() {
+    return step() > 0 && history().last_evaluation() != step() &&
+           (step() % settings_.eval_every == 0 || step() == settings_.iterations);
   }
 
   void start_folder() {
     logger_ = folder_.start(config_, common_, settings_.resume, {"samples", "reconstructions"});
-    history_.write_losses(folder_.path());  // without those of steps that come again
+    history().write_losses(folder_.path());  // without those of steps that come again
   }
 
   void begin_events() {
     const bool evaluation_comes = evaluation_is_due();
-    events_.emplace(folder_.path(), step_ + (evaluation_comes ? 0 : 1));
+    events_.emplace(folder_.path(), step() + (evaluation_comes ? 0 : 1));
     // The losses of that step do not come again.
-    const auto& rows = history_.losses().rows();
-    if (!evaluation_comes || rows.empty() || static_cast<int64_t>(rows.back()[0]) != step_) return;
-    history_.losses().write_events(*events_);
+    const auto& rows = history().losses().rows();
+    if (!evaluation_comes || rows.empty() || static_cast<int64_t>(rows.back()[0]) != step()) return;
+    history().losses().write_events(*events_);
   }
 
   // False where it was interrupted, and saved.
   bool run_step() {
-    images_->fill(step_runner_->batch(), step_);
-    step_runner_->run(step_);
-    ++step_;
-    ring_->note(step_, step_runner_->losses());
-    const bool log = step_ % settings_.log_every == 0 || step_ == settings_.iterations;
-    if (log || step_ % ring_size() == 0) collect();
+    images_->fill(step_runner_->batch(), step());
+    step_runner_->run(step());
+    state_->count_step();
+    ring_->note(step(), step_runner_->losses());
+    const bool log = step() % settings_.log_every == 0 || step() == settings_.iterations;
+    if (log || step() % ring_size() == 0) collect();
     if (log) log_losses();
-    progress_->update(step_, last_line_.empty() ? "steps" : "steps, " + last_line_);
+    progress_->update(step(), last_line_.empty() ? "steps" : "steps, " + last_line_);
     if (evaluation_is_due()) {
       save_checkpoint();  // an evaluation is long: it is repeated, not the steps before it
       return evaluate();
@@ -233,7 +205,7 @@ class FewshotTraining {
       write_evaluations();
       return false;
     }
-    if (settings_.save_every_steps > 0 && step_ % settings_.save_every_steps == 0) {
+    if (settings_.save_every_steps > 0 && step() % settings_.save_every_steps == 0) {
       save_checkpoint();
     }
     return true;
@@ -247,12 +219,12 @@ class FewshotTraining {
     for (const LossRing::Step& each : ring_->take()) {
       for (size_t i = 0; i < each.losses.size(); ++i) {
         if (std::isfinite(each.losses[i])) continue;
-        const auto tensor = find_not_finite(model_->state_dict());
+        const auto tensor = find_not_finite(state_->model().state_dict());
         return not_finite(format("{} is {} in step {}{}", gan_loss_names[i],
                                  std::isnan(each.losses[i]) ? "nan" : "infinite", each.step,
                                  tensor ? format(" ({} is not finite either)", *tensor) : ""));
       }
-      history_.add_step(each.losses);
+      history().add_step(each.losses);
       last_losses_ = each.losses;
     }
   }
@@ -263,44 +235,44 @@ class FewshotTraining {
                   "{}; the last checkpoint stays (--resume --on_nan rollback goes on from the best "
                   "state; a run of another --name may begin with --ckpt and a smaller --lr)",
                   what);
-    GESTALT_CHECK(history_.rollbacks_in_a_row() < most_rollbacks,
+    GESTALT_CHECK(history().rollbacks_in_a_row() < most_rollbacks,
                   "{}, after {} roll-backs without losses that could be logged between them; the "
                   "last checkpoint stays",
                   what, most_rollbacks);
     logger_->warn(what);
     ring_->take();
-    history_.drop_interval();
+    history().drop_interval();
     roll_back();
     save_checkpoint();
   }
 
   void log_losses() {
-    if (!history_.has_interval()) return;  // dropped in a roll-back
+    if (!history().has_interval()) return;  // dropped in a roll-back
     last_line_ = loss_line(last_losses_);
     progress_->finish();
-    logger_->info("step {}/{} {}", step_, settings_.iterations, last_line_);
-    history_.close_interval(step_);
-    history_.append_losses(folder_.path());
-    history_.losses().write_events(*events_);
+    logger_->info("step {}/{} {}", step(), settings_.iterations, last_line_);
+    history().close_interval(step());
+    history().append_losses(folder_.path());
+    history().losses().write_events(*events_);
   }
 
   // ---- evaluation ----
 
   // False where it was interrupted; the checkpoint before it is the one to go on with.
   bool evaluate() {
-    sampler_->follow(*model_);
-    const auto figures = evaluator_->evaluate(*sampler_, step_, [] { return interrupted(); });
+    sampler_->follow(state_->model());
+    const auto figures = evaluator_->evaluate(*sampler_, step(), [] { return interrupted(); });
     if (!figures) return false;
-    const bool better = history_.add_evaluation(step_, *figures);
+    const bool better = history().add_evaluation(step(), *figures);
     progress_->finish();
     logger_->info(
-        "step {}: {}", step_,
-        evaluation_line(*figures, history_, settings_, metric_name("FID"), metric_name("KID")));
-    write_evaluation(*events_, step_, *figures, metric_name("FID"), metric_name("KID"));
+        "step {}: {}", step(),
+        evaluation_line(*figures, history(), settings_, metric_name("FID"), metric_name("KID")));
+    write_evaluation(*events_, step(), *figures, metric_name("FID"), metric_name("KID"));
     draw_pictures();
     if (better) {
-      write_model("best.safetensors", {});
-    } else if (settings_.patience > 0 && history_.without_best() >= settings_.patience) {
+      state_->save_best();
+    } else if (settings_.patience > 0 && history().without_best() >= settings_.patience) {
       roll_back();
     }
     write_evaluations();
@@ -311,11 +283,11 @@ class FewshotTraining {
   void draw_pictures() {
     draw_samples_now(SampleSheet::whole);
     data::save_image(folder_ / "reconstructions" / picture_name(),
-                     draw_reconstructions(*model_, images_->images()), picture_quality);
+                     draw_reconstructions(state_->model(), images_->images()), picture_quality);
   }
   // Of the average as it is now; the training does not see it.
   void draw_samples_now(SampleSheet sheet) {
-    sampler_->follow(*model_);
+    sampler_->follow(state_->model());
     // As the figures are made (in batches of --batch_size) by which the best state is chosen.
     const auto mode = settings_.compatibility == Compatibility::paper ? Sampler::Mode::training
                                                                       : Sampler::Mode::evaluation;
@@ -329,49 +301,28 @@ class FewshotTraining {
     const bool is_quick = default_device().is_cuda() || settings_.image_size <= 128;
     draw_samples_now(is_quick ? SampleSheet::whole : SampleSheet::first_batch);
   }
-  std::string picture_name() const { return fmt::format("{:07}.jpg", step_); }
+  std::string picture_name() const { return fmt::format("{:07}.jpg", step()); }
 
-  void write_evaluations() const { history_.write_evaluations(folder_.path(), metric_name("FID")); }
+  void write_evaluations() { history().write_evaluations(folder_.path(), metric_name("FID")); }
 
   // ---- states ----
 
   void roll_back() {
-    model_->load(models::read_fastgan_checkpoint((folder_ / "best.safetensors").string()));
-    history_.add_rollback();
-    Generator random = random_stream(common_.seed, Stream::perturbation, history_.rollbacks());
-    model_->perturb(settings_.eps_generator, settings_.eps_discriminator, random);
+    state_->roll_back();
     logger_->info("back to the state of step {}, moved by U(+-{:g}) and U(+-{:g}) (roll-back {})",
-                  history_.best_step(), settings_.eps_generator, settings_.eps_discriminator,
-                  history_.rollbacks());
-  }
-
-  void write_model(const std::string& name, const StateDict& more) const {
-    StateDict state = model_->state_dict();
-    state.push_back(optim::number("iter", step_));
-    add_part(state, "", more);
-    write_safetensors((folder_ / name).string(), state,
-                      models::fastgan_metadata(model_->options()));
+                  history().best_step(), settings_.eps_generator, settings_.eps_discriminator,
+                  history().rollbacks());
   }
 
   // Of finite values alone.
   void save_checkpoint() {
-    if (step_ > 0) {
+    if (step() > 0) {
       collect();
-      if (const auto tensor = find_not_finite(model_->state_dict())) {
-        return not_finite(format("{} is not finite behind step {}", *tensor, step_));
+      if (const auto tensor = find_not_finite(state_->model().state_dict())) {
+        return not_finite(format("{} is not finite behind step {}", *tensor, step()));
       }
     }
-    StateDict more;
-    add_part(more, "history.", history_.state_dict());
-    write_model("checkpoint.safetensors", more);
-  }
-
-  void load_checkpoint() {
-    const auto checkpoint =
-        models::read_fastgan_checkpoint((folder_ / "checkpoint.safetensors").string());
-    model_->load(checkpoint);
-    history_.load_state_dict(part_of(checkpoint.other, "history."));
-    step_ = checkpoint.iterations;
+    state_->save_checkpoint();
   }
 
   const FewshotSettings& settings_;
@@ -381,16 +332,14 @@ class FewshotTraining {
   std::vector<std::string> lines_;  // for the log, once there is one
   Logger logger_;
   std::optional<FewshotImages> images_;
-  std::optional<GanModel> model_;
+  std::optional<FewshotState> state_;
   std::optional<GanStep> step_runner_;
   std::optional<LossRing> ring_;
   std::optional<eval::InceptionFeatures> features_;
   std::optional<Sampler> sampler_;
   std::optional<Evaluator> evaluator_;
-  GanHistory history_;
   std::optional<EventFile> events_;
   std::optional<Progress> progress_;
-  int64_t step_ = 0;  // how many are done
   std::vector<double> last_losses_;
   std::string last_line_;
 };
