@@ -10,6 +10,10 @@
 
 namespace gestalt::tools {
 
+// Steps whose losses may wait in every training: so late is a bad one seen, at the latest. Enough
+// that the wait for the device is a small part of them, where a step takes a few milliseconds.
+inline constexpr int64_t most_waiting_steps = 100;
+
 class LossRing {
  public:
   LossRing(int64_t capacity, int64_t losses) : losses_(Tensor::zeros({capacity, losses})) {}

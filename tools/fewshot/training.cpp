@@ -33,8 +33,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Steps whose losses may wait on the device: at most so late is a bad one seen.
-constexpr int64_t most_waiting = 1000;
 // Roll-backs for values that are not finite, without an evaluation in between.
 constexpr int64_t most_rollbacks = 3;
 constexpr int picture_quality = 90;
@@ -166,7 +164,7 @@ class FewshotTraining {
   std::string metric_name(const char* metric) const {
     return eval::metric_name(metric, features_->network().width, features_->network().weights);
   }
-  int64_t ring_size() const { return std::min(settings_.log_every, most_waiting); }
+  int64_t ring_size() const { return std::min(settings_.log_every, most_waiting_steps); }
   bool evaluation_is_due() {
     return step() > 0 && history().last_evaluation() != step() &&
            (step() % settings_.eval_every == 0 || step() == settings_.iterations);

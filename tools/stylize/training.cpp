@@ -32,9 +32,6 @@ namespace fs = std::filesystem;
 // Styles are shuffled and cropped by numbers of their own, not by those of the contents.
 constexpr uint64_t style_stream = 0x5354594C45;
 
-// Steps whose losses may wait on the device: so late is a bad one seen.
-constexpr int64_t most_waiting = 100;
-
 StylizerStepOptions step_options(const TrainStylizerSettings& s) {
   return {s.content_weight, s.style_weight, s.reconstruction_weight};
 }
@@ -62,7 +59,7 @@ class StylizerTraining {
             R"(decoder\.safetensors|metrics\.csv|curves\.(gp|png)|samples/step_[0-9]{6,}\.jpg)"),
         parts_(stylizer_losses(step_options(settings))),
         metrics_(metric_columns(parts_)),
-        losses_(most_waiting, static_cast<int64_t>(parts_.size()) + 1) {
+        losses_(most_waiting_steps, static_cast<int64_t>(parts_.size()) + 1) {
     forget_losses();
   }
 

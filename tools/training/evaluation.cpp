@@ -45,14 +45,15 @@ void load_all_weights(nn::Module& network, const std::string& path) {
   check_finite(network.state_dict(), path);
 }
 
-}  // namespace
-
+// Elements that are the same in two i64 tensors of one shape. Waits for the device.
 int64_t count_equal(const Tensor& a, const Tensor& b) {
   const std::vector<int64_t> x = a.to_vector<int64_t>(), y = b.to_vector<int64_t>();
   int64_t equal = 0;
   for (size_t i = 0; i < x.size(); ++i) equal += x[i] == y[i];
   return equal;
 }
+
+}  // namespace
 
 EvaluationOptions evaluation_options(const TrainSettings& settings) {
   return {.image_size = settings.image_size,

@@ -41,7 +41,4 @@ EvaluationOptions evaluation_options(const TrainSettings& settings);
 // exit code.
 int run_evaluation(const TrainSettings& settings, const CommonOptions& common);
 
-// Elements that are the same in two i64 tensors of one shape. Waits for the device.
-int64_t count_equal(const Tensor& a, const Tensor& b);
-
 }  // namespace gestalt::tools

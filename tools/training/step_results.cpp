@@ -1,22 +1,26 @@
 #include "tools/training/step_results.h"
 
+#include "tensor/ops/compare.h"
 #include "tensor/ops/reduce.h"
-#include "tools/training/evaluation.h"
+#include "tensor/ops/shape.h"
 
 namespace gestalt::tools {
 
 void StepResults::add(int64_t step, const Tensor& loss, const Tensor& logits,
                       const Tensor& labels) {
-  waiting_.push_back({step, loss.detach(), argmax(logits.detach(), 1), labels});
+  // f32 holds whole numbers up to 2^24.
+  const Tensor correct = sum(equal(argmax(logits.detach(), 1), labels).to(DType::f32));
+  ring_.note(step, cat({reshape(loss.detach(), {1}), reshape(correct, {1})}, 0));
+  images_.push_back(labels.size(0));
 }
 
 std::vector<StepResult> StepResults::take() {
   std::vector<StepResult> results;
-  for (const Waiting& each : waiting_) {
-    results.push_back({each.step, each.loss.item(), each.labels.size(0),
-                       count_equal(each.decisions, each.labels)});
+  for (const LossRing::Step& each : ring_.take()) {
+    results.push_back(
+        {each.step, each.losses[0], images_[results.size()], static_cast<int64_t>(each.losses[1])});
   }
-  waiting_.clear();
+  images_.clear();
   return results;
 }
 

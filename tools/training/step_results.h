@@ -1,11 +1,12 @@
 #pragma once
 
-// What training steps found, left on the device until somebody asks for it: a step waits for
-// nothing.
+// What a classifier's training steps found, left on the device until somebody asks for it
+// (tools/common/loss_ring.h): a step waits for nothing.
 
 #include <vector>
 
 #include "tensor/tensor.h"
+#include "tools/common/loss_ring.h"
 
 namespace gestalt::tools {
 
@@ -17,18 +18,16 @@ struct StepResult {
 
 class StepResults {
  public:
-  // loss with one element, logits [N,C], labels i64 [N]. Reads no value.
+  // loss with one element, logits [N,C], labels i64 [N], on the default device. Reads no value. At
+  // most most_waiting_steps between two calls of take().
   void add(int64_t step, const Tensor& loss, const Tensor& logits, const Tensor& labels);
-  size_t size() const { return waiting_.size(); }
+  bool full() const { return ring_.full(); }
   // Those added since the last call, in order. Waits for the device.
   std::vector<StepResult> take();
 
  private:
-  struct Waiting {
-    int64_t step;
-    Tensor loss, decisions, labels;
-  };
-  std::vector<Waiting> waiting_;
+  LossRing ring_{most_waiting_steps, 2};  // the loss, and how many decisions are right
+  std::vector<int64_t> images_;           // of the same steps
 };
 
 }  // namespace gestalt::tools

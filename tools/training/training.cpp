@@ -41,9 +41,6 @@ struct Position {
   double step_loss = 0;             // summed over steps
 };
 
-// Steps whose results may wait on the device: so late is a bad loss seen.
-constexpr size_t most_waiting = 100;
-
 // For RunFolder: the files of an earlier run, whose sets its settings tell.
 std::string outputs_of(const nlohmann::json& settings) {
   TrainSettings run;
@@ -170,7 +167,7 @@ class Training {
     while (const auto batch = loader.next()) {
       step(*batch, loader.steps());
       position_.step = batch->step + 1;
-      if (results_.size() == most_waiting) collect_results();
+      if (results_.full()) collect_results();
       show_progress();
       if (position_.step == loader.steps()) break;
       if (interrupted()) {
