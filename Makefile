@@ -2,10 +2,11 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help deps demo build test test-gpu bench bench-gpu test-parity install format format-check asan cuda clean
+.PHONY: help deps demo build test test-gpu bench bench-gpu test-parity install format format-check asan fuzz cuda clean
 
 PREFIX ?= /usr/local
 JOBS ?= $(shell nproc)
+FUZZ_SECONDS ?= 60
 # Ninja where it is there; CMake's default generator elsewhere.
 export CMAKE_GENERATOR ?= $(if $(shell command -v ninja),Ninja,Unix Makefiles)
 
@@ -50,6 +51,15 @@ asan: deps  ## build and test under the address and undefined-behaviour sanitize
 	$(CONFIGURE) asan $(CMAKE_FLAGS)
 	cmake --build build/asan -j $(JOBS)
 	cd build/asan && ctest --output-on-failure -j $(JOBS)
+
+fuzz: deps  ## fuzz the readers of files, FUZZ_SECONDS (60) each, into build/fuzz; needs clang
+	$(CONFIGURE) release -DGESTALT_FUZZ=ON $(CMAKE_FLAGS)
+	cmake --build $(RELEASE) -j $(JOBS) --target fuzz_decode_image fuzz_read_checkpoint fuzz_read_npy
+	@for target in decode_image:images read_checkpoint:checkpoints read_npy:npy; do \
+	  name=$${target%:*} && mkdir -p build/fuzz/$$name && \
+	  $(RELEASE)/bin/fuzz_$$name -max_total_time=$(FUZZ_SECONDS) -artifact_prefix=build/fuzz/ \
+	    build/fuzz/$$name tests/fixtures/$${target#*:} || exit 1; \
+	done
 
 cuda: deps  ## compile the CUDA backend for sm_90 alone; fails where nvcc or cuDNN is missing
 	$(CONFIGURE) cuda $(CMAKE_FLAGS)
