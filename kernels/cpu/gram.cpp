@@ -207,11 +207,12 @@ void forward_plain(const View& x, double scale, const View& y) {
       T* to = y.as<T>() + row / rows * rows * rows;
       const int64_t i = row % rows;
       for (int64_t j = 0; j <= i; ++j) {
-        Sum sum = 0;
+        double sum = 0;  // in f32, long rows would keep five digits
         for (int64_t l = 0; l < length; ++l) {
-          sum += static_cast<Sum>(from[i * length + l]) * static_cast<Sum>(from[j * length + l]);
+          sum += static_cast<double>(static_cast<Sum>(from[i * length + l])) *
+                 static_cast<Sum>(from[j * length + l]);
         }
-        to[i * rows + j] = to[j * rows + i] = T(static_cast<Sum>(scale) * sum);
+        to[i * rows + j] = to[j * rows + i] = T(static_cast<Sum>(scale * sum));
       }
     }
   });
