@@ -164,8 +164,8 @@ StateDict find_state_dict(const Checkpoint& checkpoint, const SelectOptions& opt
   std::string prefix = options.prefix;
   if (prefix.empty()) {
     GESTALT_CHECK(candidates.size() == 1,
-                  "'{}' holds several state dicts, choose one by its prefix: {}",
-                  checkpoint.path, described(candidates, checkpoint.tensors));
+                  "'{}' holds several state dicts, choose one by its prefix: {}", checkpoint.path,
+                  described(candidates, checkpoint.tensors));
     prefix = candidates[0].prefix;
   }
   const bool is_list = std::any_of(
