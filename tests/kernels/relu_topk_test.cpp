@@ -214,9 +214,18 @@ TYPED_TEST(ReluTopKTest, ThreadsDoNotShow) {
 
 TYPED_TEST(ReluTopKTest, EmptyBatch) {
   using T = TypeParam;
-  std::vector<T> none;
-  const View view = view_of(none, {0, 3, 4, 4}, Format::contiguous);
-  this->kernels.relu_topk_forward(*this->context, view, nullptr, view, {.k = 2});
+  std::vector<T> x = gaussian<T>(64, 4), bias = gaussian<T>(3, 5), y = gaussian<T>(64, 6);
+  const std::vector<T> before = y;
+  const View bias_view = view_of(bias, {3}, Format::contiguous);
+  for (const Format format : {Format::contiguous, Format::channels_last}) {
+    const View in = view_of(x, {0, 3, 4, 4}, format);
+    View out = view_of(y, {0, 3, 4, 4}, format);
+    out.data = y.data() + 8;  // elements before it and after it
+    for (const View* added : {static_cast<const View*>(nullptr), &bias_view}) {
+      this->kernels.relu_topk_forward(*this->context, in, added, out, {.k = 2});
+    }
+  }
+  for (size_t i = 0; i < y.size(); ++i) EXPECT_TRUE(same_bits(y[i], before[i])) << i;
 }
 
 }  // namespace

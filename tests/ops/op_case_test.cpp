@@ -50,7 +50,8 @@ const std::vector<Backend>& backends() {
 
 // Kernels of the backend, guarded, while it lives. CUDA is exact meanwhile: its f32 convolutions
 // would else be TF32, 1e-3 off, and hide an error of that size. On the CPU both ways are tested:
-// the default here, exact in conv_depth_test.
+// the default here; exact by tests/kernels/conv_test.cpp against plain loops, and over the depth of
+// VGG-19 by ConvDepth.ErrorOverVgg19.
 class UseBackend {
  public:
   explicit UseBackend(const Backend& backend) : device_(backend.device) {
