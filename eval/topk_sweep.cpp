@@ -28,7 +28,7 @@ class TopKSweep::Layer : public nn::Module {
 
   Tensor forward(const Tensor& x) override {
     if (!state_->is_active(place_)) return x;
-    GESTALT_CHECK(x.rank() == 4, "Top-K behind '{}' expects [N,C,H,W], got {}", place_, x);
+    GESTALT_CHECK(x.rank() == 4, "Top-K after '{}' expects [N,C,H,W], got {}", place_, x);
     const auto count = static_cast<int64_t>(state_->fractions.size());
     const int64_t images = state_->repeated ? x.size(0) / count : x.size(0);
     std::vector<Tensor> parts;

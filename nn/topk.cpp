@@ -110,7 +110,7 @@ void check_fused_topk(const char* op, Activation activation, const FusedTopK& to
                       const Shape& y) {
   if (!topk) return;
   GESTALT_CHECK(activation == Activation::relu && topk->tau == 1,
-                "[{}] Top-K can end a layer behind a ReLU and with tau 1", op);
+                "[{}] Top-K can end a layer only after a ReLU and with tau 1", op);
   GESTALT_CHECK(y.rank() == 4 && topk->k >= 1 && topk->k <= y[2] * y[3],
                 "[{}] k must be in 1..H*W of the result, got {} (result {})", op, topk->k, y);
 }

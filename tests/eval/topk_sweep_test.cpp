@@ -101,7 +101,7 @@ TEST(SweepErrors, AreNamed) {
             std::string::npos);
   EXPECT_NE(thrown_by([&] {
               sweep(Tensor::zeros({1, 3, 8, 8}));
-            }).find("Top-K behind 'fc'"),
+            }).find("Top-K after 'fc'"),
             std::string::npos);
 }
 

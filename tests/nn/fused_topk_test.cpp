@@ -265,12 +265,12 @@ TEST(FusedTopKErrors, AreNamed) {
   const Tensor x = Tensor::zeros({1, 2, 4, 4}), weight = Tensor::zeros({3, 2, 1, 1});
   const Tensor ones = Tensor::ones({2});
   EXPECT_EQ(error_of([&] { conv2d(x, weight, {}, {.topk = TopKDesc{.k = 2}}); }),
-            "[conv2d] Top-K can end a layer behind a ReLU and with tau 1");
+            "[conv2d] Top-K can end a layer only after a ReLU and with tau 1");
   EXPECT_EQ(error_of([&] {
               conv2d(x, weight, {},
                      {.activation = Activation::relu, .topk = TopKDesc{.k = 2, .tau = 0.5f}});
             }),
-            "[conv2d] Top-K can end a layer behind a ReLU and with tau 1");
+            "[conv2d] Top-K can end a layer only after a ReLU and with tau 1");
   EXPECT_EQ(error_of([&] {
               batch_norm_inference(x, ones, ones, ones, ones,
                                    {.activation = Activation::relu, .topk = TopKDesc{.k = 17}});

@@ -146,7 +146,7 @@ TEST_F(TrainStylizer, AnInterruptedRunSavesAndGoesOnWithTheSameSettingsAlone) {
       run_tool("train_stylizer", flags, [&] { return read_text(csv).size() > before.size(); });
   EXPECT_EQ(second.exit_code, 130) << second.output;
   EXPECT_TRUE(read_text(csv).starts_with(before));
-  EXPECT_FALSE(has(second.output, "goes on behind step 0\n")) << second.output;
+  EXPECT_FALSE(has(second.output, "continues after step 0\n")) << second.output;
   const std::vector<std::string> same = flags;
   *std::find(flags.begin(), flags.end(), "1e-3") = "2e-3";
   const ToolResult third = run_tool("train_stylizer", flags);
@@ -167,7 +167,7 @@ TEST_F(TrainStylizer, AFinishedRunGoesOnWithMoreSteps) {
   };
   const ToolResult result = longer("6");
   ASSERT_EQ(result.exit_code, 0) << result.output;
-  EXPECT_TRUE(has(result.output, "goes on behind step 4\n")) << result.output;
+  EXPECT_TRUE(has(result.output, "continues after step 4\n")) << result.output;
   expect_same_files(run_folder("whole"), run_folder("longer"),
                     {"checkpoint.safetensors", "decoder.safetensors", "metrics.csv"});
   const ToolResult shorter = longer("5");
@@ -272,7 +272,7 @@ TEST_F(TrainStylizer, WeightsThatAreNotFiniteAreInNoFile) {
   const ToolResult result =
       run_tool("train_stylizer", arguments("spoilt", {"--lr", "1e39", "--save_every_steps", "1"}));
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_TRUE(has(result.output, "is not finite behind step 1; the last checkpoint stays"))
+  EXPECT_TRUE(has(result.output, "is not finite after step 1; the last checkpoint stays"))
       << result.output;
   const std::string kept = run_folder("spoilt") / "checkpoint.safetensors";
   for (const NamedTensor& entry : read_checkpoint(kept).tensors) {

@@ -43,7 +43,7 @@ TEST_F(TrainClassifier, WeightsThatAreNotFiniteAreInNoFile) {
       with(arguments("spoilt"), {"--lr", "1e39", "--batch_size", "14", "--save_every_steps", "0"});
   const ToolResult result = run_tool("train_classifier", flags);
   EXPECT_EQ(result.exit_code, 1);
-  EXPECT_NE(result.output.find("is not finite behind step 1 of epoch 1; the last checkpoint stays"),
+  EXPECT_NE(result.output.find("is not finite after step 1 of epoch 1; the last checkpoint stays"),
             std::string::npos)
       << result.output;
   const fs::path folder = folder_ / "runs/spoilt";

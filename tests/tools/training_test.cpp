@@ -132,7 +132,7 @@ TEST_F(TrainClassifier, AnInterruptInAnEvaluationIsHeeded) {
   }
   const ToolResult rest = run_tool("train_classifier", with(parts, {"--resume"}));
   ASSERT_EQ(rest.exit_code, 0) << rest.output;
-  EXPECT_NE(rest.output.find("goes on in epoch 1, behind step 3\n"), std::string::npos)
+  EXPECT_NE(rest.output.find("continues in epoch 1, after step 3\n"), std::string::npos)
       << rest.output;
   expect_same_files(folder_ / "runs/whole", folder,
                     {"checkpoint.safetensors", "last.safetensors", "best_val.safetensors",

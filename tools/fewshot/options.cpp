@@ -77,7 +77,7 @@ void add_training_flags(CLI::App& app, FewshotSettings& s) {
 
 void add_evaluation_flags(CLI::App& app, FewshotSettings& s) {
   const char* evaluation = "Evaluation";
-  app.add_option("--fid_feature_extractor_name", s.extractor, "network behind FID and KID")
+  app.add_option("--fid_feature_extractor_name", s.extractor, "network that FID and KID use")
       ->check(CLI::IsMember({"inception-v3-compat"}))
       ->group(evaluation);
   app.add_option("--inception", s.inception, "Inception's weights; without, the untrained network")

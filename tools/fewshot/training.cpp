@@ -53,7 +53,7 @@ class FewshotTraining {
     for (const std::string& line : lines_) logger_->info(line);
     for (const std::string& line : passed_over({&images_->source()})) logger_->warn(line);
     for (const std::string& reason : images_->unreadable()) logger_->warn("skipped: {}", reason);
-    if (settings_.resume) logger_->info("goes on behind step {}", step());
+    if (settings_.resume) logger_->info("continues after step {}", step());
     if (step() == settings_.iterations && history().last_evaluation() == step()) {
       write_evaluations();
       logger_->info("the run in {} is finished", folder_.path().string());
@@ -71,7 +71,7 @@ class FewshotTraining {
     progress_->finish();
     if (!goes_on) {
       draw_last_samples();
-      logger_->info("interrupted and saved; the same command with --resume goes on");
+      logger_->info("interrupted and saved; the same command with --resume continues");
       return exit_interrupted;
     }
     logger_->info("done: {}", folder_.path().string());
@@ -230,7 +230,7 @@ class FewshotTraining {
   void not_finite(const std::string& what) {
     progress_->finish();
     GESTALT_CHECK(settings_.on_nan == OnNan::roll_back,
-                  "{}; the last checkpoint stays (--resume --on_nan rollback goes on from the best "
+                  "{}; the last checkpoint stays (--resume --on_nan rollback continues from the best "
                   "state; a run of another --name may begin with --ckpt and a smaller --lr)",
                   what);
     GESTALT_CHECK(history().rollbacks_in_a_row() < most_rollbacks,
@@ -317,7 +317,7 @@ class FewshotTraining {
     if (step() > 0) {
       collect();
       if (const auto tensor = find_not_finite(state_->model().state_dict())) {
-        return not_finite(format("{} is not finite behind step {}", *tensor, step()));
+        return not_finite(format("{} is not finite after step {}", *tensor, step()));
       }
     }
     state_->save_checkpoint();

@@ -69,8 +69,8 @@ int64_t classes_of(const StateDict& weights) {
 }
 
 std::shared_ptr<nn::Module> load_network(const Settings& settings) {
+  const StateDict weights = read_weights(settings.weights);
   try {
-    const StateDict weights = read_weights(settings.weights);
     const nn::SkipInitGuard skip_init;
     auto network = models::make_model(settings.model, {.classes = classes_of(weights)});
     network->load_state_dict(weights);
@@ -221,7 +221,7 @@ int run(Settings settings, const CommonOptions& common) {
   Evaluation evaluation({settings.out, settings.batch_size, common.quiet}, stimuli, categories);
   for (const Pass& pass : passes) {
     if (evaluation.run(network, pass)) continue;
-    std::fprintf(stderr, "interrupted; the same command goes on\n");
+    std::fprintf(stderr, "interrupted; the same command continues\n");
     return exit_interrupted;
   }
   if (!evaluation.unreadable().empty()) {

@@ -98,7 +98,7 @@ class StylizerTraining {
       logger_->warn(line);
     }
     if (settings_.resume) {
-      logger_->info("goes on behind step {}", position_.step);
+      logger_->info("continues after step {}", position_.step);
     } else {
       save();  // a good state to keep, whatever happens
     }
@@ -173,7 +173,7 @@ class StylizerTraining {
       if (!is_last && interrupted()) {
         save();
         progress.finish();
-        logger_->info("interrupted and saved; the same command with --resume goes on");
+        logger_->info("interrupted and saved; the same command with --resume continues");
         return exit_interrupted;
       }
     }
@@ -270,7 +270,7 @@ class StylizerTraining {
     // A loss is that of the weights before its step.
     const auto tensor = position_.step > 0 ? find_not_finite(decoder_->state_dict()) : std::nullopt;
     GESTALT_CHECK(!tensor,
-                  "the decoder's {} is not finite behind step {}; the last checkpoint stays (a "
+                  "the decoder's {} is not finite after step {}; the last checkpoint stays (a "
                   "smaller --lr may help)",
                   *tensor, position_.step);
     write_safetensors((folder_ / "decoder.safetensors").string(), decoder_->state_dict());

@@ -146,7 +146,7 @@ class Experiment {
     if (any_has_begun || !interrupted()) write_losses(settings_, jobs_);
     if (interrupted()) {
       logger_->info(settings_.resume || any_has_begun
-                        ? "interrupted and saved; the same command with --resume goes on"
+                        ? "interrupted and saved; the same command with --resume continues"
                         : "interrupted before the first evaluation: nothing to save");
       return exit_interrupted;
     }

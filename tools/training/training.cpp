@@ -92,7 +92,7 @@ class Training {
     while (position_.epoch < settings_.total_epochs) {
       if (!run_epoch() || !finish_epoch()) {
         progress_->finish();
-        logger_->info("interrupted and saved; the same command with --resume goes on");
+        logger_->info("interrupted and saved; the same command with --resume continues");
         return exit_interrupted;
       }
     }
@@ -206,7 +206,7 @@ class Training {
     if (position_.step == 0) return;
     const auto tensor = find_not_finite(network_->state_dict());
     GESTALT_CHECK(!tensor,
-                  "{} is not finite behind step {} of epoch {}; the last checkpoint stays (a "
+                  "{} is not finite after step {} of epoch {}; the last checkpoint stays (a "
                   "smaller --lr may help)",
                   *tensor, position_.step, position_.epoch + 1);
   }
@@ -240,7 +240,7 @@ class Training {
       if (!evaluated) return false;
       report_unreadable(set->location(), evaluated->unreadable);
       GESTALT_CHECK(std::isfinite(evaluated->result.loss),
-                    "the loss of {} is {} behind epoch {}, as it would be again behind --resume; "
+                    "the loss of {} is {} after epoch {}, as it would be again with --resume; "
                     "begin anew with a smaller --lr ({})",
                     set->location(), evaluated->result.loss, position_.epoch + 1,
                     position_.epoch > 0 ? "last.safetensors has the weights of the epoch before"
@@ -335,7 +335,7 @@ class Training {
     position_.step_loss = known ? optim::require_number("checkpoint", position, "step_loss")
                           : position_.step > 0 ? std::numeric_limits<double>::quiet_NaN()
                                                : 0;
-    logger_->info("goes on in epoch {}, behind step {}", position_.epoch + 1, position_.step);
+    logger_->info("continues in epoch {}, after step {}", position_.epoch + 1, position_.step);
   }
 
   const TrainSettings& settings_;
