@@ -126,7 +126,7 @@ TEST(Decisions, BadFilesAreNamedWithLineAndReason) {
   const auto reason = [&](const std::string& text) {
     const fs::path path = folder.write("bad.csv", text);
     const std::string message = thrown_by([&] { read_decisions(path, sixteen_categories()); });
-    const std::string start = format("'{}': ", path.string());
+    const std::string start = format("cannot read '{}': ", path.string());
     EXPECT_TRUE(message.starts_with(start)) << message;
     return message.substr(start.size());
   };
