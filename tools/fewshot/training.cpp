@@ -229,10 +229,11 @@ class FewshotTraining {
 
   void not_finite(const std::string& what) {
     progress_->finish();
-    GESTALT_CHECK(settings_.on_nan == OnNan::roll_back,
-                  "{}; the last checkpoint stays (--resume --on_nan rollback continues from the best "
-                  "state; a run of another --name may begin with --ckpt and a smaller --lr)",
-                  what);
+    GESTALT_CHECK(
+        settings_.on_nan == OnNan::roll_back,
+        "{}; the last checkpoint stays (--resume --on_nan rollback continues from the best "
+        "state; a run of another --name may begin with --ckpt and a smaller --lr)",
+        what);
     GESTALT_CHECK(history().rollbacks_in_a_row() < most_rollbacks,
                   "{}, after {} roll-backs without losses that could be logged between them; the "
                   "last checkpoint stays",
