@@ -85,7 +85,7 @@ std::optional<EvaluatedSet> evaluate(nn::Module& network, const data::ImageSourc
       break;
     }
     const Tensor logits = network(batch->images.contiguous(options.format));
-    loss += nn::cross_entropy(logits, batch->labels, {.reduction = Reduction::sum}).item();
+    loss += nn::cross_entropy(logits, batch->labels, {.reduction = nn::Reduction::sum}).item();
     correct += count_equal(argmax(logits, 1), batch->labels);
     images += batch->images.size(0);
   }
