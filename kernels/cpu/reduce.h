@@ -112,6 +112,7 @@ struct Reducer {
       (each);
     }
     Partial partial;
+    if (begin == end) return partial.all();  // of nothing: sizes may be 0
     NestWalk<inputs> rows(folded, inner, inner == 0 ? 0 : begin / folded.sizes[inner]);
     int64_t first = inner == 0 ? begin : begin % folded.sizes[inner];
     for (int64_t i = begin; i < end; rows.next()) {
@@ -162,6 +163,7 @@ struct Reducer {
   void fold_columns(Value* result, int64_t width, const Bases& base, int64_t begin,
                     int64_t end) const {
     std::fill_n(result, width, R::identity());
+    if (begin == end) return;
     const auto& step = kept.strides[kept.rank - 1];
     NestWalk<inputs> row(folded, folded.rank, begin);
     const auto next = [&] {

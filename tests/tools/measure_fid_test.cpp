@@ -349,7 +349,7 @@ TEST_F(MeasureFid, BadInputIsOneLineThatNamesIt) {
     const std::string line = failure(arguments, exit_code);
     EXPECT_NE(line.find(text), std::string::npos) << text << "\n" << line;
   };
-  says({a_, (folder_ / "empty").string()}, "empty: no images in it or below");
+  says({a_, (folder_ / "empty").string()}, "empty': no images in it or below");
   says({a_, (folder_ / "missing").string()}, "missing': no such file or folder");
   write_image("one/x.png", picture(32, 1));
   says({a_, (folder_ / "one").string()}, "one' holds 1 image: FID and KID need at least two");

@@ -299,7 +299,7 @@ TEST_F(TrainStylizer, BadInputIsOneLine) {
   fs::create_directories(folder_ / "empty");
   fs::create_directories(folder_ / "bad");
   std::ofstream(folder_ / "bad/a.png") << "no picture";
-  fails({"--style", folder_ / "empty"}, "empty: no images in it or below");
+  fails({"--style", folder_ / "empty"}, "empty': no images in it or below");
   fails({"--content", folder_ / "nowhere"}, "nowhere");
   fails({"--style", folder_ / "bad"}, "none of the pictures can be read");
   fails({"--vgg", folder_ / "bad/a.png"}, "a.png");

@@ -272,7 +272,7 @@ TEST_F(TrainClassifier, BadInputIsOneLine) {
   fails("b", {"--use_sin_val_folder", folder_ / "empty"}, "across");
   fails("c", {"--use_sin_val_folder", folder_ / "nowhere"}, "nowhere");
   fs::create_directories(folder_ / "hollow");
-  fails("c", {"--use_sin_val_folder", folder_ / "hollow"}, "hollow: no class folders");
+  fails("c", {"--use_sin_val_folder", folder_ / "hollow"}, "hollow': no class folders");
   fails("d", {"--eval_folder", "val=" + (folder_ / "data/val").string()}, "named 'val'", 2);
   fails("e", {"--eval_folder", "no_path"}, "NAME=PATH", 2);
   fails("f", {"--label_smoothing", "2"}, "--label_smoothing: must be 0 to 1, got 2", 2);
