@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "kernels/error.h"
+#include "kernels/rounding.h"
 
 namespace gestalt::data {
 namespace {
@@ -34,7 +35,7 @@ Image draw_image_grid(std::span<const Image> images, const ImageGridOptions& opt
                   first.channels);
   }
   const auto count = static_cast<int64_t>(images.size());
-  const int64_t columns = std::min(options.columns, count), rows = (count + columns - 1) / columns;
+  const int64_t columns = std::min(options.columns, count), rows = ceil_div(count, columns);
   Image grid(extent(rows, first.height, options.gap), extent(columns, first.width, options.gap),
              first.channels);
   std::fill(grid.pixels.begin(), grid.pixels.end(), options.background);

@@ -9,6 +9,7 @@
 #include <cstdlib>
 #include <jpeglib.h>
 #include <memory>
+#include <optional>
 // After jpeglib.h, which must know the types first.
 #include <jerror.h>
 
@@ -158,7 +159,6 @@ class JpegImage : public OpenedImage {
       : JpegImage(std::span<const uint8_t>(bytes), max_pixels) {
     bytes_ = std::move(bytes);  // keeps the address that the decoder has
   }
-  ~JpegImage() override { recycle(std::move(image_.pixels)); }
 
   ImageView decode(const Rectangle& part) override {
     check_wanted(part);
@@ -188,14 +188,14 @@ class JpegImage : public OpenedImage {
   }
 
   Image take() {
-    image_.pixels.shrink_to_fit();
-    return std::move(image_);
+    image_->image.pixels.shrink_to_fit();
+    return std::move(image_->image);
   }
 
  private:
   void check_wanted(const Rectangle& part) const {
     check_part(part, height_, width_);
-    GESTALT_CHECK(!decoder_.cinfo.output_scanline && image_.height == 0, "it was decoded before");
+    GESTALT_CHECK(!decoder_.cinfo.output_scanline && !image_, "it was decoded before");
   }
 
   // part: of the image at 1 / denominator of its size
@@ -204,27 +204,25 @@ class JpegImage : public OpenedImage {
     const int height = part.height;
     check(decoder_.start(denominator));
     check(decoder_.skip_to(part.top, decoded_left, decoded_width));
-    image_.height = height;
-    image_.width = decoded_width;
-    image_.pixels = recycled_bytes(image_.row_bytes() * height);
+    Image& image = image_.emplace(height, decoded_width).image;
     const int components = decoder_.cinfo.num_components;
     if (components == 3) {
-      check(decoder_.read_rows(image_.pixels.data(), image_.row_bytes(), height));
+      check(decoder_.read_rows(image.pixels.data(), image.row_bytes(), height));
     } else {
       const size_t count = static_cast<size_t>(height) * decoded_width;
       std::vector<uint8_t> samples(count * components);
       check(decoder_.read_rows(samples.data(), static_cast<size_t>(decoded_width) * components,
                                height));
-      to_rgb(samples.data(), components, count, image_.pixels.data());
+      to_rgb(samples.data(), components, count, image.pixels.data());
     }
-    return ImageView(image_).part({part.left - decoded_left, 0, part.width, height});
+    return ImageView(image).part({part.left - decoded_left, 0, part.width, height});
   }
 
   void check(bool done) const { GESTALT_CHECK(done, "{}", decoder_.error.message); }
 
   std::vector<uint8_t> bytes_;
   Decoder decoder_;
-  Image image_;
+  std::optional<RecycledImage> image_;
 };
 
 }  // namespace

@@ -265,7 +265,7 @@ Tensor normalize(const Tensor& images, const Normalization& normalization) {
                                on_device);
   };
   // A division, as ToTensor's: the product with 1 / 255 rounds differently.
-  const Tensor unit = images.to(DType::f32) / channel({255, 255, 255});
+  const Tensor unit = divide(images.to(DType::f32), 255);
   return (unit - channel(normalization.mean)) / channel(normalization.deviation);
 }
 
