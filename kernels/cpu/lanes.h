@@ -157,6 +157,12 @@ V fused(const V& a, const V& b, const V& c) {
 #endif
 }
 
+// NaN stays.
+template <class V>
+V absolute(const V& values) {
+  return values < V{} ? -values : values;
+}
+
 // Of another type of element.
 template <class E, int count, class From>
 Lanes<E, count> convert_lanes(const From& values) {

@@ -38,8 +38,7 @@ template <class T>
 struct AbsoluteError : LossSum<T> {
   template <class V>
   static auto map(V a, V b) {
-    const auto difference = to_doubles(a) - to_doubles(b);
-    return difference < decltype(difference){} ? -difference : difference;
+    return absolute(to_doubles(a) - to_doubles(b));
   }
 };
 
@@ -49,7 +48,7 @@ struct BinaryCrossEntropy : LossSum<T> {
   template <class V>
   static auto map(V x, V target) {
     const V none{}, linear = x > none ? x - target * x : none - target * x;
-    return to_doubles(linear) + to_doubles(log1p_of_unit(exp_lanes(x > none ? none - x : x)));
+    return to_doubles(linear) + to_doubles(log1p_of_unit(exp_lanes(-absolute(x))));
   }
 };
 

@@ -35,11 +35,6 @@ struct Dot : Sum<T> {
   }
 };
 
-template <class V>
-V absolute(V x) {
-  return x < V{} ? -x : x;
-}
-
 template <class T>
 struct AbsoluteSum : Sum<T> {
   template <class V>

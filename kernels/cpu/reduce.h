@@ -67,7 +67,7 @@ struct Reducer {
   std::tuple<const In*...> data;
   int64_t chunks, chunk_size;
   bool columns;  // the inputs are densest along a kept dimension
-  bool is_row;   // what is folded lies in one run of each input
+  bool is_row;   // what is folded lies in one run of each input, or is nothing
 
   // What a row is folded into: vectors side by side, and the elements that fill none.
   struct Partial {
@@ -112,7 +112,6 @@ struct Reducer {
       (each);
     }
     Partial partial;
-    if (begin == end) return partial.all();  // of nothing: sizes may be 0
     NestWalk<inputs> rows(folded, inner, inner == 0 ? 0 : begin / folded.sizes[inner]);
     int64_t first = inner == 0 ? begin : begin % folded.sizes[inner];
     for (int64_t i = begin; i < end; rows.next()) {
@@ -163,7 +162,6 @@ struct Reducer {
   void fold_columns(Value* result, int64_t width, const Bases& base, int64_t begin,
                     int64_t end) const {
     std::fill_n(result, width, R::identity());
-    if (begin == end) return;
     const auto& step = kept.strides[kept.rank - 1];
     NestWalk<inputs> row(folded, folded.rank, begin);
     const auto next = [&] {
@@ -276,8 +274,10 @@ void reduce(Context& context, const R& reduction, const View& y, const Views&...
   const int64_t kept_step = reducer.kept.strides[reducer.kept.rank - 1][0];
   reducer.columns =
       reducer.folded.numel > 1 && outputs > 1 && std::abs(kept_step) < std::abs(folded_step);
-  reducer.is_row = reducer.folded.rank == 1 &&
-                   std::ranges::all_of(reducer.folded.strides[0], [](int64_t s) { return s == 1; });
+  reducer.is_row =
+      reducer.folded.numel == 0 ||
+      (reducer.folded.rank == 1 &&
+       std::ranges::all_of(reducer.folded.strides[0], [](int64_t s) { return s == 1; }));
   const int64_t width =
       reducer.columns ? std::min(detail::column_block, reducer.kept.sizes[reducer.kept.rank - 1])
                       : 1;

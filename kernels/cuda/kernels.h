@@ -1,7 +1,7 @@
 #pragma once
 
-// Declares gestalt::cuda::NAME for every entry of the kernel table. own_kernels.h lists
-// those of our own that exist; table.cpp adds the entries that call cuDNN and cuBLAS.
+// Declares gestalt::cuda::NAME for every entry of the kernel table. own_kernels.h lists those that
+// exist.
 
 #include "kernels/cuda/namespace.h"
 #include "kernels/table.h"
