@@ -8,6 +8,7 @@
 #include "kernels/rounding.h"
 #include "models/vgg.h"
 #include "nn/layers.h"
+#include "nn/weight_format.h"
 #include "tensor/allocator.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
@@ -224,16 +225,21 @@ nn::ChannelStats mix_styles(const std::vector<nn::ChannelStats>& styles,
 Stylizer::Stylizer(std::shared_ptr<nn::Sequential> encoder, std::shared_ptr<nn::Sequential> decoder)
     : encoder_(std::move(encoder)), decoder_(std::move(decoder)) {}
 
+// In the layout in which its device convolves fastest.
+Tensor Stylizer::encode(const Tensor& image) const {
+  return (*encoder_)(image.contiguous(nn::convolution_format(context(image.device()))));
+}
+
 nn::ChannelStats Stylizer::style(const Tensor& image) const {
   const NoGradGuard no_grad;
   check_image(image);
-  return nn::channel_stats((*encoder_)(image));
+  return nn::channel_stats(encode(image));
 }
 
 Tensor Stylizer::stylize(const Tensor& content, const nn::ChannelStats& style, double alpha) const {
   const NoGradGuard no_grad;
   check_image(content);
-  const Tensor features = (*encoder_)(content);
+  const Tensor features = encode(content);
   const Tensor image = (*decoder_)(restyle(features, nn::channel_stats(features), style, alpha));
   return narrow(narrow(image, 2, 0, content.size(2)), 3, 0, content.size(3)).contiguous();
 }
@@ -246,7 +252,7 @@ nn::ChannelStats Stylizer::content_stats(const Tensor& content, int64_t tile) co
     for (const Span& columns : spans(content.size(3), tile, adain_margin)) {
       const Tensor read = part(content, rows, columns).contiguous().to(device);
       memory.begin(read);
-      const Tensor features = (*encoder_)(read);
+      const Tensor features = encode(read);
       const auto own = [](const Tensor& x, int dim, const Span& span) {
         return narrow(x, dim, (span.begin - span.read_begin) / cell,
                       ceil_div(span.end - span.begin, cell));
@@ -272,7 +278,7 @@ Tensor Stylizer::stylize_tiled(const Tensor& content, const nn::ChannelStats& st
     for (const Span& columns : spans(content.size(3), tile, 2 * adain_margin)) {
       const Tensor read = part(content, rows, columns).contiguous().to(device);
       memory.begin(read);
-      const Tensor features = (*encoder_)(read);
+      const Tensor features = encode(read);
       const Tensor image = (*decoder_)(restyle(features, stats, style, alpha));
       const auto own = [](const Tensor& x, int dim, const Span& span) {
         return narrow(x, dim, span.begin - span.read_begin, span.end - span.begin);

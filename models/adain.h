@@ -63,6 +63,7 @@ class Stylizer {
                        int64_t tile) const;
 
  private:
+  Tensor encode(const Tensor& image) const;
   nn::ChannelStats content_stats(const Tensor& content, int64_t tile) const;
 
   std::shared_ptr<nn::Sequential> encoder_, decoder_;

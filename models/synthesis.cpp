@@ -6,6 +6,7 @@
 #include "nn/gram.h"
 #include "nn/loss.h"
 #include "nn/topk.h"
+#include "nn/weight_format.h"
 #include "tensor/accumulation.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
@@ -49,19 +50,22 @@ SynthesisLoss::SynthesisLoss(std::shared_ptr<nn::Sequential> network,
   network_->set_requires_grad(false);
   network_->eval();
   network_->to(options_.dtype);
+  nn::set_weight_format(*network_, options_.format);
   const NoGradGuard no_grad;
   for (const Tensor& tap : taps(targets)) targets_.push_back(represent(tap, true));
 }
 
 std::vector<Tensor> SynthesisLoss::taps(const Tensor& images) const {
-  return network_->forward_taps(images.to(options_.dtype), options_.taps);
+  return network_->forward_taps(images.to(options_.dtype).contiguous(options_.format),
+                                options_.taps);
 }
 
 Tensor SynthesisLoss::represent(const Tensor& tap, bool is_target) const {
   const bool is_texture = options_.objective == SynthesisObjective::texture;
-  Tensor sparse = tap;
+  // Gram matrices are of rows of pixels, and of these Top-K is the faster one.
+  Tensor sparse = is_texture ? tap.contiguous() : tap;
   if (is_texture || is_target) {
-    sparse = nn::topk(tap, options_.fraction, options_.mode);
+    sparse = nn::topk(sparse, options_.fraction, options_.mode);
   }
   const Tensor wide = sparse.to(accumulation_dtype(sparse.dtype()));
   return is_texture ? nn::gram_matrices(wide) : wide;

@@ -24,6 +24,7 @@ struct SynthesisOptions {
   double fraction = 0.05;           // kept by Top-K, in (0, 1]
   TopKMode mode = TopKMode::keep;
   DType dtype = DType::f32;  // inside the network; losses are f32, or f64 where this is f64
+  Format format = Format::contiguous;  // inside the network
 };
 
 // The modules of `network` that the taps need: those up to the last of them. The others' weights
@@ -34,7 +35,7 @@ std::shared_ptr<nn::Sequential> layers_for(const std::vector<std::string>& taps,
 class SynthesisLoss {
  public:
   // targets: [N,3,H,W] f32 (f64 where the dtype is f64) in the network's input space. The network's
-  // weights get no gradients.
+  // weights get the options' dtype and layout, and no gradients.
   SynthesisLoss(std::shared_ptr<nn::Sequential> network, const SynthesisOptions& options,
                 const Tensor& targets);
 

@@ -12,4 +12,9 @@ void set_weight_format(Module& network, Format format) {
   }
 }
 
+Format convolution_format(const Context& context) {
+  const bool tensor_cores = context.device().is_cuda() && !context.exact();
+  return tensor_cores ? Format::channels_last : Format::contiguous;
+}
+
 }  // namespace gestalt::nn

@@ -42,14 +42,15 @@ std::string time_of(Device device, const Conv2dCandidate& candidate) {
 
 void print_candidates(const Case& c, Device device) {
   const Convolution made = make_convolution(c, device);
+  const View x = made.x.view(), w = made.w.view(), y = made.y.view();
+  Context& on = context(device);
   std::printf("%s\n", c.name().c_str());
+  int rank = 0;
   for (const Conv2dCandidate& candidate :
-       cuda::conv2d_candidates(context(device), direction_of(c), made.x.view(), made.w.view(),
-                               made.y.view(), made.desc)) {
-    const std::string rank = candidate.rank > 0 ? std::to_string(candidate.rank) : "-";
-    std::printf("  %s rank %2s  %-24s %-27s deterministic %-3s %9.1f MB  %s\n",
-                candidate.is_chosen ? "*" : " ", rank.c_str(), candidate.algorithm.c_str(),
-                candidate.math.c_str(), candidate.determinism.c_str(),
+       cuda::conv2d_candidates(on, cuda::make_problem(on, direction_of(c), x, w, y, made.desc),
+                               {x.data, w.data, y.data})) {
+    std::printf("  %s %2d  engine %3lld  %-32s %9.1f MB  %s\n", candidate.is_chosen ? "*" : " ",
+                ++rank, static_cast<long long>(candidate.engine), candidate.notes.c_str(),
                 static_cast<double>(candidate.workspace_bytes) / (1 << 20),
                 time_of(device, candidate).c_str());
     std::fflush(stdout);
@@ -62,9 +63,8 @@ void print_candidates(const Case&, Device) {}
 }  // namespace
 
 void print_convolutions(Device device, const std::string& filter, double seconds) {
-  GESTALT_CHECK(device.is_cuda(), "--convolutions compares cuDNN's algorithms: no device {}",
-                device);
-  std::printf("*: what the library takes; rank: in cuDNN's own order; times: medians\n");
+  GESTALT_CHECK(device.is_cuda(), "--convolutions compares cuDNN's engines: no device {}", device);
+  std::printf("*: what the library takes; in cuDNN's own order; times: medians\n");
   const auto start = std::chrono::steady_clock::now();
   for (const Case& c : convolution_cases(device, Convolutions::all)) {
     if (c.name().find(filter) == std::string::npos) continue;

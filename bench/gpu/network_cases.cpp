@@ -24,6 +24,7 @@ double texture_operations(const Shape& images) {
 std::function<void()> texture_step(const Case& c, Device device) {
   models::SynthesisOptions options;
   options.fraction = c.fraction;
+  options.format = c.format;
   const auto step = std::make_shared<TextureStep>(c.shape, options, device);
   return [step] { (*step)(); };
 }
@@ -58,13 +59,18 @@ std::vector<Case> network_cases(Device device) {
   std::vector<Case> cases;
   const int64_t side = device.is_cuda() ? 256 : 32;
   for (const int64_t images : {1, 16}) {
-    Case c{
-        .operation = "texture", .shape = {images, 3, side, side}, .fraction = 0.05, .prepare = {}};
-    c.operations = texture_operations(c.shape);
-    add_with_graph(cases, c, [device](const Case& made, bool captured) {
-      const auto step = texture_step(made, device);
-      return captured ? recorded(device, step) : step;
-    });
+    for (const Format format : {Format::contiguous, Format::channels_last}) {
+      Case c{.operation = "texture",
+             .format = format,
+             .shape = {images, 3, side, side},
+             .fraction = 0.05,
+             .prepare = {}};
+      c.operations = texture_operations(c.shape);
+      add_with_graph(cases, c, [device](const Case& made, bool captured) {
+        const auto step = texture_step(made, device);
+        return captured ? recorded(device, step) : step;
+      });
+    }
   }
   const std::vector<std::string> names = models::model_names();
   if (std::find(names.begin(), names.end(), "resnet18") != names.end()) {

@@ -89,12 +89,13 @@ class Case:
     def __init__(self, line, device):
         self.name, self.operation, dtype, layout, shape, fraction, window = line.rstrip("\n").split("\t")
         self.outputs, self.kernel, self.stride = (int(n) for n in window.split(","))
-        self.device, self.dtype, self.layout = device, DTYPES[dtype], layout
+        self.device, self.dtype = device, DTYPES[dtype]
+        self.layout = torch.channels_last if layout == "NHWC" else torch.contiguous_format
         self.shape, self.fraction = [int(n) for n in shape.split(",")], float(fraction)
 
     def random(self, shape=None):
         x = torch.randn(shape or self.shape, device=self.device, dtype=self.dtype)
-        return x.contiguous(memory_format=torch.channels_last) if self.layout == "NHWC" else x
+        return x.contiguous(memory_format=self.layout) if x.dim() == 4 else x
 
     def variants(self):
         """Yields the name of a variant and the function to time."""
@@ -114,7 +115,7 @@ class Case:
     def make_topk(self):
         x = self.random()
         yield "eager", lambda: top_k(x, self.fraction)
-        if self.layout == "NHWC" or self.dtype != torch.float32 or self.fraction != 0.1:
+        if self.layout == torch.channels_last or self.dtype != torch.float32 or self.fraction != 0.1:
             return
         yield "published", lambda: top_k_published(x, self.fraction)
         if self.device.type == "cuda" and self.shape[2] in (28, 56, 112):
@@ -160,8 +161,8 @@ class Case:
     def make_texture(self):
         weights, inputs = [], 3
         for outputs, _, _ in VGG:
-            weights.append((torch.randn(outputs, inputs, 3, 3, device=self.device) * (2 / (9 * inputs)) ** 0.5,
-                            torch.zeros(outputs, device=self.device)))
+            filters = torch.randn(outputs, inputs, 3, 3, device=self.device) * (2 / (9 * inputs)) ** 0.5
+            weights.append((filters.contiguous(memory_format=self.layout), torch.zeros(outputs, device=self.device)))
             inputs = outputs
 
         def grams(x):
@@ -189,8 +190,7 @@ class Case:
     def resnet18_step(self):
         """Images are f32; bf16 is mixed precision."""
         import torchvision
-        layout = torch.channels_last if self.layout == "NHWC" else torch.contiguous_format
-        network = torchvision.models.resnet18().to(self.device).to(memory_format=layout)
+        network = torchvision.models.resnet18().to(self.device).to(memory_format=self.layout)
         optimizer = torch.optim.SGD(network.parameters(), lr=1e-3, momentum=0.9)
         images = self.random().float()
         labels = torch.zeros(self.shape[0], dtype=torch.long, device=self.device)

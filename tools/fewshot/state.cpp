@@ -4,6 +4,7 @@
 
 #include "kernels/error.h"
 #include "models/fastgan_checkpoint.h"
+#include "nn/weight_format.h"
 #include "optim/state.h"
 #include "tensor/io/safetensors.h"
 #include "tools/fewshot/random.h"
@@ -17,7 +18,7 @@ constexpr const char* best_file = "best.safetensors";
 
 models::FastGanOptions options_of(const FewshotSettings& settings) {
   models::FastGanOptions options = network_options(settings);
-  if (default_device().is_cuda()) options.format = Format::channels_last;
+  options.format = nn::convolution_format(context(default_device()));
   return options;
 }
 

@@ -13,6 +13,7 @@
 #include "data/preprocess.h"
 #include "kernels/error.h"
 #include "models/fastgan_checkpoint.h"
+#include "nn/weight_format.h"
 #include "tensor/autograd.h"
 #include "tensor/counted.h"
 #include "tensor/io/atomic_file.h"
@@ -132,6 +133,7 @@ class Job {
         common_(common),
         checkpoint_(models::read_fastgan_checkpoint(settings.checkpoint)),
         options_(network_options(settings, checkpoint_)) {
+    options_.format = nn::convolution_format(context(default_device()));
     Generator random(0);
     generator_ = std::make_unique<FastGanGenerator>(options_, random);
     const bool ema = settings.weights == GeneratorWeights::ema;
@@ -143,6 +145,7 @@ class Job {
                          ema && checkpoint_.average.empty() ? "; give --generator last" : ""));
     }
     generator_->to(default_device());
+    nn::set_weight_format(*generator_, options_.format);
     check_finite(generator_->state_dict(), settings.checkpoint);
     generator_->set_requires_grad(false);
     generator_->train(settings.statistics == NormStatistics::batch);

@@ -8,6 +8,7 @@
 #include "kernels/error.h"
 #include "models/registry.h"
 #include "nn/init.h"
+#include "nn/weight_format.h"
 #include "tensor/io/known_files.h"
 #include "tools/common/config.h"
 #include "tools/common/folder_lock.h"
@@ -213,6 +214,7 @@ int run(Settings settings, const CommonOptions& common) {
   eval::TopKSweep network(plain, places, settings.reverse ? TopKMode::reverse : TopKMode::keep);
   const std::vector<Pass> passes = passes_of(settings, places);
   context(default_device()).set_exact(settings.exact);
+  nn::set_weight_format(*plain, nn::convolution_format(context(default_device())));
 
   catch_interrupts();
   prepare_output_folder(settings.out, "shape_bias evaluate");

@@ -7,6 +7,7 @@
 #include "data/loader.h"
 #include "eval/category_choice.h"
 #include "kernels/error.h"
+#include "nn/weight_format.h"
 #include "tensor/autograd.h"
 #include "tensor/counted.h"
 #include "tools/common/image_hash.h"
@@ -145,10 +146,11 @@ bool Evaluation::decide_on(const std::vector<int64_t>& images, eval::TopKSweep& 
                     settings_.quiet);
   progress.update(before, "");
   Clock::time_point saved = Clock::now();
+  const Format format = nn::convolution_format(context(default_device()));
   while (std::optional<data::Batch> batch = loader.next()) {
     const int64_t last = batch->indices.back();
     for (int64_t& image : batch->indices) image = images[static_cast<size_t>(image)];
-    decide(network(batch->images), batch->indices, pass, decisions);
+    decide(network(batch->images.contiguous(format)), batch->indices, pass, decisions);
     progress.update(before + last + 1, "");
     if (!interrupted() && Clock::now() - saved < save_interval) continue;
     save(pass, decisions, false);

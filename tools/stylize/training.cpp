@@ -6,6 +6,7 @@
 
 #include "kernels/error.h"
 #include "models/adain.h"
+#include "nn/weight_format.h"
 #include "optim/adam.h"
 #include "optim/schedule.h"
 #include "optim/state.h"
@@ -118,6 +119,7 @@ class StylizerTraining {
     decoder_->set_requires_grad(true);
     decoder_->train();
     decoder_->to(default_device());
+    nn::set_weight_format(*decoder_, format_);
     optimizer_.emplace(decoder_->parameters(),
                        optim::AdamOptions{.learning_rate = settings_.learning_rate});
     step_.emplace(*encoder_, *decoder_, *optimizer_, step_options(settings_));
@@ -188,8 +190,8 @@ class StylizerTraining {
 
   // Reads no value: the losses wait on the device.
   void step() {
-    const Tensor content = contents_->next();
-    const Tensor losses = step_->run(content, styles_->next());
+    const Tensor content = contents_->next().contiguous(format_);
+    const Tensor losses = step_->run(content, styles_->next().contiguous(format_));
     schedule_->step();
     ++position_.step;
     if (losses_.full()) collect_losses();
@@ -314,6 +316,7 @@ class StylizerTraining {
   std::optional<TrainingPictures> contents_, styles_;
   std::string encoder_text_;
   std::shared_ptr<nn::Sequential> encoder_, decoder_;
+  Format format_ = nn::convolution_format(context(default_device()));  // of images and weights
   std::optional<optim::Adam> optimizer_;
   std::optional<StylizerStep> step_;
   std::optional<optim::LambdaSchedule> schedule_;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "nn/weight_format.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/shape.h"
 
@@ -20,7 +21,8 @@ models::SynthesisOptions loss_options(const SynthesisSettings& settings) {
           .tap_weights = settings.layer_weights,
           .fraction = settings.topk,
           .mode = settings.reverse_topk ? TopKMode::reverse : TopKMode::keep,
-          .dtype = settings.dtype};
+          .dtype = settings.dtype,
+          .format = nn::convolution_format(context(default_device()))};
 }
 
 }  // namespace

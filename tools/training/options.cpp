@@ -6,6 +6,7 @@
 #include "kernels/error.h"
 #include "models/registry.h"
 #include "models/sparse_levels.h"
+#include "nn/weight_format.h"
 #include "tools/common/config.h"
 #include "tools/common/ranges.h"
 #include "tools/common/run_folder.h"
@@ -167,7 +168,8 @@ std::vector<TopKLevel> parse_topk(const std::string& text, const std::string& mo
 }
 
 Format image_format(const TrainSettings& settings) {
-  const bool on = is_on(settings.channels_last, default_device().is_cuda());
+  const bool fastest = nn::convolution_format(context(default_device())) == Format::channels_last;
+  const bool on = is_on(settings.channels_last, fastest);
   return on ? Format::channels_last : Format::contiguous;
 }
 

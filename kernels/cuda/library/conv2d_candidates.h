@@ -1,34 +1,28 @@
 #pragma once
 
-// Every way in which cuDNN can do a convolution, for bench_gpu --convolutions: whether the one that
-// the library takes is the fastest.
+// Every way in which cuDNN proposes to do a convolution, for bench_gpu --convolutions: whether the
+// one that the library takes is the fastest.
 
 #include <functional>
 #include <string>
 #include <vector>
 
 #include "kernels/context.h"
-#include "kernels/descriptors.h"
-#include "kernels/types.h"
+#include "kernels/cuda/library/conv2d_problem.h"
 
 namespace gestalt::cuda {
 
 struct Conv2dCandidate {
-  std::string algorithm, math;  // as cuDNN numbers and names them
-  std::string determinism;      // "yes", "no"; "?" where cuDNN's ranking leaves it out
-  int rank = 0;                 // in that ranking, from 1; 0: left out
+  int64_t engine = 0;  // cuDNN's number
+  std::string notes;   // cuDNN's on its arithmetic: "tensor_core", "nondeterministic" ...
   size_t workspace_bytes = 0;
   bool is_chosen = false;     // what the library takes
   std::function<void()> run;  // one run on the context's stream; throws Error
 };
 
-enum class Conv2dDirection : uint8_t { forward, backward_data, backward_weights };
-
-// x, w and y: of the forward convolution, or their gradients; run() overwrites the direction's
-// output. The context and the arrays have to outlive the result. In the order of cuDNN's ranking,
-// then the pairs of algorithm and math type that it leaves out but has a workspace for.
-std::vector<Conv2dCandidate> conv2d_candidates(Context& context, Conv2dDirection direction,
-                                               const View& x, const View& w, const View& y,
-                                               const Conv2dDesc& desc);
+// In cuDNN's order. run() overwrites the direction's result; the context and the arrays have to
+// outlive the candidates.
+std::vector<Conv2dCandidate> conv2d_candidates(Context& context, const Conv2dProblem& problem,
+                                               const Conv2dArrays& arrays);
 
 }  // namespace gestalt::cuda

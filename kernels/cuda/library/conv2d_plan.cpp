@@ -1,150 +1,301 @@
-// The algorithm is the first of cuDNN's own ranking (a rule, not a timing) that is deterministic
-// and needs at most workspace_limit bytes: the same shapes give the same bits on the same device
-// and cuDNN. f32 may be multiplied as TF32 unless the context is exact, as in PyTorch; exact also
-// forbids Winograd and FFT. bf16 and f16 are multiplied by tensor cores and summed in f32.
+// The engine is the first of cuDNN's own ranking (a rule, not a timing) that is deterministic and
+// needs at most workspace_limit bytes: the same shapes give the same bits on the same device and
+// cuDNN. f32 may be multiplied as TF32 unless the problem is exact, as in PyTorch; exact also
+// forbids Winograd and FFT. bf16 and f16 are summed in f32.
 
 #include "kernels/cuda/library/conv2d_plan.h"
 
-#include <limits>
+#include <algorithm>
+#include <iterator>
 #include <map>
-#include <span>
-#include <tuple>
 
-namespace gestalt::cuda::convolution {
+#include "kernels/cuda/library/handles.h"
+
+namespace gestalt::cuda {
 namespace {
 
-constexpr size_t workspace_limit = size_t{1} << 30;
+// Names of tensors within a graph, by which arrays are handed over.
+enum Tensor : int64_t { x_tensor = 1, w_tensor, y_tensor, bias_tensor, product_tensor, sum_tensor };
 
-template <class Direction>
-struct PlanCache {
-  std::map<Problem, Plan> plans;
+cudnnDataType_t data_type(DType dtype) {
+  return dtype == DType::f32    ? CUDNN_DATA_FLOAT
+         : dtype == DType::bf16 ? CUDNN_DATA_BFLOAT16
+                                : CUDNN_DATA_HALF;
+}
+
+Descriptor finalized(Descriptor descriptor) {
+  GESTALT_CHECK(descriptor.finalize(), "cuDNN does not support a part of a convolution");
+  return descriptor;
+}
+
+Descriptor make_tensor(Tensor name, const std::array<int64_t, 4>& sizes, DType dtype,
+                       const Conv2dProblem& problem, bool is_virtual = false) {
+  const Strides strides = strides_of(Shape(sizes), problem.format);
+  Descriptor tensor(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
+  tensor.set(CUDNN_ATTR_TENSOR_DATA_TYPE, data_type(dtype))
+      .set(CUDNN_ATTR_TENSOR_DIMENSIONS, std::span<const int64_t>(sizes))
+      .set(CUDNN_ATTR_TENSOR_STRIDES, std::span<const int64_t>(strides.begin(), strides.end()))
+      .set(CUDNN_ATTR_TENSOR_UNIQUE_ID, static_cast<int64_t>(name))
+      .set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, is_virtual ? int64_t{16} : problem.alignment)
+      .set(CUDNN_ATTR_TENSOR_IS_VIRTUAL, is_virtual);
+  return finalized(std::move(tensor));
+}
+
+Descriptor make_window(const Conv2dProblem& problem) {
+  const std::span<const int64_t> padding(problem.padding);
+  Descriptor window(CUDNN_BACKEND_CONVOLUTION_DESCRIPTOR);
+  window.set(CUDNN_ATTR_CONVOLUTION_SPATIAL_DIMS, int64_t{2})
+      .set(CUDNN_ATTR_CONVOLUTION_COMP_TYPE, CUDNN_DATA_FLOAT)
+      .set(CUDNN_ATTR_CONVOLUTION_CONV_MODE, CUDNN_CROSS_CORRELATION)
+      .set(CUDNN_ATTR_CONVOLUTION_PRE_PADDINGS, padding)
+      .set(CUDNN_ATTR_CONVOLUTION_POST_PADDINGS, padding)
+      .set(CUDNN_ATTR_CONVOLUTION_DILATIONS, std::span<const int64_t>(problem.dilation))
+      .set(CUDNN_ATTR_CONVOLUTION_FILTER_STRIDES, std::span<const int64_t>(problem.stride));
+  return finalized(std::move(window));
+}
+
+// cuDNN's names for one thing in the three directions.
+struct OperationNames {
+  cudnnBackendDescriptorType_t operation;
+  cudnnBackendAttributeName_t x, w, y, window, alpha, beta;
 };
 
-int checked_int(const char* name, int64_t value) {
-  GESTALT_CHECK(value >= 0 && value <= std::numeric_limits<int>::max(),
-                "[{}] a size of {} is more than cuDNN takes", name, value);
-  return static_cast<int>(value);
-}
-
-std::array<int, 4> sizes(const char* name, const View& view) {
-  std::array<int, 4> result;
-  for (int i = 0; i < 4; ++i) result[i] = checked_int(name, view.shape[i]);
-  return result;
-}
-
-std::array<int, 2> pair(const char* name, const Pair& values) {
-  return {checked_int(name, values[0]), checked_int(name, values[1])};
-}
-
-cudnnDataType_t data_type(const char* name, DType dtype) {
-  switch (dtype) {
-    case DType::f32:
-      return CUDNN_DATA_FLOAT;
-    case DType::bf16:
-      return CUDNN_DATA_BFLOAT16;
-    case DType::f16:
-      return CUDNN_DATA_HALF;
-    default:
-      throw Error(format("[{}] no cuda kernel for {}", name, dtype));
+constexpr OperationNames names_of(Conv2dDirection direction) {
+  switch (direction) {
+    case Conv2dDirection::forward:
+      return {CUDNN_BACKEND_OPERATION_CONVOLUTION_FORWARD_DESCRIPTOR,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_X,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_W,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_Y,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_CONV_DESC,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_ALPHA,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_FORWARD_BETA};
+    case Conv2dDirection::backward_data:
+      return {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_DATA_DESCRIPTOR,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DX,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_W,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_DY,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_CONV_DESC,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_ALPHA,
+              CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_DATA_BETA};
+    case Conv2dDirection::backward_weights:
+      break;
   }
+  return {CUDNN_BACKEND_OPERATION_CONVOLUTION_BACKWARD_FILTER_DESCRIPTOR,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_X,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DW,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_DY,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_CONV_DESC,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_ALPHA,
+          CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA};
 }
 
-// What cuDNN may do with the factors of a product. Its default for f32 is TF32 where the device has
-// that; FMA is f32 alone.
-cudnnMathType_t math_type(const Problem& problem) {
-  if (problem.dtype != DType::f32) return CUDNN_TENSOR_OP_MATH;
-  return problem.exact ? CUDNN_FMA_MATH : CUDNN_DEFAULT_MATH;
+Descriptor make_convolution(const Conv2dProblem& problem, const Descriptor& y) {
+  const OperationNames names = names_of(problem.direction);
+  Descriptor operation(names.operation);
+  operation.set(names.x, make_tensor(x_tensor, problem.x, problem.dtype, problem))
+      .set(names.w, make_tensor(w_tensor, problem.w, problem.dtype, problem))
+      .set(names.y, y)
+      .set(names.window, make_window(problem))
+      .set(names.alpha, 1.0f)
+      .set(names.beta, problem.accumulates ? 1.0f : 0.0f);
+  return finalized(std::move(operation));
+}
+
+// y = mode(x) or mode(x, b), in f32.
+Descriptor make_pointwise(cudnnPointwiseMode_t mode, const Descriptor& x, const Descriptor* b,
+                          const Descriptor& y) {
+  Descriptor function(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
+  function.set(CUDNN_ATTR_POINTWISE_MODE, mode)
+      .set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT);
+  Descriptor operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
+  operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, finalized(std::move(function)))
+      .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x)
+      .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y);
+  if (b != nullptr) operation.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, *b);
+  return finalized(std::move(operation));
+}
+
+// Between the operations the values stay in f32, and nowhere in memory.
+std::vector<Descriptor> make_operations(const Conv2dProblem& problem) {
+  const bool activates = problem.activation == Activation::relu;
+  const auto between = [&](Tensor name) {
+    return make_tensor(name, problem.y, DType::f32, problem, true);
+  };
+  const Descriptor y = make_tensor(y_tensor, problem.y, problem.dtype, problem);
+  const Descriptor product = between(product_tensor), sum = between(sum_tensor);
+  std::vector<Descriptor> operations;
+  operations.push_back(make_convolution(problem, problem.has_bias || activates ? product : y));
+  if (problem.has_bias) {
+    const Descriptor bias =
+        make_tensor(bias_tensor, {1, problem.y[1], 1, 1}, problem.dtype, problem);
+    operations.push_back(make_pointwise(CUDNN_POINTWISE_ADD, product, &bias, activates ? sum : y));
+  }
+  if (activates) {
+    operations.push_back(
+        make_pointwise(CUDNN_POINTWISE_RELU_FWD, problem.has_bias ? sum : product, nullptr, y));
+  }
+  return operations;
+}
+
+// Without padding or moving: rows of channels of 16 bytes.
+bool suits_tensor_cores(const Conv2dProblem& problem) {
+  return problem.dtype != DType::f32 && problem.format == Format::channels_last &&
+         problem.alignment == 16 && problem.w[0] % 8 == 0 && problem.w[1] % 8 == 0;
+}
+
+std::vector<Descriptor> ranking(const Descriptor& graph, cudnnBackendHeurMode_t mode,
+                                [[maybe_unused]] const Target& target) {
+  Descriptor heuristics(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
+  heuristics.set(CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph)
+      .set(CUDNN_ATTR_ENGINEHEUR_MODE, mode);
+#if CUDNN_VERSION >= 90800
+  if (target.properties != nullptr) {
+    heuristics.set(CUDNN_ATTR_ENGINEHEUR_DEVICEPROP, *target.properties);
+  }
+#endif
+  std::vector<Descriptor> configs;
+  if (!heuristics.finalize()) return configs;
+  const int64_t count = heuristics.count(CUDNN_ATTR_ENGINEHEUR_RESULTS);
+  for (int64_t i = 0; i < count; ++i) configs.emplace_back(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+  const int64_t found = heuristics.get(CUDNN_ATTR_ENGINEHEUR_RESULTS, configs);
+  configs.erase(configs.begin() + found, configs.end());
+  return configs;
 }
 
 }  // namespace
 
-Problem make_problem(const Context& context, const char* name, const View& x, const View& w,
-                     const View& y, const Conv2dDesc& desc) {
-  const bool contiguous = x.is_contiguous() && w.is_contiguous() && y.is_contiguous();
-  GESTALT_CHECK(
-      contiguous || (x.is_channels_last() && w.is_channels_last() && y.is_channels_last()),
-      "[{}] input, weight and output must all be contiguous or all channels_last", name);
-  return {.x = sizes(name, x),
-          .w = sizes(name, w),
-          .y = sizes(name, y),
-          .dtype = x.dtype,
-          .format = contiguous ? Format::contiguous : Format::channels_last,
-          .stride = pair(name, desc.stride),
-          .padding = pair(name, desc.padding),
-          .dilation = pair(name, desc.dilation),
-          .groups = checked_int(name, desc.groups),
-          .exact = context.exact()};
+EngineConfig::EngineConfig(Descriptor config) : config_(std::move(config)) {
+  Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+  config_.get(CUDNN_ATTR_ENGINECFG_ENGINE, std::span(&engine, 1));
+  engine_ = engine.get<int64_t>(CUDNN_ATTR_ENGINE_GLOBAL_INDEX, 1).at(0);
+  notes_ = engine.get<cudnnBackendNumericalNote_t>(CUDNN_ATTR_ENGINE_NUMERICAL_NOTE,
+                                                   CUDNN_NUMERICAL_NOTE_TYPE_COUNT);
+  for (const auto note : engine.get<cudnnBackendBehaviorNote_t>(CUDNN_ATTR_ENGINE_BEHAVIOR_NOTE,
+                                                                CUDNN_BEHAVIOR_NOTE_TYPE_COUNT)) {
+    compiles_at_run_time_ |= note == CUDNN_BEHAVIOR_NOTE_RUNTIME_COMPILATION;
+  }
 }
 
-Plan describe(const char* name, const Problem& problem) {
-  const cudnnDataType_t type = data_type(name, problem.dtype);
-  const cudnnTensorFormat_t layout =
-      problem.format == Format::contiguous ? CUDNN_TENSOR_NCHW : CUDNN_TENSOR_NHWC;
-  const auto& [x, w, y] = std::tie(problem.x, problem.w, problem.y);
+bool EngineConfig::has(cudnnBackendNumericalNote_t note) const {
+  return std::find(notes_.begin(), notes_.end(), note) != notes_.end();
+}
 
-  Plan plan;
-  plan.math = math_type(problem);
-  check(cudnn().cudnnSetTensor4dDescriptor(plan.x, layout, type, x[0], x[1], x[2], x[3]), name);
-  check(cudnn().cudnnSetTensor4dDescriptor(plan.y, layout, type, y[0], y[1], y[2], y[3]), name);
-  check(cudnn().cudnnSetFilter4dDescriptor(plan.w, type, layout, w[0], w[1], w[2], w[3]), name);
-  check(cudnn().cudnnSetConvolution2dDescriptor(
-            plan.convolution, problem.padding[0], problem.padding[1], problem.stride[0],
-            problem.stride[1], problem.dilation[0], problem.dilation[1], CUDNN_CROSS_CORRELATION,
-            CUDNN_DATA_FLOAT),
-        name);
-  check(cudnn().cudnnSetConvolutionGroupCount(plan.convolution, problem.groups), name);
-  check(cudnn().cudnnSetConvolutionMathType(plan.convolution, plan.math), name);
-  return plan;
+std::string EngineConfig::notes() const {
+  constexpr const char* names[] = {
+      "tensor_core",  "down_convert_inputs", "reduced_precision_reduction",
+      "fft",          "nondeterministic",    "winograd",
+      "winograd_4x4", "winograd_6x6",        "winograd_13x13",
+      "strict_nan"};
+  std::string notes = compiles_at_run_time_ ? "compiled_at_run_time" : "";
+  for (const auto note : notes_) {
+    if (!notes.empty()) notes += ' ';
+    notes += static_cast<size_t>(note) < std::size(names) ? names[note] : "?";
+  }
+  return notes;
+}
+
+std::vector<EngineConfig> engine_configs(const Conv2dProblem& problem, const Target& target) {
+  const std::vector<Descriptor> operations = make_operations(problem);
+  std::vector<DescriptorValue> values;
+  for (const Descriptor& operation : operations) values.push_back({operation.get()});
+  Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
+  if (target.handle != nullptr) graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, target.handle);
+  graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, std::span<const DescriptorValue>(values));
+  std::vector<EngineConfig> configs;
+  if (!graph.finalize()) return configs;
+  for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
+    for (Descriptor& config : ranking(graph, mode, target)) configs.emplace_back(std::move(config));
+  }
+  // What tensor cores can read as it lies they should multiply. For bf16 images [128,64,56,56] and
+  // 1x1 weights of stride 2 the ranking of cuDNN 9.19 begins with an engine that converts them to
+  // f32, in 77 MB of workspace.
+  if (suits_tensor_cores(problem)) {
+    std::stable_partition(configs.begin(), configs.end(), [](const EngineConfig& config) {
+      return config.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
+    });
+  }
+  return configs;
+}
+
+bool is_allowed(const EngineConfig& config, const Conv2dProblem& problem) {
+  if (config.has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) return false;
+  // bf16 and f16 are summed in f32, f32 is never converted to f16.
+  if (config.has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)) return false;
+  if (config.has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS)) return false;
+  // That takes seconds, at the first use of each shape.
+  if (config.compiles_at_run_time()) return false;
+  if (!problem.exact) return true;
+  if (problem.dtype == DType::f32 && config.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE)) return false;
+  return !config.has(CUDNN_NUMERICAL_NOTE_WINOGRAD) && !config.has(CUDNN_NUMERICAL_NOTE_FFT);
+}
+
+Plan::Plan(Descriptor plan, EngineConfig config)
+    : config_(std::move(config)),
+      plan_(std::move(plan)),
+      workspace_bytes_(static_cast<size_t>(
+          plan_.get<int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, 1).at(0))) {}
+
+void Plan::run(cudnnHandle_t handle, const Conv2dProblem& problem, const Conv2dArrays& arrays,
+               void* workspace) const {
+  const int64_t names[] = {x_tensor, w_tensor, y_tensor, bias_tensor};
+  void* const pointers[] = {arrays.x, arrays.w, arrays.y, arrays.bias};
+  const size_t count = problem.has_bias ? 4 : 3;
+  Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
+  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, std::span<const int64_t>(names, count))
+      .set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, std::span<void* const>(pointers, count))
+      .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace);
+  GESTALT_CHECK(pack.finalize(), "[{}] cuDNN takes no such arrays", name_of(problem.direction));
+  check(cudnn().cudnnBackendExecute(handle, plan_.get(), pack.get()), name_of(problem.direction));
+}
+
+std::optional<Plan> make_plan(EngineConfig config, const Target& target) {
+  Descriptor plan(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
+  plan.set(CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config.descriptor());
+  if (target.handle != nullptr) plan.set(CUDNN_ATTR_EXECUTION_PLAN_HANDLE, target.handle);
+#if CUDNN_VERSION >= 90800
+  if (target.properties != nullptr) {
+    plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *target.properties);
+  }
+#endif
+  if (!plan.finalize()) return std::nullopt;
+  return Plan(std::move(plan), std::move(config));
+}
+
+std::optional<Plan> make_plan(const Conv2dProblem& problem, const Target& target) {
+  for (EngineConfig& config : engine_configs(problem, target)) {
+    if (!is_allowed(config, problem)) continue;
+    std::optional<Plan> plan = make_plan(std::move(config), target);
+    if (plan && plan->workspace_bytes() <= workspace_limit) return plan;
+  }
+  return std::nullopt;
 }
 
 namespace {
 
-template <class Direction>
-Plan make_plan(Context& context, const Problem& problem) {
-  const char* name = Direction::name;
-  Plan plan = describe(name, problem);
-  const cudnnMathType_t math = plan.math;
-  const cudnnHandle_t handle = cudnn_handle(context);
-  std::array<typename Direction::Candidate, Direction::algorithms> candidates{};
-  int count = 0;
-  check(Direction::rank(handle, plan, &count, candidates.data()), name);
-  for (const auto& candidate : std::span(candidates.data(), count)) {
-    if (candidate.status != CUDNN_STATUS_SUCCESS) continue;
-    if (candidate.determinism != CUDNN_DETERMINISTIC) continue;
-    if (problem.exact && Direction::inexact(candidate.algo)) continue;
-    // The ranking names algorithm and math type together. Exact f32 keeps FMA whatever it says, and
-    // f32 is never converted to f16.
-    if (candidate.mathType == CUDNN_TENSOR_OP_MATH_ALLOW_CONVERSION) continue;
-    plan.math = math == CUDNN_FMA_MATH ? math : candidate.mathType;
-    check(cudnn().cudnnSetConvolutionMathType(plan.convolution, plan.math), name);
-    size_t bytes = 0;
-    if (Direction::workspace(handle, plan, candidate.algo, &bytes) != CUDNN_STATUS_SUCCESS)
-      continue;
-    if (bytes > workspace_limit) continue;
-    plan.algorithm = candidate.algo;
-    plan.workspace_bytes = bytes;
-    return plan;
+struct PlanCache {
+  std::map<Conv2dProblem, std::optional<Plan>> plans;
+};
+
+}  // namespace
+
+const Plan* find_plan(Context& context, const Conv2dProblem& problem) {
+  auto& plans = context.state<PlanCache>().plans;
+  auto found = plans.find(problem);
+  if (found == plans.end()) {
+    found = plans.emplace(problem, make_plan(problem, {.handle = cudnn_handle(context)})).first;
   }
+  return found->second ? &*found->second : nullptr;
+}
+
+const Plan& plan_for(Context& context, const Conv2dProblem& problem) {
+  if (const Plan* plan = find_plan(context, problem)) return *plan;
   const auto &x = problem.x, &w = problem.w;
   throw Error(
       format("[{}] cuDNN has no deterministic{} algorithm for x {}[{},{},{},{}], weight "
-             "[{},{},{},{}] ({}, groups {})",
-             name, problem.exact ? " exact" : "", problem.dtype, x[0], x[1], x[2], x[3], w[0], w[1],
-             w[2], w[3], problem.format, problem.groups));
+             "[{},{},{},{}] ({})",
+             name_of(problem.direction), problem.exact ? " exact" : "", problem.dtype, x[0], x[1],
+             x[2], x[3], w[0], w[1], w[2], w[3], problem.format));
 }
 
-}  // namespace
-
-template <class Direction>
-const Plan& plan_for(Context& context, const Problem& problem) {
-  auto& plans = context.state<PlanCache<Direction>>().plans;
-  const auto found = plans.find(problem);
-  if (found != plans.end()) return found->second;
-  return plans.emplace(problem, make_plan<Direction>(context, problem)).first->second;
-}
-
-template const Plan& plan_for<Forward>(Context&, const Problem&);
-template const Plan& plan_for<BackwardData>(Context&, const Problem&);
-template const Plan& plan_for<BackwardWeights>(Context&, const Problem&);
-
-}  // namespace gestalt::cuda::convolution
+}  // namespace gestalt::cuda

@@ -2,24 +2,25 @@
 // Layouts, dtypes and workspaces are those of the files there.
 
 #include <limits>
+#include <map>
+#include <optional>
+#include <span>
 
 #include "kernels/cpu/kernels.h"
-#include "kernels/cuda/conv2d_bias.h"
 #include "kernels/cuda/kernels.h"
+#include "kernels/cuda/library/convolution.h"
 #include "kernels/cuda/library/product.h"
 #include "kernels/cuda/own_kernels.h"
 #include "kernels/error.h"
 #include "kernels/runtime.h"
 #include "tests/simt/device/runtime.h"
 #include "tests/simt/device/stream.h"
+#ifdef GESTALT_WITH_CUDA
+#include "tests/cudnn/planned_convolution.h"
+#endif
 
 namespace gestalt::emulated {
 namespace {
-
-View on_host(View view) {
-  view.device = Device{};
-  return view;
-}
 
 void check_dtype(const char* name, DType dtype) {
   GESTALT_CHECK(dtype == DType::f32 || dtype == DType::bf16 || dtype == DType::f16,
@@ -37,70 +38,107 @@ void enqueue(Context& context, const char* name, const Call& call) {
 
 // ---- convolution ----
 
-// The workspace of an algorithm of cuDNN's: what it leaves there nobody may read.
-void use_workspace(Context& context, const View& w) {
-  View scratch;
-  scratch.shape = {w.numel() + 1024};
-  scratch.strides = strides_of(scratch.shape, Format::contiguous);
-  scratch.data = context.workspace(static_cast<size_t>(scratch.numel()) * sizeof(float));
-  enqueue(context, "workspace", [scratch](Context& host) {
-    cpu::fill(host, std::numeric_limits<double>::quiet_NaN(), scratch);
-  });
+void convolve(Context& host, const cuda::Conv2dProblem& problem, const cuda::Conv2dArrays& arrays) {
+  const auto view = [&](void* data, std::span<const int64_t> sizes) {
+    View view;
+    view.data = data;
+    view.dtype = problem.dtype;
+    view.shape = Shape(sizes);
+    view.strides = strides_of(view.shape, problem.format);
+    return view;
+  };
+  const View x = view(arrays.x, problem.x), w = view(arrays.w, problem.w);
+  const View y = view(arrays.y, problem.y);
+  const Conv2dDesc desc{.stride = problem.stride,
+                        .padding = problem.padding,
+                        .dilation = problem.dilation,
+                        .groups = problem.x[1] / problem.w[1],
+                        .activation = problem.activation};
+  GESTALT_CHECK(!problem.accumulates, "the emulated device has no arrays of 2 GiB");
+  switch (problem.direction) {
+    case cuda::Conv2dDirection::forward: {
+      const View bias = view(arrays.bias, std::span(&problem.y[1], 1));
+      cpu::conv2d_forward(host, x, w, problem.has_bias ? &bias : nullptr, y, desc);
+      break;
+    }
+    case cuda::Conv2dDirection::backward_data:
+      cpu::conv2d_backward_data(host, y, w, x, desc);
+      break;
+    case cuda::Conv2dDirection::backward_weights:
+      cpu::conv2d_backward_weights(host, y, x, w, desc);
+      break;
+  }
 }
 
-template <class Call>
-void convolve(Context& context, const char* name, const View& x, const View& w, const View& y,
-              const Call& call) {
-  const bool contiguous = x.is_contiguous() && w.is_contiguous() && y.is_contiguous();
-  GESTALT_CHECK(
-      contiguous || (x.is_channels_last() && w.is_channels_last() && y.is_channels_last()),
-      "[{}] input, weight and output must all be contiguous or all channels_last", name);
-  check_dtype(name, x.dtype);
-  use_workspace(context, w);
-  enqueue(context, name, [=, x = on_host(x), w = on_host(w), y = on_host(y)](Context& host) {
-    call(host, x, w, y);
-  });
-}
+// As cuDNN would on an H100, where it can be asked; else as it probably would.
+struct Plans {
+  std::map<cuda::Conv2dProblem, std::optional<size_t>> workspaces;  // nothing: it has no plan
+
+  std::optional<size_t> workspace_bytes(const cuda::Conv2dProblem& problem) {
+    const auto found = workspaces.find(problem);
+    if (found != workspaces.end()) return found->second;
+    return workspaces.emplace(problem, ask(problem)).first->second;
+  }
+
+ private:
+  static std::optional<size_t> ask(const cuda::Conv2dProblem& problem) {
+#ifdef GESTALT_WITH_CUDA
+    static const bool knows = cuda::why_nothing_is_planned().empty();
+    if (knows) {
+      const auto plan = cuda::plan_convolution(cuda::PlannedDevice::h100, problem);
+      return plan ? std::optional(plan->workspace_bytes) : std::nullopt;
+    }
+#endif
+    const bool has_only_activation = !problem.has_bias && problem.activation != Activation::none;
+    return has_only_activation ? std::nullopt : std::optional<size_t>(4096);
+  }
+};
+
+struct EmulatedConvolutions {
+  Context& context;
+
+  bool has(const cuda::Conv2dProblem& problem) const {
+    return context.state<Plans>().workspace_bytes(problem).has_value();
+  }
+
+  void run(const cuda::Conv2dProblem& problem, const cuda::Conv2dArrays& arrays) const {
+    const std::optional<size_t> bytes = context.state<Plans>().workspace_bytes(problem);
+    GESTALT_CHECK(bytes, "[{}] cuDNN has no deterministic algorithm", name_of(problem.direction));
+    use_workspace(*bytes);
+    enqueue(context, name_of(problem.direction),
+            [problem, arrays](Context& host) { convolve(host, problem, arrays); });
+  }
+
+ private:
+  // What a plan leaves there nobody may read. The rest of a large one changes nothing.
+  void use_workspace(size_t bytes) const {
+    if (bytes == 0) return;
+    constexpr size_t most = size_t{1} << 20;
+    View scratch;
+    scratch.shape = {static_cast<int64_t>(std::min(bytes, most) / sizeof(float))};
+    scratch.strides = strides_of(scratch.shape, Format::contiguous);
+    scratch.data = context.workspace(std::min(bytes, most));
+    enqueue(context, "workspace", [scratch](Context& host) {
+      cpu::fill(host, std::numeric_limits<double>::quiet_NaN(), scratch);
+    });
+  }
+};
 
 }  // namespace
 
 void conv2d_forward(Context& context, const View& x, const View& w, const View* bias, const View& y,
                     const Conv2dDesc& desc) {
-  if (y.numel() == 0) return;
-  Conv2dDesc linear = desc;
-  linear.activation = Activation::none;
-  linear.topk.reset();
-  convolve(context, "conv2d_forward", x, w, y,
-           [linear](Context& host, const View& x, const View& w, const View& y) {
-             cpu::conv2d_forward(host, x, w, nullptr, y, linear);
-           });
-  if (desc.topk) {
-    relu_topk_forward(context, y, bias, y, *desc.topk);
-  } else if (bias != nullptr || desc.activation != Activation::none) {
-    add_bias_and_activate(context, bias, desc.activation, y);
-  }
+  conv2d_forward_by(EmulatedConvolutions{context}, context, x, w, bias, y, desc);
 }
 
 void conv2d_backward_data(Context& context, const View& dy, const View& w, const View& dx,
                           const Conv2dDesc& desc) {
-  if (dx.numel() == 0) return;
-  convolve(context, "conv2d_backward_data", dx, w, dy,
-           [desc](Context& host, const View& dx, const View& w, const View& dy) {
-             cpu::conv2d_backward_data(host, dy, w, dx, desc);
-           });
+  conv2d_backward_data_by(EmulatedConvolutions{context}, context, dy, w, dx, desc);
 }
 
 void conv2d_backward_weights(Context& context, const View& dy, const View& x, const View& dw,
                              const Conv2dDesc& desc) {
-  if (dw.numel() == 0) return;
-  if (dy.numel() == 0) {
-    fill(context, 0, dw);
-    return;
-  }
-  convolve(context, "conv2d_backward_weights", x, dw, dy,
-           [desc](Context& host, const View& x, const View& dw, const View& dy) {
-             cpu::conv2d_backward_weights(host, dy, x, dw, desc);
-           });
+  conv2d_backward_weights_by(EmulatedConvolutions{context}, context, dy, x, dw, desc);
 }
 
 // ---- products ----

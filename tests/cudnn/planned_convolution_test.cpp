@@ -1,0 +1,203 @@
+// The plans that cuDNN makes for GPUs that aren't here: that there is one for everything which
+// networks ask for, that it keeps what conv2d_plan.cpp promises, and that it converts no layout
+// where it need not. What the plans compute only a GPU can show.
+
+#include "tests/cudnn/planned_convolution.h"
+
+#include <gtest/gtest.h>
+#include <iostream>
+#include <vector>
+
+namespace gestalt::cuda {
+namespace {
+
+constexpr PlannedDevice devices[] = {PlannedDevice::a100, PlannedDevice::h100, PlannedDevice::h200};
+constexpr Conv2dDirection directions[] = {Conv2dDirection::forward, Conv2dDirection::backward_data,
+                                          Conv2dDirection::backward_weights};
+constexpr DType dtypes[] = {DType::f32, DType::bf16, DType::f16};
+constexpr Format formats[] = {Format::contiguous, Format::channels_last};
+
+// A layer on square images.
+struct Layer {
+  int64_t images, inputs, side, outputs, kernel;
+  int64_t stride = 1, padding = 0, groups = 1, dilation = 1;
+};
+
+Conv2dProblem problem_of(const Layer& layer, Conv2dDirection direction, DType dtype,
+                         Format format) {
+  const int64_t reach = layer.dilation * (layer.kernel - 1) + 1;
+  const int64_t side = (layer.side + 2 * layer.padding - reach) / layer.stride + 1;
+  return {.direction = direction,
+          .x = {layer.images, layer.inputs, layer.side, layer.side},
+          .w = {layer.outputs, layer.inputs / layer.groups, layer.kernel, layer.kernel},
+          .y = {layer.images, layer.outputs, side, side},
+          .dtype = dtype,
+          .format = format,
+          .stride = {layer.stride, layer.stride},
+          .padding = {layer.padding, layer.padding},
+          .dilation = {layer.dilation, layer.dilation}};
+}
+
+size_t bytes_of(const std::array<int64_t, 4>& sizes, DType dtype) {
+  return static_cast<size_t>(Shape(sizes).numel() * size_of(dtype));
+}
+
+std::string describe(const Conv2dProblem& problem) {
+  return format("{} x {}{} w {} {}{}", name_of(problem.direction), problem.dtype,
+                to_string(Shape(problem.x)), to_string(Shape(problem.w)), problem.format,
+                problem.exact ? " exact" : "") +
+         (problem.has_bias ? " with bias" : "");
+}
+
+bool has(const PlannedConvolution& plan, const char* note) {
+  return plan.notes.find(note) != std::string::npos;
+}
+
+class PlannedConvolutions : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (const std::string why = why_nothing_is_planned(); !why.empty()) GTEST_SKIP() << why;
+  }
+
+  // On every device, and by the rules.
+  static std::vector<PlannedConvolution> plan(const Conv2dProblem& problem) {
+    std::vector<PlannedConvolution> plans;
+    for (const PlannedDevice device : devices) {
+      const auto plan = plan_convolution(device, problem);
+      EXPECT_TRUE(plan) << describe(problem) << " on device " << static_cast<int>(device);
+      if (!plan) continue;
+      EXPECT_FALSE(has(*plan, "nondeterministic")) << describe(problem);
+      EXPECT_FALSE(has(*plan, "reduced_precision_reduction")) << describe(problem);
+      EXPECT_LE(plan->workspace_bytes, size_t{1} << 30) << describe(problem);
+      plans.push_back(*plan);
+    }
+    return plans;
+  }
+};
+
+// ResNet-18's, 128 images of 224x224; the first one's images have no gradient.
+constexpr Layer resnet18[] = {{128, 3, 224, 64, 7, 2, 3},   {128, 64, 56, 64, 3, 1, 1},
+                              {128, 64, 56, 128, 3, 2, 1},  {128, 64, 56, 128, 1, 2},
+                              {128, 128, 28, 128, 3, 1, 1}, {128, 256, 14, 256, 3, 1, 1},
+                              {128, 256, 14, 512, 1, 2},    {128, 512, 7, 512, 3, 1, 1}};
+
+TEST_F(PlannedConvolutions, ResNetsTrainInEveryDtypeAndLayout) {
+  for (const Layer& layer : resnet18) {
+    for (const auto direction : directions) {
+      if (layer.inputs == 3 && direction == Conv2dDirection::backward_data) continue;
+      for (const auto dtype : dtypes) {
+        for (const auto format : formats) plan(problem_of(layer, direction, dtype, format));
+      }
+    }
+  }
+}
+
+TEST_F(PlannedConvolutions, ChannelsLastIn16BitsUsesTensorCoresAndConvertsNoImages) {
+  for (const Layer& layer : resnet18) {
+    if (layer.inputs % 8 != 0) continue;
+    for (const auto direction : directions) {
+      const auto problem = problem_of(layer, direction, DType::bf16, Format::channels_last);
+      for (const auto& plan : plan(problem)) {
+        EXPECT_TRUE(has(plan, "tensor_core")) << describe(problem) << ": " << plan.notes;
+        // The weights' gradient has partial sums there.
+        if (direction == Conv2dDirection::backward_weights) continue;
+        EXPECT_LT(plan.workspace_bytes, bytes_of(problem.x, problem.dtype) / 4)
+            << describe(problem);
+      }
+    }
+  }
+}
+
+TEST_F(PlannedConvolutions, ExactF32UsesNoTensorCores) {
+  for (const Layer& layer : resnet18) {
+    for (const auto direction : directions) {
+      for (const auto format : formats) {
+        Conv2dProblem problem = problem_of(layer, direction, DType::f32, format);
+        problem.exact = true;
+        for (const auto& plan : plan(problem)) {
+          EXPECT_FALSE(has(plan, "tensor_core")) << describe(problem) << ": " << plan.notes;
+          EXPECT_FALSE(has(plan, "winograd")) << describe(problem) << ": " << plan.notes;
+          EXPECT_FALSE(has(plan, "fft")) << describe(problem) << ": " << plan.notes;
+        }
+      }
+    }
+  }
+}
+
+// VGG-19's and AlexNet's layers.
+TEST_F(PlannedConvolutions, TakeBiasAndActivationWithThem) {
+  for (const Layer& layer : {Layer{1, 3, 256, 64, 3, 1, 1}, Layer{1, 64, 256, 64, 3, 1, 1},
+                             Layer{16, 256, 64, 256, 3, 1, 1}, Layer{64, 512, 16, 512, 3, 1, 1},
+                             Layer{64, 3, 224, 64, 11, 4, 2}, Layer{64, 64, 27, 192, 5, 1, 2}}) {
+    for (const auto dtype : dtypes) {
+      for (const auto format : formats) {
+        for (const bool exact : {false, true}) {
+          for (const auto activation : {Activation::none, Activation::relu}) {
+            Conv2dProblem problem = problem_of(layer, Conv2dDirection::forward, dtype, format);
+            problem.exact = exact;
+            problem.has_bias = true;
+            problem.activation = activation;
+            plan(problem);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_F(PlannedConvolutions, TakeUnusualLayers) {
+  for (const Layer& layer :
+       {Layer{2, 8, 9, 12, 3, 1, 1, 4}, Layer{2, 6, 9, 6, 3, 2, 1, 6},
+        Layer{1, 5, 7, 3, 3, 1, 2, 1, 2}, Layer{3, 7, 1, 5, 1}, Layer{1, 1, 1, 1, 1},
+        Layer{2, 3, 8, 4, 4, 2, 1}, Layer{4, 256, 4, 512, 4}, Layer{1, 2048, 8, 320, 1}}) {
+    for (const auto direction : directions) {
+      for (const auto dtype : dtypes) {
+        for (const auto format : formats) {
+          for (const bool exact : {false, true}) {
+            Conv2dProblem problem = problem_of(layer, direction, dtype, format);
+            problem.exact = exact;
+            plan(problem);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_F(PlannedConvolutions, TakeArraysThatStartAnywhere) {
+  for (const auto direction : directions) {
+    for (const auto dtype : dtypes) {
+      for (const auto format : formats) {
+        Conv2dProblem problem = problem_of({8, 64, 28, 64, 3, 1, 1}, direction, dtype, format);
+        problem.alignment = size_of(dtype);
+        plan(problem);
+      }
+    }
+  }
+}
+
+TEST_F(PlannedConvolutions, AddToTheWeightsGradient) {
+  for (const auto dtype : dtypes) {
+    for (const auto format : formats) {
+      Conv2dProblem problem =
+          problem_of({128, 64, 56, 64, 3, 1, 1}, Conv2dDirection::backward_weights, dtype, format);
+      problem.accumulates = true;
+      plan(problem);
+    }
+  }
+}
+
+TEST_F(PlannedConvolutions, RefuseSizesThatDoNotFitTogether) {
+  Conv2dProblem problem =
+      problem_of({2, 8, 9, 8, 3, 1, 1}, Conv2dDirection::forward, DType::f32, Format::contiguous);
+  problem.y[2] = 4;
+  EXPECT_THROW(
+      {
+        const auto plan = plan_convolution(PlannedDevice::h100, problem);
+        if (!plan) throw Error("no plan");
+      },
+      Error);
+}
+
+}  // namespace
+}  // namespace gestalt::cuda
