@@ -15,7 +15,7 @@ namespace gestalt::cuda {
 namespace {
 
 // Names of tensors within a graph, by which arrays are handed over.
-enum Tensor : int64_t { x_tensor = 1, w_tensor, y_tensor, bias_tensor, product_tensor, sum_tensor };
+enum Tensor : int64_t { x_tensor = 1, w_tensor, y_tensor };
 
 cudnnDataType_t data_type(DType dtype) {
   return dtype == DType::f32    ? CUDNN_DATA_FLOAT
@@ -28,16 +28,15 @@ Descriptor finalized(Descriptor descriptor) {
   return descriptor;
 }
 
-Descriptor make_tensor(Tensor name, const std::array<int64_t, 4>& sizes, DType dtype,
-                       const Conv2dProblem& problem, bool is_virtual = false) {
+Descriptor make_tensor(Tensor name, const std::array<int64_t, 4>& sizes,
+                       const Conv2dProblem& problem) {
   const Strides strides = strides_of(Shape(sizes), problem.format);
   Descriptor tensor(CUDNN_BACKEND_TENSOR_DESCRIPTOR);
-  tensor.set(CUDNN_ATTR_TENSOR_DATA_TYPE, data_type(dtype))
+  tensor.set(CUDNN_ATTR_TENSOR_DATA_TYPE, data_type(problem.dtype))
       .set(CUDNN_ATTR_TENSOR_DIMENSIONS, std::span<const int64_t>(sizes))
       .set(CUDNN_ATTR_TENSOR_STRIDES, std::span<const int64_t>(strides.begin(), strides.end()))
       .set(CUDNN_ATTR_TENSOR_UNIQUE_ID, static_cast<int64_t>(name))
-      .set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, is_virtual ? int64_t{16} : problem.alignment)
-      .set(CUDNN_ATTR_TENSOR_IS_VIRTUAL, is_virtual);
+      .set(CUDNN_ATTR_TENSOR_BYTE_ALIGNMENT, problem.alignment);
   return finalized(std::move(tensor));
 }
 
@@ -90,52 +89,16 @@ constexpr OperationNames names_of(Conv2dDirection direction) {
           CUDNN_ATTR_OPERATION_CONVOLUTION_BWD_FILTER_BETA};
 }
 
-Descriptor make_convolution(const Conv2dProblem& problem, const Descriptor& y) {
+Descriptor make_operation(const Conv2dProblem& problem) {
   const OperationNames names = names_of(problem.direction);
   Descriptor operation(names.operation);
-  operation.set(names.x, make_tensor(x_tensor, problem.x, problem.dtype, problem))
-      .set(names.w, make_tensor(w_tensor, problem.w, problem.dtype, problem))
-      .set(names.y, y)
+  operation.set(names.x, make_tensor(x_tensor, problem.x, problem))
+      .set(names.w, make_tensor(w_tensor, problem.w, problem))
+      .set(names.y, make_tensor(y_tensor, problem.y, problem))
       .set(names.window, make_window(problem))
       .set(names.alpha, 1.0f)
       .set(names.beta, problem.accumulates ? 1.0f : 0.0f);
   return finalized(std::move(operation));
-}
-
-// y = mode(x) or mode(x, b), in f32.
-Descriptor make_pointwise(cudnnPointwiseMode_t mode, const Descriptor& x, const Descriptor* b,
-                          const Descriptor& y) {
-  Descriptor function(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
-  function.set(CUDNN_ATTR_POINTWISE_MODE, mode)
-      .set(CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT);
-  Descriptor operation(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
-  operation.set(CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, finalized(std::move(function)))
-      .set(CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x)
-      .set(CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y);
-  if (b != nullptr) operation.set(CUDNN_ATTR_OPERATION_POINTWISE_BDESC, *b);
-  return finalized(std::move(operation));
-}
-
-// Between the operations the values stay in f32, and nowhere in memory.
-std::vector<Descriptor> make_operations(const Conv2dProblem& problem) {
-  const bool activates = problem.activation == Activation::relu;
-  const auto between = [&](Tensor name) {
-    return make_tensor(name, problem.y, DType::f32, problem, true);
-  };
-  const Descriptor y = make_tensor(y_tensor, problem.y, problem.dtype, problem);
-  const Descriptor product = between(product_tensor), sum = between(sum_tensor);
-  std::vector<Descriptor> operations;
-  operations.push_back(make_convolution(problem, problem.has_bias || activates ? product : y));
-  if (problem.has_bias) {
-    const Descriptor bias =
-        make_tensor(bias_tensor, {1, problem.y[1], 1, 1}, problem.dtype, problem);
-    operations.push_back(make_pointwise(CUDNN_POINTWISE_ADD, product, &bias, activates ? sum : y));
-  }
-  if (activates) {
-    operations.push_back(
-        make_pointwise(CUDNN_POINTWISE_RELU_FWD, problem.has_bias ? sum : product, nullptr, y));
-  }
-  return operations;
 }
 
 // Without padding or moving: rows of channels of 16 bytes.
@@ -196,12 +159,9 @@ std::string EngineConfig::notes() const {
 }
 
 std::vector<EngineConfig> engine_configs(const Conv2dProblem& problem, const Target& target) {
-  const std::vector<Descriptor> operations = make_operations(problem);
-  std::vector<DescriptorValue> values;
-  for (const Descriptor& operation : operations) values.push_back({operation.get()});
   Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
   if (target.handle != nullptr) graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, target.handle);
-  graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, std::span<const DescriptorValue>(values));
+  graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, make_operation(problem));
   std::vector<EngineConfig> configs;
   if (!graph.finalize()) return configs;
   for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
@@ -238,12 +198,11 @@ Plan::Plan(Descriptor plan, EngineConfig config)
 
 void Plan::run(cudnnHandle_t handle, const Conv2dProblem& problem, const Conv2dArrays& arrays,
                void* workspace) const {
-  const int64_t names[] = {x_tensor, w_tensor, y_tensor, bias_tensor};
-  void* const pointers[] = {arrays.x, arrays.w, arrays.y, arrays.bias};
-  const size_t count = problem.has_bias ? 4 : 3;
+  const int64_t names[] = {x_tensor, w_tensor, y_tensor};
+  void* const pointers[] = {arrays.x, arrays.w, arrays.y};
   Descriptor pack(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
-  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, std::span<const int64_t>(names, count))
-      .set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, std::span<void* const>(pointers, count))
+  pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, std::span<const int64_t>(names))
+      .set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, std::span<void* const>(pointers))
       .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace);
   GESTALT_CHECK(pack.finalize(), "[{}] cuDNN takes no such arrays", name_of(problem.direction));
   check(cudnn().cudnnBackendExecute(handle, plan_.get(), pack.get()), name_of(problem.direction));
@@ -274,22 +233,17 @@ std::optional<Plan> make_plan(const Conv2dProblem& problem, const Target& target
 namespace {
 
 struct PlanCache {
-  std::map<Conv2dProblem, std::optional<Plan>> plans;
+  std::map<Conv2dProblem, Plan> plans;
 };
 
 }  // namespace
 
-const Plan* find_plan(Context& context, const Conv2dProblem& problem) {
-  auto& plans = context.state<PlanCache>().plans;
-  auto found = plans.find(problem);
-  if (found == plans.end()) {
-    found = plans.emplace(problem, make_plan(problem, {.handle = cudnn_handle(context)})).first;
-  }
-  return found->second ? &*found->second : nullptr;
-}
-
 const Plan& plan_for(Context& context, const Conv2dProblem& problem) {
-  if (const Plan* plan = find_plan(context, problem)) return *plan;
+  auto& plans = context.state<PlanCache>().plans;
+  if (const auto found = plans.find(problem); found != plans.end()) return found->second;
+  if (std::optional<Plan> made = make_plan(problem, {.handle = cudnn_handle(context)})) {
+    return plans.emplace(problem, std::move(*made)).first->second;
+  }
   const auto &x = problem.x, &w = problem.w;
   throw Error(
       format("[{}] cuDNN has no deterministic{} algorithm for x {}[{},{},{},{}], weight "

@@ -1,7 +1,7 @@
 #pragma once
 
-// How cuDNN does a convolution: a graph of one operation, or of three with bias and activation, an
-// engine of cuDNN's for it and a plan (internal to kernels/ and its tests).
+// How cuDNN does a convolution: a graph of one operation, an engine of cuDNN's for it and a plan
+// (internal to kernels/ and its tests).
 
 #include <cstdint>
 #include <optional>
@@ -71,9 +71,7 @@ inline constexpr size_t workspace_limit = size_t{1} << 30;
 // is none.
 std::optional<Plan> make_plan(const Conv2dProblem& problem, const Target& target);
 
-// The same, made once for a context. Null where there is none.
-const Plan* find_plan(Context& context, const Conv2dProblem& problem);
-// Throws Error where there is none.
+// The same, made once for a context. Throws Error where there is none.
 const Plan& plan_for(Context& context, const Conv2dProblem& problem);
 
 }  // namespace gestalt::cuda

@@ -38,16 +38,14 @@ struct Conv2dProblem {
   Format format = Format::contiguous;
   std::array<int64_t, 2> stride{1, 1}, padding{0, 0}, dilation{1, 1};
   bool exact = false;
-  bool accumulates = false;                  // the result is added to what is there
-  bool has_bias = false;                     // forward alone: bias[K], dense, then the activation
-  Activation activation = Activation::none;  // forward alone
-  int64_t alignment = 16;                    // in bytes, of every array
+  bool accumulates = false;  // the result is added to what is there
+  int64_t alignment = 16;    // in bytes, of every array
 
   auto operator<=>(const Conv2dProblem&) const = default;
 };
 
 struct Conv2dArrays {
-  void *x, *w, *y, *bias = nullptr;
+  void *x, *w, *y;
 };
 
 // The largest power of two, up to 16, that divides the address: kernels that load 16 bytes at once
@@ -56,7 +54,7 @@ inline int64_t alignment_of(const void* address) {
   return int64_t{1} << std::min(4, std::countr_zero(reinterpret_cast<uintptr_t>(address)));
 }
 
-// Of dense arrays, all contiguous or all channels-last; without bias and activation.
+// Of dense arrays, all contiguous or all channels-last.
 inline Conv2dProblem make_problem(const Context& context, Conv2dDirection direction, const View& x,
                                   const View& w, const View& y, const Conv2dDesc& desc) {
   const bool contiguous = x.is_contiguous() && w.is_contiguous() && y.is_contiguous();

@@ -1,10 +1,8 @@
 #pragma once
 
 // The table's convolutions by a library that takes Conv2dProblems (internal to kernels/ and its
-// tests): conv2d.cpp gives them to cuDNN, tests/simt to a stand-in of it. A library has
-//
-//   bool has(const Conv2dProblem&)  whether it does this one, with its bias and activation
-//   void run(const Conv2dProblem&, const Conv2dArrays&)
+// tests): conv2d.cpp gives them to cuDNN, tests/simt to a stand-in of it. convolve(problem, arrays)
+// is the library's; bias, activation and Top-K stay ours.
 
 #include <limits>
 
@@ -36,40 +34,26 @@ void for_each_part(gestalt::cuda::Conv2dDirection direction, const View& x, cons
   }
 }
 
-// Bias and activation stay within the library's kernel where it has one for that: a pass over y
-// less. A Top-K takes them into its own.
-template <class Library>
-void conv2d_forward_by(Library&& library, Context& context, const View& x, const View& w,
+// cuDNN has kernels that add the bias and rectify, but only slow ones of them promise to keep NaN.
+template <class Convolve>
+void conv2d_forward_by(const Convolve& convolve, Context& context, const View& x, const View& w,
                        const View* bias, const View& y, const Conv2dDesc& desc) {
   using namespace gestalt::cuda;
   if (y.numel() == 0) return;
-  const bool has_epilogue = !desc.topk && (bias != nullptr || desc.activation != Activation::none);
-  for_each_part(Conv2dDirection::forward, x, y, [&](const View& x, const View& y, int64_t) {
-    const Conv2dProblem plain = make_problem(context, Conv2dDirection::forward, x, w, y, desc);
-    if (has_epilogue && (bias == nullptr || bias->is_contiguous())) {
-      Conv2dProblem whole = plain;
-      whole.activation = desc.activation;
-      if (bias != nullptr) {
-        whole.has_bias = true;
-        whole.alignment = std::min(whole.alignment, alignment_of(bias->data));
-      }
-      if (library.has(whole)) {
-        library.run(whole, {x.data, w.data, y.data, bias == nullptr ? nullptr : bias->data});
-        return;
-      }
-    }
-    library.run(plain, {x.data, w.data, y.data});
-    if (desc.topk) {
-      relu_topk_forward(context, y, bias, y, *desc.topk);
-    } else if (has_epilogue) {
-      add_bias_and_activate(context, bias, desc.activation, y);
-    }
+  constexpr auto direction = Conv2dDirection::forward;
+  for_each_part(direction, x, y, [&](const View& x, const View& y, int64_t) {
+    convolve(make_problem(context, direction, x, w, y, desc), {x.data, w.data, y.data});
   });
+  if (desc.topk) {
+    relu_topk_forward(context, y, bias, y, *desc.topk);
+  } else if (bias != nullptr || desc.activation != Activation::none) {
+    add_bias_and_activate(context, bias, desc.activation, y);
+  }
 }
 
-template <class Library>
-void conv2d_backward_data_by(Library&& library, Context& context, const View& dy, const View& w,
-                             const View& dx, const Conv2dDesc& desc) {
+template <class Convolve>
+void conv2d_backward_data_by(const Convolve& convolve, Context& context, const View& dy,
+                             const View& w, const View& dx, const Conv2dDesc& desc) {
   using namespace gestalt::cuda;
   if (dx.numel() == 0) return;
   if (dy.numel() == 0) {
@@ -78,14 +62,14 @@ void conv2d_backward_data_by(Library&& library, Context& context, const View& dy
   }
   constexpr auto direction = Conv2dDirection::backward_data;
   for_each_part(direction, dx, dy, [&](const View& dx, const View& dy, int64_t) {
-    library.run(make_problem(context, direction, dx, w, dy, desc), {dx.data, w.data, dy.data});
+    convolve(make_problem(context, direction, dx, w, dy, desc), {dx.data, w.data, dy.data});
   });
 }
 
 // The parts share the weights: their gradient is the parts' sum.
-template <class Library>
-void conv2d_backward_weights_by(Library&& library, Context& context, const View& dy, const View& x,
-                                const View& dw, const Conv2dDesc& desc) {
+template <class Convolve>
+void conv2d_backward_weights_by(const Convolve& convolve, Context& context, const View& dy,
+                                const View& x, const View& dw, const Conv2dDesc& desc) {
   using namespace gestalt::cuda;
   if (dw.numel() == 0) return;
   if (dy.numel() == 0) {
@@ -96,7 +80,7 @@ void conv2d_backward_weights_by(Library&& library, Context& context, const View&
   for_each_part(direction, x, dy, [&](const View& x, const View& dy, int64_t begin) {
     Conv2dProblem problem = make_problem(context, direction, x, dw, dy, desc);
     problem.accumulates = begin > 0;
-    library.run(problem, {x.data, dw.data, dy.data});
+    convolve(problem, {x.data, dw.data, dy.data});
   });
 }
 

@@ -3,7 +3,6 @@
 
 #include <limits>
 #include <map>
-#include <optional>
 #include <span>
 
 #include "kernels/cpu/kernels.h"
@@ -52,15 +51,12 @@ void convolve(Context& host, const cuda::Conv2dProblem& problem, const cuda::Con
   const Conv2dDesc desc{.stride = problem.stride,
                         .padding = problem.padding,
                         .dilation = problem.dilation,
-                        .groups = problem.x[1] / problem.w[1],
-                        .activation = problem.activation};
+                        .groups = problem.x[1] / problem.w[1]};
   GESTALT_CHECK(!problem.accumulates, "the emulated device has no arrays of 2 GiB");
   switch (problem.direction) {
-    case cuda::Conv2dDirection::forward: {
-      const View bias = view(arrays.bias, std::span(&problem.y[1], 1));
-      cpu::conv2d_forward(host, x, w, problem.has_bias ? &bias : nullptr, y, desc);
+    case cuda::Conv2dDirection::forward:
+      cpu::conv2d_forward(host, x, w, nullptr, y, desc);
       break;
-    }
     case cuda::Conv2dDirection::backward_data:
       cpu::conv2d_backward_data(host, y, w, x, desc);
       break;
@@ -70,75 +66,67 @@ void convolve(Context& host, const cuda::Conv2dProblem& problem, const cuda::Con
   }
 }
 
-// As cuDNN would on an H100, where it can be asked; else as it probably would.
-struct Plans {
-  std::map<cuda::Conv2dProblem, std::optional<size_t>> workspaces;  // nothing: it has no plan
+// Of cuDNN's plan for an H100, where cuDNN can be asked for one; else a guess.
+struct Workspaces {
+  std::map<cuda::Conv2dProblem, size_t> bytes;
 
-  std::optional<size_t> workspace_bytes(const cuda::Conv2dProblem& problem) {
-    const auto found = workspaces.find(problem);
-    if (found != workspaces.end()) return found->second;
-    return workspaces.emplace(problem, ask(problem)).first->second;
+  size_t bytes_of(const cuda::Conv2dProblem& problem) {
+    const auto found = bytes.find(problem);
+    if (found != bytes.end()) return found->second;
+    return bytes.emplace(problem, ask(problem)).first->second;
   }
 
  private:
-  static std::optional<size_t> ask(const cuda::Conv2dProblem& problem) {
+  static size_t ask([[maybe_unused]] const cuda::Conv2dProblem& problem) {
 #ifdef GESTALT_WITH_CUDA
-    static const bool knows = cuda::why_nothing_is_planned().empty();
-    if (knows) {
+    static const bool plans = cuda::why_nothing_is_planned().empty();
+    if (plans) {
       const auto plan = cuda::plan_convolution(cuda::PlannedDevice::h100, problem);
-      return plan ? std::optional(plan->workspace_bytes) : std::nullopt;
+      GESTALT_CHECK(plan, "[{}] cuDNN has no plan for x {}, weight {}", name_of(problem.direction),
+                    to_string(Shape(problem.x)), to_string(Shape(problem.w)));
+      return plan->workspace_bytes;
     }
 #endif
-    const bool has_only_activation = !problem.has_bias && problem.activation != Activation::none;
-    return has_only_activation ? std::nullopt : std::optional<size_t>(4096);
+    return 4096;
   }
 };
 
-struct EmulatedConvolutions {
-  Context& context;
+// What a plan leaves in its workspace nobody may read. The rest of a large one changes nothing.
+void use_workspace(Context& context, size_t bytes) {
+  if (bytes == 0) return;
+  constexpr size_t most = size_t{1} << 20;
+  View scratch;
+  scratch.shape = {static_cast<int64_t>(std::min(bytes, most) / sizeof(float))};
+  scratch.strides = strides_of(scratch.shape, Format::contiguous);
+  scratch.data = context.workspace(std::min(bytes, most));
+  enqueue(context, "workspace", [scratch](Context& host) {
+    cpu::fill(host, std::numeric_limits<double>::quiet_NaN(), scratch);
+  });
+}
 
-  bool has(const cuda::Conv2dProblem& problem) const {
-    return context.state<Plans>().workspace_bytes(problem).has_value();
-  }
-
-  void run(const cuda::Conv2dProblem& problem, const cuda::Conv2dArrays& arrays) const {
-    const std::optional<size_t> bytes = context.state<Plans>().workspace_bytes(problem);
-    GESTALT_CHECK(bytes, "[{}] cuDNN has no deterministic algorithm", name_of(problem.direction));
-    use_workspace(*bytes);
+auto by_the_cpu(Context& context) {
+  return [&context](const cuda::Conv2dProblem& problem, const cuda::Conv2dArrays& arrays) {
+    use_workspace(context, context.state<Workspaces>().bytes_of(problem));
     enqueue(context, name_of(problem.direction),
             [problem, arrays](Context& host) { convolve(host, problem, arrays); });
-  }
-
- private:
-  // What a plan leaves there nobody may read. The rest of a large one changes nothing.
-  void use_workspace(size_t bytes) const {
-    if (bytes == 0) return;
-    constexpr size_t most = size_t{1} << 20;
-    View scratch;
-    scratch.shape = {static_cast<int64_t>(std::min(bytes, most) / sizeof(float))};
-    scratch.strides = strides_of(scratch.shape, Format::contiguous);
-    scratch.data = context.workspace(std::min(bytes, most));
-    enqueue(context, "workspace", [scratch](Context& host) {
-      cpu::fill(host, std::numeric_limits<double>::quiet_NaN(), scratch);
-    });
-  }
-};
+  };
+}
 
 }  // namespace
 
 void conv2d_forward(Context& context, const View& x, const View& w, const View* bias, const View& y,
                     const Conv2dDesc& desc) {
-  conv2d_forward_by(EmulatedConvolutions{context}, context, x, w, bias, y, desc);
+  conv2d_forward_by(by_the_cpu(context), context, x, w, bias, y, desc);
 }
 
 void conv2d_backward_data(Context& context, const View& dy, const View& w, const View& dx,
                           const Conv2dDesc& desc) {
-  conv2d_backward_data_by(EmulatedConvolutions{context}, context, dy, w, dx, desc);
+  conv2d_backward_data_by(by_the_cpu(context), context, dy, w, dx, desc);
 }
 
 void conv2d_backward_weights(Context& context, const View& dy, const View& x, const View& dw,
                              const Conv2dDesc& desc) {
-  conv2d_backward_weights_by(EmulatedConvolutions{context}, context, dy, x, dw, desc);
+  conv2d_backward_weights_by(by_the_cpu(context), context, dy, x, dw, desc);
 }
 
 // ---- products ----
