@@ -5,6 +5,7 @@
 #include "kernels/error.h"
 #include "models/inception.h"
 #include "nn/init.h"
+#include "nn/weight_format.h"
 #include "tensor/allocator.h"
 #include "tensor/autograd.h"
 #include "tensor/io/bytes.h"
@@ -79,10 +80,14 @@ FeatureNetwork load_inception(const std::string& path, int64_t tap, Device devic
   network->set_requires_grad(false);
   result.hash = hash_of(*network);
   network->to(device);
+  const Format format = nn::convolution_format(context(device));
+  nn::set_weight_format(*network, format);
   network->freeze();
   empty_cache(Device{});  // what reading and folding took fits nothing that follows
   result.width = tap;
-  result.features = [network, tap](const Tensor& x) { return network->features(x, {&tap, 1})[0]; };
+  result.features = [network, tap, format](const Tensor& x) {
+    return network->features(x.contiguous(format), {&tap, 1})[0];
+  };
   return result;
 }
 
