@@ -30,6 +30,9 @@ struct Runtime {
   NoDevice (*why_no_device)();         // where device_count() is 0; never throws
   std::string (*describe)(int index);  // device and library versions, for logs
   Examination (*examine)();
+  // Whether convolutions in this dtype, not exact ones, are multiplied by tensor cores, which read
+  // channels-last arrays as they lie.
+  bool (*has_tensor_cores)(int index, DType dtype);
   std::unique_ptr<Context> (*make_context)(int index);
   void (*destroy_stream)(Context& context);
   // Null when out of memory, also after what nobody uses was given back.

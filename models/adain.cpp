@@ -223,11 +223,15 @@ nn::ChannelStats mix_styles(const std::vector<nn::ChannelStats>& styles,
 }
 
 Stylizer::Stylizer(std::shared_ptr<nn::Sequential> encoder, std::shared_ptr<nn::Sequential> decoder)
-    : encoder_(std::move(encoder)), decoder_(std::move(decoder)) {}
+    : encoder_(std::move(encoder)),
+      decoder_(std::move(decoder)),
+      format_(nn::convolution_format(context(encoder_->parameters().front().device()))) {
+  nn::set_weight_format(*encoder_, format_);
+  nn::set_weight_format(*decoder_, format_);
+}
 
-// In the layout in which its device convolves fastest.
 Tensor Stylizer::encode(const Tensor& image) const {
-  return (*encoder_)(image.contiguous(nn::convolution_format(context(image.device()))));
+  return (*encoder_)(image.contiguous(format_));
 }
 
 nn::ChannelStats Stylizer::style(const Tensor& image) const {

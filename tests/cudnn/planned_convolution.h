@@ -12,7 +12,7 @@
 
 namespace gestalt::cuda {
 
-enum class PlannedDevice { a100, h100, h200 };
+enum class PlannedDevice { t4, a100, h100, h200 };
 
 struct PlannedConvolution {
   int64_t engine = 0;  // cuDNN's number

@@ -42,12 +42,6 @@ size_t bytes_of(const std::array<int64_t, 4>& sizes, DType dtype) {
   return static_cast<size_t>(Shape(sizes).numel() * size_of(dtype));
 }
 
-std::string describe(const Conv2dProblem& problem) {
-  return format("{} x {}{} w {} {}{}", name_of(problem.direction), problem.dtype,
-                to_string(Shape(problem.x)), to_string(Shape(problem.w)), problem.format,
-                problem.exact ? " exact" : "");
-}
-
 bool has(const PlannedConvolution& plan, const char* note) {
   return plan.notes.find(note) != std::string::npos;
 }
@@ -63,11 +57,11 @@ class PlannedConvolutions : public testing::Test {
     std::vector<PlannedConvolution> plans;
     for (const PlannedDevice device : devices) {
       const auto plan = plan_convolution(device, problem);
-      EXPECT_TRUE(plan) << describe(problem) << " on device " << static_cast<int>(device);
+      EXPECT_TRUE(plan) << to_string(problem) << " on device " << static_cast<int>(device);
       if (!plan) continue;
-      EXPECT_FALSE(has(*plan, "nondeterministic")) << describe(problem);
-      EXPECT_FALSE(has(*plan, "reduced_precision_reduction")) << describe(problem);
-      EXPECT_LE(plan->workspace_bytes, size_t{1} << 30) << describe(problem);
+      EXPECT_FALSE(has(*plan, "nondeterministic")) << to_string(problem);
+      EXPECT_FALSE(has(*plan, "reduced_precision_reduction")) << to_string(problem);
+      EXPECT_LE(plan->workspace_bytes, size_t{1} << 30) << to_string(problem);
       plans.push_back(*plan);
     }
     return plans;
@@ -97,11 +91,11 @@ TEST_F(PlannedConvolutions, ChannelsLastIn16BitsUsesTensorCoresAndConvertsNoImag
     for (const auto direction : directions) {
       const auto problem = problem_of(layer, direction, DType::bf16, Format::channels_last);
       for (const auto& plan : plan(problem)) {
-        EXPECT_TRUE(has(plan, "tensor_core")) << describe(problem) << ": " << plan.notes;
+        EXPECT_TRUE(has(plan, "tensor_core")) << to_string(problem) << ": " << plan.notes;
         // The weights' gradient has partial sums there.
         if (direction == Conv2dDirection::backward_weights) continue;
         EXPECT_LT(plan.workspace_bytes, bytes_of(problem.x, problem.dtype) / 4)
-            << describe(problem);
+            << to_string(problem);
       }
     }
   }
@@ -114,9 +108,9 @@ TEST_F(PlannedConvolutions, ExactF32UsesNoTensorCores) {
         Conv2dProblem problem = problem_of(layer, direction, DType::f32, format);
         problem.exact = true;
         for (const auto& plan : plan(problem)) {
-          EXPECT_FALSE(has(plan, "tensor_core")) << describe(problem) << ": " << plan.notes;
-          EXPECT_FALSE(has(plan, "winograd")) << describe(problem) << ": " << plan.notes;
-          EXPECT_FALSE(has(plan, "fft")) << describe(problem) << ": " << plan.notes;
+          EXPECT_FALSE(has(plan, "tensor_core")) << to_string(problem) << ": " << plan.notes;
+          EXPECT_FALSE(has(plan, "winograd")) << to_string(problem) << ": " << plan.notes;
+          EXPECT_FALSE(has(plan, "fft")) << to_string(problem) << ": " << plan.notes;
         }
       }
     }
@@ -166,16 +160,34 @@ TEST_F(PlannedConvolutions, AddToTheWeightsGradient) {
   }
 }
 
+// Which is what nn::convolution_format goes by.
+TEST_F(PlannedConvolutions, UseTensorCoresForF32FromAmpereOnAndForF16BeforeIt) {
+  const auto notes = [](PlannedDevice device, DType dtype) {
+    const auto plan =
+        plan_convolution(device, problem_of({8, 64, 56, 64, 3, 1, 1}, Conv2dDirection::forward,
+                                            dtype, Format::channels_last));
+    return plan ? plan->notes : "no plan";
+  };
+  for (const PlannedDevice device : devices) {
+    EXPECT_EQ(notes(device, DType::f32), "tensor_core") << static_cast<int>(device);
+  }
+  EXPECT_EQ(notes(PlannedDevice::t4, DType::f32).find("tensor_core"), std::string::npos);
+  EXPECT_EQ(notes(PlannedDevice::t4, DType::f16), "tensor_core");
+}
+
 TEST_F(PlannedConvolutions, RefuseSizesThatDoNotFitTogether) {
   Conv2dProblem problem =
       problem_of({2, 8, 9, 8, 3, 1, 1}, Conv2dDirection::forward, DType::f32, Format::contiguous);
   problem.y[2] = 4;
-  EXPECT_THROW(
-      {
-        const auto plan = plan_convolution(PlannedDevice::h100, problem);
-        if (!plan) throw Error("no plan");
-      },
-      Error);
+  try {
+    plan_convolution(PlannedDevice::h100, problem);
+    FAIL() << "planned";
+  } catch (const Error& error) {
+    const std::string message = error.what();
+    EXPECT_NE(message.find("[conv2d_forward]"), std::string::npos) << message;
+    EXPECT_NE(message.find("x f32[2,8,9,9], w [8,8,3,3], y [2,8,4,9]"), std::string::npos)
+        << message;
+  }
 }
 
 }  // namespace

@@ -3,7 +3,6 @@
 #include "kernels/error.h"
 #include "models/adain.h"
 #include "nn/init.h"
-#include "nn/weight_format.h"
 #include "tools/common/not_finite.h"
 #include "tools/common/weights.h"
 
@@ -23,7 +22,6 @@ void place(nn::Sequential& network, const std::string& weights) {
   network.eval();
   network.set_requires_grad(false);
   network.to(default_device());
-  nn::set_weight_format(network, nn::convolution_format(context(default_device())));
   if (!weights.empty()) check_finite(network.state_dict(), weights);
 }
 

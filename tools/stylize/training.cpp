@@ -119,6 +119,7 @@ class StylizerTraining {
     decoder_->set_requires_grad(true);
     decoder_->train();
     decoder_->to(default_device());
+    nn::set_weight_format(*encoder_, format_);
     nn::set_weight_format(*decoder_, format_);
     optimizer_.emplace(decoder_->parameters(),
                        optim::AdamOptions{.learning_rate = settings_.learning_rate});

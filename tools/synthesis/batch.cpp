@@ -22,7 +22,7 @@ models::SynthesisOptions loss_options(const SynthesisSettings& settings) {
           .fraction = settings.topk,
           .mode = settings.reverse_topk ? TopKMode::reverse : TopKMode::keep,
           .dtype = settings.dtype,
-          .format = nn::convolution_format(context(default_device()))};
+          .format = nn::convolution_format(context(default_device()), settings.dtype)};
 }
 
 }  // namespace

@@ -16,8 +16,7 @@ std::vector<Conv2dCandidate> conv2d_candidates(Context& context, const Conv2dPro
     std::optional<Plan> made = make_plan(std::move(config), target);
     if (!made) continue;
     const auto plan = std::make_shared<Plan>(std::move(*made));
-    const bool is_chosen = !is_chosen_known && is_allowed(plan->config(), problem) &&
-                           plan->workspace_bytes() <= workspace_limit;
+    const bool is_chosen = !is_chosen_known && suits(*plan, problem);
     is_chosen_known |= is_chosen;
     candidates.push_back({.engine = plan->config().engine(),
                           .notes = plan->config().notes(),

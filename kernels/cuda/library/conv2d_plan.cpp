@@ -9,6 +9,7 @@
 #include <iterator>
 #include <map>
 
+#include "kernels/capture.h"
 #include "kernels/cuda/library/handles.h"
 
 namespace gestalt::cuda {
@@ -24,7 +25,7 @@ cudnnDataType_t data_type(DType dtype) {
 }
 
 Descriptor finalized(Descriptor descriptor) {
-  GESTALT_CHECK(descriptor.finalize(), "cuDNN does not support a part of a convolution");
+  descriptor.finalize();
   return descriptor;
 }
 
@@ -118,7 +119,7 @@ std::vector<Descriptor> ranking(const Descriptor& graph, cudnnBackendHeurMode_t 
   }
 #endif
   std::vector<Descriptor> configs;
-  if (!heuristics.finalize()) return configs;
+  if (heuristics.try_to_finalize() != CUDNN_STATUS_SUCCESS) return configs;
   const int64_t count = heuristics.count(CUDNN_ATTR_ENGINEHEUR_RESULTS);
   for (int64_t i = 0; i < count; ++i) configs.emplace_back(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
   const int64_t found = heuristics.get(CUDNN_ATTR_ENGINEHEUR_RESULTS, configs);
@@ -162,8 +163,8 @@ std::vector<EngineConfig> engine_configs(const Conv2dProblem& problem, const Tar
   Descriptor graph(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
   if (target.handle != nullptr) graph.set(CUDNN_ATTR_OPERATIONGRAPH_HANDLE, target.handle);
   graph.set(CUDNN_ATTR_OPERATIONGRAPH_OPS, make_operation(problem));
+  graph.finalize();
   std::vector<EngineConfig> configs;
-  if (!graph.finalize()) return configs;
   for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
     for (Descriptor& config : ranking(graph, mode, target)) configs.emplace_back(std::move(config));
   }
@@ -175,6 +176,9 @@ std::vector<EngineConfig> engine_configs(const Conv2dProblem& problem, const Tar
       return config.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE);
     });
   }
+  // Compiling takes seconds, at the first use of each shape.
+  std::stable_partition(configs.begin(), configs.end(),
+                        [](const EngineConfig& config) { return !config.compiles_at_run_time(); });
   return configs;
 }
 
@@ -183,8 +187,6 @@ bool is_allowed(const EngineConfig& config, const Conv2dProblem& problem) {
   // bf16 and f16 are summed in f32, f32 is never converted to f16.
   if (config.has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)) return false;
   if (config.has(CUDNN_NUMERICAL_NOTE_DOWN_CONVERT_INPUTS)) return false;
-  // That takes seconds, at the first use of each shape.
-  if (config.compiles_at_run_time()) return false;
   if (!problem.exact) return true;
   if (problem.dtype == DType::f32 && config.has(CUDNN_NUMERICAL_NOTE_TENSOR_CORE)) return false;
   return !config.has(CUDNN_NUMERICAL_NOTE_WINOGRAD) && !config.has(CUDNN_NUMERICAL_NOTE_FFT);
@@ -204,7 +206,7 @@ void Plan::run(cudnnHandle_t handle, const Conv2dProblem& problem, const Conv2dA
   pack.set(CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, std::span<const int64_t>(names))
       .set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, std::span<void* const>(pointers))
       .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace);
-  GESTALT_CHECK(pack.finalize(), "[{}] cuDNN takes no such arrays", name_of(problem.direction));
+  pack.finalize();
   check(cudnn().cudnnBackendExecute(handle, plan_.get(), pack.get()), name_of(problem.direction));
 }
 
@@ -217,39 +219,50 @@ std::optional<Plan> make_plan(EngineConfig config, const Target& target) {
     plan.set(CUDNN_ATTR_EXECUTION_PLAN_DEVICEPROP, *target.properties);
   }
 #endif
-  if (!plan.finalize()) return std::nullopt;
+  if (plan.try_to_finalize() != CUDNN_STATUS_SUCCESS) return std::nullopt;
   return Plan(std::move(plan), std::move(config));
 }
 
+bool suits(const Plan& plan, const Conv2dProblem& problem) {
+  return is_allowed(plan.config(), problem) && plan.workspace_bytes() <= workspace_limit;
+}
+
 std::optional<Plan> make_plan(const Conv2dProblem& problem, const Target& target) {
-  for (EngineConfig& config : engine_configs(problem, target)) {
-    if (!is_allowed(config, problem)) continue;
-    std::optional<Plan> plan = make_plan(std::move(config), target);
-    if (plan && plan->workspace_bytes() <= workspace_limit) return plan;
+  try {
+    for (EngineConfig& config : engine_configs(problem, target)) {
+      if (!is_allowed(config, problem)) continue;
+      std::optional<Plan> plan = make_plan(std::move(config), target);
+      if (plan && suits(*plan, problem)) return plan;
+    }
+  } catch (const Error& error) {
+    throw Error(
+        format("[{}] {} ({})", name_of(problem.direction), error.what(), to_string(problem)));
   }
   return std::nullopt;
 }
 
 namespace {
 
+// The handle, to which plans belong, outlives them.
 struct PlanCache {
+  SharedCudnnHandle handle;
   std::map<Conv2dProblem, Plan> plans;
 };
 
 }  // namespace
 
 const Plan& plan_for(Context& context, const Conv2dProblem& problem) {
-  auto& plans = context.state<PlanCache>().plans;
-  if (const auto found = plans.find(problem); found != plans.end()) return found->second;
-  if (std::optional<Plan> made = make_plan(problem, {.handle = cudnn_handle(context)})) {
-    return plans.emplace(problem, std::move(*made)).first->second;
+  PlanCache& cache = context.state<PlanCache>();
+  if (const auto found = cache.plans.find(problem); found != cache.plans.end()) {
+    return found->second;
   }
-  const auto &x = problem.x, &w = problem.w;
-  throw Error(
-      format("[{}] cuDNN has no deterministic{} algorithm for x {}[{},{},{},{}], weight "
-             "[{},{},{},{}] ({})",
-             name_of(problem.direction), problem.exact ? " exact" : "", problem.dtype, x[0], x[1],
-             x[2], x[3], w[0], w[1], w[2], w[3], problem.format));
+  check_not_capturing(context, "a convolution of a new kind");
+  cache.handle = shared_cudnn_handle(context);
+  if (std::optional<Plan> made = make_plan(problem, {.handle = cache.handle.get()})) {
+    return cache.plans.emplace(problem, std::move(*made)).first->second;
+  }
+  throw Error(format("[{}] cuDNN has no deterministic engine for it ({})",
+                     name_of(problem.direction), to_string(problem)));
 }
 
 }  // namespace gestalt::cuda

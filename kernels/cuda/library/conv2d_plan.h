@@ -40,11 +40,11 @@ class EngineConfig {
 };
 
 // What cuDNN's rules (no timing) propose for the problem, the best first, then what does everything
-// slowly. 16-bit channels-last problems whose channels are multiples of 8 have those with tensor
-// cores first. Empty: it has none.
+// slowly, then what is compiled at its first use. 16-bit channels-last problems whose channels are
+// multiples of 8 have those with tensor cores first. Empty: it has none.
 std::vector<EngineConfig> engine_configs(const Conv2dProblem& problem, const Target& target);
 
-// Whether the library takes it: conv2d_plan.cpp says what it must keep.
+// Whether its arithmetic is what the library promises: conv2d_plan.cpp says what that is.
 bool is_allowed(const EngineConfig& config, const Conv2dProblem& problem);
 
 class Plan {
@@ -67,8 +67,11 @@ std::optional<Plan> make_plan(EngineConfig config, const Target& target);
 
 inline constexpr size_t workspace_limit = size_t{1} << 30;
 
-// By the first engine that is allowed and needs at most workspace_limit bytes; nothing where there
-// is none.
+// Allowed, and within workspace_limit.
+bool suits(const Plan& plan, const Conv2dProblem& problem);
+
+// The first that suits; nothing where there is none. Throws Error, with the problem, where cuDNN
+// refuses to hear of it, as of sizes that don't fit together.
 std::optional<Plan> make_plan(const Conv2dProblem& problem, const Target& target);
 
 // The same, made once for a context. Throws Error where there is none.

@@ -7,6 +7,7 @@
 #include <array>
 #include <bit>
 #include <cstdint>
+#include <string>
 
 #include "kernels/context.h"
 #include "kernels/descriptors.h"
@@ -54,14 +55,26 @@ inline int64_t alignment_of(const void* address) {
   return int64_t{1} << std::min(4, std::countr_zero(reinterpret_cast<uintptr_t>(address)));
 }
 
-// Of dense arrays, all contiguous or all channels-last.
+// "x f32[2,8,9,9], w [8,8,3,3], y [2,8,9,9], contiguous, stride 1x1 ...", for messages.
+inline std::string to_string(const Conv2dProblem& problem) {
+  const auto pair = [](const std::array<int64_t, 2>& values) {
+    return format("{}x{}", values[0], values[1]);
+  };
+  return format("x {}{}, w {}, y {}, {}, stride {}, padding {}, dilation {}{}", problem.dtype,
+                to_string(Shape(problem.x)), to_string(Shape(problem.w)),
+                to_string(Shape(problem.y)), problem.format, pair(problem.stride),
+                pair(problem.padding), pair(problem.dilation), problem.exact ? ", exact" : "");
+}
+
+// Of dense arrays, all contiguous or all channels-last. What is both, as of images of one pixel,
+// goes as channels-last, for tensor cores, but exact.
 inline Conv2dProblem make_problem(const Context& context, Conv2dDirection direction, const View& x,
                                   const View& w, const View& y, const Conv2dDesc& desc) {
   const bool contiguous = x.is_contiguous() && w.is_contiguous() && y.is_contiguous();
-  GESTALT_CHECK(
-      contiguous || (x.is_channels_last() && w.is_channels_last() && y.is_channels_last()),
-      "[{}] input, weight and output must all be contiguous or all channels_last",
-      name_of(direction));
+  const bool channels_last = x.is_channels_last() && w.is_channels_last() && y.is_channels_last();
+  GESTALT_CHECK(contiguous || channels_last,
+                "[{}] input, weight and output must all be contiguous or all channels_last",
+                name_of(direction));
   GESTALT_CHECK(x.dtype == DType::f32 || x.dtype == DType::bf16 || x.dtype == DType::f16,
                 "[{}] no cuda kernel for {}", name_of(direction), x.dtype);
   const auto sizes = [](const View& view) {
@@ -73,7 +86,8 @@ inline Conv2dProblem make_problem(const Context& context, Conv2dDirection direct
       .w = sizes(w),
       .y = sizes(y),
       .dtype = x.dtype,
-      .format = contiguous ? Format::contiguous : Format::channels_last,
+      .format = channels_last && !(contiguous && context.exact()) ? Format::channels_last
+                                                                  : Format::contiguous,
       .stride = {desc.stride[0], desc.stride[1]},
       .padding = {desc.padding[0], desc.padding[1]},
       .dilation = {desc.dilation[0], desc.dilation[1]},

@@ -41,9 +41,13 @@ void conv2d_forward_by(const Convolve& convolve, Context& context, const View& x
   using namespace gestalt::cuda;
   if (y.numel() == 0) return;
   constexpr auto direction = Conv2dDirection::forward;
-  for_each_part(direction, x, y, [&](const View& x, const View& y, int64_t) {
-    convolve(make_problem(context, direction, x, w, y, desc), {x.data, w.data, y.data});
-  });
+  if (x.numel() == 0) {
+    fill(context, 0, y);
+  } else {
+    for_each_part(direction, x, y, [&](const View& x, const View& y, int64_t) {
+      convolve(make_problem(context, direction, x, w, y, desc), {x.data, w.data, y.data});
+    });
+  }
   if (desc.topk) {
     relu_topk_forward(context, y, bias, y, *desc.topk);
   } else if (bias != nullptr || desc.activation != Activation::none) {
@@ -72,7 +76,7 @@ void conv2d_backward_weights_by(const Convolve& convolve, Context& context, cons
                                 const View& x, const View& dw, const Conv2dDesc& desc) {
   using namespace gestalt::cuda;
   if (dw.numel() == 0) return;
-  if (dy.numel() == 0) {
+  if (dy.numel() == 0 || x.numel() == 0) {
     fill(context, 0, dw);
     return;
   }

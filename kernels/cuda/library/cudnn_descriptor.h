@@ -23,14 +23,12 @@ struct DescriptorValue {
 // clang-format off
 constexpr auto attribute_type(const int64_t*) { return CUDNN_TYPE_INT64; }
 constexpr auto attribute_type(const float*) { return CUDNN_TYPE_FLOAT; }
-constexpr auto attribute_type(const bool*) { return CUDNN_TYPE_BOOLEAN; }
 constexpr auto attribute_type(const char*) { return CUDNN_TYPE_CHAR; }
 constexpr auto attribute_type(void* const*) { return CUDNN_TYPE_VOID_PTR; }
 constexpr auto attribute_type(const DescriptorValue*) { return CUDNN_TYPE_BACKEND_DESCRIPTOR; }
 constexpr auto attribute_type(const cudnnHandle_t*) { return CUDNN_TYPE_HANDLE; }
 constexpr auto attribute_type(const cudnnDataType_t*) { return CUDNN_TYPE_DATA_TYPE; }
 constexpr auto attribute_type(const cudnnConvolutionMode_t*) { return CUDNN_TYPE_CONVOLUTION_MODE; }
-constexpr auto attribute_type(const cudnnPointwiseMode_t*) { return CUDNN_TYPE_POINTWISE_MODE; }
 constexpr auto attribute_type(const cudnnBackendHeurMode_t*) { return CUDNN_TYPE_HEUR_MODE; }
 constexpr auto attribute_type(const cudnnBackendNumericalNote_t*) { return CUDNN_TYPE_NUMERICAL_NOTE; }
 constexpr auto attribute_type(const cudnnBackendBehaviorNote_t*) { return CUDNN_TYPE_BEHAVIOR_NOTE; }
@@ -70,13 +68,8 @@ class Descriptor {
     return set(name, DescriptorValue{value.descriptor_});
   }
 
-  // False: cuDNN does not support what was described. Throws Error on anything else.
-  bool finalize() {
-    const cudnnStatus_t status = cudnn().cudnnBackendFinalize(descriptor_);
-    if (status / 1000 == CUDNN_STATUS_NOT_SUPPORTED / 1000) return false;
-    check(status, "cuDNN descriptor");
-    return true;
-  }
+  void finalize() { check(try_to_finalize(), "cuDNN descriptor"); }
+  cudnnStatus_t try_to_finalize() { return cudnn().cudnnBackendFinalize(descriptor_); }
 
   // At most `most` values of an attribute that is not a descriptor.
   template <class T>

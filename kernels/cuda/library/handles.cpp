@@ -9,11 +9,7 @@ namespace gestalt::cuda {
 namespace {
 
 struct CudnnHandle {
-  cudnnHandle_t handle = nullptr;
-
-  ~CudnnHandle() {
-    if (handle != nullptr) check_or_log(cudnn().cudnnDestroy(handle), "cudnnDestroy");
-  }
+  SharedCudnnHandle handle;
 };
 
 struct CublasHandle {
@@ -32,17 +28,24 @@ constexpr size_t cublas_workspace_bytes = size_t{32} << 20;  // what cuBLAS asks
 }  // namespace
 
 // Whole or not at all: a later call would take one that is half made.
-cudnnHandle_t cudnn_handle(Context& context) {
+SharedCudnnHandle shared_cudnn_handle(Context& context) {
   CudnnHandle& state = context.state<CudnnHandle>();
   check(cudaSetDevice(context.device().index), "cudnn_handle");
   if (state.handle == nullptr) {
-    CudnnHandle made;
-    check(cudnn().cudnnCreate(&made.handle), "cudnnCreate");
-    check(cudnn().cudnnSetStream(made.handle, static_cast<cudaStream_t>(context.stream())),
+    cudnnHandle_t made = nullptr;
+    check(cudnn().cudnnCreate(&made), "cudnnCreate");
+    SharedCudnnHandle handle(made, [](cudnnHandle_t handle) {
+      check_or_log(cudnn().cudnnDestroy(handle), "cudnnDestroy");
+    });
+    check(cudnn().cudnnSetStream(made, static_cast<cudaStream_t>(context.stream())),
           "cudnnSetStream");
-    std::swap(state.handle, made.handle);
+    state.handle = std::move(handle);
   }
   return state.handle;
+}
+
+cudnnHandle_t cudnn_handle(Context& context) {
+  return shared_cudnn_handle(context).get();
 }
 
 cublasHandle_t cublas_handle(Context& context) {

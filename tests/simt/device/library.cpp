@@ -82,8 +82,8 @@ struct Workspaces {
     static const bool plans = cuda::why_nothing_is_planned().empty();
     if (plans) {
       const auto plan = cuda::plan_convolution(cuda::PlannedDevice::h100, problem);
-      GESTALT_CHECK(plan, "[{}] cuDNN has no plan for x {}, weight {}", name_of(problem.direction),
-                    to_string(Shape(problem.x)), to_string(Shape(problem.w)));
+      GESTALT_CHECK(plan, "[{}] cuDNN has no plan ({})", name_of(problem.direction),
+                    to_string(problem));
       return plan->workspace_bytes;
     }
 #endif

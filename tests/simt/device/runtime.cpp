@@ -115,6 +115,7 @@ const Runtime emulated_cuda_runtime = {
     .why_no_device = [] { return NoDevice{}; },
     .describe = [](int) { return std::string("emulated by tests/simt: no GPU"); },
     .examine = examine,
+    .has_tensor_cores = [](int, DType dtype) { return dtype != DType::f64; },
     .make_context = make_context,
     .destroy_stream = destroy_stream,
     .allocate = allocate,
