@@ -18,6 +18,7 @@ namespace {
 static_assert(std::endian::native == std::endian::little);
 
 constexpr std::string_view magic = "\x93NUMPY";
+constexpr std::string_view extension = ".npy";  // of an archive's entries
 
 // For an error's one line: a header may be as long as the file, and hold anything.
 std::string shortened(std::string_view text) {
@@ -147,6 +148,53 @@ std::string tuple_of(const Shape& shape) {
   return "(" + text + (shape.rank() == 1 ? ",)" : ")");
 }
 
+// A .npy file: what stands before the elements, which are on the CPU and contiguous.
+struct NpyParts {
+  std::string header;
+  Tensor values;
+
+  std::string_view elements() const {
+    return {static_cast<const char*>(values.view().data),
+            static_cast<size_t>(values.numel() * element_type_of(values.dtype()).size)};
+  }
+};
+
+NpyParts npy_parts(const Tensor& tensor) {
+  GESTALT_CHECK(tensor.defined(), "the tensor is undefined");
+  const ElementType& type = element_type_of(tensor.dtype());
+  GESTALT_CHECK(!type.numpy.empty(), "NumPy has no {}; convert it to f32", tensor.dtype());
+  std::string header = std::string("{'descr': '") + (type.size == 1 ? '|' : '<') +
+                       std::string(type.numpy) +
+                       "', 'fortran_order': False, 'shape': " + tuple_of(tensor.shape()) + ", }";
+  constexpr size_t magic_and_length = 10, alignment = 64;  // of the elements
+  const size_t used = magic_and_length + header.size() + 1;
+  header.append((alignment - used % alignment) % alignment, ' ');
+  header += '\n';
+  const auto length = static_cast<uint16_t>(header.size());
+  std::string before(magic);
+  before += {'\x01', '\x00', static_cast<char>(length & 0xff), static_cast<char>(length >> 8)};
+  return {before + header, tensor.detach().to(Device{}).contiguous()};
+}
+
+Bytes whole(const NpyParts& parts) {
+  const std::string_view elements = parts.elements();
+  std::byte* memory;
+  Bytes bytes = allocate_bytes(parts.header.size() + elements.size(), memory);
+  std::copy_n(parts.header.data(), parts.header.size(), reinterpret_cast<char*>(memory));
+  std::copy_n(elements.data(), elements.size(),
+              reinterpret_cast<char*>(memory) + parts.header.size());
+  return bytes;
+}
+
+template <class Make>
+auto naming_output(const std::string& path, const Make& make) {
+  try {
+    return make();
+  } catch (const Error& error) {
+    throw Error(format("cannot write '{}': {}", path, error.what()));
+  }
+}
+
 template <class Read>
 auto load(const std::string& path, const Read& read) {
   try {
@@ -162,6 +210,13 @@ auto load(const std::string& path, const Read& read) {
 
 bool is_npy(const Bytes& bytes) {
   return bytes.text().starts_with(magic);
+}
+
+bool is_npz(const Bytes& bytes) {
+  if (!bytes.text().starts_with("PK")) return false;
+  const std::vector<std::string> names = ZipArchive(bytes).names();
+  return std::any_of(names.begin(), names.end(),
+                     [](const std::string& name) { return name.ends_with(extension); });
 }
 
 Tensor read_npy(const Bytes& bytes) {
@@ -201,7 +256,6 @@ StateDict read_npz(const Bytes& bytes) {
   ZipArchive archive(bytes);
   StateDict arrays;
   for (const std::string& entry : archive.names()) {
-    constexpr std::string_view extension = ".npy";
     if (!entry.ends_with(extension)) continue;
     const std::string name = entry.substr(0, entry.size() - extension.size());
     try {
@@ -223,26 +277,27 @@ StateDict load_npz(const std::string& path) {
 }
 
 void save_npy(const std::string& path, const Tensor& tensor) {
-  GESTALT_CHECK(tensor.defined(), "cannot write '{}': the tensor is undefined", path);
-  const ElementType& type = element_type_of(tensor.dtype());
-  GESTALT_CHECK(!type.numpy.empty(), "cannot write '{}': NumPy has no {}; convert it to f32", path,
-                tensor.dtype());
-  std::string header = std::string("{'descr': '") + (type.size == 1 ? '|' : '<') +
-                       std::string(type.numpy) +
-                       "', 'fortran_order': False, 'shape': " + tuple_of(tensor.shape()) + ", }";
-  constexpr size_t magic_and_length = 10, alignment = 64;  // of the elements
-  const size_t used = magic_and_length + header.size() + 1;
-  header.append((alignment - used % alignment) % alignment, ' ');
-  header += '\n';
-  const auto length = static_cast<uint16_t>(header.size());
-  const Tensor values = tensor.detach().to(Device{}).contiguous();
+  const NpyParts parts = naming_output(path, [&] { return npy_parts(tensor); });
   write_file_atomically(path, [&](const ByteSink& write) {
-    write(magic.data(), magic.size());
-    write("\x01\x00", 2);
-    write(&length, sizeof length);
-    write(header.data(), header.size());
-    write(values.view().data, static_cast<size_t>(values.numel()) * type.size);
+    write(parts.header.data(), parts.header.size());
+    write(parts.elements().data(), parts.elements().size());
   });
+}
+
+void save_npz(const std::string& path, std::span<const NamedTensor> arrays) {
+  const Bytes archive = naming_output(path, [&] {
+    GESTALT_CHECK(!arrays.empty(), "there are no arrays");
+    std::vector<ZipEntry> entries;
+    for (const NamedTensor& array : arrays) {
+      try {
+        entries.push_back({array.name + std::string(extension), whole(npy_parts(array.tensor))});
+      } catch (const Error& error) {
+        throw Error(format("array '{}': {}", array.name, error.what()));
+      }
+    }
+    return make_zip(entries);
+  });
+  write_file_atomically(path, archive.data, archive.size);
 }
 
 }  // namespace gestalt

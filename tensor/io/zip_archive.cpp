@@ -16,6 +16,59 @@ namespace {
 // Deflate cannot shrink further than this; an entry that claims more is not what it says.
 constexpr uint64_t highest_ratio = 1040;
 
+// The earliest day that a zip archive can tell: 1980-01-01, at midnight.
+constexpr zip_uint16_t first_date = 1 << 5 | 1, midnight = 0;
+
+// An archive that grows in memory; discarded where it was not finished.
+class ZipWriter {
+ public:
+  ZipWriter() {
+    zip_error_t error;
+    zip_error_init(&error);
+    memory_ = zip_source_buffer_create(nullptr, 0, 0, &error);
+    if (memory_ != nullptr) zip_ = zip_open_from_source(memory_, ZIP_TRUNCATE, &error);
+    const std::string reason = zip_error_strerror(&error);
+    zip_error_fini(&error);
+    if (zip_ == nullptr) zip_source_free(memory_);
+    GESTALT_CHECK(zip_ != nullptr, "no zip archive can be made ({})", reason);
+    zip_source_keep(memory_);
+  }
+  ~ZipWriter() {
+    if (zip_ != nullptr) zip_discard(zip_);
+    zip_source_free(memory_);
+  }
+  ZipWriter(const ZipWriter&) = delete;
+  ZipWriter& operator=(const ZipWriter&) = delete;
+
+  // The content must last until finish().
+  void add(const ZipEntry& entry) {
+    zip_source_t* source = zip_source_buffer(zip_, entry.content.data, entry.content.size, 0);
+    const zip_int64_t index = zip_file_add(zip_, entry.name.c_str(), source, ZIP_FL_ENC_UTF_8);
+    if (index < 0) zip_source_free(source);
+    GESTALT_CHECK(index >= 0 && zip_set_file_compression(zip_, index, ZIP_CM_STORE, 0) == 0 &&
+                      zip_file_set_dostime(zip_, index, midnight, first_date, 0) == 0,
+                  "entry '{}': {}", entry.name, zip_strerror(zip_));
+  }
+
+  Bytes finish() {
+    GESTALT_CHECK(zip_close(zip_) == 0, "{}", zip_strerror(zip_));
+    zip_ = nullptr;
+    zip_stat_t status;
+    const bool opened = zip_source_stat(memory_, &status) == 0 && zip_source_open(memory_) == 0;
+    std::byte* content;
+    Bytes bytes = allocate_bytes(opened ? status.size : 0, content);
+    GESTALT_CHECK(opened && zip_source_read(memory_, content, bytes.size) ==
+                                static_cast<zip_int64_t>(bytes.size),
+                  "{}", zip_error_strerror(zip_source_error(memory_)));
+    zip_source_close(memory_);
+    return bytes;
+  }
+
+ private:
+  zip_source_t* memory_ = nullptr;
+  ::zip* zip_ = nullptr;
+};
+
 }  // namespace
 
 ZipArchive::ZipArchive(const Bytes& bytes) : bytes_(bytes) {
@@ -84,6 +137,12 @@ void ZipArchive::charge(uint64_t size) {
                 "the entries claim {} bytes from a file of {}", inflated_, bytes_.size);
 }
 
+Bytes make_zip(std::span<const ZipEntry> entries) {
+  ZipWriter writer;
+  for (const ZipEntry& entry : entries) writer.add(entry);
+  return writer.finish();
+}
+
 #else
 
 ZipArchive::ZipArchive(const Bytes&) {
@@ -102,6 +161,10 @@ bool ZipArchive::has(const std::string&) const {
 
 Bytes ZipArchive::read(const std::string&) {
   return {};
+}
+
+Bytes make_zip(std::span<const ZipEntry>) {
+  throw Error("this build has no libzip to write a zip archive");
 }
 
 #endif

@@ -1,9 +1,10 @@
 #pragma once
 
-// Zip archives in memory, for reading: entries stored or deflated, whose checksums are checked
-// (internal to tensor/io/).
+// Zip archives in memory (internal to tensor/io/). Read: entries stored or deflated, whose
+// checksums are checked. Written: stored.
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -33,5 +34,14 @@ class ZipArchive {
   ::zip* zip_ = nullptr;
   uint64_t inflated_ = 0;
 };
+
+struct ZipEntry {
+  std::string name;
+  Bytes content;
+};
+
+// An archive of those, with no time of its own: the same entries give the same bytes. Throws Error
+// with the reason: names that are not UTF-8 or come twice, a build without libzip.
+Bytes make_zip(std::span<const ZipEntry> entries);
 
 }  // namespace gestalt

@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include "tensor/io/atomic_file.h"
+#include "tensor/ops/shape.h"
 #include "tests/error_of.h"
 #include "tests/source_folder.h"
 #include "tests/temporary_folder.h"
@@ -211,6 +212,43 @@ TEST_F(Npy, ArchivesHoldSeveral) {
   std::string turned = whole;
   turned[turned.find("\x93NUMPY") + 130] ^= 1;
   EXPECT_EQ(error_of([&] { read_npz(bytes_of(turned)); }), "array 'mu': entry 'mu.npy': CRC error");
+}
+
+TEST_F(Npy, ArchivesAreWritten) {
+  const Tensor base = Tensor::from_vector(counting, {2, 3});
+  const NamedTensor arrays[] = {{"mu", narrow(base, 1, 1, 1)},  // [2,1] of stride 3
+                                {"sigma", base.to(DType::f32)},
+                                {"empty", Tensor::zeros({0, 3})}};
+  const std::string path = this->path("a.npz"), again = this->path("b.npz");
+  save_npz(path, arrays);
+  const StateDict read = load_npz(path);
+  ASSERT_EQ(read.size(), std::size(arrays));
+  for (size_t i = 0; i < read.size(); ++i) {
+    EXPECT_EQ(read[i].name, arrays[i].name);
+    EXPECT_EQ(read[i].tensor.dtype(), arrays[i].tensor.dtype());
+    EXPECT_EQ(read[i].tensor.shape(), arrays[i].tensor.shape());
+    EXPECT_EQ(read[i].tensor.to_vector<double>(), arrays[i].tensor.to_vector<double>());
+  }
+  // An entry is the .npy file itself, as it is, and nothing tells the time.
+  save_npy(this->path(), arrays[1].tensor);
+  EXPECT_NE(map_file(path).text().find(map_file(this->path()).text()), std::string::npos);
+  save_npz(again, arrays);
+  EXPECT_EQ(map_file(again).text(), map_file(path).text());
+  EXPECT_TRUE(is_npz(map_file(path)));
+  for (const std::string& other : {this->path(), archive("none")}) {
+    EXPECT_FALSE(is_npz(map_file(other))) << other;
+  }
+
+  const auto refusal = [&](std::span<const NamedTensor> refused) {
+    return error_of([&] { save_npz(path, refused); });
+  };
+  const std::string start = "cannot write '" + path + "': ";
+  const NamedTensor twice[] = {arrays[0], arrays[0]};
+  const NamedTensor half[] = {arrays[0], {"x", Tensor::zeros({1}, {DType::bf16})}};
+  EXPECT_EQ(refusal({}), start + "there are no arrays");
+  EXPECT_EQ(refusal(half), start + "array 'x': NumPy has no bf16; convert it to f32");
+  EXPECT_TRUE(refusal(twice).starts_with(start + "entry 'mu.npy': ")) << refusal(twice);
+  EXPECT_EQ(map_file(path).text(), map_file(again).text());
 }
 
 TEST_F(Npy, WhatIsNoArrayIsNamed) {
