@@ -14,19 +14,6 @@ double weight_of(int64_t element) {
   return std::cos(1.0 + 0.7 * static_cast<double>(element));
 }
 
-std::vector<Tensor> weights_of(const std::vector<Tensor>& outputs) {
-  std::vector<Tensor> weights;
-  for (const Tensor& output : outputs) {
-    std::vector<double> values(static_cast<size_t>(output.numel()));
-    for (size_t i = 0; i < values.size(); ++i) values[i] = weight_of(static_cast<int64_t>(i));
-    weights.push_back(Tensor::from_vector(values, output.shape(), {.device = Device{}})
-                          .to(output.dtype())
-                          .to(output.device())
-                          .contiguous(output.format()));
-  }
-  return weights;
-}
-
 double objective(const std::vector<Tensor>& outputs) {
   double sum = 0;
   for (const Tensor& output : outputs) {
@@ -80,6 +67,16 @@ class Moved {
 
 }  // namespace
 
+Tensor objective_weights(const Tensor& output, std::optional<DType> rounded) {
+  std::vector<double> values(static_cast<size_t>(output.numel()));
+  for (size_t i = 0; i < values.size(); ++i) values[i] = weight_of(static_cast<int64_t>(i));
+  return Tensor::from_vector(values, output.shape(), {.device = Device{}})
+      .to(rounded.value_or(output.dtype()))
+      .to(output.dtype())
+      .to(output.device())
+      .contiguous(output.format());
+}
+
 std::string to_string(const Gradcheck& result) {
   return format("input {}, element {}: backward {}, central difference {} (error {}, allowed {})",
                 result.input, result.element, result.backward, result.difference, result.error,
@@ -103,7 +100,9 @@ Gradcheck gradcheck(const TensorFunction& run, const std::vector<Tensor>& inputs
   GESTALT_CHECK(!checked.empty(), "[gradcheck] no input requires a gradient");
 
   const std::vector<Tensor> outputs = run(inputs);
-  const std::vector<Tensor> analytic = gradients(outputs, weights_of(outputs), checked);
+  std::vector<Tensor> weights;
+  for (const Tensor& output : outputs) weights.push_back(objective_weights(output));
+  const std::vector<Tensor> analytic = gradients(outputs, weights, checked);
 
   const NoGradGuard no_grad;
   Gradcheck worst{.error = -1, .allowed = options.tolerance, .input = places[0]};

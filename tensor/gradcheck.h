@@ -11,9 +11,11 @@
 //   if (!result.ok()) std::puts(to_string(result).c_str());
 // clang-format on
 //
-// The objective is the sum of all outputs, each element times a fixed weight of its own.
+// The objective is the sum of all outputs, each element times a fixed weight of its own
+// (objective_weights).
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -49,5 +51,9 @@ std::string to_string(const Gradcheck& result);
 // requires a gradient, one of another dtype, no step.
 Gradcheck gradcheck(const TensorFunction& run, const std::vector<Tensor>& inputs,
                     const GradcheckOptions& options = {});
+
+// The objective's weights of an output, like it: its gradient. `rounded`: to that dtype first, so
+// that runs in two dtypes have the same objective.
+Tensor objective_weights(const Tensor& output, std::optional<DType> rounded = {});
 
 }  // namespace gestalt

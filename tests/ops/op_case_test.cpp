@@ -79,20 +79,6 @@ void skip_or_fail_without(Device device) {
   GESTALT_NEEDS_DEVICE(device);
 }
 
-// A fixed weight for each output element, so that a scalar objective sees every one of them.
-// Rounded like the inputs, so that runs in two dtypes have the same objective.
-Tensor output_weights(const Tensor& output, DType rounded) {
-  std::vector<double> weights(output.numel());
-  for (size_t i = 0; i < weights.size(); ++i) {
-    weights[i] = std::cos(1.0 + 0.7 * static_cast<double>(i));
-  }
-  return Tensor::from_vector(weights, output.shape(), {.device = Device{}})
-      .to(rounded)
-      .to(output.dtype())
-      .to(output.device())
-      .contiguous(output.format());
-}
-
 // Those that ask for a gradient, made to require one.
 std::vector<Tensor> require_gradients(const OpCase& op_case, std::vector<Tensor>& inputs) {
   std::vector<Tensor> wanted;
@@ -112,7 +98,7 @@ std::vector<Array> analytic_gradients(const OpCase& op_case, DType dtype, Device
   const std::vector<Tensor> wanted = require_gradients(op_case, inputs);
   const std::vector<Tensor> outputs = op_case.run(inputs);
   std::vector<Tensor> weights;
-  for (const Tensor& output : outputs) weights.push_back(output_weights(output, rounded));
+  for (const Tensor& output : outputs) weights.push_back(objective_weights(output, rounded));
   std::vector<Array> grads;
   for (const Tensor& grad : gradients(outputs, weights, wanted)) grads.push_back(to_array(grad));
   return grads;
