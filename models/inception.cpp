@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 
+#include "kernels/conv_form.h"
 #include "kernels/error.h"
 #include "models/noise_images.h"
 #include "nn/conv.h"
@@ -94,16 +95,12 @@ class ConvNorm : public nn::Module {
             of(norm_->running_variance())};
   }
 
-  // On the CPU Winograd, which takes contiguous images, is the fastest where it can be had (3x3 and
-  // 5x5 of stride 1: kernels/cpu/conv.cpp), and channels-last elsewhere, but that the few and large
-  // channels at the beginning are not worth it.
+  // On the CPU Winograd, which takes contiguous images, is the fastest where it can be had, and
+  // channels-last elsewhere, but that the few and large channels at the beginning are not worth it.
   Format format_for(const Tensor& x) const {
     constexpr int64_t many = 128;
     if (!x.device().is_cpu()) return x.format();
-    const Shape& kernel = conv_->weight().shape();
-    const bool winograd =
-        (kernel[2] == 3 || kernel[2] == 5) && kernel[3] == kernel[2] && desc_.stride == Pair{1, 1};
-    if (winograd) return Format::contiguous;
+    if (is_for_winograd(conv_->weight().shape(), desc_)) return Format::contiguous;
     return x.size(1) >= many ? Format::channels_last : x.format();
   }
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <optional>
 
+#include "kernels/conv_form.h"
 #include "kernels/cpu/conv_1x1.h"
 #include "kernels/cpu/conv_onednn.h"
 #include "kernels/cpu/conv_plain.h"
@@ -20,20 +21,17 @@ namespace gestalt::cpu {
 
 namespace {
 
-// Winograd takes f32 3x3 and 5x5 kernels of stride 1 on contiguous images. Its transforms of the
-// images pay with enough channels: a 5x5 kernel with one or two input channels took 0.93 to 1.4 of
-// oneDNN's time. Its transforms of the weights pay with enough output pixels: a 5x5 kernel took
-// 0.85 to 0.91 of oneDNN's time for 8 images of 5x5, and 1.1 to 1.8 of it for one of 5x5 to 7x7.
+// Winograd takes contiguous f32 images. Its transforms of the images pay with enough channels: a
+// 5x5 kernel with one or two input channels took 0.93 to 1.4 of oneDNN's time. Its transforms of
+// the weights pay with enough output pixels: a 5x5 kernel took 0.85 to 0.91 of oneDNN's time for 8
+// images of 5x5, and 1.1 to 1.8 of it for one of 5x5 to 7x7.
 bool takes_winograd(const Context& context, const View& x, const View& w, const View& y,
                     const Conv2dDesc& desc) {
   const int64_t kernel = w.shape[2];
-  const bool plain = (kernel == 3 || kernel == 5) && w.shape[3] == kernel &&
-                     desc.stride == Pair{1, 1} && desc.dilation == Pair{1, 1} && desc.groups == 1 &&
-                     desc.padding[0] < kernel && desc.padding[1] < kernel;
   const int64_t least_size = kernel == 3 ? 4 : 8, least_channels = kernel == 3 ? 1 : 3;
-  return plain && winograd_available() && !context.exact() && x.dtype == DType::f32 &&
-         x.is_contiguous() && w.is_contiguous() && y.is_contiguous() && y.shape[2] >= least_size &&
-         y.shape[3] >= least_size && w.shape[0] * w.shape[1] >= 64 &&
+  return is_for_winograd(w.shape, desc) && winograd_available() && !context.exact() &&
+         x.dtype == DType::f32 && x.is_contiguous() && w.is_contiguous() && y.is_contiguous() &&
+         y.shape[2] >= least_size && y.shape[3] >= least_size && w.shape[0] * w.shape[1] >= 64 &&
          std::min(w.shape[0], w.shape[1]) >= least_channels;
 }
 
