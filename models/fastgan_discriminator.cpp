@@ -12,6 +12,7 @@ namespace gestalt::models {
 namespace {
 
 using namespace fastgan;
+using nn::make_sequential;
 
 // By the published table's resolutions, twice those that the features really have.
 int64_t channels_at(int64_t resolution, int64_t base) {
@@ -24,6 +25,35 @@ int64_t log2(int64_t value) {
   int64_t result = 0;
   while (value > 1) value /= 2, ++result;
   return result;
+}
+
+// From an image to features of at most 256x256.
+std::shared_ptr<nn::Sequential> from_big(int64_t size, int64_t base, Generator& generator) {
+  const int64_t width = channels_at(512, base);
+  if (size <= 256) return make_sequential({conv(3, width, 3, 1, 1, generator), leaky_relu()});
+  if (size == 512) return make_sequential({conv(3, width, 4, 2, 1, generator), leaky_relu()});
+  const int64_t wide = channels_at(1024, base);
+  return make_sequential({conv(3, wide, 4, 2, 1, generator), leaky_relu(),
+                          conv(wide, width, 4, 2, 1, generator), batch_norm(width, generator),
+                          leaky_relu()});
+}
+
+// Of the features of a small image of `size`, down to 8x8.
+std::vector<int64_t> widths_from_small(int64_t size, int64_t base) {
+  std::vector<int64_t> widths = {channels_at(256, base)};
+  for (int64_t resolution = size / 2, at = 128; resolution > 8; resolution /= 2, at /= 2) {
+    widths.push_back(channels_at(at, base));
+  }
+  return widths;
+}
+
+std::shared_ptr<nn::Sequential> from_small(const std::vector<int64_t>& widths,
+                                           Generator& generator) {
+  auto layers = make_sequential({conv(3, widths[0], 4, 2, 1, generator), leaky_relu()});
+  for (size_t i = 1; i < widths.size(); ++i) {
+    layers->append(std::make_shared<DownBlock>(widths[i - 1], widths[i], generator));
+  }
+  return layers;
 }
 
 }  // namespace
@@ -46,58 +76,29 @@ Tensor quarter(const Tensor& x, const Tensor& part) {
 }
 
 FastGanDiscriminator::FastGanDiscriminator(const FastGanOptions& options, Generator& generator) {
-  const int64_t size = options.image_size;
-  const auto channels = [&](int64_t resolution) {
-    return channels_at(resolution, options.base_channels);
-  };
-
-  // To at most 256x256.
-  down_from_big_ = std::make_shared<nn::Sequential>();
-  if (size <= 256) {
-    down_from_big_->append(conv(3, channels(512), 3, 1, 1, generator));
-  } else if (size == 512) {
-    down_from_big_->append(conv(3, channels(512), 4, 2, 1, generator));
-  } else {
-    down_from_big_->append(conv(3, channels(1024), 4, 2, 1, generator));
-    down_from_big_->append(leaky_relu());
-    down_from_big_->append(conv(channels(1024), channels(512), 4, 2, 1, generator));
-    down_from_big_->append(batch_norm(channels(512), generator));
-  }
-  down_from_big_->append(leaky_relu());
-  register_module("down_from_big", down_from_big_);
-
-  // To 8x8.
-  const int64_t blocks = log2(std::min<int64_t>(size, 256) / 8);
-  std::vector<int64_t> widths = {channels(512)};  // of the features at scale 2, 4, 8, ...
+  const int64_t size = options.image_size, base = options.base_channels;
+  down_from_big_ = register_module("down_from_big", from_big(size, base, generator));
+  const int64_t blocks = log2(std::min<int64_t>(size, 256) / 8);  // to 8x8
+  std::vector<int64_t> widths = {channels_at(512, base)};  // of the features at scale 2, 4, 8, ...
   for (int64_t i = 0; i < blocks; ++i) {
-    widths.push_back(channels(256 >> i));
+    widths.push_back(channels_at(256 >> i, base));
     down_.push_back(
         register_module("down_" + std::to_string(4 << i),
                         std::make_shared<DownBlockComp>(widths[i], widths[i + 1], generator)));
   }
-  const int64_t last = widths.back(), judged = channels(8);
-  rf_big_ = std::make_shared<nn::Sequential>();
-  rf_big_->append(conv(last, judged, 1, 1, 0, generator));
-  rf_big_->append(batch_norm(judged, generator));
-  rf_big_->append(leaky_relu());
-  rf_big_->append(conv(judged, 1, 4, 1, 0, generator));
-  register_module("rf_big", rf_big_);
+  const int64_t last = widths.back(), judged = channels_at(8, base);
+  rf_big_ = register_module("rf_big", make_sequential({conv(last, judged, 1, 1, 0, generator),
+                                                       batch_norm(judged, generator), leaky_relu(),
+                                                       conv(judged, 1, 4, 1, 0, generator)}));
   for (int64_t i = 0; i + 3 <= blocks; ++i) {
     const std::string name = "se_" + std::to_string(2 << i) + "_" + std::to_string(16 << i);
     excitations_.push_back(register_module(
         name, std::make_shared<SkipExcitation>(widths[i], widths[i + 3], generator)));
   }
 
-  down_from_small_ = std::make_shared<nn::Sequential>();
-  down_from_small_->append(conv(3, channels(256), 4, 2, 1, generator));
-  down_from_small_->append(leaky_relu());
-  int64_t small_width = channels(256);
-  for (int64_t resolution = small_size(size) / 2, at = 128; resolution > 8;
-       resolution /= 2, at /= 2) {
-    down_from_small_->append(std::make_shared<DownBlock>(small_width, channels(at), generator));
-    small_width = channels(at);
-  }
-  register_module("down_from_small", down_from_small_);
+  const std::vector<int64_t> small_widths = widths_from_small(small_size(size), base);
+  const int64_t small_width = small_widths.back();
+  down_from_small_ = register_module("down_from_small", from_small(small_widths, generator));
   rf_small_ = register_module("rf_small", conv(small_width, 1, 4, 1, 0, generator));
 
   const auto decoder = [&](int64_t width) {
