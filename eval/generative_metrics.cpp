@@ -31,8 +31,11 @@ std::string to_text(const MetricStamp& stamp) {
   constexpr size_t shown = 12;  // digits of the hash
   const std::string& hash = stamp.origin.network_hash;
   const Weights weights = stamp.origin.weights;
+  const auto count = [](int64_t images) {
+    return images > 0 ? std::to_string(images) : std::string("not told");
+  };
   return format("resize {}; range {}; N {} against {}; network {} ({}{}), {} features; draws {}",
-                stamp.origin.resize, stamp.origin.range, stamp.images1, stamp.images2,
+                stamp.origin.resize, stamp.origin.range, count(stamp.images1), count(stamp.images2),
                 stamp.origin.network,
                 weights == Weights::trained ? "published weights "
                 : weights == Weights::given ? "given weights "

@@ -42,8 +42,8 @@ std::string metric_name(const std::string& metric, int64_t width, Weights weight
 struct MetricStamp {
   FeatureOrigin origin;
   int64_t width = 0;
-  int64_t images1 = 0, images2 = 0;
-  std::string draws;  // "as given", "mean of 3 draws", "lowest of 3 draws"
+  int64_t images1 = 0, images2 = 0;  // 0: not told
+  std::string draws;                 // "as given", "mean of 3 draws", "lowest of 3 draws"
 };
 std::string to_text(const MetricStamp& stamp);
 

@@ -52,7 +52,8 @@ Tensor levels(const Tensor& images, PixelRange range) {
 
 }  // namespace
 
-FeatureNetwork load_inception(const std::string& path, int64_t tap, Device device) {
+FeatureNetwork load_inception(const std::string& path, int64_t tap, Device device,
+                              const ReadWeights& read) {
   models::check_inception_tap(tap);
   const nn::SkipInitGuard skip_init(!path.empty());
   Generator generator(0);
@@ -62,7 +63,7 @@ FeatureNetwork load_inception(const std::string& path, int64_t tap, Device devic
     models::init_untrained_inception(*network, generator);
     result.description = "untrained Inception-v3 with well-scaled random weights";
   } else {
-    const StateDict weights = load_weights(path);
+    const StateDict weights = read ? read(path) : load_weights(path);
     try {
       network->load_state_dict(models::inception_weights(weights));
     } catch (const Error& error) {

@@ -15,6 +15,7 @@
 #include <string>
 
 #include "eval/tensorflow_resize.h"
+#include "tensor/state_dict.h"
 #include "tensor/tensor.h"
 
 namespace gestalt::eval {
@@ -38,13 +39,15 @@ struct FeatureNetwork {
   std::string hash;  // SHA-256 of its weights, hexadecimal; empty where the build has no OpenSSL
 };
 
+using ReadWeights = std::function<StateDict(const std::string& path)>;
+
 // The published FID network from `path` (pytorch-fid's pt_inception-2015-12-05-6726825d.pth,
 // torch-fidelity's weights-inception-2015-12-05-6726825d.pth, or their names in any readable form);
 // empty: the untrained, well-scaled one, always the same (models/inception.h). On `device`, which
-// the images must be on. `tap`: 64, 192, 768 or 2048. Throws Error, with the path, for weights that
-// do not fit.
+// the images must be on. `tap`: 64, 192, 768 or 2048. `read` takes load_weights' place
+// (tensor/io/checkpoint.h). Throws Error, with the path, for weights that do not fit.
 FeatureNetwork load_inception(const std::string& path, int64_t tap = 2048,
-                              Device device = default_device());
+                              Device device = default_device(), const ReadWeights& read = {});
 
 // How pixels come to lie in [0, 255].
 enum class PixelRange {

@@ -1,6 +1,6 @@
 #pragma once
 
-// (internal to eval/) A row-major matrix of doubles for the metrics, and the product that they
+// (internal to eval/) A row-major matrix of doubles for the metrics, and the products that they
 // take, by BLAS.
 
 #include <cstdint>
@@ -25,5 +25,8 @@ struct Matrix {
 
 // a b^T: the dot products of their rows. Error: rows of different lengths.
 Matrix row_products(const Matrix& a, const Matrix& b);
+
+// a^T a: the dot products of its columns. Symmetric to the bit.
+Matrix column_products(const Matrix& a);
 
 }  // namespace gestalt::eval

@@ -16,7 +16,7 @@ int main(int argc, char** argv) {
   using Range = gestalt::eval::PixelRange;
   const Names<std::vector<Range>> ranges = {
       {"full", {Range::full}}, {"paper", {Range::paper}}, {"both", {Range::full, Range::paper}}};
-  const char* kinds = "folder of images, packed file, or file of features";
+  const char* kinds = "folder of images, packed file, file of features, or .npz of statistics";
   app.add_option("A", s.a, kinds)->required();
   app.add_option("B", s.b, kinds)->required();
   app.add_option("--inception", s.inception,
@@ -39,10 +39,11 @@ int main(int argc, char** argv) {
       ->check(at_least(2));
   app.add_option("--kid_seed", s.kid_seed, "KID: seed of the subsets, NumPy's RandomState");
   app.add_option("--batch_size", s.batch_size, "images at a time")->check(at_least(1));
-  app.add_option("--save_a", s.save_a, "write A's features to this file, .safetensors")
+  app.add_option("--save_a", s.save_a,
+                 "write A's features to this file, .safetensors; .npz: their mean and covariance "
+                 "(mu, sigma), as pytorch-fid keeps them")
       ->type_name("FILE");
-  app.add_option("--save_b", s.save_b, "write B's features to this file, .safetensors")
-      ->type_name("FILE");
+  app.add_option("--save_b", s.save_b, "the same of B")->type_name("FILE");
   app.add_option("--json", s.json, "write the figures here too; -: to stdout, in place of text")
       ->type_name("FILE");
   auto* cache = app.add_option("--cache", s.cache,

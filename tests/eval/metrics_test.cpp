@@ -1,11 +1,14 @@
 // FID and KID against torch-fidelity's figures (tests/fixtures/metrics), and what must hold of
 // them.
 
+#include <algorithm>
 #include <cmath>
+#include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <sstream>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "eval/frechet.h"
@@ -14,16 +17,20 @@
 #include "eval/numpy_random.h"
 #include "kernels/error.h"
 #include "tensor/context.h"
+#include "tensor/io/npy.h"
 #include "tensor/ops/arithmetic.h"
+#include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
+#include "tensor/ops/unary.h"
 #include "tests/cuda_device.h"
+#include "tests/error_of.h"
 #include "tests/eval/frechet_reference.h"
 #include "tests/source_folder.h"
 
 namespace gestalt::eval {
 namespace {
 
-const std::string fixture = tests::source_folder() / "tests/fixtures/metrics/metrics.txt";
+const std::filesystem::path fixtures = tests::source_folder() / "tests/fixtures/metrics";
 
 // The formula of make_metrics.py.
 Tensor features(int64_t rows, int64_t columns, double shift) {
@@ -38,7 +45,7 @@ Tensor features(int64_t rows, int64_t columns, double shift) {
 }
 
 std::vector<std::string> lines_of(bool choices) {
-  std::ifstream file(fixture);
+  std::ifstream file(fixtures / "metrics.txt");
   std::vector<std::string> lines;
   for (std::string line; std::getline(file, line);) {
     if (!line.starts_with('#') && line.starts_with("choice") == choices) lines.push_back(line);
@@ -104,6 +111,85 @@ TEST(FrechetDistance, OfFactorsIsThatOfFeatures) {
   EXPECT_THROW(frechet_distance(factor_gaussian(many), factor_gaussian(features(9, 7, 0))), Error);
 }
 
+GaussianFactor of_file(const std::string& name) {
+  const StateDict arrays = load_npz(fixtures / (name + ".npz"));
+  return factor_gaussian(arrays.at(0).tensor, arrays.at(1).tensor);
+}
+
+// Also of fewer samples than dimensions, and of features on one side.
+TEST(FrechetDistance, OfStatisticsIsThatOfTheMatrixRootAndOfTheFeatures) {
+  std::ifstream file(fixtures / "statistics.txt");
+  std::string line;
+  int pairs = 0;
+  while (std::getline(file, line)) {
+    if (line.starts_with('#')) continue;
+    SCOPED_TRACE(line);
+    ++pairs;
+    std::string name1, name2;
+    int64_t rows1 = 0, rows2 = 0, columns = 0;
+    double shift1 = 0, shift2 = 0, fid = 0;
+    std::istringstream(line) >> name1 >> name2 >> rows1 >> rows2 >> shift1 >> shift2 >> columns >>
+        fid;
+    const Tensor a = features(rows1, columns, shift1), b = features(rows2, columns, shift2);
+    const GaussianFactor of_a = of_file(name1), of_b = of_file(name2);
+    EXPECT_NEAR(frechet_distance(of_a, of_b) / fid, 1, 1e-6);
+    EXPECT_NEAR(frechet_distance(of_a, of_b) / frechet_distance(a, b), 1, 1e-6);
+    EXPECT_NEAR(frechet_distance(factor_gaussian(a), of_b) / fid, 1, 1e-6);
+    EXPECT_NEAR(frechet_distance(of_a, factor_gaussian(b)) / fid, 1, 1e-6);
+    EXPECT_EQ(frechet_distance(of_b, of_b), 0);
+    EXPECT_EQ(of_b.factor.size(0), std::min(rows2 - 1, columns));  // its rank
+  }
+  EXPECT_EQ(pairs, 3);
+}
+
+TEST(FrechetDistance, CovariancesAreNumPys) {
+  for (const auto& [name, rows, shift] :
+       {std::tuple{"many", 60, 0.0}, {"more", 200, 0.5}, {"few", 7, 1.0}}) {
+    const StateDict arrays = load_npz(fixtures / (std::string(name) + ".npz"));
+    const GaussianFactor made = factor_gaussian(features(rows, 16, shift));
+    const Tensor covariance = covariance_of(made);
+    EXPECT_LE(max(abs(made.mean - arrays[0].tensor)).item(), 1e-14) << name;
+    EXPECT_LE(max(abs(covariance - arrays[1].tensor)).item(), 1e-14) << name;
+    EXPECT_EQ(covariance.to_vector<double>(),
+              transpose(covariance, 0, 1).contiguous().to_vector<double>())
+        << name;
+  }
+}
+
+TEST(FrechetDistance, OfStatisticsWithoutSpreadIsThatOfTheMeans) {
+  const GaussianFactor a =
+      factor_gaussian(Tensor::full({3}, 1, {DType::f64}), Tensor::zeros({3, 3}, {DType::f64}));
+  EXPECT_EQ(a.factor.shape(), (Shape{0, 3}));
+  EXPECT_EQ(frechet_distance(a, a), 0);
+  const GaussianFactor c = factor_gaussian(
+      Tensor::zeros({3}), Tensor::from_vector<float>({2, 0, 0, 0, 1, 0, 0, 0, 0}, {3, 3}));
+  EXPECT_NEAR(frechet_distance(a, c), 3 + 3, 1e-12);
+  EXPECT_THROW(frechet_distance(a, of_file("many")), Error);
+}
+
+TEST(FrechetDistance, WhatIsNoCovarianceIsNamed) {
+  const auto refusal = [](const Tensor& mean, const Tensor& covariance) {
+    return tests::error_of([&] { factor_gaussian(mean, covariance); });
+  };
+  const auto square = [](std::vector<double> values) {
+    return Tensor::from_vector(values, {2, 2});
+  };
+  const Tensor mean = Tensor::zeros({2}, {DType::f64}), good = square({2, 1, 1, 2});
+  EXPECT_EQ(refusal(mean, good), "");
+  EXPECT_EQ(refusal(mean, square({2, 1, 1 + 1e-7, 2})), "");  // rounding of f32
+  EXPECT_EQ(refusal(Tensor::zeros({3}, {DType::f64}), good),
+            "[frechet] expected a mean [d] and a covariance [d,d], got f64[3] and f64[2,2]");
+  EXPECT_NE(refusal(Tensor::zeros({1, 2}), good), "");
+  EXPECT_EQ(refusal(mean * NAN, good), "[frechet] a mean with values that are not finite");
+  EXPECT_EQ(refusal(mean, square({2, INFINITY, 1, 2})),
+            "[frechet] a covariance with values that are not finite");
+  EXPECT_EQ(refusal(mean, square({2, 1, 0.5, 2})),
+            "[frechet] a covariance that is not symmetric: 0.5 at [1,0], 1 at [0,1]");
+  const std::string negative = refusal(mean, square({1, 2, 2, 1}));
+  EXPECT_TRUE(negative.starts_with("[frechet] no covariance has eigenvalues below zero, got -"))
+      << negative;
+}
+
 // f64 is the CPU's: with a GPU as the default device too, nothing of it goes there.
 TEST(FrechetDistance, StatisticsAreOnTheCpu) {
   const Device cuda{DeviceType::cuda, 0};
@@ -150,6 +236,9 @@ TEST(Metrics, AStampSaysWhatIsKnownOfTheWeights) {
   EXPECT_EQ(text(Weights::given, hash), begin + "given weights 0123456789ab" + end);
   EXPECT_EQ(text(Weights::untrained, hash), begin + "0123456789ab" + end);
   EXPECT_EQ(text(Weights::unknown, ""), begin + "hash unknown" + end);
+  MetricStamp of_statistics;
+  of_statistics.images1 = 3;
+  EXPECT_NE(to_text(of_statistics).find("N 3 against not told;"), std::string::npos);
 }
 
 TEST(Metrics, BadInputIsNamed) {

@@ -13,6 +13,7 @@
 #include "models/fastgan_checkpoint.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/safetensors.h"
+#include "tests/source_folder.h"
 #include "tests/tools/fewshot_fixture.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/killed_run.h"
@@ -259,7 +260,7 @@ TEST_F(TrainFewshotGan, ASecondRunInAFolderIsRefused) {
   EXPECT_EQ(next.exit_code, 0) << next.output;
 }
 
-// Losses are in the file as the training goes; those behind the checkpoint of a killed run are
+// Losses are in the file as the training goes; those after the checkpoint of a killed run are
 // written again, not twice.
 TEST_F(TrainFewshotGan, LossesOutliveAKill) {
   Flags all = flags("killed");
@@ -420,6 +421,8 @@ TEST_F(TrainFewshotGan, BadInputIsOneLine) {
   fails({"--name", "a/b"}, "--name: must be of letters, digits, '_' and '-', got 'a/b'", 2);
   fails({"--vgg16", folder_ / "nowhere"}, "nowhere");
   fails({"--inception", folder_ / "data/0.png"}, "0.png");
+  fails({"--inception", source_folder() / "tests/fixtures/checkpoints/gan.zip.2x.pth"},
+        "choose one (convert_weights --select): g, d, g_ema");
   StateDict of_alexnet;
   const int64_t channels[] = {64, 192, 384, 256, 256};
   for (int64_t i = 0; i < 5; ++i) {

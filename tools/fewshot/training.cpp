@@ -20,6 +20,7 @@
 #include "tools/common/passed_over.h"
 #include "tools/common/progress.h"
 #include "tools/common/run_folder.h"
+#include "tools/common/weights.h"
 #include "tools/fewshot/dataset.h"
 #include "tools/fewshot/evaluation.h"
 #include "tools/fewshot/perceptual.h"
@@ -122,7 +123,8 @@ class FewshotTraining {
   }
 
   void make_evaluator() {
-    features_.emplace(eval::load_inception(settings_.inception));
+    features_.emplace(
+        eval::load_inception(settings_.inception, 2048, default_device(), read_weights));
     sampler_.emplace(state_->model());
     evaluator_.emplace(
         *features_, images_->images(),
@@ -294,7 +296,7 @@ class FewshotTraining {
                      draw_samples(*sampler_, mode, settings_.image_size, common_.seed, sheet),
                      picture_quality);
   }
-  // Where an interrupted run stands, behind its checkpoint; in about a second: on a CPU a whole
+  // Where an interrupted run stands, after its checkpoint; in about a second: on a CPU a whole
   // sheet of large images takes several.
   void draw_last_samples() {
     const bool is_quick = default_device().is_cuda() || settings_.image_size <= 128;

@@ -85,6 +85,7 @@ void FeatureCache::keep(const std::string& images_hash, const Features& features
 }
 
 eval::GaussianFactor FeatureCache::statistics(const Features& features) const {
+  if (features.statistics) return *features.statistics;
   const bool is_work = features.values.size(0) > features.values.size(1);
   fs::path path;
   if (is_work && !folder_.empty() && !features.content_hash.empty()) {

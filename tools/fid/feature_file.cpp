@@ -34,8 +34,12 @@ eval::Weights weights_entry(const Metadata& metadata) {
   return Weights::unknown;
 }
 
+bool is_real(const Tensor& tensor) {
+  return tensor.dtype() == DType::f32 || tensor.dtype() == DType::f64;
+}
+
 bool is_features(const Tensor& tensor) {
-  return tensor.rank() == 2 && (tensor.dtype() == DType::f32 || tensor.dtype() == DType::f64);
+  return tensor.rank() == 2 && is_real(tensor);
 }
 
 Features from_npy(const Bytes& bytes) {
@@ -43,6 +47,26 @@ Features from_npy(const Bytes& bytes) {
   features.values = read_npy(bytes);
   GESTALT_CHECK(is_features(features.values), "expected an array [N,D] of f32 or f64, it is {}",
                 features.values);
+  return features;
+}
+
+Features from_npz(const Bytes& bytes) {
+  const StateDict arrays = read_npz(bytes);
+  const auto array = [&](const char* name, int rank) {
+    const auto found = std::find_if(arrays.begin(), arrays.end(),
+                                    [&](const NamedTensor& entry) { return entry.name == name; });
+    GESTALT_CHECK(found != arrays.end(),
+                  "expected an archive with the statistics 'mu' [D] and 'sigma' [D,D], it has no "
+                  "'{}'",
+                  name);
+    GESTALT_CHECK(found->tensor.rank() == rank && is_real(found->tensor),
+                  "expected '{}' to be {} of f32 or f64, it is {}", name,
+                  rank == 1 ? "[D]" : "[D,D]", found->tensor);
+    return found->tensor;
+  };
+  Features features;
+  const Tensor mean = array("mu", 1);
+  features.statistics = eval::factor_gaussian(mean, array("sigma", 2));
   return features;
 }
 
@@ -93,6 +117,9 @@ Features read_features(const std::filesystem::path& path) {
     }
   };
   const Bytes bytes = naming_the_file([&] { return map_file(name); });
+  if (naming_the_file([&] { return is_npz(bytes); })) {
+    return naming_the_file([&] { return from_npz(bytes); });
+  }
   const bool npy = is_npy(bytes);
   const Checkpoint checkpoint = npy ? Checkpoint{} : read_checkpoint(bytes, name);
   return naming_the_file([&] {
@@ -115,6 +142,11 @@ void write_features(const std::filesystem::path& path, const Features& features)
   }
   const NamedTensor tensor{"features", features.values};
   write_safetensors(path.string(), {&tensor, 1}, metadata);
+}
+
+void write_statistics(const std::filesystem::path& path, const eval::GaussianFactor& statistics) {
+  const NamedTensor arrays[] = {{"mu", statistics.mean}, {"sigma", covariance_of(statistics)}};
+  save_npz(path.string(), arrays);
 }
 
 }  // namespace gestalt::tools

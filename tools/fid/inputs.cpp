@@ -39,6 +39,10 @@ void check_count(const fs::path& path, int64_t count) {
                 count, count == 1 ? "" : "s");
 }
 
+void check_count(const fs::path& path, const Features& features) {
+  if (!features.statistics) check_count(path, features.images());
+}
+
 }  // namespace
 
 MeasureInput open_input(const std::string& path) {
@@ -60,7 +64,11 @@ MeasureInput open_input(const std::string& path) {
     input.features = read_features(name);
     input.features.content_hash = sha256_of_file(name);
   }
-  check_count(input.path, input.images ? input.images->size() : input.features.values.size(0));
+  if (input.images) {
+    check_count(input.path, input.images->size());
+  } else {
+    check_count(input.path, input.features);
+  }
   return input;
 }
 
@@ -102,12 +110,12 @@ std::optional<std::vector<Features>> features_of(const MeasureInput& input,
 void check_comparable(const MeasureInput& input_a, const Features& a, const MeasureInput& input_b,
                       const Features& b) {
   const std::string path_a = input_a.path.string(), path_b = input_b.path.string();
-  GESTALT_CHECK(a.values.size(1) == b.values.size(1),
+  GESTALT_CHECK(a.width() == b.width(),
                 "'{}' has {} features an image, '{}' has {}: they are of different layers or "
                 "networks",
-                path_a, a.values.size(1), path_b, b.values.size(1));
-  check_count(input_a.path, a.values.size(0));
-  check_count(input_b.path, b.values.size(0));
+                path_a, a.width(), path_b, b.width());
+  check_count(input_a.path, a);
+  check_count(input_b.path, b);
   if (!a.origin || !b.origin) return;
   const auto same = [&](const char* what, const std::string& of_a, const std::string& of_b) {
     GESTALT_CHECK(of_a == of_b,

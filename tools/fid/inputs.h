@@ -14,15 +14,15 @@
 
 namespace gestalt::tools {
 
-// One of two: images, or features without images.
+// One of two: images, or features without images, or their statistics alone.
 struct MeasureInput {
   std::filesystem::path path;
-  data::ImageSourcePtr images;  // null where the path holds features
+  data::ImageSourcePtr images;  // null where the path holds features or statistics
   Features features;
 };
 
-// A folder (all images in it and below), a packed file, or a feature file. Throws Error: missing,
-// empty, neither; a single image.
+// A folder (all images in it and below), a packed file, or a file of features or statistics. Throws
+// Error: missing, empty, neither; a single image.
 MeasureInput open_input(const std::string& path);
 
 struct FeaturesOptions {

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstdio>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <spdlog/fmt/fmt.h>
 
 #include "kernels/error.h"
@@ -14,6 +15,7 @@
 #include "tools/common/tool.h"
 #include "tools/common/utf8.h"
 #include "tools/common/version.h"
+#include "tools/common/weights.h"
 #include "tools/fid/extraction.h"
 #include "tools/fid/inputs.h"
 
@@ -26,7 +28,8 @@ constexpr int64_t few_images = 10;
 
 // Figures under one range, with all that they depend on.
 struct Result {
-  eval::GenerativeMetrics metrics;
+  double fid = 0;
+  std::optional<eval::KernelDistance> kid;  // none: of statistics
   eval::MetricStamp stamp;
   bool origin_known = true;
   int64_t unreadable_a = 0, unreadable_b = 0;
@@ -37,14 +40,21 @@ struct Result {
 };
 
 void check_settings(const MeasureSettings& settings, const MeasureInput& a, const MeasureInput& b) {
+  const auto check_saved = [](const char* flag, const std::string& file,
+                              const MeasureInput& input) {
+    GESTALT_CHECK(file.empty() || !input.features.statistics,
+                  "{}: '{}' holds statistics already, and no features", flag, input.path.string());
+  };
+  check_saved("--save_a", settings.save_a, a);
+  check_saved("--save_b", settings.save_b, b);
   if (settings.ranges.size() == 1) {
     if (a.images || b.images || settings.of_images.empty()) return;
     throw UsageError(format("{} tells how features of images are made, '{}' and '{}' hold theirs",
                             settings.of_images.front(), a.path.string(), b.path.string()));
   }
   for (const MeasureInput* input : {&a, &b}) {
-    GESTALT_CHECK(input->images, "--range both needs images, '{}' holds features of one range",
-                  input->path.string());
+    GESTALT_CHECK(input->images, "--range both needs images, '{}' holds {} of one range",
+                  input->path.string(), input->features.statistics ? "statistics" : "features");
   }
   GESTALT_CHECK(settings.save_a.empty() && settings.save_b.empty(),
                 "--save_a and --save_b keep features of one range: not with --range both");
@@ -95,7 +105,15 @@ FeatureCache open_cache(const MeasureSettings& settings) {
 
 // Whether their distance is had from statistics, which are kept.
 bool is_by_statistics(const Features& a, const Features& b) {
-  return eval::is_by_factors(a.values.size(0), b.values.size(0), a.values.size(1));
+  if (a.statistics || b.statistics) return true;
+  return eval::is_by_factors(a.images(), b.images(), a.width());
+}
+
+// Whether there is something to keep in the cache.
+bool keeps_any(const MeasureInput& a, const MeasureInput& b) {
+  if (a.images || b.images) return true;
+  const bool made_already = a.features.statistics && b.features.statistics;
+  return !made_already && is_by_statistics(a.features, b.features);
 }
 
 double frechet_distance(const FeatureCache& cache, const Features& a, const Features& b) {
@@ -106,28 +124,34 @@ double frechet_distance(const FeatureCache& cache, const Features& a, const Feat
 Result compare(const MeasureSettings& settings, const FeatureCache& cache, const Features& a,
                const Features& b) {
   Result result;
-  result.metrics = {frechet_distance(cache, a, b),
-                    eval::kernel_distance(a.values, b.values,
-                                          {.subsets = settings.subsets,
-                                           .subset_size = settings.subset_size,
-                                           .seed = settings.kid_seed,
-                                           .interrupted = interrupted})};
+  result.fid = frechet_distance(cache, a, b);
+  if (!a.statistics && !b.statistics) {
+    result.kid = eval::kernel_distance(a.values, b.values,
+                                       {.subsets = settings.subsets,
+                                        .subset_size = settings.subset_size,
+                                        .seed = settings.kid_seed,
+                                        .interrupted = interrupted});
+  }
   result.origin_known = a.origin && b.origin;
   result.stamp = {.origin = a.origin   ? *a.origin
                             : b.origin ? *b.origin
                                        : unknown_origin(),
-                  .width = a.values.size(1),
-                  .images1 = a.values.size(0),
-                  .images2 = b.values.size(0),
+                  .width = a.width(),
+                  .images1 = a.images(),
+                  .images2 = b.images(),
                   .draws = "as given"};
   result.unreadable_a = a.unreadable;
   result.unreadable_b = b.unreadable;
   return result;
 }
 
-void print(const Result& result, const MeasureSettings& settings) {
-  const eval::KernelDistance& kid = result.metrics.kid;
-  std::printf("%s: %.7g\n", result.name("FID").c_str(), result.metrics.fid);
+void print_kid(const Result& result, const MeasureSettings& settings) {
+  if (!result.kid) {
+    std::printf("%s: none, it needs the features of both sets, not statistics\n",
+                result.name("KID").c_str());
+    return;
+  }
+  const eval::KernelDistance& kid = *result.kid;
   std::string deviation;  // one subset has none
   if (!std::isnan(kid.deviation)) deviation = fmt::format(" +- {:.7g}", kid.deviation);
   std::printf("%s: %.7g%s, %s of %s\n", result.name("KID").c_str(), kid.mean, deviation.c_str(),
@@ -137,6 +161,11 @@ void print(const Result& result, const MeasureSettings& settings) {
     std::printf("  KID's subsets are reduced from %lld images: the smaller set has no more\n",
                 static_cast<long long>(settings.subset_size));
   }
+}
+
+void print(const Result& result, const MeasureSettings& settings) {
+  std::printf("%s: %.7g\n", result.name("FID").c_str(), result.fid);
+  print_kid(result, settings);
   std::printf("  %s\n", eval::to_text(result.stamp).c_str());
   if (result.unreadable_a + result.unreadable_b > 0) {
     std::printf("  left out, since they can't be read: %lld of A, %lld of B\n",
@@ -144,22 +173,29 @@ void print(const Result& result, const MeasureSettings& settings) {
                 static_cast<long long>(result.unreadable_b));
   }
   if (!result.origin_known) {
-    std::printf("  a file of features does not tell how they were made\n");
+    std::printf("  a file of %s\n",
+                result.kid ? "features does not tell how they were made"
+                           : "statistics does not tell how they were made, nor of how many images");
   }
 }
 
+json kid_to_json(const Result& result, const MeasureSettings& settings) {
+  if (!result.kid) return nullptr;
+  const eval::KernelDistance& kid = *result.kid;
+  return {{"name", result.name("KID")},
+          {"mean", kid.mean},
+          {"deviation", kid.deviation},
+          {"subsets", settings.subsets},
+          {"subset_size", kid.subset_size},
+          {"subset_size_reduced", kid.subset_size < settings.subset_size},
+          {"seed", settings.kid_seed}};
+}
+
 json to_json(const Result& result, const MeasureSettings& settings) {
-  const eval::KernelDistance& kid = result.metrics.kid;
   const eval::MetricStamp& stamp = result.stamp;
-  return {{"fid", {{"name", result.name("FID")}, {"value", result.metrics.fid}}},
-          {"kid",
-           {{"name", result.name("KID")},
-            {"mean", kid.mean},
-            {"deviation", kid.deviation},
-            {"subsets", settings.subsets},
-            {"subset_size", kid.subset_size},
-            {"subset_size_reduced", kid.subset_size < settings.subset_size},
-            {"seed", settings.kid_seed}}},
+  const auto count = [](int64_t images) { return images > 0 ? json(images) : json(nullptr); };
+  return {{"fid", {{"name", result.name("FID")}, {"value", result.fid}}},
+          {"kid", kid_to_json(result, settings)},
           {"resize", stamp.origin.resize},
           {"range", stamp.origin.range},
           {"network",
@@ -168,7 +204,7 @@ json to_json(const Result& result, const MeasureSettings& settings) {
             {"weights", eval::to_string(stamp.origin.weights)}}},
           {"features", stamp.width},
           {"origin_known", result.origin_known},
-          {"images", {stamp.images1, stamp.images2}},
+          {"images", json::array({count(stamp.images1), count(stamp.images2)})},
           {"unreadable", {result.unreadable_a, result.unreadable_b}},
           {"draws", stamp.draws}};
 }
@@ -176,10 +212,9 @@ json to_json(const Result& result, const MeasureSettings& settings) {
 void report(const std::vector<Result>& results, const MeasureSettings& settings) {
   for (const Result& result : results) {
     if (settings.json != "-") print(result, settings);
-    if (std::min(result.stamp.images1, result.stamp.images2) < few_images) {
-      std::fprintf(stderr, "warning: sets of %lld and %lld images say little\n",
-                   static_cast<long long>(result.stamp.images1),
-                   static_cast<long long>(result.stamp.images2));
+    for (const int64_t images : {result.stamp.images1, result.stamp.images2}) {
+      if (images == 0 || images >= few_images) continue;
+      std::fprintf(stderr, "warning: a set of %s says little\n", counted(images, "image").c_str());
     }
   }
   if (settings.json.empty()) return;
@@ -200,7 +235,7 @@ std::optional<FeaturePairs> all_features(const MeasureSettings& settings, const 
                                          const MeasureInput& a, const MeasureInput& b) {
   if (!a.images && !b.images) return FeaturePairs{{a.features, b.features}};
   eval::InceptionFeatures extractor(
-      eval::load_inception(settings.inception, settings.width, default_device()));
+      eval::load_inception(settings.inception, settings.width, default_device(), read_weights));
   if (extractor.network().weights == eval::Weights::untrained && !settings.quiet) {
     std::fprintf(stderr,
                  "no --inception FILE: the network is untrained, and its figures are comparable "
@@ -232,6 +267,15 @@ std::optional<FeaturePairs> all_features(const MeasureSettings& settings, const 
   return pairs;
 }
 
+void save(const std::string& path, const Features& features, const FeatureCache& cache) {
+  if (path.empty()) return;
+  if (std::filesystem::path(path).extension() == ".npz") {
+    write_statistics(path, cache.statistics(features));
+  } else {
+    write_features(path, features);
+  }
+}
+
 }  // namespace
 
 int measure_fid(const MeasureSettings& settings) {
@@ -242,8 +286,7 @@ int measure_fid(const MeasureSettings& settings) {
   as_usage([&] { check_settings(settings, a, b); });
   check_outputs(settings, a, b);
   print_passed_over({a.images.get(), b.images.get()});
-  const bool keeps = a.images || b.images || is_by_statistics(a.features, b.features);
-  const FeatureCache cache = keeps ? open_cache(settings) : FeatureCache({});
+  const FeatureCache cache = keeps_any(a, b) ? open_cache(settings) : FeatureCache({});
   catch_interrupts();
   const std::optional<FeaturePairs> pairs = all_features(settings, cache, a, b);
   if (!pairs) {
@@ -253,14 +296,14 @@ int measure_fid(const MeasureSettings& settings) {
     return exit_interrupted;
   }
   for (const auto& [of_a, of_b] : *pairs) {
-    if (!settings.save_a.empty()) write_features(settings.save_a, of_a);
-    if (!settings.save_b.empty()) write_features(settings.save_b, of_b);
+    save(settings.save_a, of_a, cache);
+    save(settings.save_b, of_b, cache);
   }
   std::vector<Result> results;
   for (const auto& [of_a, of_b] : *pairs) {
     check_comparable(a, of_a, b, of_b);
     results.push_back(compare(settings, cache, of_a, of_b));
-    if (!results.back().metrics.kid.interrupted) continue;
+    if (!results.back().kid || !results.back().kid->interrupted) continue;
     std::fprintf(stderr, "interrupted; there are no figures, features that were kept stay\n");
     return exit_interrupted;
   }

@@ -1,6 +1,7 @@
 #pragma once
 
-// FID and KID of two sets of images, each a folder, a packed file, or a file of features.
+// FID and KID of two sets of images, each a folder, a packed file, or a file of features or of
+// their statistics.
 
 #include <cstdint>
 #include <string>
@@ -21,7 +22,7 @@ struct MeasureSettings {
   uint32_t kid_seed = 2020;
   std::string cache;  // folder; empty: the default one
   bool no_cache = false;
-  std::string save_a, save_b;  // features as files; empty: not kept
+  std::string save_a, save_b;  // features, in a .npz statistics, as files; empty: not kept
   std::string json;            // file, "-": stdout; empty: none
   std::string command;         // for the JSON
   bool quiet = false;
