@@ -156,7 +156,75 @@ TEST_F(TrainClassifier, WeightsThatAreNotFiniteAreNotEvaluated) {
                                " holds values that are not finite\n");
 }
 
-// Not behind the first epoch; an earlier run stays.
+// Whose values are finite, and what they make of an image is not.
+void spoil(StateDict& state, const std::string& prefix) {
+  for (NamedTensor& entry : state) {
+    if (entry.name != prefix + "layer4.1.bn2.running_mean") continue;
+    entry.tensor = Tensor::full(entry.tensor.shape(), -3e38);
+    return;
+  }
+  FAIL() << "no layer4.1.bn2";
+}
+
+TEST_F(TrainClassifier, WeightsThatOverflowAreNotEvaluated) {
+  const auto flags = with(arguments("run"), {"--total_epochs", "1"});
+  ASSERT_EQ(run_tool("train_classifier", flags).exit_code, 0);
+  StateDict weights = read_checkpoint(folder_ / "runs/run/last.safetensors").tensors;
+  spoil(weights, "");
+  const std::string file = folder_ / "large.safetensors";
+  write_safetensors(file, weights);
+  const ToolResult result =
+      run_tool("train_classifier", with(arguments("other"), {"--evaluate", file}));
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_TRUE(result.output.starts_with("train_classifier: '" + file + "': the loss of "))
+      << result.output;
+  EXPECT_TRUE(result.output.ends_with("nan: the weights are out of bounds\n")) << result.output;
+  EXPECT_FALSE(fs::exists(folder_ / "runs/other/evaluation_large.csv"));
+}
+
+// Of weights that are finite, after training losses that are: what stands of the epochs before
+// stays, and --resume says the same again.
+TEST_F(TrainClassifier, AnEvaluationThatIsNotFiniteStopsTheRun) {
+  const fs::path folder = folder_ / "runs/run", checkpoint = folder / "checkpoint.safetensors";
+  const auto flags = with(arguments("run"), {"--total_epochs", "20"});
+  const ToolResult interrupted =
+      run_tool("train_classifier", flags, [&] { return fs::exists(folder / "last.safetensors"); });
+  ASSERT_EQ(interrupted.exit_code, 130) << interrupted.output;
+  Checkpoint state = read_checkpoint(checkpoint);
+  spoil(state.tensors, "model.");
+  write_safetensors(checkpoint, state.tensors, state.metadata);
+  const auto files = [&] {
+    std::vector<std::string> texts;
+    for (const char* name : {"last.safetensors", "best_val.safetensors", "metrics.csv"}) {
+      texts.push_back(read_text(folder / name));
+    }
+    return texts;
+  };
+  const auto before = files();
+  for (int i = 0; i < 2; ++i) {
+    const ToolResult result = run_tool("train_classifier", with(flags, {"--resume"}));
+    EXPECT_EQ(result.exit_code, 1);
+    for (const char* text : {"/data/val is ", "nan after epoch ",
+                             "as it would be again with --resume; begin anew with a smaller --lr "
+                             "(last.safetensors has the weights of the epoch before)\n"}) {
+      EXPECT_NE(result.output.find(text), std::string::npos) << text << "\n" << result.output;
+    }
+    EXPECT_EQ(files(), before);
+  }
+  // In the first epoch there is nothing to stay.
+  const ToolResult first = run_tool(
+      "train_classifier", with(arguments("first"), {"--lr", "1e30", "--batch_size", "14"}));
+  EXPECT_EQ(first.exit_code, 1);
+  EXPECT_NE(first.output.find("after epoch 1, as it would be again with --resume; begin anew with "
+                              "a smaller --lr (no epoch was whole)"),
+            std::string::npos)
+      << first.output;
+  for (const char* name : {"last.safetensors", "best_val.safetensors", "metrics.csv"}) {
+    EXPECT_FALSE(fs::exists(folder_ / "runs/first" / name)) << name;
+  }
+}
+
+// Not after the first epoch; an earlier run stays.
 TEST_F(TrainClassifier, ASetInWhichNothingCanBeReadIsFoundBeforeTheFirstStep) {
   write_set(folder_ / "bad", 2);
   for (const char* name : {"across/0.png", "across/1.png", "along/0.png", "along/1.png"}) {

@@ -1,5 +1,6 @@
 #include "tools/training/evaluation.h"
 
+#include <cmath>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <spdlog/fmt/fmt.h>
@@ -119,6 +120,9 @@ int run_evaluation(const TrainSettings& given, const CommonOptions& common) {
     for (const auto& [index, reason] : set.unreadable) {
       fmt::print(stderr, "skipped: {}\n", reason);
     }
+    GESTALT_CHECK(std::isfinite(set.result.loss),
+                  "'{}': the loss of {} is {}: the weights are out of bounds", settings.evaluate,
+                  sets.evaluation[i]->location(), set.result.loss);
     fmt::print("{}: {:.2f} % of {} images, loss {:.4f}\n", sets.names[i], 100 * set.result.accuracy,
                set.images, set.result.loss);
     std::fflush(stdout);
