@@ -8,7 +8,7 @@
 // Peak memory: the process' on a CPU; on CUDA, what of the device is taken at the end beyond what
 // was before the network. A training step is train_classifier's (tools/training/step.h): forward,
 // cross-entropy, backward, SGD with momentum and weight decay. A repeat is N steps and one wait for
-// the device behind them: 1 on a CPU, 10 on CUDA, where a training doesn't wait for each either.
+// the device after them: 1 on a CPU, 10 on CUDA, where a training doesn't wait for each either.
 // bf16: mixed precision. --graph: forward and backward are recorded once and replayed. --busy: the
 // process' CPU time in place of the clock's, for a machine that others use.
 

@@ -89,7 +89,7 @@ bool leads_back(const fs::path& link, const fs::path& top) {
 }
 
 // The images below `folder`, as paths relative to `root`, in the order of (folder, name). Files of
-// foreign image extensions go behind `passed_over`.
+// foreign image extensions are added to `passed_over`.
 std::vector<std::string> images_below(const fs::path& root, const std::string& folder,
                                       std::vector<std::string>& passed_over) {
   std::vector<std::pair<std::string, std::string>> found;  // folder, name

@@ -22,7 +22,7 @@ std::shared_ptr<nn::Conv2d> convolution(int64_t in, int64_t out, int64_t kernel,
       generator);
 }
 
-// Convolutions conv1, bn1, conv2, ... with a ReLU behind each batch norm, the last one behind the
+// Convolutions conv1, bn1, conv2, ... with a ReLU after each batch norm, the last one after the
 // sum with the shortcut.
 class Residual : public nn::Module {
  public:

@@ -39,7 +39,7 @@ Tensor checked_residual(const char* op, const Tensor& residual, const Tensor& x,
 // What both backward passes take, with statistics of either kind.
 struct BackwardInputs {
   Tensor dy;         // dense, in x's format
-  Tensor passed_by;  // the result behind an activation, in x's format, or undefined
+  Tensor passed_by;  // the result after an activation, in x's format, or undefined
   Tensor x, weight, mean, inverse_std;
 };
 

@@ -11,7 +11,7 @@
 namespace gestalt::optim {
 namespace {
 
-// One more than the largest number behind `prefix` in the names, "state.12.exp_avg".
+// One more than the largest number after `prefix` in the names, "state.12.exp_avg".
 size_t count_of(const StateDict& state, std::string_view prefix) {
   size_t count = 0;
   for (const NamedTensor& entry : state) {

@@ -5,9 +5,9 @@
     python3 bench/pytorch/classifier.py --device cuda --dtype bf16 --channels_last --graph train
 
 Cases: train (resnet18, 224x224: forward, cross-entropy, backward, SGD; 8 images, 128 on CUDA, or --batch), alexnet and
-vgg16 (inference, 64 a batch), topk (what Top-K of 20 % behind the four stages adds to a training step: here alone, in one process, in turns). Each
+vgg16 (inference, 64 a batch), topk (what Top-K of 20 % after the four stages adds to a training step: here alone, in one process, in turns). Each
 round runs both programs once with the same --device, --dtype (bf16: mixed precision), --channels_last and --graph (the
-step as a CUDA graph); the best of all rounds counts. A repeat is one step, or ten on CUDA and one wait behind them.
+step as a CUDA graph); the best of all rounds counts. A repeat is one step, or ten on CUDA and one wait after them.
 Peak memory is that of the whole process, or what is taken on the CUDA device at the end. --busy: CPU time of one thread
 in place of the clock's, for a machine that others use.
 
@@ -112,7 +112,7 @@ def compare(case, options, flags):
             here += ["--batch", str(options.batch)]
         words = run(here, options.limit)
         ratio, low, high = (100 * (float(word) - 1) for word in (words[5], words[7], words[8]))
-        print(f"topk: training step {words[1]} s, with Top-K behind four stages {words[3]} s (the least of 20); of the steps taken "
+        print(f"topk: training step {words[1]} s, with Top-K after four stages {words[3]} s (the least of 20); of the steps taken "
               f"in turns half are {low:.1f} to {high:.1f} % longer, in the middle {ratio:.1f} %", flush=True)
         return
     model, work, batch, repeats = CASES[case]

@@ -3,7 +3,7 @@ import torch
 
 
 def captured(step, before=lambda: None):
-    """The replay of `step`, recorded behind warm-up runs on a stream of their own. `before`: what goes ahead of each run and
+    """The replay of `step`, recorded after warm-up runs on a stream of their own. `before`: what goes ahead of each run and
     of the recording without being recorded."""
     stream = torch.cuda.Stream()
     stream.wait_stream(torch.cuda.current_stream())

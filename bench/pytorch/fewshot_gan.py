@@ -9,7 +9,7 @@ The step is the published one (tests/parity/fastgan_training.py): DiffAugment, t
 LPIPS losses by VGG-16 and on generated ones, the generator, Adam for both, the moving average. Batch 2 on the CPU, 8 on
 CUDA. Each round runs both programs once with the same --device, --dtype (bf16: mixed precision), --channels_last and
 --graph (the step as a CUDA graph); --published_pytorch leaves PyTorch's step as published: eager, f32, contiguous. The
-best of all rounds counts. A repeat is one step, or ten on CUDA and one wait behind them. Peak memory is that of the whole
+best of all rounds counts. A repeat is one step, or ten on CUDA and one wait after them. Peak memory is that of the whole
 process on the CPU, and what is taken on the device at the end on CUDA. PyTorch takes the algorithms that cuDNN's rules
 choose; --cudnn_benchmark lets it try them, as the published code does, which takes minutes on some machines.
 """

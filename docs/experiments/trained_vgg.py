@@ -9,7 +9,7 @@ PHOTOS: a folder with photographs somewhere below it; 32 of them set the scale. 
   OUT/texture_vgg19.pth   for synthesize_texture and visualize_topk
   OUT/vgg_normalised.pth  for stylize_images and train_stylizer: to relu4_1
 The last two are VGG-16 in VGG-19's form: conv3_4, conv4_4 and conv5_4 are identities, which change nothing, since
-what enters them is behind a ReLU. Every filter is scaled so that its mean activation over the photographs is 1, and
+what enters them comes from a ReLU. Every filter is scaled so that its mean activation over the photographs is 1, and
 the next layer's inputs by the inverse. The script ends with an error unless both give, scaled back, what
 torchvision's code computes with the first file. Needs NumPy, Pillow, PyTorch and torchvision, neither JAX nor Flax.
 """
@@ -76,7 +76,7 @@ def in_vgg19_form(convolutions):
 
 
 def activations(convolutions, x, padding, pool):
-    """{'conv1_1': behind its ReLU, ...}; `padding` is F.pad's mode."""
+    """{'conv1_1': after its ReLU, ...}; `padding` is F.pad's mode."""
     result = {}
     block = "conv1"
     for name, (weight, bias) in convolutions.items():

@@ -83,7 +83,7 @@ class Affine {
   std::vector<Sum> values_;  // centers, factors, shifts
 };
 
-// y = affine(x) + residual, with a ReLU behind; each step is rounded to T.
+// y = affine(x) + residual, with a ReLU after it; each step is rounded to T.
 template <class T, bool rectify>
 void apply_sum(const View& x, const View& residual, const View& y, const Affine<T>& affine) {
   const T *in = x.as<T>(), *added = residual.as<T>();
@@ -136,7 +136,7 @@ void apply(const View& x, const View* residual, const View& y, const Affine<T>& 
   }
 }
 
-// dy, or 0 where it did not pass the activation behind: where its result is not above 0.
+// dy, or 0 where it did not pass the activation after it: where its result is not above 0.
 template <class T>
 struct PassedGradient {
   using Sum = accumulate_t<T>;

@@ -89,7 +89,7 @@ dnnl::primitive_attr attributes() {
 
 using Forward = dnnl::convolution_forward;
 
-// Of a convolution of these arguments; of a gradient with the forward pass behind it.
+// Of a convolution of these arguments; of a gradient with that of the forward pass as its hint.
 #if DNNL_VERSION_MAJOR >= 3
 template <class... Arguments>
 Forward::primitive_desc describe(const Arguments&... arguments) {

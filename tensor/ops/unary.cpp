@@ -102,7 +102,7 @@ Tensor relu(const Tensor& x) {
 }
 
 Tensor leaky_relu(const Tensor& x, double slope) {
-  // A positive slope leaves the sign: what comes behind keeps y in any case, so x can go.
+  // A positive slope leaves the sign: what comes after it keeps y in any case, so x can go.
   const Keep keep = slope > 0 ? Keep::y : Keep::x;
   return unary("leaky_relu", x, keep, &Table::leaky_relu, &Table::leaky_relu_backward, slope);
 }

@@ -1,4 +1,4 @@
-// Top-K fused behind a ReLU: alone, and as the end of convolutions and batch norms.
+// Top-K fused after a ReLU: alone, and as the end of convolutions and batch norms.
 
 #include <cmath>
 

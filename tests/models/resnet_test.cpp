@@ -1,5 +1,5 @@
 // Blocks whose last batch norm, sum and ReLU run as one give the bits of separate ops, with Top-K
-// behind their sums and without.
+// after their sums and without.
 
 #include <algorithm>
 #include <gtest/gtest.h>
@@ -74,7 +74,7 @@ TEST_P(ResidualBlocks, HaveTheBitsOfSeparateOps) {
   EXPECT_TRUE(gradients[0] == gradients[1]);
 }
 
-// Top-K sees the block's result behind the ReLU, in training as in inference.
+// Top-K sees the block's result after the ReLU, in training as in inference.
 TEST_P(ResidualBlocks, AreRectified) {
   const auto network = make();
   int places = 0;

@@ -1,4 +1,4 @@
-// Batch norm and Top-K as layers, and layers put behind others.
+// Batch norm and Top-K as layers, and layers put after others.
 
 #include <algorithm>
 #include <cmath>

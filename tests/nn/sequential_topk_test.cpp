@@ -48,7 +48,7 @@ struct Result {
   std::vector<std::vector<float>> values;  // y, gradients, buffers
 };
 
-// Output, gradients of the input and of all parameters, and buffers behind one step.
+// Output, gradients of the input and of all parameters, and buffers after one step.
 Result step(Sequential& net, bool fused) {
   Tensor x = gaussian({2, 3, 9, 8}, 1).set_requires_grad(true);
   Tensor y = x;

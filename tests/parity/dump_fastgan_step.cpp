@@ -4,7 +4,7 @@
 // same number, and lin0.model.1.weight ...; INPUT `real` and, a step, `S.z`, `S.margins_real`,
 // `S.margins_fake`, `S.part`, `S.augment_real`, `S.augment_big`, `S.augment_small`. OUT: the losses
 // of each step (`S.hinge_real` ...), the gradients of the first (`g/...`, `d/...`), spectral norm's
-// vectors and the average behind the last, and DiffAugment with cutout of `real`, with its
+// vectors and the average after the last, and DiffAugment with cutout of `real`, with its
 // gradient.
 
 #include <cstdlib>

@@ -1,6 +1,6 @@
 """Three of FastGAN's training steps with the same weights, images and random numbers in PyTorch and here: DiffAugment
 with its gradient, every loss of every step, the gradient of every parameter in the first, and the buffers (spectral
-norm's vectors, batch norm's statistics) and the moving average behind the third.
+norm's vectors, batch norm's statistics) and the moving average after the third.
 
 Error: the norm of the difference over the norm of PyTorch's value. f64 decides about everything. f32: DiffAugment and the
 losses of the discriminator, 1e-4. In its gradients a rounding error in front of a ReLU or of Top-K changes single pixels,

@@ -24,7 +24,7 @@ from test_data import TEST_DATA
 
 stimuli = TEST_DATA / "cue-conflict"
 fractions = [.1, 1.]
-models = {  # Top-K behind these children of `features`, as the published code has it
+models = {  # Top-K after these children of `features`, as the published code has it
     "alexnet": ("AlexNet", [2, 5, 7, 9, 12]),
     "vgg16": ("VGG", [4, 9, 16, 23, 30]),
 }

@@ -112,7 +112,7 @@ Results batch_norm(Context& context, const Shape& shape, Format format) {
           {"dbias", 2e-5, dbias.floats()}};
 }
 
-// A residual added and a ReLU behind, in training and in inference; as one or op by op.
+// A residual added and a ReLU after it, in training and in inference; as one or op by op.
 template <class T>
 Results batch_norm_sum(Context& context, const Shape& shape, Format format, int before, bool as_one,
                        Activation activation) {

@@ -122,7 +122,7 @@ TEST_P(ClassifierStepIn, RecordedIsTheSameToTheBit) {
       training->optimizer->set_learning_rate(0.1 / static_cast<double>(i + 2));
     }
   }
-  // A loss is the caller's own: the steps behind it leave it.
+  // A loss is the caller's own: the steps after it leave it.
   for (size_t i = 0; i < losses.size(); ++i) {
     EXPECT_EQ(losses[i].to_vector<float>(), expected[i]) << "step " << i;
   }

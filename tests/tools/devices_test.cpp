@@ -32,7 +32,7 @@ class ToolsOn : public testing::TestWithParam<DeviceType> {
     ASSERT_EQ(result.exit_code, 0) << result.output;
   }
 
-  // The run was on the device, and no value of the table behind its first column is NaN.
+  // The run was on the device, and no value of the table after its first column is NaN.
   void expect_done(const std::string& run, const std::string& table = "") const {
     SCOPED_TRACE(run);
     const auto config = nlohmann::json::parse(read_text(folder_ / run / "config.json"));

@@ -30,7 +30,7 @@ using nlohmann::json;
 
 using tests::error_of;
 
-// Its checkpoint could not be resumed behind another tool's config.json.
+// Its checkpoint could not be resumed beside another tool's config.json.
 TEST(OutputFolder, OfATrainingIsNotAnothersToolsOutput) {
   const tests::TemporaryFolder folder;
   write_config(folder.path(), "train_classifier", {{"lr", 1}});

@@ -136,7 +136,7 @@ TEST_F(TrainStylizer, AnInterruptedRunSavesAndGoesOnWithTheSameSettingsAlone) {
                                            "--max_iter",         "2000"};
   std::vector<std::string> flags = arguments("stopped", seldom);
   const fs::path csv = run_folder("stopped") / "metrics.csv";
-  // A row behind the header.
+  // A row after the header.
   const auto has_row = [&] { return fs::exists(csv) && has(read_text(csv), "\n2,"); };
   const ToolResult first = run_tool("train_stylizer", flags, has_row);
   ASSERT_EQ(first.exit_code, 130) << first.output;

@@ -47,7 +47,7 @@ TEST(EventFile, BeginsWithAStartAtItsFirstStep) {
     EXPECT_TRUE(
         version.ends_with("\x1a\x0d"
                           "brain.Event:2"));
-    EXPECT_EQ(start.substr(9), "\x10" + bytes + "\x3a\x02\x08\x01");  // behind its time
+    EXPECT_EQ(start.substr(9), "\x10" + bytes + "\x3a\x02\x08\x01");  // after its time
     EXPECT_EQ(text.size(), version.size() + start.size() + 32);
   }
 }

@@ -232,7 +232,7 @@ TEST_F(TrainClassifier, ANewRunTakesAwayTheFilesOfAnEarlierOneAlone) {
   EXPECT_TRUE(fs::exists(folder / "eval_other.npy"));
 }
 
-// The first epoch's steps are read together: the bad loss is found behind them, but before a file
+// The first epoch's steps are read together: the bad loss is found after them, but before a file
 // is written.
 TEST_F(TrainClassifier, ALossThatIsNotFiniteStopsTheRun) {
   const ToolResult result =

@@ -18,7 +18,7 @@ namespace gestalt::tools {
 class EventFile {
  public:
   // FOLDER/events.out.tfevents.SECONDS.gestalt.PID. Scalars of earlier files from `first_step` on,
-  // which a killed job wrote behind its checkpoint, come again: TensorBoard drops them at the start
+  // which a killed job wrote after its checkpoint, come again: TensorBoard drops them at the start
   // of a session that begins there, but not at the first one that it meets, so that every file has
   // one. Throws Error where it can't be made.
   EventFile(const std::filesystem::path& folder, int64_t first_step);

@@ -1,7 +1,7 @@
 #pragma once
 
 // Flags of several values: one argument, A,B, or the flag comes again. CLI11's own delimiter passes
-// over empty values, and takes the flag behind for a value where all are empty.
+// over empty values, and takes the flag after it for a value where all are empty.
 
 #include <CLI/CLI.hpp>
 #include <string>
@@ -27,7 +27,7 @@ inline void read_value(const std::string& flag, const std::string& text, double&
   }
 }
 
-// `values`, strings or doubles, has the default, which --help shows behind `description`; `check`
+// `values`, strings or doubles, has the default, which --help shows after `description`; `check`
 // is of each value.
 template <class T>
 CLI::Option* add_list(CLI::App& app, const std::string& flags, std::vector<T>& values,

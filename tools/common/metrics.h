@@ -23,8 +23,8 @@ class Metrics {
 
   // The whole table, whole or not at all.
   void write_csv(const std::filesystem::path& path) const;
-  // The last row, behind a table written by write_csv: a file that grows with the run takes as long
-  // for its last row as for its first. A job that goes on writes the table first: rows behind its
+  // The last row, after a table written by write_csv: a file that grows with the run takes as long
+  // for its last row as for its first. A job that goes on writes the table first: rows after its
   // checkpoint come again.
   void append_csv(const std::filesystem::path& path) const;
   // The last row, its values as scalars named by their columns.

@@ -80,7 +80,7 @@ std::string without_leading_zeros(const std::string& text) {
 
 void check_numbers(CLI::App& app) {
   for (CLI::Option* option : app.get_options()) {
-    const std::string type = option->get_type_name();  // with the texts of its checks behind
+    const std::string type = option->get_type_name();  // with the texts of its checks after it
     if (type.starts_with("INT") || type.starts_with("UINT")) {
       option->transform(without_leading_zeros);  // in front of all checks
     }

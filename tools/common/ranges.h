@@ -1,6 +1,6 @@
 #pragma once
 
-// For Option::check: the ranges of flags that take numbers. --help shows the range's words behind
+// For Option::check: the ranges of flags that take numbers. --help shows the range's words after
 // the flag's type, and every error reads "--flag: must be WORDS, got VALUE". None takes NaN, and
 // none an infinity.
 

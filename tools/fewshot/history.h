@@ -55,7 +55,7 @@ class GanHistory {
  private:
   GanHistoryOptions options_;
   Metrics losses_, evaluations_;
-  std::vector<double> interval_;  // losses of the steps behind the last row
+  std::vector<double> interval_;  // losses of the steps since the last row
   double best_;
   int64_t best_step_ = 0, last_evaluation_ = 0, without_best_ = 0;
   int64_t rollbacks_ = 0, rollbacks_in_a_row_ = 0;

@@ -29,7 +29,7 @@ std::shared_ptr<nn::Sequential> vgg16_features(const std::string& path) {
   return features;
 }
 
-// One for each channel behind a tap.
+// One for each channel of a tap.
 StateDict equal_weights() {
   StateDict weights;
   const int64_t channels[] = {64, 128, 256, 512, 512};

@@ -127,7 +127,7 @@ class StylizerTraining {
     schedule_.emplace(*optimizer_, [this](int64_t step) { return decayed(step); });
   }
 
-  // Times the learning rate, behind so many steps.
+  // Times the learning rate, after so many steps.
   double decayed(int64_t steps) const {
     return 1 / (1 + settings_.learning_rate_decay * static_cast<double>(steps));
   }
@@ -142,7 +142,7 @@ class StylizerTraining {
     return decoder;
   }
 
-  // Of a run that has all its steps: its curves, and what it lacks where it was interrupted behind
+  // Of a run that has all its steps: its curves, and what it lacks where it was interrupted after
   // the last with a larger --max_iter.
   int finish() {
     if (position_.summed > 0) {
@@ -205,7 +205,7 @@ class StylizerTraining {
   }
 
   // Waits for the device. Throws Error for a loss that is not finite; weights of that kind are in
-  // no file then, because every file is written behind this.
+  // no file then, because every file is written after this.
   void collect_losses() {
     for (const LossRing::Step& each : losses_.take()) {
       GESTALT_CHECK(

@@ -57,7 +57,7 @@ std::string shortened(std::string text) {
 bool has_losses(const SynthesisSettings& settings) {
   std::ifstream csv(fs::path(settings.output) / losses_file);
   std::string line;
-  return std::getline(csv, line) && std::getline(csv, line);  // behind the header
+  return std::getline(csv, line) && std::getline(csv, line);  // after the header
 }
 
 void write_losses(const SynthesisSettings& settings, const std::vector<Job>& jobs) {

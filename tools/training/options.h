@@ -61,7 +61,7 @@ void check_settings(const TrainSettings& settings);
 // Everything that changes the result; a resumed run must have the same.
 nlohmann::json to_json(const TrainSettings& settings, const CommonOptions& common);
 
-// "2_20": behind the second of the model's places, 20 %; "2-3_10": behind the second and third,
+// "2_20": after the second of the model's places, 20 %; "2-3_10": after the second and third,
 // 10 %; "2-3_10-5": 10 and 5 %; "none". Throws Error.
 struct TopKLevel {
   std::string place;  // module name

@@ -56,7 +56,7 @@ void check_has_each_class(const data::ImageSource& set, const std::string& name,
   }
 }
 
-// Else an evaluation set would fail behind the first epoch.
+// Else an evaluation set would fail after the first epoch.
 void check_some_image(const data::ImageSource& set) {
   std::string first;
   for (int64_t i = 0; i < set.size(); ++i) {

@@ -225,7 +225,7 @@ class Training {
     }
   }
 
-  // False where it was interrupted; the checkpoint behind the epoch's last step is the one to go on
+  // False where it was interrupted; the checkpoint after the epoch's last step is the one to go on
   // with.
   bool finish_epoch() {
     const auto images = static_cast<double>(position_.images);

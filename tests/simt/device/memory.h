@@ -52,11 +52,11 @@ class DeviceMemory {
   DeviceMemory();
 
   struct Block {
-    uintptr_t pages, pages_end;  // that it has; one more behind them is nobody's
+    uintptr_t pages, pages_end;  // that it has; one more after them is nobody's
     uintptr_t begin, end;        // what was asked for
     bool is_releasing = false, is_free = false;
   };
-  using Blocks = std::map<uintptr_t, Block>;  // by the end of the page behind it
+  using Blocks = std::map<uintptr_t, Block>;  // by the end of the page after it
 
   Blocks::iterator block_of(uintptr_t address);  // or end()
   Block* living(const void* pointer);
