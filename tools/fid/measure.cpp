@@ -212,9 +212,12 @@ json to_json(const Result& result, const MeasureSettings& settings) {
 void report(const std::vector<Result>& results, const MeasureSettings& settings) {
   for (const Result& result : results) {
     if (settings.json != "-") print(result, settings);
+    int64_t fewest = few_images;
     for (const int64_t images : {result.stamp.images1, result.stamp.images2}) {
-      if (images == 0 || images >= few_images) continue;
-      std::fprintf(stderr, "warning: a set of %s says little\n", counted(images, "image").c_str());
+      if (images > 0) fewest = std::min(fewest, images);
+    }
+    if (fewest < few_images) {
+      std::fprintf(stderr, "warning: a set of %s says little\n", counted(fewest, "image").c_str());
     }
   }
   if (settings.json.empty()) return;
