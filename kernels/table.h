@@ -78,6 +78,9 @@ using ReduceKernel = void(const View& x,
   X(subtract, BinaryKernel)                                                                        \
   X(multiply, BinaryKernel)                                                                        \
   X(divide, BinaryKernel)                                                                          \
+  /* y = the greater (smaller) of a and b, NaN where one is */                                     \
+  X(maximum, BinaryKernel)                                                                         \
+  X(minimum, BinaryKernel)                                                                         \
   /* y = a + scale * b; in place on a allowed */                                                   \
   X(add_scaled, void(const View& a, const View& b, double scale, const View& y))                   \
   X(add_scalar, ScalarKernel) /* i64 too, with a whole scalar */                                   \
@@ -98,6 +101,9 @@ using ReduceKernel = void(const View& x,
   X(where, void(const View& condition, const View& a, const View& b, const View& y))               \
   /* Gradients: dx from dy and the saved x or y; in place on dy allowed. */                        \
   X(power_scalar_backward, void(const View& dy, const View& x, double exponent, const View& dx))   \
+  /* da = dy, half of it where a = b, 0 where a < b. The others: of b with (b, a); of minimum's a  \
+     with (b, a), its b with (a, b) */                                                             \
+  X(maximum_backward, void(const View& dy, const View& a, const View& b, const View& da))          \
   X(sqrt_backward, void(const View& dy, const View& y, const View& dx))                            \
   X(abs_backward, void(const View& dy, const View& x, const View& dx)) /* 0 at x = 0 */            \
   X(sigmoid_backward, void(const View& dy, const View& y, const View& dx))                         \

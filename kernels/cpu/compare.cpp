@@ -1,4 +1,4 @@
-// Comparisons of elements, and choices between them.
+// Comparisons of elements, and choices by them.
 
 #include <type_traits>
 
@@ -35,11 +35,34 @@ void compare(Context&, const View& a, const View& b, Comparison comparison, cons
   }
 }
 
+// a is taken where it is the NaN, b where no comparison with it holds.
+void maximum(Context&, const View& a, const View& b, const View& y) {
+  elementwise_lanes(
+      "maximum", [](auto a, auto b) { return ((a > b) | (a != a)) ? a : b; }, y, a, b);
+}
+
+void minimum(Context&, const View& a, const View& b, const View& y) {
+  elementwise_lanes(
+      "minimum", [](auto a, auto b) { return ((a < b) | (a != a)) ? a : b; }, y, a, b);
+}
+
+void maximum_backward(Context&, const View& dy, const View& a, const View& b, const View& da) {
+  elementwise_lanes(
+      "maximum_backward",
+      [](auto dy, auto a, auto b) {
+        const decltype(dy) none{}, half = dy * LaneElement<decltype(dy)>(0.5);
+        const decltype(dy) passed = a < b ? none : dy;
+        return a == b ? half : passed;
+      },
+      da, dy, a, b);
+}
+
 void where(Context&, const View& condition, const View& a, const View& b, const View& y) {
   dispatch<AllTypes>("where", y, [&]<class T>(std::type_identity<T>) {
-    elementwise<T, uint8_t, T, T>(
-        [](uint8_t chosen, T left, T right) { return chosen != 0 ? left : right; }, y, condition, a,
-        b);
+    using Moved = Stored<T>;  // numbers, between which the compiler chooses by vectors
+    elementwise<Moved, uint8_t, Moved, Moved>(
+        [](uint8_t chosen, Moved left, Moved right) { return chosen != 0 ? left : right; }, y,
+        condition, a, b);
   });
 }
 

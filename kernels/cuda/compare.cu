@@ -1,4 +1,4 @@
-// Comparisons of elements, and choices between them.
+// Comparisons of elements, and choices by them.
 
 #include "kernels/cuda/device/compare.cuh"
 #include "kernels/cuda/element_size.h"
@@ -12,6 +12,19 @@ void compare(Context& context, const View& a, const View& b, Comparison comparis
   dispatch<Types>("compare", a, [&]<class T>(std::type_identity<T>) {
     elementwise<uint8_t, T, T>(context, "compare", Compare{comparison}, y, a, b);
   });
+}
+
+void maximum(Context& context, const View& a, const View& b, const View& y) {
+  elementwise_floating(context, "maximum", Extreme{true}, y, a, b);
+}
+
+void minimum(Context& context, const View& a, const View& b, const View& y) {
+  elementwise_floating(context, "minimum", Extreme{false}, y, a, b);
+}
+
+void maximum_backward(Context& context, const View& dy, const View& a, const View& b,
+                      const View& da) {
+  elementwise_floating(context, "maximum_backward", MaximumBackward{}, da, dy, a, b);
 }
 
 void where(Context& context, const View& condition, const View& a, const View& b, const View& y) {

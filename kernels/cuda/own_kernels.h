@@ -17,7 +17,7 @@
   X(tanh) X(tanh_backward) X(relu) X(relu_backward) X(leaky_relu) X(leaky_relu_backward) X(clamp) \
   X(clamp_backward) \
   /* compare.cu */ \
-  X(compare) X(where) \
+  X(compare) X(maximum) X(minimum) X(maximum_backward) X(where) \
   /* glu.cu */ \
   X(glu_forward) X(glu_backward) \
   /* random.cu */ \

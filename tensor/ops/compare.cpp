@@ -120,27 +120,32 @@ namespace {
 
 class ExtremeNode : public Node {
  public:
-  // from_a, equal: u8, where a was taken, and where it is b.
-  ExtremeNode(const char* name, const Tensor& from_a, const Tensor& equal) : name_(name) {
-    save("from_a", from_a);
-    save("equal", equal);
+  ExtremeNode(const char* name, const Tensor& a, const Tensor& b, bool greatest)
+      : name_(name), greatest_(greatest) {
+    save("a", a);
+    save("b", b);
   }
   const char* name() const override { return name_; }
 
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
                                const NeedsGrad& needs) override {
-    const Tensor& grad = grad_outputs[0];
-    const Tensor &from_a = saved("from_a"), &equal = saved("equal");
-    const Tensor none = Tensor::zeros({}, {grad.dtype(), grad.device()});
-    const Tensor half = multiply(grad, 0.5);
-    std::vector<Tensor> result(2);
-    if (needs[0]) result[0] = where(equal, half, where(from_a, grad, none));
-    if (needs[1]) result[1] = where(equal, half, where(from_a, none, grad));
-    return result;
+    const Tensor &dy = grad_outputs[0], &a = saved("a"), &b = saved("b");
+    // Where b is the greater one, a is the smaller.
+    return {needs[0] ? gradient(dy, greatest_ ? a : b, greatest_ ? b : a) : Tensor(),
+            needs[1] ? gradient(dy, greatest_ ? b : a, greatest_ ? a : b) : Tensor()};
   }
 
  private:
+  // Of a maximum of both, to the first.
+  static Tensor gradient(const Tensor& dy, const Tensor& of, const Tensor& other) {
+    Tensor result = Tensor::empty(dy.shape(), dy.options());
+    Context& ctx = context(dy.device());
+    ctx.kernels().maximum_backward(ctx, dy.view(), of.view(), other.view(), result.view());
+    return result;
+  }
+
   const char* name_;
+  bool greatest_;
 };
 
 Tensor extreme(const char* name, const Tensor& a, const Tensor& b, bool greatest) {
@@ -148,18 +153,14 @@ Tensor extreme(const char* name, const Tensor& a, const Tensor& b, bool greatest
   GESTALT_CHECK(is_floating(a.dtype()), "[{}] expected floating tensors, got {} and {}", name, a,
                 b);
   const Shape shape = broadcast_shape(name, a, b);
+  // The gradient of expand adds up where it stretched.
   const Tensor left = expand(a, shape), right = expand(b, shape);
-  Tensor from_a, both, y;
-  {
-    const NoGradGuard no_grad;
-    from_a = greatest ? greater(left, right) : less(left, right);
-    // A comparison with NaN is false, which takes b: right where b is the NaN.
-    from_a = where(equal(left, left), from_a, Tensor::ones({}, {DType::u8, a.device()}));
-    y = where(from_a, left, right);
-    both = equal(left, right);
-  }
+  Tensor y = Tensor::empty(shape, {a.dtype(), a.device(), broadcast_format(a, b, shape)});
+  Context& ctx = context(a.device());
+  const KernelTable& kernels = ctx.kernels();
+  (greatest ? kernels.maximum : kernels.minimum)(ctx, left.view(), right.view(), y.view());
   if (needs_grad({left, right})) {
-    attach(std::make_shared<ExtremeNode>(name, from_a, both), {left, right}, {y});
+    attach(std::make_shared<ExtremeNode>(name, left, right, greatest), {left, right}, {y});
   }
   return y;
 }

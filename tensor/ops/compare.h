@@ -27,8 +27,8 @@ Tensor equal(const Tensor& x, double scalar);
 Tensor where(const Tensor& condition, const Tensor& a, const Tensor& b);
 
 // The greater (smaller) of each two; NaN where one of them is. a, b: one floating dtype and device,
-// else Error. The gradient goes to the one that was taken, half to each where they are equal, as in
-// torch.maximum; with a scalar: clamp (tensor/ops/unary.h).
+// else Error. The gradient goes to the one that was taken, half to each where they are equal, to
+// both where one is NaN, as in torch.maximum; with a scalar: clamp (tensor/ops/unary.h).
 Tensor maximum(const Tensor& a, const Tensor& b);
 Tensor minimum(const Tensor& a, const Tensor& b);
 

@@ -90,7 +90,7 @@ TEST(Gradients, OfMaximumAndMinimumAreHalvedByTies) {
     (greatest ? maximum(a, b) : minimum(a, b)).backward(Tensor::ones({4}, {DType::f64}));
     const std::vector<double> lower{0, 0.5, 1, 1}, upper{1, 0.5, 0, 1};
     EXPECT_EQ(a.grad().to_vector<double>(), greatest ? lower : upper);
-    const std::vector<double> higher{1, 0.5, 0, 0}, under{0, 0.5, 1, 0};
+    const std::vector<double> higher{1, 0.5, 0, 1}, under{0, 0.5, 1, 1};
     EXPECT_EQ(b.grad().to_vector<double>(), greatest ? higher : under);
   }
 }

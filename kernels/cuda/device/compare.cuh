@@ -1,6 +1,6 @@
 #pragma once
 
-// Comparisons of elements and choices between them: ops of elementwise.cuh, whose floor is theirs.
+// Comparisons of elements and choices by them: ops of elementwise.cuh, whose floor is theirs.
 
 #include <cstdint>
 
@@ -30,6 +30,21 @@ struct Compare {
     const auto a = comparable(left), b = comparable(right);
     if (comparison == Comparison::equal) return a == b;
     return comparison == Comparison::greater ? a > b : a >= b;
+  }
+};
+
+// As with comparisons: one kernel for both, which is asked at run time.
+struct Extreme {
+  bool greatest;
+  __device__ float operator()(float a, float b) const {
+    const bool beyond = greatest ? a > b : a < b;
+    return beyond || a != a ? a : b;
+  }
+};
+struct MaximumBackward {
+  __device__ float operator()(float dy, float a, float b) const {
+    if (a == b) return dy * 0.5f;
+    return a < b ? 0.0f : dy;
   }
 };
 
