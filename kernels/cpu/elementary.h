@@ -52,10 +52,8 @@ V exp_lanes(V x) {
   } else {
     using Whole = Lanes<int32_t, lanes_in<V>>;
     using Bits = Lanes<uint32_t, lanes_in<V>>;
-    // Beyond these the result is 0 and infinity. The comparisons are false for NaN, which passes.
-    const V lowest = V{} - 104.0f, highest = V{} + 89.0f;
-    x = x < lowest ? lowest : x;
-    x = x > highest ? highest : x;
+    // Beyond these the result is 0 and infinity. NaN passes.
+    x = smaller(V{} + 89.0f, larger(V{} - 104.0f, x));
     // Added to a small number, it leaves the nearest whole one in the lowest bits.
     constexpr float rounder = 12582912.0f;  // 1.5 * 2^23
     const V none{};
@@ -70,6 +68,12 @@ V exp_lanes(V x) {
     sum = fused(sum, r, none + 1.0f / 6);
     sum = fused(sum, r, none + 0.5f);
     sum = fused(sum, r * r, r) + 1.0f;
+#if defined(__AVX512F__)
+    if constexpr (lanes_in<V> == 16) {
+      return std::bit_cast<V>(
+          _mm512_scalef_ps(std::bit_cast<__m512>(sum), std::bit_cast<__m512>(whole)));
+    }
+#endif
     // In two steps: 2^n itself may be no f32.
     const auto power_of_two = [](Whole exponent) {
       return std::bit_cast<V>(std::bit_cast<Bits>(exponent + 127) << 23);
@@ -120,6 +124,14 @@ V log1p_of_unit(V x) {
 template <class V>
 V sigmoid_lanes(V x) {
   return 1 / (1 + exp_lanes(-x));
+}
+
+// -target log(p) - (1 - target) log(1 - p), p = sigmoid(x). As log(1 - p) = -x + log(p), neither
+// logarithm is taken of what was rounded to 0 or 1.
+template <class V>
+V binary_cross_entropy_lanes(V x, V target) {
+  const V none{}, linear = x > none ? x - target * x : none - target * x;
+  return linear + log1p_of_unit(exp_lanes(-absolute(x)));
 }
 
 // x + x^3 P(x^2) near 0 (the minimax polynomial of Moshier's Cephes, tanhf.c), 1 - 2 / (exp(2 |x|)

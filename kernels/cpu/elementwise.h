@@ -5,15 +5,18 @@
 // that it is accumulated in (f32, or f64 for f64).
 // elementwise_lanes(kernel, f, y, x...): the same with f of lanes side by side (lanes.h), a vector
 // or one alone, for what the compiler leaves scalar.
+// elementwise_run(kernel, run, f, y, x): the same with a run of f32 (elementary_runs.h), for f64 f.
 // y may be one of the x.
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <tuple>
 #include <utility>
 
+#include "kernels/cpu/elementary_runs.h"
 #include "kernels/cpu/ivdep.h"
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
@@ -36,12 +39,19 @@ struct Buffer {
   T* data() { return reinterpret_cast<T*>(bytes); }
 };
 
+// Elements begin to begin + size of a row. One that is repeated fills the buffer at the row's
+// beginning, since no later piece is longer than the first.
 template <class T>
-const T* gather(const T* x, int64_t step, int64_t size, Buffer<T>& buffer) {
+const T* gather(const T* x, int64_t begin, int64_t step, int64_t size, Buffer<T>& buffer) {
+  x += begin * step;
   if (step == 1) return x;
   T* const to = buffer.data();
   if (step == 0) {
-    std::fill_n(to, size, *x);
+    if (begin == 0) {  // in whole vectors
+      constexpr int lanes = 32 / sizeof(T);
+      const auto repeated = Lanes<Stored<T>, lanes>{} + std::bit_cast<Stored<T>>(*x);
+      for (int64_t i = 0; i < size; i += lanes) store_lanes<lanes>(repeated, to + i);
+    }
   } else {
     for (int64_t i = 0; i < size; ++i) to[i] = x[i * step];
   }
@@ -68,7 +78,18 @@ void unit_loop(const OnLanes<F>& on, int64_t size, Out* y, const In*... x) {
   });
 }
 
-// A function of numbers in the types that the elements are accumulated in, where one of these is
+// f(size, y, x...) of whole runs.
+template <class F>
+struct OnRuns {
+  F f;
+};
+
+template <class Out, class... In, class F>
+void unit_loop(const OnRuns<F>& on, int64_t size, Out* y, const In*... x) {
+  on.f(size, y, x...);
+}
+
+// A function in the types that the elements are accumulated in, of numbers where one of these is
 // f16, whose conversions the compiler leaves scalar.
 template <class F>
 struct OnWidened {
@@ -116,9 +137,8 @@ void row_loop(const F& f, int64_t size, Out* y, [[maybe_unused]] std::tuple<cons
   for (int64_t begin = 0; begin < size; begin += gather_size) {
     const int64_t count = std::min(gather_size, size - begin);
     Out* out = step[0] == 1 ? y + begin : result.data();
-    unit_loop(
-        f, count, out,
-        gather(std::get<I>(x) + begin * step[I + 1], step[I + 1], count, std::get<I>(buffers))...);
+    unit_loop(f, count, out,
+              gather(std::get<I>(x), begin, step[I + 1], count, std::get<I>(buffers))...);
     if (step[0] != 1) {
       for (int64_t i = 0; i < count; ++i) y[(begin + i) * step[0]] = result.data()[i];
     }
@@ -195,6 +215,27 @@ template <class F, class... Views>
 void elementwise_lanes(const char* kernel, const F& f, const View& y, const Views&... x) {
   dispatch<FloatTypes>(kernel, y, [&]<class T>(std::type_identity<T>) {
     detail::elementwise_of<T>(on_lanes(f), y, x...);
+  });
+}
+
+// f for elementwise<...>, where it is f(size, y, x...) of whole runs.
+template <class F>
+detail::OnRuns<F> on_runs(const F& f) {
+  return {f};
+}
+
+template <class F>
+void elementwise_run(const char* kernel, ElementaryRuns::Function run, const F& f, const View& y,
+                     const View& x) {
+  const auto whole = on_runs([run](int64_t size, float* y, const float* x) { run(x, size, y); });
+  dispatch<FloatTypes>(kernel, y, [&]<class T>(std::type_identity<T>) {
+    if constexpr (std::is_same_v<T, double>) {
+      elementwise<T, T>(f, y, x);
+    } else if constexpr (std::is_same_v<T, float>) {
+      elementwise<T, T>(whole, y, x);
+    } else {
+      elementwise<T, T>(detail::OnWidened<decltype(whole)>{whole}, y, x);
+    }
   });
 }
 

@@ -9,6 +9,7 @@
 //   for_runs<T>(0, n, [&]<int lanes, int vectors>(int64_t i, Run<lanes, vectors>) { ... });
 
 #include <algorithm>
+#include <array>
 #include <bit>
 #include <cmath>
 #include <cstdint>
@@ -138,6 +139,12 @@ void store_lanes(const Lanes<Stored<T>, count>& values, T* to) {
 // a * b + c, rounded once where the processor has that, which takes half the time.
 template <class V>
 V fused(const V& a, const V& b, const V& c) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<LaneElement<V>, float> && lanes_in<V> == 16) {
+    return std::bit_cast<V>(_mm512_fmadd_ps(std::bit_cast<__m512>(a), std::bit_cast<__m512>(b),
+                                            std::bit_cast<__m512>(c)));
+  }
+#endif
 #if defined(__FMA__)
   if constexpr (std::is_same_v<LaneElement<V>, float> && lanes_in<V> == 8) {
     return std::bit_cast<V>(_mm256_fmadd_ps(std::bit_cast<__m256>(a), std::bit_cast<__m256>(b),
@@ -145,6 +152,9 @@ V fused(const V& a, const V& b, const V& c) {
   } else if constexpr (std::is_same_v<LaneElement<V>, float> && lanes_in<V> == 4) {
     return std::bit_cast<V>(
         _mm_fmadd_ps(std::bit_cast<__m128>(a), std::bit_cast<__m128>(b), std::bit_cast<__m128>(c)));
+  } else if constexpr (std::is_same_v<LaneElement<V>, double> && lanes_in<V> == 4) {
+    return std::bit_cast<V>(_mm256_fmadd_pd(std::bit_cast<__m256d>(a), std::bit_cast<__m256d>(b),
+                                            std::bit_cast<__m256d>(c)));
   } else if constexpr (lanes_in<V> == 1) {
     return std::fma(a, b, c);
   } else {
@@ -157,10 +167,68 @@ V fused(const V& a, const V& b, const V& c) {
 #endif
 }
 
+// a > b ? a : b, and a < b ? a : b, so that b stays where one of them is NaN. Compilers leave two
+// instructions, or three, of a choice between vectors.
+template <class V>
+V larger(const V& a, const V& b) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<LaneElement<V>, float> && lanes_in<V> == 16) {
+    return std::bit_cast<V>(_mm512_max_ps(std::bit_cast<__m512>(a), std::bit_cast<__m512>(b)));
+  }
+#endif
+#if defined(__AVX2__)
+  if constexpr (std::is_same_v<LaneElement<V>, float> && lanes_in<V> == 8) {
+    return std::bit_cast<V>(_mm256_max_ps(std::bit_cast<__m256>(a), std::bit_cast<__m256>(b)));
+  }
+#endif
+  return a > b ? a : b;
+}
+template <class V>
+V smaller(const V& a, const V& b) {
+#if defined(__AVX512F__)
+  if constexpr (std::is_same_v<LaneElement<V>, float> && lanes_in<V> == 16) {
+    return std::bit_cast<V>(_mm512_min_ps(std::bit_cast<__m512>(a), std::bit_cast<__m512>(b)));
+  }
+#endif
+#if defined(__AVX2__)
+  if constexpr (std::is_same_v<LaneElement<V>, float> && lanes_in<V> == 8) {
+    return std::bit_cast<V>(_mm256_min_ps(std::bit_cast<__m256>(a), std::bit_cast<__m256>(b)));
+  }
+#endif
+  return a < b ? a : b;
+}
+
 // NaN stays.
 template <class V>
 V absolute(const V& values) {
   return values < V{} ? -values : values;
+}
+
+// The lower half of the lanes and the upper one, and one of two: compilers go through memory.
+template <class V>
+using HalfOf = Lanes<LaneElement<V>, lanes_in<V> / 2>;
+
+template <class V>
+std::array<HalfOf<V>, 2> halves(const V& values) {
+#if defined(__AVX2__)
+  if constexpr (std::is_same_v<LaneElement<V>, float> && lanes_in<V> == 8) {
+    const auto both = std::bit_cast<__m256>(values);
+    return {std::bit_cast<HalfOf<V>>(_mm256_castps256_ps128(both)),
+            std::bit_cast<HalfOf<V>>(_mm256_extractf128_ps(both, 1))};
+  }
+#endif
+  return std::bit_cast<std::array<HalfOf<V>, 2>>(values);
+}
+
+template <class V>
+V joined(const HalfOf<V>& low, const HalfOf<V>& high) {
+#if defined(__AVX2__)
+  if constexpr (std::is_same_v<LaneElement<V>, float> && lanes_in<V> == 8) {
+    return std::bit_cast<V>(
+        _mm256_set_m128(std::bit_cast<__m128>(high), std::bit_cast<__m128>(low)));
+  }
+#endif
+  return std::bit_cast<V>(std::array{low, high});
 }
 
 // Of another type of element.

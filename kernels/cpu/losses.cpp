@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "kernels/cpu/elementary.h"
+#include "kernels/cpu/elementary_runs.h"
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/reduce.h"
@@ -42,13 +43,15 @@ struct AbsoluteError : LossSum<T> {
   }
 };
 
-// log(1 - p) = -x + log(p): neither logarithm is taken of what was rounded to 0 or 1.
 template <class T>
 struct BinaryCrossEntropy : LossSum<T> {
   template <class V>
   static auto map(V x, V target) {
-    const V none{}, linear = x > none ? x - target * x : none - target * x;
-    return to_doubles(linear) + to_doubles(log1p_of_unit(exp_lanes(-absolute(x))));
+    return to_doubles(binary_cross_entropy_lanes(x, target));
+  }
+  static void terms(int64_t count, float* y, const float* x,
+                    const float* target) requires std::is_same_v<T, float> {
+    elementary_runs().binary_cross_entropy(x, target, count, y);
   }
 };
 
@@ -63,11 +66,11 @@ void sum_loss(Context& context, const char* name, Types, const View& a, const Vi
 }
 
 // da = f(scale * dy, a, b), f of lanes.
-template <class Types, class F>
-void loss_gradient(const char* name, Types, const View& dy, const View& a, const View& b,
-                   double scale, const View& da, const F& f) {
+template <class F>
+void loss_gradient(const char* name, const View& dy, const View& a, const View& b, double scale,
+                   const View& da, const F& f) {
   if (da.numel() == 0) return;
-  dispatch<Types>(name, a, [&]<class T>(std::type_identity<T>) {
+  dispatch<FloatTypes>(name, a, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
     const Sum factor = static_cast<Sum>(scale * *dy.as<Sum>());
     elementwise<T, T, T>(
@@ -83,7 +86,7 @@ void squared_error(Context& context, const View& a, const View& b, double scale,
 
 void squared_error_backward(Context&, const View& dy, const View& a, const View& b, double scale,
                             const View& da) {
-  loss_gradient("squared_error_backward", FloatTypes{}, dy, a, b, 2 * scale, da,
+  loss_gradient("squared_error_backward", dy, a, b, 2 * scale, da,
                 [](auto factor, auto a, auto b) { return factor * (a - b); });
 }
 
@@ -93,12 +96,11 @@ void absolute_error(Context& context, const View& a, const View& b, double scale
 
 void absolute_error_backward(Context&, const View& dy, const View& a, const View& b, double scale,
                              const View& da) {
-  loss_gradient("absolute_error_backward", FloatTypes{}, dy, a, b, scale, da,
-                [](auto factor, auto a, auto b) {
-                  const decltype(a) none{}, less = none - factor, more = none + factor;
-                  const auto if_less = a < b ? less : none;
-                  return a > b ? more : if_less;
-                });
+  loss_gradient("absolute_error_backward", dy, a, b, scale, da, [](auto factor, auto a, auto b) {
+    const decltype(a) none{}, less = none - factor, more = none + factor;
+    const auto if_less = a < b ? less : none;
+    return a > b ? more : if_less;
+  });
 }
 
 void binary_cross_entropy_forward(Context& context, const View& x, const View& target, double scale,
@@ -109,9 +111,20 @@ void binary_cross_entropy_forward(Context& context, const View& x, const View& t
 
 void binary_cross_entropy_backward(Context&, const View& dy, const View& x, const View& target,
                                    double scale, const View& dx) {
-  loss_gradient(
-      "binary_cross_entropy_backward", StatTypes{}, dy, x, target, scale, dx,
-      [](auto factor, auto x, auto target) { return factor * (sigmoid_lanes(x) - target); });
+  if (x.numel() == 0) return;
+  dispatch<StatTypes>("binary_cross_entropy_backward", x, [&]<class T>(std::type_identity<T>) {
+    const T factor = static_cast<T>(scale * *dy.as<T>());
+    if constexpr (std::is_same_v<T, float>) {
+      elementwise<T, T, T>(on_runs([factor](int64_t count, T* y, const T* x, const T* target) {
+                             elementary_runs().binary_cross_entropy_gradient(factor, x, target,
+                                                                             count, y);
+                           }),
+                           dx, x, target);
+    } else {
+      elementwise<T, T, T>([factor](T x, T target) { return factor * (sigmoid_lanes(x) - target); },
+                           dx, x, target);
+    }
+  });
 }
 
 }  // namespace gestalt::cpu

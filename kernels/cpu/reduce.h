@@ -13,6 +13,10 @@
 //   static auto map(V x...);          of elements of each view, widened: Values
 //   static V combine(V, V);           of Values
 //   auto finish(Value) const;         converts to y's type
+// and may have, for one f32 after widening and for f32 as they are:
+//   static V merge(V, V, V, V);       four elements as one, which is mapped for them
+//   static void terms(int64_t count, float* y, const float* x...);
+//                                     of runs: what is added up, in f64, in place of what map gives
 
 #include <algorithm>
 #include <array>
@@ -137,12 +141,67 @@ struct Reducer {
     return partial.all();
   }
 
+  static constexpr bool merges = requires(float x) {
+    R::merge(x, x, x, x);
+  };
+  // A vector of f32, of which a Values holds half.
+  static constexpr int merged_lanes = 2 * lanes;
+  using Merged = Lanes<float, merged_lanes>;
+  static std::array<Values, 2> map_halves(const Merged& merged) {
+    const auto [low, high] = halves(merged);
+    return {R::map(low), R::map(high)};
+  }
+
   // Inline, so that the partial results stay in registers.
   [[gnu::always_inline]] static void fold_row(Partial& partial, int64_t count, const In*... x) {
+    if constexpr (requires(float* y) { R::terms(count, y, x...); }) {
+      constexpr int64_t block = 256;
+      alignas(64) float terms[block];
+      for (int64_t i = 0; i < count; i += block) {
+        const int64_t size = std::min(block, count - i);
+        R::terms(size, terms, x + i...);
+        fold_mapped(
+            partial, size, [](auto term) { return to_doubles(term); }, terms);
+      }
+    } else {
+      int64_t i = 0;
+      if constexpr (merges) i = fold_merged(partial, count, x...);
+      fold_mapped(
+          partial, count - i, [](auto... values) { return R::map(values...); }, x + i...);
+    }
+  }
+
+  // Folds what fills four vectors of f32, and returns how many elements these are.
+  template <class T>
+  [[gnu::always_inline]] static int64_t fold_merged(Partial& partial, int64_t count, const T* x) {
+    constexpr int64_t run = 4 * merged_lanes;
+    int64_t i = 0;
+    const auto take = [&](int v) {
+      const auto at = [&](int j) { return load_lanes<merged_lanes>(x + i + j * merged_lanes); };
+      const auto halves = map_halves(R::merge(at(0), at(1), at(2), at(3)));
+      for (int h = 0; h < 2; ++h) {
+        partial.vector[v + h] = R::combine(partial.vector[v + h], halves[h]);
+      }
+      i += run;
+    };
+    while (i + row_vectors / 2 * run <= count) {
+#pragma GCC unroll 8
+      for (int v = 0; v < row_vectors; v += 2) take(v);
+    }
+#pragma GCC unroll 8
+    for (int v = 0; v < row_vectors - 2; v += 2) {
+      if (i + run <= count) take(v);
+    }
+    return i;
+  }
+
+  template <class Map, class... X>
+  [[gnu::always_inline]] static void fold_mapped(Partial& partial, int64_t count, const Map& map,
+                                                 const X*... x) {
     int64_t i = 0;
     const auto take = [&](int v) {
       partial.vector[v] =
-          R::combine(partial.vector[v], R::map(load_lanes<lanes>(x + i + v * lanes)...));
+          R::combine(partial.vector[v], map(load_lanes<lanes>(x + i + v * lanes)...));
     };
     for (; i + row_vectors * lanes <= count; i += row_vectors * lanes) {
 #pragma GCC unroll 8
@@ -154,7 +213,7 @@ struct Reducer {
       if (v < vectors) take(v);
     }
     for (i += vectors * lanes; i < count; ++i) {
-      partial.rest = R::combine(partial.rest, R::map(widened(x[i])...));
+      partial.rest = R::combine(partial.rest, map(widened(x[i])...));
     }
   }
 
@@ -180,7 +239,12 @@ struct Reducer {
     if (side_by_side) {
       for (; i + 4 <= end; i += 4) {
         const auto a = next(), b = next(), c = next(), d = next();
-        fold_column(result, width, a, b, c, d);
+        if constexpr (merges) {
+          fold_merged_column(result, width, std::get<0>(a), std::get<0>(b), std::get<0>(c),
+                             std::get<0>(d));
+        } else {
+          fold_column(result, width, a, b, c, d);
+        }
       }
       for (; i < end; ++i) fold_column(result, width, next());
     }
@@ -212,6 +276,26 @@ struct Reducer {
     int64_t k = 0;
     for (; k + lanes <= width; k += lanes) at(LaneCount<lanes>{}, k);
     for (; k < width; ++k) at(LaneCount<1>{}, k);
+  }
+
+  template <class T>
+  static void fold_merged_column(Value* result, int64_t width, const T* a, const T* b, const T* c,
+                                 const T* d) {
+    const auto merged = [&]<int count>(LaneCount<count>, int64_t k) {
+      return R::merge(load_lanes<count>(a + k), load_lanes<count>(b + k), load_lanes<count>(c + k),
+                      load_lanes<count>(d + k));
+    };
+    const auto add = [&]<int count>(LaneCount<count>, int64_t k,
+                                    const Lanes<Value, count>& values) {
+      store_lanes<count>(R::combine(load_lanes<count>(result + k), values), result + k);
+    };
+    int64_t k = 0;
+    for (; k + merged_lanes <= width; k += merged_lanes) {
+      const auto halves = map_halves(merged(LaneCount<merged_lanes>{}, k));
+      add(LaneCount<lanes>{}, k, halves[0]);
+      add(LaneCount<lanes>{}, k + lanes, halves[1]);
+    }
+    for (; k < width; ++k) add(LaneCount<1>{}, k, R::map(merged(LaneCount<1>{}, k)));
   }
 
   // store(output, its offset in y, count, chunk, values) takes the partial results of outputs that

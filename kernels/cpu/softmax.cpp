@@ -2,8 +2,9 @@
 
 #include <cmath>
 #include <limits>
+#include <memory>
 
-#include "kernels/cpu/elementary.h"
+#include "kernels/cpu/elementary_runs.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
@@ -12,27 +13,38 @@
 namespace gestalt::cpu {
 namespace {
 
-// body(row, first element) in parallel; rows are the last dimension.
-template <class F>
+// body(row, first element, scratch) in parallel; rows are the last dimension, scratch[length] is
+// the thread's own.
+template <class T, class F>
 void for_rows(const View& like, const F& body) {
   const int64_t length = like.shape[-1];
   const int64_t rows = length == 0 ? 0 : like.numel() / length;
   parallel_for(rows, 1 + 4096 / std::max<int64_t>(length, 1), [&](int64_t begin, int64_t end) {
-    for (int64_t row = begin; row < end; ++row) body(row, row * length);
+    const auto scratch =
+        std::make_unique_for_overwrite<accumulate_t<T>[]>(static_cast<size_t>(length));
+    for (int64_t row = begin; row < end; ++row) body(row, row * length, scratch.get());
   });
 }
 
-// The fold of f(LaneCount, i) over a row: lanes side by side first, then what they hold, then the
-// elements that fill no vector.
+// The fold of f(LaneCount, i) over a row: four vectors side by side first, then what they hold,
+// then the elements that fill no vector.
 template <class T, class F, class Combine>
 accumulate_t<T> fold_row(int64_t length, accumulate_t<T> first, const F& f,
                          const Combine& combine) {
-  constexpr int lanes = full_lanes<T>;
-  Lanes<accumulate_t<T>, lanes> folded = Lanes<accumulate_t<T>, lanes>{} + first;
+  constexpr int lanes = full_lanes<T>, vectors = 4;
+  using Values = Lanes<accumulate_t<T>, lanes>;
+  Values folded[vectors];
+  for (Values& values : folded) values = Values{} + first;
   int64_t i = 0;
-  for (; i + lanes <= length; i += lanes) folded = combine(folded, f(LaneCount<lanes>{}, i));
-  accumulate_t<T> result = folded[0];
-  for (int j = 1; j < lanes; ++j) result = combine(result, accumulate_t<T>(folded[j]));
+  for (; i + vectors * lanes <= length; i += vectors * lanes) {
+    for (int v = 0; v < vectors; ++v) {
+      folded[v] = combine(folded[v], f(LaneCount<lanes>{}, i + v * lanes));
+    }
+  }
+  for (; i + lanes <= length; i += lanes) folded[0] = combine(folded[0], f(LaneCount<lanes>{}, i));
+  const Values all = combine(combine(folded[0], folded[1]), combine(folded[2], folded[3]));
+  accumulate_t<T> result = all[0];
+  for (int j = 1; j < lanes; ++j) result = combine(result, accumulate_t<T>(all[j]));
   for (; i < length; ++i) result = combine(result, f(LaneCount<1>{}, i));
   return result;
 }
@@ -43,12 +55,18 @@ Sum largest(const T* x, int64_t length) {
   return fold_row<T>(
       length, -std::numeric_limits<Sum>::infinity(),
       [x]<int lanes>(LaneCount<lanes>, int64_t i) { return load_lanes<lanes>(x + i); },
-      [](auto most, auto value) { return value > most ? value : most; });
+      [](auto most, auto value) { return larger(value, most); });
 }
 
 template <class T, class F>
 accumulate_t<T> sum_row(int64_t length, const F& f) {
   return fold_row<T>(length, 0, f, [](auto sum, auto value) { return sum + value; });
+}
+
+template <class Sum>
+Sum sum_row(const Sum* x, int64_t length) {
+  return sum_row<Sum>(
+      length, [x]<int lanes>(LaneCount<lanes>, int64_t i) { return load_lanes<lanes>(x + i); });
 }
 
 // y[i] = f(LaneCount, i) for the elements of a row.
@@ -59,12 +77,19 @@ void write_row(T* y, int64_t length, const F& f) {
   });
 }
 
-// exp(x[i] - most), for the functions above.
+// y[i] = exp(x[i] - most)
 template <class T>
-auto exp_of_row(const T* x, accumulate_t<T> most) {
-  return [x, most]<int lanes>(LaneCount<lanes>, int64_t i) {
-    return exp_lanes(load_lanes<lanes>(x + i) - most);
-  };
+void exp_row(const T* x, accumulate_t<T> most, int64_t length, accumulate_t<T>* y) {
+  if constexpr (std::is_same_v<T, double>) {
+    for (int64_t i = 0; i < length; ++i) y[i] = std::exp(x[i] - most);
+  } else if constexpr (std::is_same_v<T, float>) {
+    elementary_runs().exp_below(x, most, length, y);
+  } else {
+    for_lanes<T>(length, [x, y]<int lanes>(LaneCount<lanes>, int64_t i) {
+      store_lanes<lanes>(load_lanes<lanes>(x + i), y + i);
+    });
+    elementary_runs().exp_below(y, most, length, y);
+  }
 }
 
 int64_t checked_target(const View& target, int64_t row, int64_t classes) {
@@ -81,23 +106,13 @@ void softmax_forward(Context&, const View& x, const View& y) {
   const int64_t length = x.shape[-1];
   dispatch<FloatTypes>("softmax_forward", x, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
-    for_rows(x, [&](int64_t, int64_t base) {
+    for_rows<T>(x, [&](int64_t, int64_t base, Sum* exponentials) {
       const T* in = x.as<T>() + base;
-      T* out = y.as<T>() + base;
-      const auto exponential = exp_of_row(in, largest(in, length));
-      if constexpr (std::is_same_v<T, Sum>) {  // kept in y
-        const Sum sum = sum_row<T>(length, [&]<int lanes>(LaneCount<lanes> count, int64_t i) {
-          const auto values = exponential(count, i);
-          store_lanes<lanes>(values, out + i);
-          return values;
-        });
-        write_row(out, length, [out, sum]<int lanes>(LaneCount<lanes>, int64_t i) {
-          return load_lanes<lanes>(out + i) / sum;
-        });
-      } else {
-        const Sum sum = sum_row<T>(length, exponential);
-        write_row(out, length, [&](auto count, int64_t i) { return exponential(count, i) / sum; });
-      }
+      exp_row(in, largest(in, length), length, exponentials);
+      const Sum sum = sum_row(exponentials, length);
+      write_row(y.as<T>() + base, length, [=]<int lanes>(LaneCount<lanes>, int64_t i) {
+        return load_lanes<lanes>(exponentials + i) / sum;
+      });
     });
   });
 }
@@ -106,7 +121,7 @@ void softmax_backward(Context&, const View& dy, const View& y, const View& dx) {
   const int64_t length = y.shape[-1];
   dispatch<FloatTypes>("softmax_backward", y, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
-    for_rows(y, [&](int64_t, int64_t base) {
+    for_rows<T>(y, [&](int64_t, int64_t base, Sum*) {
       const T* grad = dy.as<T>() + base;
       const T* probability = y.as<T>() + base;
       const Sum dot = sum_row<T>(length, [=]<int lanes>(LaneCount<lanes>, int64_t i) {
@@ -123,10 +138,11 @@ void log_softmax_forward(Context&, const View& x, const View& y) {
   const int64_t length = x.shape[-1];
   dispatch<FloatTypes>("log_softmax_forward", x, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
-    for_rows(x, [&](int64_t, int64_t base) {
+    for_rows<T>(x, [&](int64_t, int64_t base, Sum* exponentials) {
       const T* in = x.as<T>() + base;
       const Sum most = largest(in, length);
-      const Sum log_sum = std::log(sum_row<T>(length, exp_of_row(in, most)));
+      exp_row(in, most, length, exponentials);
+      const Sum log_sum = std::log(sum_row(exponentials, length));
       write_row(y.as<T>() + base, length, [=]<int lanes>(LaneCount<lanes>, int64_t i) {
         return load_lanes<lanes>(in + i) - most - log_sum;
       });
@@ -138,15 +154,14 @@ void log_softmax_backward(Context&, const View& dy, const View& y, const View& d
   const int64_t length = y.shape[-1];
   dispatch<FloatTypes>("log_softmax_backward", y, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
-    for_rows(y, [&](int64_t, int64_t base) {
+    for_rows<T>(y, [&](int64_t, int64_t base, Sum* probability) {
       const T* grad = dy.as<T>() + base;
-      const T* log_probability = y.as<T>() + base;
+      exp_row(y.as<T>() + base, Sum{0}, length, probability);
       const Sum sum = sum_row<T>(length, [grad]<int lanes>(LaneCount<lanes>, int64_t i) {
         return load_lanes<lanes>(grad + i);
       });
       write_row(dx.as<T>() + base, length, [=]<int lanes>(LaneCount<lanes>, int64_t i) {
-        return load_lanes<lanes>(grad + i) -
-               exp_lanes(load_lanes<lanes>(log_probability + i)) * sum;
+        return load_lanes<lanes>(grad + i) - load_lanes<lanes>(probability + i) * sum;
       });
     });
   });
@@ -182,12 +197,12 @@ void cross_entropy_backward(Context&, const View& dloss, const View& log_probabi
         const Sum factor = static_cast<Sum>(*dloss.as<Sum>() * scale);
         const Sum everywhere = static_cast<Sum>(label_smoothing / classes);
         const Sum at_target = static_cast<Sum>(1 - label_smoothing);
-        for_rows(log_probabilities, [&](int64_t row, int64_t base) {
-          const T* log_probability = log_probabilities.as<T>() + base;
+        for_rows<T>(log_probabilities, [&](int64_t row, int64_t base, Sum* probability) {
           T* out = dlogits.as<T>() + base;
           const int64_t index = checked_target(target, row, classes);
+          exp_row(log_probabilities.as<T>() + base, Sum{0}, classes, probability);
           const auto gradient = [=]<int lanes>(LaneCount<lanes>, int64_t i) {
-            return exp_lanes(load_lanes<lanes>(log_probability + i)) - everywhere;
+            return load_lanes<lanes>(probability + i) - everywhere;
           };
           write_row(out, classes,
                     [=](auto lanes, int64_t i) { return factor * gradient(lanes, i); });

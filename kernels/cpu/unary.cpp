@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "kernels/cpu/elementary.h"
+#include "kernels/cpu/elementary_runs.h"
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/rectify.h"
@@ -11,13 +12,13 @@
 namespace gestalt::cpu {
 
 void exp(Context&, const View& x, const View& y) {
-  elementwise_lanes(
-      "exp", [](auto x) { return exp_lanes(x); }, y, x);
+  elementwise_run(
+      "exp", elementary_runs().exp, [](double x) { return exp_lanes(x); }, y, x);
 }
 
 void log(Context&, const View& x, const View& y) {
-  elementwise_lanes(
-      "log", [](auto x) { return log_lanes(x); }, y, x);
+  elementwise_run(
+      "log", elementary_runs().log, [](double x) { return log_lanes(x); }, y, x);
 }
 
 void sqrt(Context&, const View& x, const View& y) {
@@ -31,8 +32,14 @@ void sqrt_backward(Context&, const View& dy, const View& y, const View& dx) {
 }
 
 void abs(Context&, const View& x, const View& y) {
-  elementwise_floating(
-      "abs", [](auto x) { return std::abs(x); }, y, x);
+  dispatch<FloatTypes>("abs", x, [&]<class T>(std::type_identity<T>) {
+    if constexpr (sizeof(T) == 2) {  // without the sign, as the number that it is
+      elementwise<uint16_t, uint16_t>(
+          [](uint16_t bits) { return static_cast<uint16_t>(bits & TopKKey<T>::magnitude); }, y, x);
+    } else {
+      elementwise<T, T>([](T value) { return std::abs(value); }, y, x);
+    }
+  });
 }
 
 void abs_backward(Context&, const View& dy, const View& x, const View& dx) {
@@ -46,8 +53,8 @@ void abs_backward(Context&, const View& dy, const View& x, const View& dx) {
 }
 
 void sigmoid(Context&, const View& x, const View& y) {
-  elementwise_lanes(
-      "sigmoid", [](auto x) { return sigmoid_lanes(x); }, y, x);
+  elementwise_run(
+      "sigmoid", elementary_runs().sigmoid, [](double x) { return sigmoid_lanes(x); }, y, x);
 }
 
 void sigmoid_backward(Context&, const View& dy, const View& y, const View& dx) {
@@ -56,8 +63,8 @@ void sigmoid_backward(Context&, const View& dy, const View& y, const View& dx) {
 }
 
 void tanh(Context&, const View& x, const View& y) {
-  elementwise_lanes(
-      "tanh", [](auto x) { return tanh_lanes(x); }, y, x);
+  elementwise_run(
+      "tanh", elementary_runs().tanh, [](double x) { return tanh_lanes(x); }, y, x);
 }
 
 void tanh_backward(Context&, const View& dy, const View& y, const View& dx) {
@@ -81,11 +88,11 @@ void relu_backward(Context&, const View& dy, const View& y, const View& dx) {
 }
 
 void leaky_relu(Context&, const View& x, double slope, const View& y) {
-  elementwise_floating(
+  elementwise_lanes(
       "leaky_relu",
       [slope](auto x) {
-        const auto below = x * decltype(x)(slope);
-        return x > 0 ? x : below;
+        const decltype(x) none{}, below = x * LaneElement<decltype(x)>(slope);
+        return x > none ? x : below;
       },
       y, x);
 }
