@@ -1,6 +1,7 @@
 #include "tensor/cpu_pool.h"
 
 #include <cstdint>
+#include <cstdio>
 #include <cstring>
 #include <fstream>
 #include <gtest/gtest.h>
@@ -148,6 +149,34 @@ TEST(CpuPool, DroppedPagesAreNotCached) {
   EXPECT_EQ(pool.stats().cached, 2 * mb);
   EXPECT_EQ(pool.take(5 * mb), a);
   EXPECT_EQ(pool.stats().cached, 0u);
+}
+
+// The flags of the mapping that holds `pointer`, " rd wr mr hg ...".
+std::string mapping_flags(const void* pointer) {
+  const auto wanted = reinterpret_cast<uintptr_t>(pointer);
+  std::ifstream maps("/proc/self/smaps");
+  bool is_inside = false;
+  for (std::string line; std::getline(maps, line);) {
+    uintptr_t begin = 0, end = 0;
+    if (std::sscanf(line.c_str(), "%zx-%zx ", &begin, &end) == 2) {
+      is_inside = begin <= wanted && wanted < end;
+    } else if (is_inside && line.rfind("VmFlags:", 0) == 0) {
+      return line.substr(8) + ' ';
+    }
+  }
+  return {};
+}
+
+TEST(CpuPool, AsksForHugePages) {
+  if (!CpuPool::pooling) GTEST_SKIP() << "no pool under AddressSanitizer";
+  if (access("/sys/kernel/mm/transparent_hugepage", F_OK) != 0) {
+    GTEST_SKIP() << "this system has none";
+  }
+  CpuPool pool;
+  // As the range's writable part grows, too.
+  for (int block = 0; block < 3; ++block) {
+    EXPECT_NE(mapping_flags(pool.take(40 * mb)).find(" hg "), std::string::npos) << block;
+  }
 }
 
 // The child's exit code is the number of the first step that went wrong.
