@@ -19,6 +19,12 @@ std::atomic<uint64_t> next_sequence = 0;
 constexpr uint64_t first_op_sequence = uint64_t{1} << 63;
 thread_local bool grad_mode = true;
 
+// Otherwise a leaf would keep the rest for nothing, such as the other tensors of a cat.
+bool is_all_of_its_memory(const Tensor& x) {
+  return x.is_dense() &&
+         static_cast<int64_t>(x.storage()->bytes()) == x.numel() * size_of(x.dtype());
+}
+
 // Ends every path at a leaf: adds to its grad.
 class AccumulateNode : public Node {
  public:
@@ -34,7 +40,7 @@ class AccumulateNode : public Node {
                   leaf_, leaf_.device(), grad, grad.device());
     const std::lock_guard lock(mutex_);
     if (!meta.grad.defined()) {
-      meta.grad = grad.is_sole_owner() && grad.is_dense() ? grad : grad.clone();
+      meta.grad = grad.is_sole_owner() && is_all_of_its_memory(grad) ? grad : grad.clone();
       return {};
     }
     Context& ctx = context(grad.device());

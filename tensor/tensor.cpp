@@ -159,8 +159,19 @@ int64_t Tensor::size(int dim) const {
 }
 
 Format Tensor::format() const {
-  const View v = view();
-  return v.is_channels_last() && !v.is_contiguous() ? Format::channels_last : Format::contiguous;
+  const Shape& size = shape();
+  const Strides& stride = strides();
+  // An image of one pixel or channel lies both ways.
+  if (rank() != 4 || numel() == 0 || size[1] == 1 || stride[1] != 1 || size[2] * size[3] == 1) {
+    return Format::contiguous;
+  }
+  int64_t within = size[1];  // elements that the next dimension steps over
+  for (const int dim : {3, 2, 0}) {
+    if (size[dim] == 1) continue;
+    if (stride[dim] < within) return Format::contiguous;
+    within = size[dim] * stride[dim];
+  }
+  return Format::channels_last;
 }
 
 View Tensor::view() const {
@@ -207,7 +218,7 @@ Tensor Tensor::contiguous(Format format) const {
   return gestalt::contiguous(*this, format);
 }
 Tensor Tensor::dense() const {
-  return is_dense() ? *this : contiguous();
+  return is_dense() ? *this : contiguous(format());
 }
 Tensor Tensor::to(DType dtype) const {
   return gestalt::convert(*this, dtype);

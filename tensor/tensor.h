@@ -63,7 +63,8 @@ class Tensor {
   int64_t numel() const { return shape().numel(); }
   DType dtype() const;
   Device device() const;
-  // channels_last where the strides say so and not contiguous too; else contiguous.
+  // channels_last where the strides say so and not contiguous too, also of a part of such images;
+  // else contiguous.
   Format format() const;
   TensorOptions options() const { return {dtype(), device(), format()}; }
   bool is_format(Format format) const { return view().is_format(format); }
@@ -87,7 +88,7 @@ class Tensor {
   // ---- copies and conversions; differentiable ----
   Tensor clone() const;                                         // dense, of this format
   Tensor contiguous(Format format = Format::contiguous) const;  // itself if it is so already
-  Tensor dense() const;  // itself if dense, else a contiguous copy
+  Tensor dense() const;  // itself if dense, else a copy of this format
   Tensor to(DType dtype) const;
   Tensor to(Device device) const;
 

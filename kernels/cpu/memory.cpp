@@ -35,9 +35,24 @@ constexpr bool is_half_and_float =
     std::is_same_v<accumulate_t<To>, float>&& std::is_same_v<accumulate_t<From>, float> &&
     sizeof(To) + sizeof(From) == 6 && std::is_same_v<To, float> != std::is_same_v<From, float>;
 
-bool same_dense_layout(const View& x, const View& y) {
-  return x.dtype == y.dtype && ((x.is_contiguous() && y.is_contiguous()) ||
-                                (x.is_channels_last() && y.is_channels_last()));
+// A copy where both have unit stride along the same dimension: rows of bytes. False where they do
+// not.
+bool try_rows(const LoopNest<2>& nest, const View& x, const View& y) {
+  const int inner = nest.rank - 1;
+  const int64_t length = nest.sizes[inner], size = size_of(x.dtype);
+  if (length > 1 && nest.strides[inner] != std::array<int64_t, 2>{1, 1}) return false;
+  parallel_for(nest.numel, 32768, [&](int64_t begin, int64_t end) {
+    NestWalk<2> rows(nest, inner, begin / length);
+    int64_t first = begin % length;
+    for (int64_t i = begin; i < end; rows.next()) {
+      const int64_t count = std::min(length - first, end - i);
+      std::memmove(y.as<std::byte>() + (rows.offset()[0] + first) * size,
+                   x.as<const std::byte>() + (rows.offset()[1] + first) * size, count * size);
+      i += count;
+      first = 0;
+    }
+  });
+  return true;
 }
 
 // y[j * to_stride + i] = x[i * from_stride + j] for i < rows, j < columns.
@@ -61,13 +76,12 @@ void transpose_block(const T* x, int64_t from_stride, int64_t rows, int64_t colu
 // images: whole cache lines of both, where loops over elements use one of each line of x. False
 // where the views are not like that.
 template <class T>
-bool try_transpose(const View& x, const View& y) {
-  const LoopNest<2> nest = make_loop_nest<2>({&y, &x});
+bool try_transpose(const LoopNest<2>& nest, const View& x, const View& y) {
   const int to = nest.rank - 1;  // y's unit stride
   int from = 0;                  // x's
   while (from < to && nest.strides[from][1] != 1) ++from;
   constexpr int64_t least = 8, line = 64 / sizeof(T);
-  if (nest.numel == 0 || from == to || nest.strides[to][0] != 1 || nest.sizes[from] < least) {
+  if (from == to || nest.strides[to][0] != 1 || nest.sizes[from] < least) {
     return false;
   }
   const int64_t rows = nest.sizes[to], columns = nest.sizes[from];
@@ -96,12 +110,11 @@ bool try_transpose(const View& x, const View& y) {
 }  // namespace
 
 void copy(Context&, const View& x, const View& y) {
-  if (same_dense_layout(x, y)) {
-    if (x.numel() > 0) std::memmove(y.data, x.data, x.numel() * size_of(x.dtype));
-    return;
-  }
+  if (x.numel() == 0) return;
+  const LoopNest<2> nest = make_loop_nest<2>({&y, &x});
+  if (x.dtype == y.dtype && try_rows(nest, x, y)) return;
   dispatch<AllTypes>("copy", x, [&]<class From>(std::type_identity<From>) {
-    if (x.dtype == y.dtype && try_transpose<From>(x, y)) return;
+    if (x.dtype == y.dtype && try_transpose<From>(nest, x, y)) return;
     dispatch<AllTypes>("copy", y, [&]<class To>(std::type_identity<To>) {
       if constexpr (is_half_and_float<To, From>) {  // whose conversions the compiler leaves scalar
         elementwise<To, From>(on_lanes([](auto value) { return value; }), y, x);

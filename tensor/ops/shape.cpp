@@ -84,8 +84,7 @@ class CatNode : public Node {
     std::vector<Tensor> grads(sizes_.size());
     int64_t start = 0;
     for (size_t i = 0; i < sizes_.size(); ++i) {
-      // Cloned: many kernels want dense gradients.
-      if (needs[i]) grads[i] = narrow(grad_outputs[0], dim_, start, sizes_[i]).clone();
+      if (needs[i]) grads[i] = narrow(grad_outputs[0], dim_, start, sizes_[i]);
       start += sizes_[i];
     }
     return grads;

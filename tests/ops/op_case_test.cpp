@@ -15,6 +15,7 @@
 #include "tensor/autograd.h"
 #include "tensor/context.h"
 #include "tensor/gradcheck.h"
+#include "tensor/ops/shape.h"
 #include "tests/cuda_device.h"
 #include "tests/ops/guarded_table.h"
 #if defined(GESTALT_WITH_SIMT)
@@ -91,14 +92,25 @@ std::vector<Tensor> require_gradients(const OpCase& op_case, std::vector<Tensor>
   return wanted;
 }
 
+// The same values as part of a larger tensor, as cat's gradient hands them on.
+Tensor as_part(const Tensor& whole) {
+  if (whole.rank() == 0) return whole;
+  const int dim = whole.rank() > 1 ? 1 : 0;
+  const Tensor twice = cat({whole, whole}, dim);
+  return narrow(twice, dim, whole.size(dim), whole.size(dim));
+}
+
 // Gradients of the objective to every input that asks for one.
 std::vector<Array> analytic_gradients(const OpCase& op_case, DType dtype, Device device,
-                                      DType rounded) {
+                                      DType rounded, bool from_parts = false) {
   std::vector<Tensor> inputs = make_inputs(op_case, dtype, device, rounded);
   const std::vector<Tensor> wanted = require_gradients(op_case, inputs);
   const std::vector<Tensor> outputs = op_case.run(inputs);
   std::vector<Tensor> weights;
-  for (const Tensor& output : outputs) weights.push_back(objective_weights(output, rounded));
+  for (const Tensor& output : outputs) {
+    const Tensor whole = objective_weights(output, rounded);
+    weights.push_back(from_parts ? as_part(whole) : whole);
+  }
   std::vector<Array> grads;
   for (const Tensor& grad : gradients(outputs, weights, wanted)) grads.push_back(to_array(grad));
   return grads;
@@ -170,8 +182,13 @@ class OpCaseTest : public testing::Test {
     if (dtype_ == DType::f64) return;  // gradcheck does more
     const std::vector<Array> expected = analytic_gradients(op_case_, DType::f64, {}, dtype_);
     const UseBackend use(backend_);
+    const double allowed = 4 * tolerance(op_case_, dtype_);
     expect_all("gradient", analytic_gradients(op_case_, dtype_, backend_.device, dtype_), expected,
-               4 * tolerance(op_case_, dtype_));
+               allowed);
+    if (dtype_ != DType::f32 || !backend_.device.is_cpu()) return;
+    expect_all("gradient from a part of a tensor",
+               analytic_gradients(op_case_, dtype_, backend_.device, dtype_, true), expected,
+               allowed);
   }
 
   // At some coordinates of each input, all where that takes no time.

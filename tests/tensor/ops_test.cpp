@@ -166,6 +166,33 @@ TEST(Gradients, KeepChannelsLast) {
   EXPECT_EQ(x.grad().format(), Format::channels_last);
 }
 
+TEST(Format, OfAPartIsThatOfTheWhole) {
+  const Tensor whole = Tensor::ones({3, 6, 4, 5}, {.format = Format::channels_last});
+  for (const int dim : {0, 1, 2, 3}) {
+    const Tensor part = narrow(whole, dim, 1, 2);
+    EXPECT_EQ(part.format(), Format::channels_last) << dim;
+    EXPECT_TRUE(part.clone().view().is_channels_last()) << dim;
+    EXPECT_TRUE(part.dense().view().is_channels_last()) << dim;
+    EXPECT_EQ(narrow(whole.contiguous(), dim, 1, 2).format(), Format::contiguous) << dim;
+  }
+  EXPECT_EQ(expand(Tensor::ones({2, 6, 1, 1}), {2, 6, 4, 5}).format(), Format::contiguous);
+}
+
+TEST(Gradients, OfCatAreViewsThatLeavesDoNotKeep) {
+  const Tensor a = Tensor::ones({1, 2}).set_requires_grad(true);
+  const Tensor b = Tensor::ones({3, 2}).set_requires_grad(true);
+  const Tensor dy = Tensor::from_vector<float>({1, 2, 3, 4, 5, 6, 7, 8}, {4, 2});
+  for (const Tensor& grad :
+       gradients(std::vector{cat({a, b}, 0)}, std::vector{dy}, std::vector{a, b})) {
+    EXPECT_EQ(grad.storage(), dy.storage());
+  }
+  (cat({a, b}, 0) * 2).backward(dy);
+  EXPECT_EQ(a.grad().to_vector<float>(), (std::vector<float>{2, 4}));
+  EXPECT_EQ(b.grad().to_vector<float>(), (std::vector<float>{6, 8, 10, 12, 14, 16}));
+  EXPECT_EQ(a.grad().storage()->bytes(), 2 * sizeof(float));
+  EXPECT_EQ(b.grad().storage()->bytes(), 6 * sizeof(float));
+}
+
 TEST(Errors, NameTheOpAndBothTensors) {
   const Tensor a = Tensor::zeros({2, 3}), b = Tensor::zeros({4});
   EXPECT_EQ(error_of([&] { add(a, b); }), "[add] shapes do not broadcast: f32[2,3] and f32[4]");
