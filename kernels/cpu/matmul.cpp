@@ -1,6 +1,6 @@
-// Batched products. f32 goes to oneDNN's sgemm (bf16 and f16 through f32 copies), f64 to plain
-// loops. Work is cut into blocks of y by the shapes alone, a single-threaded product each; which
-// way round a product is computed is a rule of shapes and strides, too.
+// Batched products. f32 goes to oneDNN's sgemm (bf16 and f16 through f32 copies), f64 and small
+// ones to loops. Work is cut into blocks of y by the shapes alone, a single-threaded product each;
+// which way round a product is computed is a rule of shapes and strides, too.
 
 #include <optional>
 #include <vector>
@@ -12,6 +12,7 @@
 #include "kernels/cpu/convert.h"
 #include "kernels/cpu/image.h"
 #include "kernels/cpu/kernels.h"
+#include "kernels/cpu/lanes.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/single_thread.h"
 #include "kernels/dispatch.h"
@@ -50,6 +51,66 @@ void matmul_plain(const View& a, const View& b, double alpha, double beta, const
       }
     }
   });
+}
+
+// Of that many multiplications a call of sgemm takes longer than they do.
+constexpr int64_t small_product = 8192, small_matrix = 1024;
+
+bool is_small(const View& y, const MatmulShape& shape) {
+  return y.dtype == DType::f32 && y.strides[2] == 1 &&
+         shape.m * shape.n * shape.k <= small_product && shape.n * shape.k <= small_matrix;
+}
+
+// Some rows of a product, whose `b` has rows of unit stride.
+template <int rows>
+void small_rows(const float* a, int64_t a_row, int64_t a_column, const float* b, int64_t b_row,
+                float alpha, float beta, float* y, int64_t y_row, const MatmulShape& shape) {
+  for_lanes<float>(shape.n, [&]<int lanes>(LaneCount<lanes>, int64_t j) {
+    using Sums = Lanes<float, lanes>;
+    Sums sums[rows] = {};
+    for (int64_t k = 0; k < shape.k; ++k) {
+      const Sums values = load_lanes<lanes>(b + k * b_row + j);
+      for (int i = 0; i < rows; ++i) {
+        sums[i] = fused(Sums{} + a[i * a_row + k * a_column], values, sums[i]);
+      }
+    }
+    for (int i = 0; i < rows; ++i) {
+      float* const to = y + i * y_row + j;
+      Sums result = alpha * sums[i];
+      if (beta != 0) result += beta * load_lanes<lanes>(to);
+      store_lanes<lanes>(result, to);
+    }
+  });
+}
+
+void matmul_small(const View& a, const View& b, float alpha, float beta, const View& y,
+                  const MatmulShape& shape) {
+  parallel_for(
+      shape.batch, grain(shape.m * shape.n * shape.k / 4), [&](int64_t begin, int64_t end) {
+        float b_rows[small_matrix];
+        for (int64_t batch = begin; batch < end; ++batch) {
+          const float* from = b.as<const float>() + batch * b.strides[0];
+          int64_t b_row = b.strides[1];
+          if (b.strides[2] != 1) {
+            for (int64_t k = 0; k < shape.k; ++k) {
+              for (int64_t j = 0; j < shape.n; ++j) {
+                b_rows[k * shape.n + j] = from[k * b_row + j * b.strides[2]];
+              }
+            }
+            from = b_rows;
+            b_row = shape.n;
+          }
+          const float* const a_first = a.as<const float>() + batch * a.strides[0];
+          float* const y_first = y.as<float>() + batch * y.strides[0];
+          const auto some = [&]<int rows>(std::integral_constant<int, rows>, int64_t i) {
+            small_rows<rows>(a_first + i * a.strides[1], a.strides[1], a.strides[2], from, b_row,
+                             alpha, beta, y_first + i * y.strides[1], y.strides[1], shape);
+          };
+          int64_t i = 0;
+          for (; i + 8 <= shape.m; i += 8) some(std::integral_constant<int, 8>{}, i);
+          for (; i < shape.m; ++i) some(std::integral_constant<int, 1>{}, i);
+        }
+      });
 }
 
 #ifdef GESTALT_WITH_ONEDNN
@@ -168,6 +229,9 @@ void matmul(Context& context, const View& a, const View& b, double alpha, double
     const F32Copy y32 = beta == 0 ? F32Copy(context, y) : F32Copy::of(context, y);
     matmul(context, a32.view(), b32.view(), alpha, beta, y32.view());
     return copy(context, y32.view(), y);
+  }
+  if (is_small(y, shape)) {
+    return matmul_small(a, b, static_cast<float>(alpha), static_cast<float>(beta), y, shape);
   }
   if (try_sgemm(context, a, b, alpha, beta, y, shape)) return;
   dispatch<FloatTypes>("matmul", y, [&]<class T>(std::type_identity<T>) {

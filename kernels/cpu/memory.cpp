@@ -2,6 +2,7 @@
 #include <type_traits>
 
 #include "kernels/cpu/elementwise.h"
+#include "kernels/cpu/interleave.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/transpose.h"
@@ -59,6 +60,8 @@ bool try_rows(const LoopNest<2>& nest, const View& x, const View& y) {
 template <class T>
 void transpose_block(const T* x, int64_t from_stride, int64_t rows, int64_t columns, T* y,
                      int64_t to_stride) {
+  if (columns == 3 && from_stride == 3) return deinterleave_3(x, y, to_stride, rows);
+  if (rows == 3 && to_stride == 3) return interleave_3(x, from_stride, y, columns);
   const int64_t whole_rows = rows / 8 * 8, whole_columns = columns / 8 * 8;
   for (int64_t i = 0; i < whole_rows; i += 8) {
     for (int64_t j = 0; j < whole_columns; j += 8) {
@@ -80,11 +83,11 @@ bool try_transpose(const LoopNest<2>& nest, const View& x, const View& y) {
   const int to = nest.rank - 1;  // y's unit stride
   int from = 0;                  // x's
   while (from < to && nest.strides[from][1] != 1) ++from;
-  constexpr int64_t least = 8, line = 64 / sizeof(T);
-  if (from == to || nest.strides[to][0] != 1 || nest.sizes[from] < least) {
-    return false;
-  }
+  if (from == to || nest.strides[to][0] != 1) return false;
   const int64_t rows = nest.sizes[to], columns = nest.sizes[from];
+  const bool from_rgb = columns == 3 && nest.strides[to][1] == 3;
+  if (columns < 8 && !from_rgb) return false;
+  const int64_t line = rows == 3 ? 4096 : 64 / sizeof(T);
   const int64_t blocks = ceil_div(columns, line), outer = nest.numel / (rows * columns);
   parallel_for(outer * blocks, ceil_div(int64_t{32768}, rows * line),
                [&](int64_t begin, int64_t end) {

@@ -61,7 +61,7 @@ std::vector<Tap> bilinear_taps(int64_t out, int64_t in, const ResizeDesc& desc) 
 
 // Pixels of a row that have their sources beside each other.
 struct Stretch {
-  int64_t out, in, count;
+  int64_t out = 0, in = 0, count = 0;
 };
 
 std::vector<Stretch> runs_of(const std::vector<Tap>& taps) {
@@ -86,10 +86,15 @@ void gather(const char* kernel, const View& x_view, const View& y_view,
     const int64_t size = x.stride_c == 1 && y.stride_c == 1 ? y.c : 1, planes = y.c / size;
     const std::vector<Stretch> runs = runs_of(columns);
     const bool dense = x.stride_w == size && y.stride_w == size;
-    const bool by_runs = dense && (size > 1 || std::ssize(runs) * 4 <= y.w);
+    const bool by_runs = dense && size > 1;
+    // What padding leaves as it is. Of single channels the rest goes one by one.
+    const Stretch longest = *std::ranges::max_element(runs, {}, &Stretch::count);
+    const Stretch inner = dense && longest.count * 2 > y.w ? longest : Stretch{};
     parallel_for(y.n * planes * y.h, grain(y.w * size), [&](int64_t begin, int64_t end) {
-      for (int64_t line = begin; line < end; ++line) {
-        const int64_t n = line / (planes * y.h), c = line / y.h % planes, h = line % y.h;
+      int64_t plane = begin / y.h, h = begin % y.h;
+      for (int64_t line = begin; line < end; ++line, ++h) {
+        if (h == y.h) h = 0, ++plane;
+        const int64_t n = plane / planes, c = plane % planes;
         const T* from = x.row(n, c, rows[h].low);
         T* to = y.row(n, c, h);
         if (dense && line > begin && h > 0 && rows[h].low == rows[h - 1].low) {
@@ -99,7 +104,14 @@ void gather(const char* kernel, const View& x_view, const View& y_view,
             std::copy_n(from + run.in * size, run.count * size, to + run.out * size);
           }
         } else if (size == 1) {
-          for (int64_t w = 0; w < y.w; ++w) to[w * y.stride_w] = from[columns[w].low * x.stride_w];
+          const auto one_by_one = [&](int64_t begin, int64_t end) {
+            for (int64_t w = begin; w < end; ++w) {
+              to[w * y.stride_w] = from[columns[w].low * x.stride_w];
+            }
+          };
+          one_by_one(0, inner.out);
+          std::copy_n(from + inner.in, inner.count, to + inner.out);
+          one_by_one(inner.out + inner.count, y.w);
         } else {
           for (int64_t w = 0; w < y.w; ++w) {
             std::copy_n(from + columns[w].low * x.stride_w, size, to + w * y.stride_w);

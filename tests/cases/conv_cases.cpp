@@ -139,6 +139,16 @@ const bool added = add_cases({
     matmul_case("batched", {.shape = {3, 4, 5}}, {.shape = {3, 5, 2}}),
     matmul_case("broadcast_matrix", {.shape = {3, 4, 5}}, {.shape = {5, 2}}),
     matmul_case("broadcast_both", {.shape = {2, 1, 3, 4}}, {.shape = {3, 4, 2}}),
+    // By vectors and by blocks of rows, with some left over.
+    matmul_case("vectors", {.shape = {2, 9, 5}}, {.shape = {2, 5, 11}}),
+    matmul_case("vectors_strided", {.shape = {17, 6}, .layout = Layout::strided},
+                {.shape = {6, 8}, .layout = Layout::strided}),
+    // Beyond what the CPU does by itself.
+    matmul_case("large", {.shape = {2, 20, 30}}, {.shape = {2, 30, 25}}),
+    matmul_case("large_strided", {.shape = {20, 30}, .layout = Layout::strided},
+                {.shape = {30, 25}, .layout = Layout::strided}),
+    matmul_case("large_broadcast", {.shape = {2, 1, 20, 30}}, {.shape = {2, 30, 25}}),
+    matmul_case("large_row", {.shape = {1, 100}}, {.shape = {100, 90}}),
     // Dense, but the stride of the dimension of size 1 is none of the batch's.
     {.name = "matmul/batch_of_one_transposed",
      .inputs = {{.shape = {1, 2, 3, 4}}, {.shape = {4, 5}}},

@@ -164,6 +164,10 @@ std::vector<OpCase> cases() {
     list.push_back(make_index_select(name + "_2", input, -2, {3, 1}));
     list.push_back(make_index_select(name + "_3", input, 3, {5, 4, 0, 0, 1, 4, 4}));
   }
+  // Three channels, and pixels that fill no vector.
+  list.push_back(make_reshape(
+      "contiguous/rgb", {.shape = {2, 3, 5, 7}}, {2, 3, 5, 7},
+      [](const Tensor& x) { return x.contiguous(Format::channels_last).contiguous(); }));
   list.push_back(make(
       "narrow/nothing", {.shape = {2, 3}}, {2, 0},
       [](const Tensor& x) { return narrow(x, 1, 3, 0); }, [](const Shape& i) { return i; }));
