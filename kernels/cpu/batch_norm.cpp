@@ -119,7 +119,7 @@ void apply(const View& x, const View* residual, const View& y, const Affine<T>& 
     return rectify ? apply_sum<T, true>(x, *residual, y, affine)
                    : apply_sum<T, false>(x, *residual, y, affine);
   }
-  if constexpr (std::is_same_v<T, float16>) {  // whose conversions the compiler leaves scalar
+  if constexpr (sizeof(T) == 2) {  // whose conversions the compiler leaves scalar, or makes slow
     return rectify ? map_image<T>(x, y, Rectified<T, Affine<T>>{affine})
                    : map_image<T>(x, y, affine);
   }

@@ -73,7 +73,8 @@ struct OnLanes {
 
 template <class Out, class... In, class F>
 void unit_loop(const OnLanes<F>& on, int64_t size, Out* y, const In*... x) {
-  for_lanes<Out>(size, [&]<int count>(LaneCount<count>, int64_t i) {
+  // Copies of the pointers: what is stored might change those of another scope.
+  for_lanes<Out>(size, [&on, y, x...]<int count>(LaneCount<count>, int64_t i) {
     store_lanes<count>(narrow_lanes<Out, count>(on.f(load_lanes<count>(x + i)...)), y + i);
   });
 }
@@ -125,13 +126,12 @@ void unit_loop(const OnWidened<F>& on, int64_t size, Out* y, const In*... x) {
   }
 }
 
+// Of rows that are not all of unit stride. Its buffers are no burden to those that are.
 template <class Out, class... In, class F, size_t... I>
-void row_loop(const F& f, int64_t size, Out* y, [[maybe_unused]] std::tuple<const In*...> x,
-              const std::array<int64_t, 1 + sizeof...(In)>& step, std::index_sequence<I...>) {
-  if (((step[0] == 1) && ... && (step[I + 1] == 1))) {
-    unit_loop(f, size, y, std::get<I>(x)...);
-    return;
-  }
+[[gnu::noinline]] void row_loop(const F& f, int64_t size, Out* y,
+                                [[maybe_unused]] std::tuple<const In*...> x,
+                                const std::array<int64_t, 1 + sizeof...(In)>& step,
+                                std::index_sequence<I...>) {
   Buffer<Out> result;
   [[maybe_unused]] std::tuple<Buffer<In>...> buffers;
   for (int64_t begin = 0; begin < size; begin += gather_size) {
@@ -157,6 +157,8 @@ void elementwise(const F& f, const View& y, const Views&... x) {
 
   const int inner = nest.rank - 1;
   const int64_t inner_size = nest.sizes[inner];
+  const bool side_by_side =
+      std::ranges::all_of(nest.strides[inner], [](int64_t step) { return step == 1; });
 
   // Elements are numbered in loop order; a range may begin and end inside a row.
   parallel_for(nest.numel, 32768, [&](int64_t begin, int64_t end) {
@@ -167,9 +169,13 @@ void elementwise(const F& f, const View& y, const Views&... x) {
       std::array<int64_t, views> offset = rows.offset();
       for (int v = 0; v < views; ++v) offset[v] += first * nest.strides[inner][v];
       [&]<size_t... I>(std::index_sequence<I...>) {
+        Out* const to = y.as<Out>() + offset[0];
+        if (side_by_side) {
+          detail::unit_loop(f, count, to, x.template as<const In>() + offset[I + 1]...);
+          return;
+        }
         detail::row_loop<Out, In...>(
-            f, count, y.as<Out>() + offset[0],
-            std::tuple<const In*...>(x.template as<const In>() + offset[I + 1]...),
+            f, count, to, std::tuple<const In*...>(x.template as<const In>() + offset[I + 1]...),
             nest.strides[inner], inputs);
       }
       (inputs);

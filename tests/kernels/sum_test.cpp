@@ -48,7 +48,8 @@ void expect_sums(const Shape& kept, Format format, float low, const Bound& bound
     sizes[to] += std::abs(x[from]);
   }
   for (size_t i = 0; i < y.size(); ++i) {
-    ASSERT_LE(std::abs(y[i] - exact[i]), bound(sizes[i], exact[i])) << i << ' ' << to_string(format);
+    ASSERT_LE(std::abs(y[i] - exact[i]), bound(sizes[i], exact[i]))
+        << i << ' ' << to_string(format);
   }
 }
 
