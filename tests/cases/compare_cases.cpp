@@ -150,10 +150,12 @@ std::vector<OpCase> cases() {
   list.push_back(make_where("strided", {.shape = {4, 7}, .layout = Layout::strided},
                             {.shape = {4, 7}, .layout = Layout::strided}, {.shape = {4, 7}}));
   for (const bool greatest : {true, false}) {
-    OpCase special = make_extreme(greatest, "special", {.shape = {12}, .values = few},
-                                  {.shape = {12}, .values = other});
-    special.differentiable = false;  // at kinks
-    list.push_back(special);
+    const Input left{.shape = {12}, .values = few}, right{.shape = {12}, .values = other};
+    for (OpCase special : {make_extreme(greatest, "special", left, right),
+                           make_extreme(greatest, "special_swapped", right, left)}) {
+      special.differentiable = false;  // at kinks
+      list.push_back(special);
+    }
     list.push_back(make_extreme(greatest, "same_shape", image, last));
     list.push_back(make_extreme(greatest, "empty", {.shape = {0, 3}}, {.shape = {3}}));
     list.push_back(
