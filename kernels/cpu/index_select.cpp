@@ -65,6 +65,10 @@ void index_select_forward(Context&, const View& x, int dim, const View& indices,
                      const T* from = x.as<const T>() + offset[1];
                      if (step[2] == 0) {
                        from += list[offset[2]] * row_step;
+                       if (step[0] == 1 && step[1] == 1) {
+                         detail::unit_loop([](T value) { return value; }, count, to, from);
+                         return;
+                       }
                        for (int64_t i = 0; i < count; ++i) to[i * step[0]] = from[i * step[1]];
                      } else {
                        for (int64_t i = 0; i < count; ++i) {

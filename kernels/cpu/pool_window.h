@@ -136,8 +136,8 @@ void scatter_planes(const Image<T>& dx, const Image<T>& dy, const Scatter& scatt
   using Sum = accumulate_t<T>;
   const bool in_place = std::is_same_v<T, Sum> && (dx.h == 1 || dx.stride_h == dx.w * dx.stride_w);
   // In memory of its own a cache line of sums a pixel; in place long runs.
-  const int64_t lanes = in_place ? scatter_lanes : 16;
-  const int64_t most = dx.stride_c == 1 && dy.stride_c == 1 ? lanes : 1;
+  const int64_t together = in_place ? scatter_lanes : 16;
+  const int64_t most = dx.stride_c == 1 && dy.stride_c == 1 ? together : 1;
   const int64_t blocks = ceil_div(dx.c, most), pixels = dx.plane_size();
   parallel_for(dx.n * blocks, grain(2 * pixels * most), [&](int64_t begin, int64_t end) {
     std::vector<Sum> memory(in_place ? 0 : pixels * most);
@@ -152,9 +152,19 @@ void scatter_planes(const Image<T>& dx, const Image<T>& dy, const Scatter& scatt
       sums.clear(pixels);
       scatter(n, c, sums);
       if (in_place) continue;
-      for (int64_t p = 0; p < pixels; ++p) {
-        T* to = first + p / dx.w * dx.stride_h + p % dx.w * dx.stride_w;
-        for (int64_t j = 0; j < width; ++j) to[j] = static_cast<T>(sums.values[p * width + j]);
+      const auto write = [](const Sum* from, int64_t count, T* to) {
+        for_lanes<T>(count, [&]<int lanes>(LaneCount<lanes>, int64_t j) {
+          store_lanes<lanes>(narrow_lanes<T, lanes>(load_lanes<lanes>(from + j)), to + j);
+        });
+      };
+      for (int64_t h = 0; h < dx.h; ++h) {
+        const Sum* from = sums.values + h * dx.w * width;
+        T* to = first + h * dx.stride_h;
+        if (dx.stride_w == width) {
+          write(from, dx.w * width, to);
+        } else {
+          for (int64_t w = 0; w < dx.w; ++w) write(from + w * width, width, to + w * dx.stride_w);
+        }
       }
     }
   });
