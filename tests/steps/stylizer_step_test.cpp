@@ -24,7 +24,7 @@ namespace {
 constexpr int64_t side = 16;
 
 struct Training {
-  Training(Device device, const StylizerStepOptions& options) {
+  Training(Device device, const StylizerStepOptions& options, double learning_rate = 1e-3) {
     Generator random(3);
     encoder = models::make_adain_encoder(random);
     models::init_untrained_encoder(*encoder, random);
@@ -34,7 +34,7 @@ struct Training {
     models::init_adain_decoder(*decoder, random);
     for (nn::Sequential* network : {encoder.get(), decoder.get()}) network->to(device);
     optimizer = std::make_unique<optim::Adam>(decoder->parameters(),
-                                              optim::AdamOptions{.learning_rate = 1e-3});
+                                              optim::AdamOptions{.learning_rate = learning_rate});
     step.emplace(*encoder, *decoder, *optimizer, options);
   }
 
@@ -157,13 +157,15 @@ TEST(StylizerStep, TakesTheFirstPicturesOfTheLargerBatch) {
 }
 
 TEST(StylizerStep, LearnsFromItsLosses) {
-  Training training(Device{}, {});
+  // Slow enough for losses that fall smoothly, to a quarter here: at 1e-3 they jump about, in f64,
+  // too.
+  Training training(Device{}, {}, 3e-5);
   const Tensor content = pictures(Device{}, 1, 1), style = pictures(Device{}, 2, 1);
   std::vector<double> losses;
   for (int i = 0; i < 15; ++i) {
     losses.push_back(training.step->run(content, style).to_vector<double>()[0]);
   }
-  EXPECT_LT(losses.back(), 0.7 * losses.front());
+  EXPECT_LT(losses.back(), 0.5 * losses.front());
 }
 
 }  // namespace
