@@ -19,7 +19,7 @@ std::atomic<uint64_t> next_sequence = 0;
 constexpr uint64_t first_op_sequence = uint64_t{1} << 63;
 thread_local bool grad_mode = true;
 
-// Otherwise a leaf would keep the rest for nothing, such as the other tensors of a cat.
+// Otherwise who keeps it keeps the rest for nothing, such as the other tensors of a cat.
 bool is_all_of_its_memory(const Tensor& x) {
   return x.is_dense() &&
          static_cast<int64_t>(x.storage()->bytes()) == x.numel() * size_of(x.dtype());
@@ -234,7 +234,10 @@ class Engine {
 
   std::vector<Tensor> captured() {
     std::vector<Tensor> grads;
-    for (Capture& entry : captures_) grads.push_back(std::move(entry.grad));
+    for (Capture& entry : captures_) {
+      const bool is_part = entry.grad.defined() && !is_all_of_its_memory(entry.grad);
+      grads.push_back(is_part ? entry.grad.clone() : std::move(entry.grad));
+    }
     return grads;
   }
 

@@ -1,6 +1,7 @@
 // Sums, products and powers of elements.
 
 #include <cmath>
+#include <limits>
 
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/kernels.h"
@@ -51,12 +52,17 @@ void multiply_scalar(Context&, const View& x, double scalar, const View& y) {
 
 namespace {
 
-// f(power of that exponent) at each element, both of numbers or of lanes. The usual powers are what
-// they are.
+// f(power of that exponent, an f32 but for elements of f64) at each element, both of numbers or of
+// lanes. The usual powers are what they are.
 template <class F, class... Views>
 void with_power(const char* name, double exponent, const F& f, const View& y, const Views&... x) {
+  if (y.dtype != DType::f64) exponent = static_cast<float>(exponent);
   if (exponent == 0.5) {
-    elementwise_floating(name, f([](auto x) { return std::sqrt(x); }), y, x...);
+    constexpr auto root = [](auto x) {
+      constexpr auto infinity = std::numeric_limits<decltype(x)>::infinity();
+      return x == -infinity ? infinity : std::sqrt(x + 0);  // of -0, 0, as std::pow has both
+    };
+    elementwise_floating(name, f(root), y, x...);
   } else if (exponent == -1) {
     elementwise_floating(name, f([](auto x) { return 1 / x; }), y, x...);
   } else if (exponent == 0 || !std::isfinite(exponent)) {

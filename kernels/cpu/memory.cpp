@@ -37,11 +37,12 @@ constexpr bool is_half_and_float =
     sizeof(To) + sizeof(From) == 6 && std::is_same_v<To, float> != std::is_same_v<From, float>;
 
 // A copy where both have unit stride along the same dimension: rows of bytes. False where they do
-// not.
+// not, and where rows are so short that calls take longer than loops over elements.
 bool try_rows(const LoopNest<2>& nest, const View& x, const View& y) {
   const int inner = nest.rank - 1;
   const int64_t length = nest.sizes[inner], size = size_of(x.dtype);
   if (length > 1 && nest.strides[inner] != std::array<int64_t, 2>{1, 1}) return false;
+  if (length * size < 128 && size > 1) return false;
   parallel_for(nest.numel, 32768, [&](int64_t begin, int64_t end) {
     NestWalk<2> rows(nest, inner, begin / length);
     int64_t first = begin % length;
@@ -88,13 +89,17 @@ bool try_transpose(const LoopNest<2>& nest, const View& x, const View& y) {
   const bool from_rgb = columns == 3 && nest.strides[to][1] == 3;
   if (columns < 8 && !from_rgb) return false;
   const int64_t line = rows == 3 ? 4096 : 64 / sizeof(T);
-  const int64_t blocks = ceil_div(columns, line), outer = nest.numel / (rows * columns);
-  parallel_for(outer * blocks, ceil_div(int64_t{32768}, rows * line),
+  const int64_t stretch = from_rgb ? std::min<int64_t>(rows, 4096) : rows;
+  const int64_t blocks = ceil_div(columns, line), pieces = ceil_div(rows, stretch);
+  const int64_t outer = nest.numel / (rows * columns);
+  parallel_for(outer * blocks * pieces, ceil_div(int64_t{32768}, stretch * line),
                [&](int64_t begin, int64_t end) {
                  for (int64_t unit = begin; unit < end; ++unit) {
                    const int64_t column = unit % blocks * line;
-                   int64_t rest = unit / blocks;
-                   int64_t x_offset = column, y_offset = column * nest.strides[from][0];
+                   const int64_t row = unit / blocks % pieces * stretch;
+                   int64_t rest = unit / blocks / pieces;
+                   int64_t x_offset = column + row * nest.strides[to][1];
+                   int64_t y_offset = column * nest.strides[from][0] + row;
                    for (int dim = to - 1; dim >= 0; --dim) {
                      if (dim == from) continue;
                      const int64_t index = rest % nest.sizes[dim];
@@ -102,9 +107,9 @@ bool try_transpose(const LoopNest<2>& nest, const View& x, const View& y) {
                      x_offset += index * nest.strides[dim][1];
                      y_offset += index * nest.strides[dim][0];
                    }
-                   transpose_block(x.as<const T>() + x_offset, nest.strides[to][1], rows,
-                                   std::min(line, columns - column), y.as<T>() + y_offset,
-                                   nest.strides[from][0]);
+                   transpose_block(x.as<const T>() + x_offset, nest.strides[to][1],
+                                   std::min(stretch, rows - row), std::min(line, columns - column),
+                                   y.as<T>() + y_offset, nest.strides[from][0]);
                  }
                });
   return true;

@@ -54,7 +54,7 @@ Lanes<double, lanes> exp2_of(const Lanes<double, lanes>& x) {
 
 }  // namespace detail
 
-// x^exponent, as std::pow has it. In f32 by way of f64, rounded once: as good as exactly.
+// x^exponent, as std::pow has it. In f32 by way of f64: within 0.51 ulp.
 class Power {
  public:
   // Finite and not 0.

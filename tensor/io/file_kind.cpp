@@ -53,10 +53,15 @@ bool may_be_old_pickle(std::string_view head) {
 
 }  // namespace
 
+bool is_zip(const Bytes& bytes) {
+  const std::string_view text = bytes.text();
+  return text.starts_with("PK\x03\x04") || text.starts_with("PK\x05\x06");
+}
+
 FileKind kind_of_file(const Bytes& bytes) {
   const std::string_view text = bytes.text();
   check_has_content(text);
-  if (text.starts_with("PK\x03\x04") || text.starts_with("PK\x05\x06")) return FileKind::zip;
+  if (is_zip(bytes)) return FileKind::zip;
   if (is_safetensors(bytes)) return FileKind::safetensors;
   if (text.starts_with('\x80')) return FileKind::pickle;
 

@@ -10,6 +10,7 @@
 #include "tensor/io/atomic_file.h"
 #include "tensor/io/element_type.h"
 #include "tensor/io/file_content.h"
+#include "tensor/io/file_kind.h"
 #include "tensor/io/zip_archive.h"
 
 namespace gestalt {
@@ -213,7 +214,7 @@ bool is_npy(const Bytes& bytes) {
 }
 
 bool is_npz(const Bytes& bytes) {
-  if (!bytes.text().starts_with("PK")) return false;
+  if (!is_zip(bytes)) return false;
   const std::vector<std::string> names = ZipArchive(bytes).names();
   return std::any_of(names.begin(), names.end(),
                      [](const std::string& name) { return name.ends_with(extension); });
@@ -252,7 +253,7 @@ Tensor read_npy(const Bytes& bytes) {
 
 StateDict read_npz(const Bytes& bytes) {
   check_has_content(bytes.text());
-  GESTALT_CHECK(bytes.text().starts_with("PK"), "not a NumPy .npz archive");
+  GESTALT_CHECK(is_zip(bytes), "not a NumPy .npz archive");
   ZipArchive archive(bytes);
   StateDict arrays;
   for (const std::string& entry : archive.names()) {

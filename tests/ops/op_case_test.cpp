@@ -94,10 +94,10 @@ std::vector<Tensor> require_gradients(const OpCase& op_case, std::vector<Tensor>
 
 // The same values as part of a larger tensor, as cat's gradient hands them on.
 Tensor as_part(const Tensor& whole) {
-  if (whole.rank() == 0) return whole;
   const int dim = whole.rank() > 1 ? 1 : 0;
-  const Tensor twice = cat({whole, whole}, dim);
-  return narrow(twice, dim, whole.size(dim), whole.size(dim));
+  if (whole.rank() == 0 || whole.size(dim) == 0) return whole;
+  const Tensor longer = cat({narrow(whole, dim, 0, 1), whole}, dim);
+  return narrow(longer, dim, 1, whole.size(dim));
 }
 
 // Gradients of the objective to every input that asks for one.
@@ -185,7 +185,6 @@ class OpCaseTest : public testing::Test {
     const double allowed = 4 * tolerance(op_case_, dtype_);
     expect_all("gradient", analytic_gradients(op_case_, dtype_, backend_.device, dtype_), expected,
                allowed);
-    if (dtype_ != DType::f32 || !backend_.device.is_cpu()) return;
     expect_all("gradient from a part of a tensor",
                analytic_gradients(op_case_, dtype_, backend_.device, dtype_, true), expected,
                allowed);
