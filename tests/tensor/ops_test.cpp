@@ -11,6 +11,7 @@
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
 #include "tensor/ops/unary.h"
+#include "tensor/random.h"
 #include "tests/error_of.h"
 
 namespace gestalt {
@@ -312,6 +313,17 @@ TEST(Tensors, WithMoreElementsThanCanBeCountedAreErrors) {
   EXPECT_THROW(Tensor::empty({large, large, 0}), Error);   // its strides
   EXPECT_EQ(Tensor::empty({large, 0}).numel(), 0);
   EXPECT_THROW(expand(Tensor::ones({}), {large, large}), Error);
+}
+
+// More pixels than one piece of the work has.
+TEST(Formats, OfLargeRgbImagesChangeThereAndBack) {
+  for (const DType dtype : {DType::u8, DType::bf16, DType::f32, DType::f64}) {
+    const Tensor x = Generator(1).uniform({2, 3, 97, 131}, 0, 200).to(dtype);
+    const Tensor channels_last = x.contiguous(Format::channels_last);
+    EXPECT_EQ(channels_last.to_vector<double>(), x.to_vector<double>()) << to_string(dtype);
+    EXPECT_EQ(channels_last.contiguous().to_vector<double>(), x.to_vector<double>())
+        << to_string(dtype);
+  }
 }
 
 TEST(Powers, OfF32HaveAnExponentOfF32) {
