@@ -42,7 +42,7 @@ bool try_rows(const LoopNest<2>& nest, const View& x, const View& y) {
   const int inner = nest.rank - 1;
   const int64_t length = nest.sizes[inner], size = size_of(x.dtype);
   if (length > 1 && nest.strides[inner] != std::array<int64_t, 2>{1, 1}) return false;
-  if (length * size < 128 && size > 1) return false;
+  if (nest.rank > 1 && length * size < 128 && size > 1) return false;
   parallel_for(nest.numel, 32768, [&](int64_t begin, int64_t end) {
     NestWalk<2> rows(nest, inner, begin / length);
     int64_t first = begin % length;

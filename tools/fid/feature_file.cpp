@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "kernels/error.h"
+#include "optim/state.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/npy.h"
 
@@ -53,16 +54,15 @@ Features from_npy(const Bytes& bytes) {
 Features from_npz(const Bytes& bytes) {
   const StateDict arrays = read_npz(bytes);
   const auto array = [&](const char* name, int rank) {
-    const auto found = std::find_if(arrays.begin(), arrays.end(),
-                                    [&](const NamedTensor& entry) { return entry.name == name; });
-    GESTALT_CHECK(found != arrays.end(),
+    const Tensor* found = optim::find(arrays, name);
+    GESTALT_CHECK(found != nullptr,
                   "expected an archive with the statistics 'mu' [D] and 'sigma' [D,D], it has no "
                   "'{}'",
                   name);
-    GESTALT_CHECK(found->tensor.rank() == rank && is_real(found->tensor),
+    GESTALT_CHECK(found->rank() == rank && is_real(*found),
                   "expected '{}' to be {} of f32 or f64, it is {}", name,
-                  rank == 1 ? "[D]" : "[D,D]", found->tensor);
-    return found->tensor;
+                  rank == 1 ? "[D]" : "[D,D]", *found);
+    return *found;
   };
   Features features;
   const Tensor mean = array("mu", 1);
