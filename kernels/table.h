@@ -120,7 +120,7 @@ using ReduceKernel = void(const View& x,
   X(uniform, void(PhiloxState state, double low, double high, const View& y))                      \
   X(normal, void(PhiloxState state, double mean, double deviation, const View& y))                 \
   /* ---- reductions ---- */                                                                       \
-  X(sum, void(const View& x, double scale, const View& y)) /* scale * sum, accumulated wide */     \
+  X(sum, void(const View& x, double scale, const View& y)) /* scale * sum, in f32 or wider */      \
   X(max, ReduceKernel)                                     /* NaN wins */                          \
   X(min, ReduceKernel)                                     /* NaN wins */                          \
   X(argmax,                                                                                        \

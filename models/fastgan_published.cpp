@@ -220,13 +220,11 @@ FastGanOptions options_of(const StateDict& generator) {
     const int64_t resolution = resolution_of_block(first_part(entry.name).first).value_or(0);
     options.image_size = std::max(options.image_size, resolution);
   }
-  const auto init = std::find_if(generator.begin(), generator.end(), [](const auto& entry) {
-    return entry.name == "init.init.0.weight_orig" && entry.tensor.rank() == 4;
-  });
-  GESTALT_CHECK(options.image_size > 0 && init != generator.end(),
+  const Tensor* init = find_tensor(generator, "init.init.0.weight_orig");
+  GESTALT_CHECK(options.image_size > 0 && init != nullptr && init->rank() == 4,
                 "'g' is no generator of FastGAN: no feat_8, no init.init.0.weight_orig");
-  options.latent_size = init->tensor.size(0);
-  options.base_channels = init->tensor.size(1) / 32;
+  options.latent_size = init->size(0);
+  options.base_channels = init->size(1) / 32;
   options.noise = has_noise(generator);
   return options;
 }

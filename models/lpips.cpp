@@ -65,10 +65,9 @@ Lpips::Lpips(const std::string& network, std::shared_ptr<nn::Sequential> feature
   taps_ = found->second;
   for (size_t i = 0; i < taps_.size(); ++i) {
     const std::string name = format("lin{}.model.1.weight", i);
-    const auto weight = std::find_if(linear.begin(), linear.end(),
-                                     [&](const NamedTensor& entry) { return entry.name == name; });
-    GESTALT_CHECK(weight != linear.end(), "[lpips] the linear weights have no '{}'", name);
-    linear_.push_back(weight->tensor);
+    const Tensor* weight = find_tensor(linear, name);
+    GESTALT_CHECK(weight != nullptr, "[lpips] the linear weights have no '{}'", name);
+    linear_.push_back(*weight);
   }
   features_->set_requires_grad(false);
 }

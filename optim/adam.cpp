@@ -68,7 +68,7 @@ void Adam::save_parameter_state(size_t index, const std::string& prefix, StateDi
 AdamMoments Adam::load_parameter_state(size_t index, const std::string& prefix,
                                        const StateDict& state) const {
   AdamMoments moments;
-  if (find(state, prefix + "step") == nullptr) return moments;
+  if (find_tensor(state, prefix + "step") == nullptr) return moments;
   const Tensor& parameter = parameters_[index];
   const auto load = [&](const std::string& name) {
     return restored(name_, name, require(name_, state, name), parameter.shape(),

@@ -74,7 +74,7 @@ void Sgd::save_parameter_state(size_t index, const std::string& prefix, StateDic
 Tensor Sgd::load_parameter_state(size_t index, const std::string& prefix,
                                  const StateDict& state) const {
   const std::string name = prefix + "momentum_buffer";
-  const Tensor* saved = find(state, name);
+  const Tensor* saved = find_tensor(state, name);
   if (saved == nullptr) return {};
   const Tensor& parameter = parameters_[index];
   return restored(name_, name, *saved, parameter.shape(), state_options(parameter));

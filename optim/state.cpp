@@ -17,15 +17,8 @@ NamedTensor numbers(std::string name, const std::vector<double>& values) {
   return {std::move(name), Tensor::from_vector<double>(values, shape, {.device = Device{}})};
 }
 
-const Tensor* find(const StateDict& state, const std::string& name) {
-  for (const NamedTensor& entry : state) {
-    if (entry.name == name) return &entry.tensor;
-  }
-  return nullptr;
-}
-
 const Tensor& require(const char* owner, const StateDict& state, const std::string& name) {
-  const Tensor* tensor = find(state, name);
+  const Tensor* tensor = find_tensor(state, name);
   GESTALT_CHECK(tensor != nullptr, "[{}] state dict has no '{}'", owner, name);
   return *tensor;
 }

@@ -15,8 +15,6 @@ NamedTensor number(std::string name, double value);
 NamedTensor number(std::string name, int64_t value);
 NamedTensor numbers(std::string name, const std::vector<double>& values);
 
-// Null where there is none.
-const Tensor* find(const StateDict& state, const std::string& name);
 // Throw Error naming `owner` and the key where it is missing or does not hold that.
 const Tensor& require(const char* owner, const StateDict& state, const std::string& name);
 double require_number(const char* owner, const StateDict& state, const std::string& name);

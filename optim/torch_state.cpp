@@ -44,18 +44,18 @@ StateDict torch_state(const Checkpoint& checkpoint, const std::string& prefix,
     }
     state.push_back(last == "step" ? step_of(name, value) : number(name, value));
   }
-  GESTALT_CHECK(find(state, group_of(0) + "lr") != nullptr,
+  GESTALT_CHECK(find_tensor(state, group_of(0) + "lr") != nullptr,
                 "'{}' has no optimizer state '{}': read it with training_state, and give the "
                 "names' beginning up to 'param_groups'",
                 checkpoint.path, prefix);
 
   const StateDict own = into.state_dict();
   for (size_t group = 0; group < into.groups(); ++group) {
-    if (find(state, group_of(group) + "lr") == nullptr) continue;
+    if (find_tensor(state, group_of(group) + "lr") == nullptr) continue;
     for (const char* option : added_later) {
       const std::string name = group_of(group) + option;
-      const Tensor* value = find(own, name);
-      if (value != nullptr && find(state, name) == nullptr) state.push_back({name, *value});
+      const Tensor* value = find_tensor(own, name);
+      if (value != nullptr && find_tensor(state, name) == nullptr) state.push_back({name, *value});
     }
   }
   return state;

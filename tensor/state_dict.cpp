@@ -2,6 +2,13 @@
 
 namespace gestalt {
 
+const Tensor* find_tensor(const StateDict& state, std::string_view name) {
+  for (const NamedTensor& entry : state) {
+    if (entry.name == name) return &entry.tensor;
+  }
+  return nullptr;
+}
+
 void add_part(StateDict& to, const std::string& prefix, const StateDict& from) {
   for (const NamedTensor& entry : from) to.push_back({prefix + entry.name, entry.tensor});
 }

@@ -18,7 +18,10 @@ struct NamedTensor {
 // In the order of the file or of the modules.
 using StateDict = std::vector<NamedTensor>;
 
-// A checkpoint is put together of parts: names of `from` go into `to` behind `prefix` ("model."),
+// The tensor of that name, the first of several; null where there is none.
+const Tensor* find_tensor(const StateDict& state, std::string_view name);
+
+// A checkpoint is put together of parts: names of `from` go into `to` after `prefix` ("model."),
 // and come out of a state without it; none where the state has no such part, which the
 // load_state_dict that gets it says. Both share memory with what they were given.
 //   StateDict state;

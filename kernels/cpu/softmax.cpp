@@ -13,13 +13,26 @@
 namespace gestalt::cpu {
 namespace {
 
-// body(row, first element, scratch) in parallel; rows are the last dimension, scratch[length] is
-// the thread's own.
-template <class T, class F>
-void for_rows(const View& like, const F& body) {
+// body(first row, last row + 1) in parallel; rows are the last dimension.
+template <class F>
+void for_parts(const View& like, const F& body) {
   const int64_t length = like.shape[-1];
   const int64_t rows = length == 0 ? 0 : like.numel() / length;
-  parallel_for(rows, 1 + 4096 / std::max<int64_t>(length, 1), [&](int64_t begin, int64_t end) {
+  parallel_for(rows, 1 + 4096 / std::max<int64_t>(length, 1), body);
+}
+
+// body(first element of a row)
+template <class F>
+void for_rows(const View& like, const F& body) {
+  for_parts(like, [&, length = like.shape[-1]](int64_t begin, int64_t end) {
+    for (int64_t row = begin; row < end; ++row) body(row * length);
+  });
+}
+
+// body(row, its first element, scratch); scratch[length] is the thread's own.
+template <class T, class F>
+void for_rows_with_scratch(const View& like, const F& body) {
+  for_parts(like, [&, length = like.shape[-1]](int64_t begin, int64_t end) {
     const auto scratch =
         std::make_unique_for_overwrite<accumulate_t<T>[]>(static_cast<size_t>(length));
     for (int64_t row = begin; row < end; ++row) body(row, row * length, scratch.get());
@@ -106,7 +119,7 @@ void softmax_forward(Context&, const View& x, const View& y) {
   const int64_t length = x.shape[-1];
   dispatch<FloatTypes>("softmax_forward", x, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
-    for_rows<T>(x, [&](int64_t, int64_t base, Sum* exponentials) {
+    for_rows_with_scratch<T>(x, [&](int64_t, int64_t base, Sum* exponentials) {
       const T* in = x.as<T>() + base;
       exp_row(in, largest(in, length), length, exponentials);
       const Sum sum = sum_row(exponentials, length);
@@ -121,7 +134,7 @@ void softmax_backward(Context&, const View& dy, const View& y, const View& dx) {
   const int64_t length = y.shape[-1];
   dispatch<FloatTypes>("softmax_backward", y, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
-    for_rows<T>(y, [&](int64_t, int64_t base, Sum*) {
+    for_rows(y, [&](int64_t base) {
       const T* grad = dy.as<T>() + base;
       const T* probability = y.as<T>() + base;
       const Sum dot = sum_row<T>(length, [=]<int lanes>(LaneCount<lanes>, int64_t i) {
@@ -138,7 +151,7 @@ void log_softmax_forward(Context&, const View& x, const View& y) {
   const int64_t length = x.shape[-1];
   dispatch<FloatTypes>("log_softmax_forward", x, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
-    for_rows<T>(x, [&](int64_t, int64_t base, Sum* exponentials) {
+    for_rows_with_scratch<T>(x, [&](int64_t, int64_t base, Sum* exponentials) {
       const T* in = x.as<T>() + base;
       const Sum most = largest(in, length);
       exp_row(in, most, length, exponentials);
@@ -154,7 +167,7 @@ void log_softmax_backward(Context&, const View& dy, const View& y, const View& d
   const int64_t length = y.shape[-1];
   dispatch<FloatTypes>("log_softmax_backward", y, [&]<class T>(std::type_identity<T>) {
     using Sum = accumulate_t<T>;
-    for_rows<T>(y, [&](int64_t, int64_t base, Sum* probability) {
+    for_rows_with_scratch<T>(y, [&](int64_t, int64_t base, Sum* probability) {
       const T* grad = dy.as<T>() + base;
       exp_row(y.as<T>() + base, Sum{0}, length, probability);
       const Sum sum = sum_row<T>(length, [grad]<int lanes>(LaneCount<lanes>, int64_t i) {
@@ -197,17 +210,18 @@ void cross_entropy_backward(Context&, const View& dloss, const View& log_probabi
         const Sum factor = static_cast<Sum>(*dloss.as<Sum>() * scale);
         const Sum everywhere = static_cast<Sum>(label_smoothing / classes);
         const Sum at_target = static_cast<Sum>(1 - label_smoothing);
-        for_rows<T>(log_probabilities, [&](int64_t row, int64_t base, Sum* probability) {
-          T* out = dlogits.as<T>() + base;
-          const int64_t index = checked_target(target, row, classes);
-          exp_row(log_probabilities.as<T>() + base, Sum{0}, classes, probability);
-          const auto gradient = [=]<int lanes>(LaneCount<lanes>, int64_t i) {
-            return load_lanes<lanes>(probability + i) - everywhere;
-          };
-          write_row(out, classes,
-                    [=](auto lanes, int64_t i) { return factor * gradient(lanes, i); });
-          out[index] = T(factor * (gradient(LaneCount<1>{}, index) - at_target));
-        });
+        for_rows_with_scratch<T>(
+            log_probabilities, [&](int64_t row, int64_t base, Sum* probability) {
+              T* out = dlogits.as<T>() + base;
+              const int64_t index = checked_target(target, row, classes);
+              exp_row(log_probabilities.as<T>() + base, Sum{0}, classes, probability);
+              const auto gradient = [=]<int lanes>(LaneCount<lanes>, int64_t i) {
+                return load_lanes<lanes>(probability + i) - everywhere;
+              };
+              write_row(out, classes,
+                        [=](auto lanes, int64_t i) { return factor * gradient(lanes, i); });
+              out[index] = T(factor * (gradient(LaneCount<1>{}, index) - at_target));
+            });
       });
 }
 

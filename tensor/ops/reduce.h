@@ -1,8 +1,9 @@
 #pragma once
 
 // Reductions over some dimensions (none named: all): floating dtypes, any strides. Negative
-// dimensions count from the end. keep_dims leaves them in with size 1. Sums are accumulated wide
-// and in an order that does not depend on the number of threads.
+// dimensions count from the end. keep_dims leaves them in with size 1. Sums are accumulated in f32
+// or wider, so that partial sums of f32 may overflow, and in an order that does not depend on the
+// number of threads.
 
 #include <concepts>
 #include <vector>

@@ -34,10 +34,9 @@ std::vector<std::string> names_of(const StateDict& state) {
 }
 
 const Tensor& find(const StateDict& state, const std::string& name) {
-  for (const NamedTensor& entry : state) {
-    if (entry.name == name) return entry.tensor;
-  }
-  throw Error("no tensor " + name);
+  const Tensor* tensor = find_tensor(state, name);
+  GESTALT_CHECK(tensor != nullptr, "no tensor {}", name);
+  return *tensor;
 }
 
 Json expectations() {

@@ -34,10 +34,9 @@ int dump_main(int argc, char** argv, const std::string& usage, std::initializer_
 
 // Throws Error where there is none.
 inline Tensor named(const StateDict& state, const std::string& name) {
-  for (const NamedTensor& entry : state) {
-    if (entry.name == name) return entry.tensor;
-  }
-  throw Error(format("no tensor '{}'", name));
+  const Tensor* tensor = find_tensor(state, name);
+  GESTALT_CHECK(tensor != nullptr, "no tensor '{}'", name);
+  return *tensor;
 }
 
 // The gradients of a network's parameters as they are now, under prefix and name.

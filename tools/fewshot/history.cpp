@@ -153,7 +153,7 @@ void GanHistory::load_state_dict(const StateDict& state) {
   rollbacks_ = integer("rollbacks");
   // Not in checkpoints from before it was counted.
   const char* in_a_row = "rollbacks_in_a_row";
-  rollbacks_in_a_row_ = optim::find(state, in_a_row) == nullptr ? 0 : integer(in_a_row);
+  rollbacks_in_a_row_ = find_tensor(state, in_a_row) == nullptr ? 0 : integer(in_a_row);
 }
 
 }  // namespace gestalt::tools

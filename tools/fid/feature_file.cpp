@@ -54,7 +54,7 @@ Features from_npy(const Bytes& bytes) {
 Features from_npz(const Bytes& bytes) {
   const StateDict arrays = read_npz(bytes);
   const auto array = [&](const char* name, int rank) {
-    const Tensor* found = optim::find(arrays, name);
+    const Tensor* found = find_tensor(arrays, name);
     GESTALT_CHECK(found != nullptr,
                   "expected an archive with the statistics 'mu' [D] and 'sigma' [D,D], it has no "
                   "'{}'",

@@ -91,7 +91,7 @@ void History::load_state_dict(const StateDict& state) {
   step_losses_ = optim::require_numbers("history", state, "step_losses");
   // A run of before these were kept does not know them.
   epoch_losses_.assign(epochs_.rows().size(), std::numeric_limits<double>::quiet_NaN());
-  if (optim::find(state, "epoch_losses") != nullptr) {
+  if (find_tensor(state, "epoch_losses") != nullptr) {
     epoch_losses_ = optim::require_numbers("history", state, "epoch_losses");
   }
   for (size_t set = 0; set < sets_.size(); ++set) {

@@ -331,7 +331,7 @@ class Training {
                  .correct = integer("correct"),
                  .loss = optim::require_number("checkpoint", position, "loss")};
     // In a checkpoint of before it was kept it is not known.
-    const bool known = optim::find(position, "step_loss") != nullptr;
+    const bool known = find_tensor(position, "step_loss") != nullptr;
     position_.step_loss = known ? optim::require_number("checkpoint", position, "step_loss")
                           : position_.step > 0 ? std::numeric_limits<double>::quiet_NaN()
                                                : 0;
