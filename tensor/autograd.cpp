@@ -19,9 +19,10 @@ std::atomic<uint64_t> next_sequence = 0;
 constexpr uint64_t first_op_sequence = uint64_t{1} << 63;
 thread_local bool grad_mode = true;
 
-// Otherwise who keeps it keeps the rest for nothing, such as the other tensors of a cat.
-bool is_all_of_its_memory(const Tensor& x) {
-  return x.is_dense() &&
+// Whether it can be given away: nobody else writes into it, and it is all of its memory, of which
+// who keeps a part would keep the rest for nothing, such as the other tensors of a cat.
+bool is_its_own(const Tensor& x) {
+  return x.is_sole_owner() && x.is_dense() &&
          static_cast<int64_t>(x.storage()->bytes()) == x.numel() * size_of(x.dtype());
 }
 
@@ -40,7 +41,7 @@ class AccumulateNode : public Node {
                   leaf_, leaf_.device(), grad, grad.device());
     const std::lock_guard lock(mutex_);
     if (!meta.grad.defined()) {
-      meta.grad = grad.is_sole_owner() && is_all_of_its_memory(grad) ? grad : grad.clone();
+      meta.grad = is_its_own(grad) ? grad : grad.clone();
       return {};
     }
     Context& ctx = context(grad.device());
@@ -235,8 +236,8 @@ class Engine {
   std::vector<Tensor> captured() {
     std::vector<Tensor> grads;
     for (Capture& entry : captures_) {
-      const bool is_part = entry.grad.defined() && !is_all_of_its_memory(entry.grad);
-      grads.push_back(is_part ? entry.grad.clone() : std::move(entry.grad));
+      const bool is_shared = entry.grad.defined() && !is_its_own(entry.grad);
+      grads.push_back(is_shared ? entry.grad.clone() : std::move(entry.grad));
     }
     return grads;
   }

@@ -49,7 +49,7 @@ const T* gather(const T* x, int64_t begin, int64_t step, int64_t size, Buffer<T>
   if (step == 0) {
     if (begin == 0) {  // in whole vectors
       constexpr int lanes = 32 / sizeof(T);
-      const auto repeated = Lanes<Stored<T>, lanes>{} + std::bit_cast<Stored<T>>(*x);
+      const auto repeated = repeated_lanes<lanes>(std::bit_cast<Stored<T>>(*x));
       for (int64_t i = 0; i < size; i += lanes) store_lanes<lanes>(repeated, to + i);
     }
   } else {
@@ -90,8 +90,8 @@ void unit_loop(const OnRuns<F>& on, int64_t size, Out* y, const In*... x) {
   on.f(size, y, x...);
 }
 
-// A function in the types that the elements are accumulated in, of numbers where one of these is
-// f16, whose conversions the compiler leaves scalar.
+// A function in the types that the elements are accumulated in, where one of these has 16 bits:
+// the compiler leaves conversions of f16 scalar.
 template <class F>
 struct OnWidened {
   const F& f;

@@ -89,6 +89,12 @@ Lanes<accumulate_t<T>, count> load_lanes(const T* from) {
   }
 }
 
+// x in every lane, to the bit: 0 + x is +0 where x is -0.
+template <int count, class T>
+Lanes<T, count> repeated_lanes(T x) {
+  return x - Lanes<T, count>{};
+}
+
 // What an element is stored as.
 template <class T>
 using Stored = std::conditional_t<sizeof(T) == 2, uint16_t, T>;

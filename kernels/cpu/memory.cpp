@@ -37,7 +37,8 @@ constexpr bool is_half_and_float =
     sizeof(To) + sizeof(From) == 6 && std::is_same_v<To, float> != std::is_same_v<From, float>;
 
 // A copy where both have unit stride along the same dimension: rows of bytes. False where they do
-// not, and where rows are so short that calls take longer than loops over elements.
+// not, and where rows are so short that calls take longer than loops over elements; of u8 they do
+// not.
 bool try_rows(const LoopNest<2>& nest, const View& x, const View& y) {
   const int inner = nest.rank - 1;
   const int64_t length = nest.sizes[inner], size = size_of(x.dtype);

@@ -64,7 +64,7 @@ class Power {
         is_odd_(is_whole_ && std::fmod(exponent, 2) != 0) {}
 
   double operator()(double x) const { return std::pow(x, exponent_); }
-  float operator()(float x) const { return first_lane((*this)(Lanes<float, 8>{} + x)); }
+  float operator()(float x) const { return first_lane((*this)(repeated_lanes<8>(x))); }
   template <class V>
   V operator()(const V& x) const {
     if constexpr (std::is_same_v<LaneElement<V>, double>) {

@@ -357,6 +357,40 @@ TEST(Gradients, AskedForOfACatKeepTheirPart) {
   EXPECT_EQ(weights.to_vector<float>(), std::vector<float>(10, 1));
 }
 
+TEST(Gradients, AskedForAreNotTheCallersOwn) {
+  Tensor a = Tensor::ones({2, 2}).set_requires_grad(true);
+  Tensor b = Tensor::ones({2, 2}).set_requires_grad(true);
+  const Tensor outputs[] = {cat({a}, 1), a + b},
+               weights[] = {Tensor::ones({2, 2}), Tensor::ones({2, 2})};
+  const Tensor wanted[] = {a, b};
+  for (int i = 0; i < 2; ++i) {
+    const auto both = gradients(std::span(&outputs[i], 1), std::span(&weights[i], 1),
+                                std::span(wanted, i == 0 ? 1 : 2));
+    both[0].fill_(7);
+    EXPECT_EQ(weights[i].to_vector<float>(), std::vector<float>(4, 1));
+    if (i == 1) {
+      EXPECT_EQ(both[1].to_vector<float>(), std::vector<float>(4, 1));
+    }
+  }
+}
+
+TEST(SignsOfZero, AreKeptOfASingleNumber) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  for (const DType dtype : {DType::f64, DType::f32, DType::bf16, DType::f16}) {
+    const Tensor zero = Tensor::full({1}, -0.0, {.dtype = dtype});
+    EXPECT_EQ(divide(Tensor::ones({40}, {.dtype = dtype}), -0.0).to_vector<double>(),
+              std::vector<double>(40, -infinity));
+    EXPECT_EQ(pow(zero, -1).item(), -infinity);
+    for (const double value : expand(zero, {40}).contiguous().to_vector<double>()) {
+      EXPECT_TRUE(std::signbit(value)) << to_string(dtype);
+    }
+    // As many as fill vectors, and more.
+    for (const double value : pow(expand(zero, {45}), -3).to_vector<double>()) {
+      EXPECT_EQ(value, -infinity) << to_string(dtype);
+    }
+  }
+}
+
 TEST(Variance, OfNothingIsNaN) {
   EXPECT_TRUE(std::isnan(variance(Tensor::zeros({2, 0})).item()));
   EXPECT_TRUE(std::isnan(variance(Tensor::zeros({1})).item()));
