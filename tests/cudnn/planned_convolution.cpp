@@ -67,9 +67,11 @@ std::string why_nothing_is_planned() {
 }
 
 std::optional<PlannedConvolution> plan_convolution([[maybe_unused]] PlannedDevice device,
-                                                   [[maybe_unused]] const Conv2dProblem& problem) {
+                                                   [[maybe_unused]] const Conv2dProblem& problem,
+                                                   [[maybe_unused]] int refused) {
 #if CUDNN_VERSION >= 90800
-  const std::optional<Plan> plan = make_plan(problem, {.properties = &descriptor_of(device)});
+  const std::optional<Plan> plan = make_plan(problem, {.properties = &descriptor_of(device)},
+                                             [&](const Plan&) { return refused-- == 0; });
   if (!plan) return std::nullopt;
   return PlannedConvolution{.engine = plan->config().engine(),
                             .notes = plan->config().notes(),

@@ -23,8 +23,9 @@ struct PlannedConvolution {
 // Why nothing can be planned here; empty: it can.
 std::string why_nothing_is_planned();
 
-// By the library's own rules; nothing where it would refuse the convolution.
+// By the library's own rules; nothing where it would refuse the convolution. `refused`: of how many
+// plans before this one cuDNN says when they run that it can't.
 std::optional<PlannedConvolution> plan_convolution(PlannedDevice device,
-                                                   const Conv2dProblem& problem);
+                                                   const Conv2dProblem& problem, int refused = 0);
 
 }  // namespace gestalt::cuda

@@ -175,6 +175,17 @@ TEST_F(PlannedConvolutions, UseTensorCoresForF32FromAmpereOnAndForF16BeforeIt) {
   EXPECT_EQ(notes(PlannedDevice::t4, DType::f16), "tensor_core");
 }
 
+TEST_F(PlannedConvolutions, HaveOthersWhereTheBestIsRefused) {
+  for (const auto direction : directions) {
+    for (const auto dtype : dtypes) {
+      Conv2dProblem problem = problem_of({1, 8, 9, 8, 3, 1, 1}, direction, dtype, formats[0]);
+      problem.alignment = size_of(dtype);
+      EXPECT_TRUE(plan_convolution(PlannedDevice::h200, problem, 1)) << to_string(problem);
+      EXPECT_FALSE(plan_convolution(PlannedDevice::h200, problem, 1000)) << to_string(problem);
+    }
+  }
+}
+
 TEST_F(PlannedConvolutions, RefuseSizesThatDoNotFitTogether) {
   Conv2dProblem problem =
       problem_of({2, 8, 9, 8, 3, 1, 1}, Conv2dDirection::forward, DType::f32, Format::contiguous);

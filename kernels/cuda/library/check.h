@@ -7,12 +7,19 @@
 
 namespace gestalt::cuda {
 
+// What cuDNN says of its last failure on this thread; empty where there was none since it was
+// asked.
+inline std::string last_cudnn_error() {
+  char reason[256] = "";
+  cudnn().cudnnGetLastErrorString(reason, sizeof reason);
+  return reason;
+}
+
 inline void check(cudnnStatus_t status, const char* what) {
   if (status == CUDNN_STATUS_SUCCESS) [[likely]]
     return;
-  char reason[256] = "";
-  cudnn().cudnnGetLastErrorString(reason, sizeof reason);
-  throw Error(format("[{}] cuDNN: {} {}", what, cudnn().cudnnGetErrorString(status), reason));
+  throw Error(
+      format("[{}] cuDNN: {} {}", what, cudnn().cudnnGetErrorString(status), last_cudnn_error()));
 }
 
 inline void check(cublasStatus_t status, const char* what) {

@@ -13,6 +13,8 @@ std::vector<Conv2dCandidate> conv2d_candidates(Context& context, const Conv2dPro
   std::vector<Conv2dCandidate> candidates;
   bool is_chosen_known = false;
   for (EngineConfig& config : engine_configs(problem, target)) {
+    // Seconds each, and only where nothing else suits is one chosen.
+    if (is_chosen_known && config.compiles_at_run_time()) continue;
     std::optional<Plan> made = make_plan(std::move(config), target);
     if (!made) continue;
     const auto plan = std::make_shared<Plan>(std::move(*made));

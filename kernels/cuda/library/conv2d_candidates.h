@@ -1,7 +1,8 @@
 #pragma once
 
-// Every way in which cuDNN proposes to do a convolution, for bench_gpu --convolutions: whether the
-// one that the library takes is the fastest.
+// The ways in which cuDNN proposes to do a convolution, for bench_gpu --convolutions: whether the
+// one that the library takes is the fastest. Those compiled at their first use only where that is
+// one.
 
 #include <functional>
 #include <string>

@@ -7,10 +7,6 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
-
-#include "kernels/capture.h"
-#include "kernels/cuda/library/handles.h"
 
 namespace gestalt::cuda {
 namespace {
@@ -227,42 +223,19 @@ bool suits(const Plan& plan, const Conv2dProblem& problem) {
   return is_allowed(plan.config(), problem) && plan.workspace_bytes() <= workspace_limit;
 }
 
-std::optional<Plan> make_plan(const Conv2dProblem& problem, const Target& target) {
+std::optional<Plan> make_plan(const Conv2dProblem& problem, const Target& target,
+                              const std::function<bool(const Plan&)>& accepts) {
   try {
     for (EngineConfig& config : engine_configs(problem, target)) {
       if (!is_allowed(config, problem)) continue;
       std::optional<Plan> plan = make_plan(std::move(config), target);
-      if (plan && suits(*plan, problem)) return plan;
+      if (plan && suits(*plan, problem) && (!accepts || accepts(*plan))) return plan;
     }
   } catch (const Error& error) {
     throw Error(
         format("[{}] {} ({})", name_of(problem.direction), error.what(), to_string(problem)));
   }
   return std::nullopt;
-}
-
-namespace {
-
-// The handle, to which plans belong, outlives them.
-struct PlanCache {
-  SharedCudnnHandle handle;
-  std::map<Conv2dProblem, Plan> plans;
-};
-
-}  // namespace
-
-const Plan& plan_for(Context& context, const Conv2dProblem& problem) {
-  PlanCache& cache = context.state<PlanCache>();
-  if (const auto found = cache.plans.find(problem); found != cache.plans.end()) {
-    return found->second;
-  }
-  check_not_capturing(context, "a convolution of a new kind");
-  cache.handle = shared_cudnn_handle(context);
-  if (std::optional<Plan> made = make_plan(problem, {.handle = cache.handle.get()})) {
-    return cache.plans.emplace(problem, std::move(*made)).first->second;
-  }
-  throw Error(format("[{}] cuDNN has no deterministic engine for it ({})",
-                     name_of(problem.direction), to_string(problem)));
 }
 
 }  // namespace gestalt::cuda

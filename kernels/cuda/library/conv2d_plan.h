@@ -4,11 +4,11 @@
 // (internal to kernels/ and its tests).
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
 
-#include "kernels/context.h"
 #include "kernels/cuda/library/conv2d_problem.h"
 #include "kernels/cuda/library/cudnn_descriptor.h"
 
@@ -70,11 +70,9 @@ inline constexpr size_t workspace_limit = size_t{1} << 30;
 // Allowed, and within workspace_limit.
 bool suits(const Plan& plan, const Conv2dProblem& problem);
 
-// The first that suits; nothing where there is none. Throws Error, with the problem, where cuDNN
-// refuses to hear of it, as of sizes that don't fit together.
-std::optional<Plan> make_plan(const Conv2dProblem& problem, const Target& target);
-
-// The same, made once for a context. Throws Error where there is none.
-const Plan& plan_for(Context& context, const Conv2dProblem& problem);
+// The first that suits and that `accepts` takes; nothing where there is none. Throws Error, with
+// the problem, where cuDNN refuses to hear of it, as of sizes that don't fit together.
+std::optional<Plan> make_plan(const Conv2dProblem& problem, const Target& target,
+                              const std::function<bool(const Plan&)>& accepts = {});
 
 }  // namespace gestalt::cuda

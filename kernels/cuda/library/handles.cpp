@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "kernels/capture.h"
 #include "kernels/cuda/library/check.h"
 #include "kernels/runtime.h"
 
@@ -32,9 +33,11 @@ SharedCudnnHandle shared_cudnn_handle(Context& context) {
   CudnnHandle& state = context.state<CudnnHandle>();
   check(cudaSetDevice(context.device().index), "cudnn_handle");
   if (state.handle == nullptr) {
+    check_not_capturing(context, "the first use of cuDNN");
     cudnnHandle_t made = nullptr;
     check(cudnn().cudnnCreate(&made), "cudnnCreate");
-    SharedCudnnHandle handle(made, [](cudnnHandle_t handle) {
+    SharedCudnnHandle handle(made, [device = context.device().index](cudnnHandle_t handle) {
+      check_or_log(cudaSetDevice(device), "cudnnDestroy");
       check_or_log(cudnn().cudnnDestroy(handle), "cudnnDestroy");
     });
     check(cudnn().cudnnSetStream(made, static_cast<cudaStream_t>(context.stream())),
