@@ -20,24 +20,25 @@ rm -f "$out".{md,json} "$out"-{cases,pytorch}.tsv "$out-steps.txt"
 export OMP_WAIT_POLICY=passive
 code=0
 
-seconds_left() { echo $((460 - SECONDS > 0 ? 460 - SECONDS : 0)); }
-has() { timeout 120 "$python" -c "import $1" 2>/dev/null; }
+at_most() { local left; left=$(seconds_left); echo $((left < $1 ? left + 1 : $1)); }  # timeout 0 is for ever
+seconds_left() { echo $((440 - SECONDS > 0 ? 440 - SECONDS : 0)); }
+has() { timeout -k 5 "$(at_most 60)" "$python" -c "import $1" 2>/dev/null; }
 fail() { echo "bench-gpu: $*"; exit 1; }
 
 if [ -n "${BIN:-}" ]; then
   for binary in "${binaries[@]}"; do [ -x "$bin/$binary" ] || fail "BIN=$bin has no $binary"; done
 else
   echo "building for GPU architecture $architectures (log: $out-build.log)"
-  if ! { timeout 60 "${configure[@]}" -DGESTALT_BUILD_TESTS=OFF -DGESTALT_BUILD_BENCHMARKS=ON &&
-         timeout 240 cmake --build "$build" --target "${binaries[@]}" -j "${JOBS:-$(nproc)}"; } > "$out-build.log" 2>&1; then
+  if ! { timeout -k 5 90 "${configure[@]}" -DGESTALT_BUILD_TESTS=OFF -DGESTALT_BUILD_BENCHMARKS=ON &&
+         timeout -k 5 240 cmake --build "$build" --target "${binaries[@]}" -j "${JOBS:-$(nproc)}"; } > "$out-build.log" 2>&1; then
     tail -25 "$out-build.log"
     fail "the build failed"
   fi
 fi
 bench=$bin/bench_gpu
 filter=(--filter "${FILTER:-}")
-"$bench" --list --device "$device" "${filter[@]}" > "$out-cases.tsv"
-[ "$device" = cpu ] || "$bench" --device "$device" --filter none --seconds 0.001 > /dev/null || fail "no device $device"
+timeout -k 5 60 "$bench" --list --device "$device" "${filter[@]}" > "$out-cases.tsv"
+[ "$device" = cpu ] || timeout -k 5 60 "$bench" --device "$device" --filter none --seconds 0.001 > /dev/null || fail "no device $device"
 
 # ---- training steps, in both programs in turns ----
 
@@ -84,6 +85,7 @@ fi
 # ---- single cases ----
 
 pytorch=()
+if $has_pytorch && [ "$(seconds_left)" -lt 60 ]; then echo "no time left for PyTorch's part: no ratios"; has_pytorch=false; fi
 if $has_pytorch; then
   limit=$(($(seconds_left) * 2 / 5))
   timeout -k 5 $((limit > 30 ? limit : 30)) "$python" bench/pytorch/gpu.py --device "$device" --cases "$out-cases.tsv" \
@@ -92,7 +94,9 @@ if $has_pytorch; then
   if [ -s "$out-pytorch.tsv" ]; then pytorch=(--pytorch "$out-pytorch.tsv"); fi
 fi
 limit=$(seconds_left)
-"$bench" --device "$device" "${filter[@]}" --output "$out" --seconds $((limit > 20 ? limit : 20)) "${pytorch[@]}" || code=1
+limit=$((limit > 20 ? limit : 20))
+timeout -k 5 $((limit + 30)) "$bench" --device "$device" "${filter[@]}" --output "$out" --seconds $limit "${pytorch[@]}" ||
+  code=1
 echo
 if [ -s "$out-steps.txt" ]; then cat "$out-steps.txt"; echo; fi
 [ -f "$out.md" ] && cat "$out.md"

@@ -6,7 +6,7 @@ find_python_package(_cudnn_python nvidia.cudnn)
 set(_cudnn_hints ${CUDNN_ROOT} $ENV{CUDNN_ROOT} ${CUDAToolkit_LIBRARY_ROOT} ${CUDAToolkit_TARGET_DIR}
                  /usr/local/cuda /usr/local/cuda/targets/x86_64-linux ${_cudnn_python})
 find_path(CUDNN_INCLUDE_DIR cudnn_version.h HINTS ${_cudnn_hints} PATH_SUFFIXES include)
-find_library(CUDNN_LIBRARY NAMES cudnn libcudnn.so.9 HINTS ${_cudnn_hints} PATH_SUFFIXES lib lib64)
+find_library(CUDNN_LIBRARY NAMES libcudnn.so.9 cudnn HINTS ${_cudnn_hints} PATH_SUFFIXES lib lib64)
 
 if(CUDNN_INCLUDE_DIR)
   file(STRINGS ${CUDNN_INCLUDE_DIR}/cudnn_version.h _lines REGEX "#define CUDNN_(MAJOR|MINOR|PATCHLEVEL) ")
