@@ -13,6 +13,7 @@
 #include "tests/tools/run_tool.h"
 #include "tools/common/file_hash.h"
 #include "tools/common/image_hash.h"
+#include "tools/common/json_file.h"
 #include "tools/common/output.h"
 
 namespace gestalt::tools {
@@ -37,7 +38,7 @@ class Config : public testing::Test {
 TEST_F(Config, AFolderOfItsNameIsNamed) {
   fs::create_directories(folder_ / "config.json");
   const std::string reason =
-      "cannot read '" + (folder_ / "config.json").string() + "': is a folder, not a file";
+      "cannot read '" + (folder_ / "config.json").string() + "': is a folder";
   EXPECT_EQ(resume(json::object()), reason);
   EXPECT_EQ(error_of([&] { prepare_output_folder(folder_.path(), "some_tool"); }), reason);
 }
@@ -117,7 +118,7 @@ TEST_F(Config, ResumingWithOtherImagesIsRefused) {
 
 TEST_F(Config, ResumingOnAnotherDeviceIsRefused) {
   write_config(folder_.path(), "some_tool", json::object());
-  json config = json::parse(tests::read_text(folder_ / "config.json"));
+  json config = tools::read_json(folder_ / "config.json");
   const std::string here = config["device"];
   EXPECT_EQ(resume(json::object()), "");
   config["device"] = "cuda:7";
@@ -143,7 +144,7 @@ TEST_F(Config, ASettingThatWasNotRecordedWasTheDefault) {
 TEST_F(Config, AConfigTakesAnyName) {
   const json before = {{"input", {"caf\xe9.png"}}, {"files", {{"caf\xe9.png", "aa"}}}};
   write_config(folder_.path(), "some_tool", before);
-  const json config = json::parse(tests::read_text(folder_ / "config.json"))["settings"];
+  const json config = tools::read_json(folder_ / "config.json")["settings"];
   EXPECT_EQ(config["input"][0], "caf\\xE9.png");
   EXPECT_EQ(resume(before), "");
   const auto with = [&](const char* key, const json& value) {

@@ -11,6 +11,7 @@
 #include "tests/tools/killed_run.h"
 #include "tests/tools/run_tool.h"
 #include "tests/tools/training_fixture.h"
+#include "tools/common/json_file.h"
 
 namespace gestalt::tests {
 namespace {
@@ -35,7 +36,7 @@ class ToolsOn : public testing::TestWithParam<DeviceType> {
   // The run was on the device, and no value of the table after its first column is NaN.
   void expect_done(const std::string& run, const std::string& table = "") const {
     SCOPED_TRACE(run);
-    const auto config = nlohmann::json::parse(read_text(folder_ / run / "config.json"));
+    const auto config = tools::read_json(folder_ / run / "config.json");
     EXPECT_EQ(config["device"], to_string(device_));
     if (table.empty()) return;
     std::istringstream csv(read_text(folder_ / run / table));
@@ -146,7 +147,7 @@ TEST_P(ToolsOn, TrainAGanAndDrawFromIt) {
 TEST_P(ToolsOn, MeasureFid) {
   const fs::path figures = folder_ / "figures.json";
   run("measure_fid", {along_, across_, "--features", "64", "--no_cache", "--json", figures});
-  const auto results = nlohmann::json::parse(read_text(figures))["results"];
+  const auto results = tools::read_json(figures)["results"];
   EXPECT_TRUE(std::isfinite(results[0]["fid"]["value"].get<double>()));
 }
 
@@ -160,7 +161,7 @@ TEST(DeviceFlag, AutoIsTheGpuWhereThereIsOne) {
       run_tool("synthesize_texture", {"-i", folder / "in", "-o", folder / "out", "--image_size",
                                       "48", "-n", "1", "--iter", "1", "--layers", "relu1_1"});
   ASSERT_EQ(result.exit_code, 0) << result.output;
-  const auto config = nlohmann::json::parse(read_text(folder / "out/config.json"));
+  const auto config = tools::read_json(folder / "out/config.json");
   EXPECT_EQ(config["settings"]["device"], "auto");
   EXPECT_EQ(config["device"], is_available({DeviceType::cuda, 0}) ? "cuda:0" : "cpu")
       << "the device itself, not auto";

@@ -18,6 +18,7 @@
 #include "tests/tools/hashes.h"
 #include "tests/tools/killed_run.h"
 #include "tests/tools/run_tool.h"
+#include "tools/common/json_file.h"
 
 namespace gestalt::tests {
 namespace {
@@ -66,7 +67,7 @@ TEST_F(TrainFewshotGan, WritesEverything) {
             "untrained_fid_paper,untrained_kid_paper");
   EXPECT_EQ(count_lines(figures), 3) << figures;
 
-  const auto config = nlohmann::json::parse(read_text(folder / "config.json"));
+  const auto config = tools::read_json(folder / "config.json");
   EXPECT_NE(config["settings"]["figure_network"].get<std::string>().find("untrained"),
             std::string::npos);
   EXPECT_EQ(config["settings"]["figure_network_weights"], "untrained");
@@ -315,7 +316,7 @@ TEST_F(TrainFewshotGan, ANoisyRunInBf16GoesOnToTheSameBits) {
   parts.push_back("--resume");
   ASSERT_EQ(run_tool("train_fewshot_gan", parts).exit_code, 0);
   expect_same_run(run("whole"), run("parts"));
-  const auto config = nlohmann::json::parse(read_text(run("parts") / "config.json"));
+  const auto config = tools::read_json(run("parts") / "config.json");
   EXPECT_EQ(config["settings"]["dtype"], "bf16");
   set(parts, "--dtype", "f32");
   const ToolResult other = run_tool("train_fewshot_gan", parts);

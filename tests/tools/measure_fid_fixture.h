@@ -12,6 +12,7 @@
 #include "data/encode.h"
 #include "tensor/io/safetensors.h"
 #include "tests/tools/run_tool.h"
+#include "tools/common/json_file.h"
 
 namespace gestalt::tests {
 
@@ -68,9 +69,5 @@ class MeasureFid : public testing::Test {
   const TemporaryFolder folder_;
   const std::string a_ = (folder_ / "a").string(), b_ = (folder_ / "b").string();
 };
-
-inline json json_of(const fs::path& path) {
-  return json::parse(read_text(path));
-}
 
 }  // namespace gestalt::tests

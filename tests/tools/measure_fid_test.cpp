@@ -30,7 +30,7 @@ TEST_F(MeasureFid, FoldersGiveStampedFiguresAndTheCacheTheSameOnes) {
         "TensorFlow 1 bilinear to 299x299", "range [0,255]", "N 5 against 3", "draws as given"}) {
     EXPECT_NE(result.output.find(text), std::string::npos) << text << "\n" << result.output;
   }
-  const json figures = json_of(first)["results"][0];
+  const json figures = tools::read_json(first)["results"][0];
   EXPECT_TRUE(std::isfinite(figures["fid"]["value"].get<double>()));
   EXPECT_GT(figures["fid"]["value"].get<double>(), 0);
   EXPECT_EQ(figures["kid"]["subset_size"], 3);
@@ -44,14 +44,14 @@ TEST_F(MeasureFid, FoldersGiveStampedFiguresAndTheCacheTheSameOnes) {
   ASSERT_EQ(std::distance(fs::directory_iterator(folder_ / "cache"), fs::directory_iterator()), 2);
   // Found there: a file in its place with other features gives other figures.
   ASSERT_EQ(measure_images({"--json", second.string()}).exit_code, 0);
-  EXPECT_EQ(json_of(second)["results"], json_of(first)["results"]);
+  EXPECT_EQ(tools::read_json(second)["results"], tools::read_json(first)["results"]);
   for (const auto& file : fs::directory_iterator(folder_ / "cache")) {
     Checkpoint cached = read_checkpoint(file.path().string());
     cached.tensors[0].tensor = cached.tensors[0].tensor * 2;
     write_safetensors(file.path().string(), cached.tensors, cached.metadata);
   }
   ASSERT_EQ(measure_images({"--json", second.string()}).exit_code, 0);
-  EXPECT_NEAR(json_of(second)["results"][0]["fid"]["value"].get<double>() /
+  EXPECT_NEAR(tools::read_json(second)["results"][0]["fid"]["value"].get<double>() /
                   figures["fid"]["value"].get<double>(),
               4, 1e-3);
   // Another image is another set, a damaged file none.
@@ -60,7 +60,7 @@ TEST_F(MeasureFid, FoldersGiveStampedFiguresAndTheCacheTheSameOnes) {
   }
   write_image("a/0.png", picture(32, 8));
   ASSERT_EQ(measure_images({"--json", second.string()}).exit_code, 0);
-  EXPECT_NE(json_of(second)["results"][0]["fid"], figures["fid"]);
+  EXPECT_NE(tools::read_json(second)["results"][0]["fid"], figures["fid"]);
 }
 
 TEST_F(MeasureFid, StatisticsAreKeptAndFoundByTheirFeatures) {
@@ -73,7 +73,7 @@ TEST_F(MeasureFid, StatisticsAreKeptAndFoundByTheirFeatures) {
   const auto fid = [&](const std::string& other) {
     const ToolResult result = measure({a, other, "--json", file.string()});
     EXPECT_EQ(result.exit_code, 0) << result.output;
-    return json_of(file)["results"][0]["fid"]["value"].get<double>();
+    return tools::read_json(file)["results"][0]["fid"]["value"].get<double>();
   };
   const auto kept = [&] {
     std::vector<fs::path> files;
@@ -107,7 +107,7 @@ TEST_F(MeasureFid, StatisticsAreKeptAndFoundByTheirFeatures) {
 TEST_F(MeasureFid, BothRangesSideBySide) {
   const fs::path file = folder_ / "figures.json";
   ASSERT_EQ(measure_images({"--range", "both", "--json", file.string()}).exit_code, 0);
-  const json results = json_of(file)["results"];
+  const json results = tools::read_json(file)["results"];
   ASSERT_EQ(results.size(), 2u);
   EXPECT_EQ(results[0]["range"], "[0,255]");
   EXPECT_EQ(results[1]["range"], "[127,255]");
@@ -125,7 +125,7 @@ TEST_F(MeasureFid, FoldersPackedFilesAndFeatureFilesMix) {
     arguments.insert(arguments.end(), {"--features", "64", "--json", file.string()});
     const ToolResult result = measure(arguments);
     EXPECT_EQ(result.exit_code, 0) << result.output;
-    return json_of(file)["results"][0];
+    return tools::read_json(file)["results"][0];
   };
   const json folders = figures({a_, b_, "--save_b", kept.string()});
   EXPECT_EQ(figures({packed.string(), b_}), folders);
@@ -145,7 +145,7 @@ TEST_F(MeasureFid, ResizedImagesAreThoseOfAPackedFileOfThatSize) {
     more.insert(more.begin(), {a, b_, "--features", "64", "--json", json_file});
     const ToolResult result = measure(more);
     EXPECT_EQ(result.exit_code, 0) << result.output;
-    return json_of(json_file)["results"][0];
+    return tools::read_json(json_file)["results"][0];
   };
   const json as_they_are = figures(a_, {});
   const json resized = figures(a_, {"--resize", "24", "--save_a", small + ".safetensors"});
@@ -170,7 +170,7 @@ TEST_F(MeasureFid, AFolderOfSamplesIsItsPictures) {
     const ToolResult result =
         measure({samples.string(), b_, "--features", "64", "--json", file.string()});
     EXPECT_EQ(result.exit_code, 0) << result.output;
-    return json_of(file)["results"][0]["images"][0].get<int>();
+    return tools::read_json(file)["results"][0]["images"][0].get<int>();
   };
   const int with_sheet = count();
   std::ofstream(samples / "config.json") << R"({"tool": "sample_fewshot_gan", "settings": {}})";
@@ -189,7 +189,7 @@ TEST_F(MeasureFid, FeaturesOfAnyFormatGiveTheLibrarysFigures) {
   EXPECT_NE(result.output.find("does not tell how they were made"), std::string::npos);
   EXPECT_NE(result.output.find(", 100 subsets of 20 images\n"), std::string::npos);
   EXPECT_EQ(result.output.find("reduced"), std::string::npos);
-  const json figures = json_of(json_file)["results"][0];
+  const json figures = tools::read_json(json_file)["results"][0];
   EXPECT_DOUBLE_EQ(figures["fid"]["value"].get<double>(), eval::frechet_distance(a, b));
   EXPECT_DOUBLE_EQ(figures["kid"]["mean"].get<double>(),
                    eval::kernel_distance(a, b, {.subset_size = 20}).mean);
@@ -206,7 +206,7 @@ TEST_F(MeasureFid, OneSubsetHasNoDeviationAndEqualSetsNoDistance) {
   const ToolResult result =
       measure({file, file, "--subset_size", "20", "--subsets", "1", "--json", figures.string()});
   ASSERT_EQ(result.exit_code, 0) << result.output;
-  EXPECT_TRUE(json_of(figures)["results"][0]["kid"]["deviation"].is_null());
+  EXPECT_TRUE(tools::read_json(figures)["results"][0]["kid"]["deviation"].is_null());
   EXPECT_TRUE(result.output.starts_with("FID(6): 0\nKID(6): ")) << result.output;
   EXPECT_NE(result.output.find(", 1 subset of 20 images\n"), std::string::npos) << result.output;
   EXPECT_EQ(result.output.find("+-"), std::string::npos) << result.output;
@@ -285,7 +285,7 @@ TEST_F(MeasureFid, UnreadableImagesAreLeftOutAndCounted) {
   ASSERT_EQ(result.exit_code, 0) << result.output;
   EXPECT_NE(result.output.find("left out: "), std::string::npos) << result.output;
   EXPECT_NE(result.output.find("a/2.png"), std::string::npos);
-  const json figures = json_of(file)["results"][0];
+  const json figures = tools::read_json(file)["results"][0];
   EXPECT_EQ(figures["images"], json({4, 3}));
   EXPECT_EQ(figures["unreadable"], json({1, 0}));
 }

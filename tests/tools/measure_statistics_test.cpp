@@ -23,7 +23,7 @@ TEST_F(MeasureFid, StatisticsTakeTheFeaturesPlace) {
     arguments.insert(arguments.end(), {"--json", path("figures.json")});
     const ToolResult result = measure(arguments);
     EXPECT_EQ(result.exit_code, 0) << result.output;
-    return std::pair(json_of(path("figures.json"))["results"][0], result.output);
+    return std::pair(tools::read_json(path("figures.json"))["results"][0], result.output);
   };
   const auto fid = [&](const std::vector<std::string>& arguments) {
     return run(arguments).first["fid"]["value"].get<double>();
@@ -72,10 +72,10 @@ TEST_F(MeasureFid, StatisticsTakeTheFeaturesPlace) {
 TEST_F(MeasureFid, StatisticsOfImagesStandForThem) {
   const std::string statistics = (folder_ / "b.npz").string(), file = folder_ / "figures.json";
   ASSERT_EQ(measure_images({"--save_b", statistics, "--json", file}).exit_code, 0);
-  const double of_images = json_of(file)["results"][0]["fid"]["value"].get<double>();
+  const double of_images = tools::read_json(file)["results"][0]["fid"]["value"].get<double>();
   const ToolResult result = measure({a_, statistics, "--features", "64", "--json", file});
   ASSERT_EQ(result.exit_code, 0) << result.output;
-  const json figures = json_of(file)["results"][0];
+  const json figures = tools::read_json(file)["results"][0];
   EXPECT_NEAR(figures["fid"]["value"].get<double>() / of_images, 1, 1e-6);
   EXPECT_EQ(figures["fid"]["name"], "FID(64, untrained)");
   EXPECT_EQ(figures["images"], json::array({5, nullptr}));

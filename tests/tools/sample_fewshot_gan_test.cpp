@@ -17,6 +17,7 @@
 #include "tests/source_folder.h"
 #include "tests/tools/run_tool.h"
 #include "tools/common/folder_lock.h"
+#include "tools/common/json_file.h"
 
 namespace gestalt::tests {
 namespace {
@@ -97,7 +98,7 @@ TEST_F(SampleFewshotGan, RunningStatisticsGiveTheSamePicturesInEveryBatch) {
   ASSERT_EQ(sample({"--n_sample", "2", "--weights", "last"}, "last").exit_code, 0);
   EXPECT_NE(pictures("last")[0], one[0]);
 
-  const auto config = nlohmann::json::parse(read_text(folder_ / "one" / "config.json"));
+  const auto config = tools::read_json(folder_ / "one" / "config.json");
   EXPECT_EQ(config["settings"]["sparse_hw_info"], "16_10");
   EXPECT_EQ(config["settings"]["statistics"], "running");
 }

@@ -8,6 +8,7 @@
 #include "tensor/io/safetensors.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/shape_bias_fixture.h"
+#include "tools/common/json_file.h"
 
 namespace gestalt::tests {
 namespace {
@@ -28,7 +29,7 @@ TEST_F(Evaluate, WritesThePublishedFormAndKeepsWhatIsFinished) {
   EXPECT_TRUE(text.ends_with(",dog,NaN,dog1-cat1.png\r\n")) << text;
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 4);
   EXPECT_FALSE(fs::exists(out() / ".unfinished"));
-  const auto config = nlohmann::json::parse(read_text(out() / "config.json"));
+  const auto config = tools::read_json(out() / "config.json");
   EXPECT_EQ(config["settings"]["weights"], "untrained: random weights of seed 0");
   EXPECT_EQ(config["settings"]["layers"].size(), 5u);
 

@@ -9,6 +9,7 @@
 #include "tests/source_folder.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/run_tool.h"
+#include "tools/common/json_file.h"
 
 namespace gestalt::tests {
 namespace {
@@ -45,8 +46,8 @@ TEST(ShapeBiasTool, SummarizesAFolder) {
   ASSERT_EQ(result.exit_code, 0) << result.output;
   EXPECT_TRUE(contains(result.output, "net_normal")) << result.output;
   EXPECT_TRUE(contains(result.output, "warning: guesser: hit rate 0.146")) << result.output;
-  const auto json = nlohmann::json::parse(read_text(json_path));
-  const auto expected = nlohmann::json::parse(read_text(fixture("expected.json")));
+  const auto json = tools::read_json(json_path);
+  const auto expected = tools::read_json(fixture("expected.json"));
   for (const auto& [name, numbers] : expected["observers"].items()) {
     EXPECT_EQ(json["observers"][name]["shape"], numbers["shape"]) << name;
     EXPECT_EQ(json["observers"][name]["per_category"].size(), 16u) << name;

@@ -16,6 +16,7 @@
 #include "tensor/io/checkpoint.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/synthesis_fixture.h"
+#include "tools/common/json_file.h"
 
 namespace gestalt::tests {
 namespace {
@@ -39,7 +40,7 @@ TEST_F(Synthesis, TextureWritesPicturesLossesAndSettings) {
   }
   EXPECT_GT(data::decode_image(folder_ / "out" / "sheet.png").width, 100);
   EXPECT_FALSE(fs::exists(folder_ / "out" / "checkpoints"));
-  const nlohmann::json config = nlohmann::json::parse(read_text(folder_ / "out" / "config.json"));
+  const nlohmann::json config = tools::read_json(folder_ / "out" / "config.json");
   EXPECT_EQ(config["tool"], "synthesize_texture");
   EXPECT_EQ(config["settings"]["topk"], 0.05);
   EXPECT_EQ(config["settings"]["save_every"], 2);

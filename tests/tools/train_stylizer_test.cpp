@@ -13,6 +13,7 @@
 #include "tensor/io/checkpoint.h"
 #include "tests/tools/killed_run.h"
 #include "tests/tools/run_tool.h"
+#include "tools/common/json_file.h"
 
 namespace gestalt::tests {
 namespace {
@@ -119,7 +120,7 @@ TEST_F(TrainStylizer, LearnsAndFitsStylizeImages) {
   ASSERT_EQ(losses.size(), 6u);
   EXPECT_LT(losses.back(), 0.5 * losses.front());  // the crop is always the same
   EXPECT_TRUE(fs::exists(folder / "curves.png"));
-  const auto config = nlohmann::json::parse(read_text(folder / "config.json"));
+  const auto config = tools::read_json(folder / "config.json");
   EXPECT_EQ(config["settings"]["vgg"], "untrained");
   EXPECT_EQ(config["settings"]["style_weight"], 10);
 

@@ -1,13 +1,13 @@
 #include "tools/common/config.h"
 
 #include <algorithm>
-#include <fstream>
 #include <nlohmann/json.hpp>
 
 #include "kernels/error.h"
 #include "tensor/context.h"
 #include "tensor/counted.h"
 #include "tools/common/file_hash.h"
+#include "tools/common/json_file.h"
 #include "tools/common/output.h"
 #include "tools/common/tool.h"
 #include "tools/common/utf8.h"
@@ -19,28 +19,13 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Null where there is no such file, of a kind of its own where it is damaged. Throws Error where it
-// can't be read.
-nlohmann::json parse_config(const fs::path& folder) {
-  const fs::path path = folder / "config.json";
-  std::error_code ignored;
-  GESTALT_CHECK(!fs::is_directory(path, ignored), "cannot read '{}': is a folder, not a file",
-                path.string());
-  std::ifstream file(path);
-  try {
-    return file.is_open() ? nlohmann::json::parse(file, nullptr, false) : nlohmann::json();
-  } catch (const std::ios_base::failure& error) {
-    throw Error(format("cannot read '{}': {}", path.string(), error.code().message()));
-  }
-}
-
 bool has_settings(const nlohmann::json& config) {
   return config.is_object() && config.contains("settings") && config["settings"].is_object();
 }
 
 nlohmann::json read_config(const std::string& flag, const fs::path& folder) {
   const fs::path path = folder / "config.json";
-  nlohmann::json config = parse_config(folder);
+  nlohmann::json config = read_json(path);
   GESTALT_CHECK(!config.is_null(), "{}: no run to go on with in '{}'", flag, folder.string());
   GESTALT_CHECK(has_settings(config), "'{}' is damaged", path.string());
   return config;
@@ -91,13 +76,13 @@ void write_config(const fs::path& folder, const std::string& tool, const nlohman
 }
 
 std::string tool_of_config(const fs::path& folder) {
-  const nlohmann::json config = parse_config(folder);
+  const nlohmann::json config = read_json(folder / "config.json");
   const bool names_it = config.is_object() && config.contains("tool") && config["tool"].is_string();
   return names_it ? config["tool"].get<std::string>() : std::string();
 }
 
 nlohmann::json settings_of_config(const fs::path& folder, const std::string& tool) {
-  const nlohmann::json config = parse_config(folder);
+  const nlohmann::json config = read_json(folder / "config.json");
   if (!has_settings(config) || config.value("tool", nlohmann::json()) != tool) return {};
   return config["settings"];
 }

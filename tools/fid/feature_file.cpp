@@ -5,7 +5,6 @@
 #include <cmath>
 
 #include "kernels/error.h"
-#include "optim/state.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/npy.h"
 

@@ -299,12 +299,12 @@ int measure_fid(const MeasureSettings& settings) {
     return exit_interrupted;
   }
   for (const auto& [of_a, of_b] : *pairs) {
+    check_comparable(a, of_a, b, of_b);
     save(settings.save_a, of_a, cache);
     save(settings.save_b, of_b, cache);
   }
   std::vector<Result> results;
   for (const auto& [of_a, of_b] : *pairs) {
-    check_comparable(a, of_a, b, of_b);
     results.push_back(compare(settings, cache, of_a, of_b));
     if (!results.back().kid || !results.back().kid->interrupted) continue;
     std::fprintf(stderr, "interrupted; there are no figures, features that were kept stay\n");

@@ -12,6 +12,7 @@
 #include "tensor/io/known_files.h"
 #include "tools/common/config.h"
 #include "tools/common/folder_lock.h"
+#include "tools/common/json_file.h"
 #include "tools/common/list_flag.h"
 #include "tools/common/not_finite.h"
 #include "tools/common/output.h"
@@ -148,8 +149,8 @@ json without_file(json value) {
 // Files of another network or other stimuli would be taken for finished ones of this one.
 void check_folder(const Settings& settings, const json& wanted) {
   const fs::path path = fs::path(settings.out) / "config.json";
-  if (!fs::exists(path)) return;
-  const json config = json::parse(map_file(path.string()).text(), nullptr, false);
+  const json config = read_json(path);
+  if (config.is_null()) return;
   GESTALT_CHECK(config.is_object() && config.contains("settings"),
                 "'{}' cannot be read: choose another --output folder", path.string());
   for (const auto& [key, value] : wanted.items()) {

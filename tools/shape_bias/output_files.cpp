@@ -5,7 +5,7 @@
 #include "eval/decisions.h"
 #include "kernels/error.h"
 #include "tensor/io/atomic_file.h"
-#include "tensor/io/bytes.h"
+#include "tools/common/json_file.h"
 #include "tools/common/output.h"
 #include "tools/common/utf8.h"
 #include "tools/shape_bias/observer_names.h"
@@ -45,8 +45,8 @@ fs::path image_hashes_file(const fs::path& csv) {
 
 ImageHashes read_image_hashes(const fs::path& csv) {
   const fs::path path = image_hashes_file(csv);
-  if (!fs::exists(path)) return {};
-  const auto json = nlohmann::json::parse(map_file(path.string()).text(), nullptr, false);
+  const nlohmann::json json = read_json(path);
+  if (json.is_null()) return {};
   GESTALT_CHECK(json.is_object(), "'{}' is damaged", path.string());
   ImageHashes hashes;
   for (const auto& [image, hash] : json.items()) {

@@ -13,6 +13,7 @@
 #include "kernels/error.h"
 #include "tensor/io/bytes.h"
 #include "tensor/io/known_files.h"
+#include "tools/common/json_file.h"
 #include "tools/common/output.h"
 #include "tools/common/scratch_folder.h"
 #include "tools/common/version.h"
@@ -101,10 +102,8 @@ std::vector<eval::ReportExample> read_examples(const eval::Observations& observa
 void add_networks(const std::set<fs::path>& folders,
                   std::vector<std::pair<std::string, std::string>>& made_by) {
   for (const fs::path& folder : folders) {
-    const fs::path path = folder / "config.json";
-    if (!fs::exists(path)) continue;
-    const auto config = nlohmann::json::parse(map_file(path.string()).text(), nullptr, false);
-    if (config.is_discarded() || !config.contains("settings")) continue;
+    const nlohmann::json config = read_json(folder / "config.json");
+    if (!config.contains("settings")) continue;
     made_by.emplace_back("network", config["settings"].dump());
   }
 }

@@ -91,7 +91,8 @@ void add_optimization_flags(CLI::App& app, TrainSettings& s) {
              "bf16: convolutions and linear layers in bf16; weights, norms and losses stay f32")
       ->group(training);
   add_choice(app, "--channels_last", s.channels_last, choice_names,
-             "a pixel's channels lie side by side, in images and weights; auto: on CUDA")
+             "a pixel's channels lie side by side, in images and weights; auto: on GPUs of "
+             "compute capability 8.0 and up")
       ->group(training);
   add_choice(app, "--capture", s.capture, choice_names,
              "record the step once and replay it; auto: on CUDA, for networks without dropout")
