@@ -1,0 +1,40 @@
+// What only problems of more than 2^31 elements ask cuDNN for, of a small one: on a GPU alone.
+
+#include <gtest/gtest.h>
+
+#include "kernels/cuda/library/conv2d_plan.h"
+#include "kernels/cuda/library/handles.h"
+#include "tensor/tensor.h"
+#include "tests/cuda_device.h"
+
+namespace gestalt::cuda {
+namespace {
+
+TEST(Convolutions, AddToTheWeightsGradientOfTheImagesBefore) {
+  const Device device{DeviceType::cuda, 0};
+  GESTALT_NEEDS_DEVICE(device);
+  Context& context = gestalt::context(device);
+  for (const DType dtype : {DType::f32, DType::bf16, DType::f16}) {
+    for (const Format format : {Format::contiguous, Format::channels_last}) {
+      const TensorOptions options{.dtype = dtype, .device = device, .format = format};
+      const Tensor x = Tensor::ones({2, 8, 4, 4}, options),
+                   dy = Tensor::ones({2, 8, 2, 2}, options);
+      const Tensor dw = Tensor::full({8, 8, 3, 3}, 5, options);
+      Conv2dProblem problem = make_problem(context, Conv2dDirection::backward_weights, x.view(),
+                                           dw.view(), dy.view(), {});
+      problem.accumulates = true;
+      const cudnnHandle_t handle = cudnn_handle(context);
+      const std::optional<Plan> plan = make_plan(problem, {.handle = handle});
+      ASSERT_TRUE(plan) << to_string(problem);
+      const size_t bytes = plan->workspace_bytes();
+      plan->run(handle, problem, {x.view().data, dw.view().data, dy.view().data},
+                bytes > 0 ? context.workspace(bytes) : nullptr);
+      // Of each of the 2 images 4 products of 1.
+      EXPECT_EQ(dw.to_vector<float>(), std::vector<float>(8 * 8 * 3 * 3, 5 + 2 * 4))
+          << to_string(problem);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace gestalt::cuda
