@@ -113,7 +113,8 @@ void for_each_window(const Image<T>& x, const Image<T>& y, const Pool2dDesc& des
 // At most so many channels are scattered together.
 inline constexpr int64_t scatter_lanes = 256;
 
-// Sums of the gradients to `width` channels of an image: pixel p's begin at values[p * step].
+// Sums of the gradients to `width` channels of an image: pixel p's begin at values[p * step]. A
+// step of 1 is of one channel's neighbouring pixels.
 template <class Sum>
 struct PlaneSums {
   Sum* values;
@@ -147,7 +148,8 @@ void scatter_planes(const Image<T>& dx, const Image<T>& dy, const Scatter& scatt
       T* first = dx.row(n, c, 0);
       PlaneSums<Sum> sums{memory.data(), width, width};
       if constexpr (std::is_same_v<T, Sum>) {
-        if (in_place) sums = {first, dx.stride_w, width};
+        // One pixel's stride may be 1, as its channels' is.
+        if (in_place) sums = {first, pixels == 1 ? width : dx.stride_w, width};
       }
       sums.clear(pixels);
       scatter(n, c, sums);
