@@ -42,7 +42,7 @@ struct Conv2dDesc {
 
 struct Pool2dDesc {
   Pair kernel{2, 2};
-  Pair stride{2, 2};
+  Pair stride = kernel;
   Pair padding{0, 0};
   bool ceil_mode = false;
   bool count_include_pad = true;  // average pooling only
