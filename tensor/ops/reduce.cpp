@@ -136,10 +136,12 @@ Tensor variance(const Tensor& x, const Dims& dims, const VarianceDesc& desc) {
   const int64_t count = count_of(x, kept_shape("variance", x, dims));
   GESTALT_CHECK(is_floating(x.dtype()),
                 "[variance] expected a floating tensor, got {}; convert it with to(DType::f32)", x);
-  const Tensor difference = subtract(x, mean(x, dims, true));
+  const Tensor wide = x.to(accumulation_dtype(x.dtype()));
+  const Tensor difference = subtract(wide, mean(wide, dims, true));
   const double scale =
       1 / static_cast<double>(desc.unbiased ? std::max<int64_t>(count - 1, 0) : count);
-  return scaled_sum("variance", multiply(difference, difference), dims, scale, desc.keep_dims);
+  return scaled_sum("variance", multiply(difference, difference), dims, scale, desc.keep_dims)
+      .to(x.dtype());
 }
 
 Tensor max(const Tensor& x, const Dims& dims, bool keep_dims) {
