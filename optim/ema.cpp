@@ -19,6 +19,7 @@ ExponentialMovingAverage::ExponentialMovingAverage(std::vector<Tensor> parameter
 }
 
 void ExponentialMovingAverage::update() {
+  check_dense("ema", parameters_);
   std::vector<AveragedParameter> entries;
   for (size_t i = 0; i < averages_.size(); ++i) {
     follow(parameters_[i], averages_[i]);

@@ -59,7 +59,16 @@ void check_parameters(const char* optimizer, const std::vector<Tensor>& paramete
   }
 }
 
+void check_dense(const char* optimizer, const std::vector<Tensor>& parameters) {
+  for (size_t i = 0; i < parameters.size(); ++i) {
+    GESTALT_CHECK(parameters[i].is_dense(),
+                  "[{}] parameter {} ({}) is not dense since set_data(); give that a clone()",
+                  optimizer, i, parameters[i]);
+  }
+}
+
 void check_gradients(const char* optimizer, const std::vector<Tensor>& parameters) {
+  check_dense(optimizer, parameters);
   GESTALT_CHECK(std::any_of(parameters.begin(), parameters.end(),
                             [](const Tensor& parameter) { return parameter.grad().defined(); }),
                 "[{}] a step without any gradient: was backward run, and on these parameters?",

@@ -43,7 +43,10 @@ class Optimizer {
 
 // What every constructor checks.
 void check_parameters(const char* optimizer, const std::vector<Tensor>& parameters);
-// What every step checks: some parameter has a gradient.
+// What every step checks: set_data() may have given a parameter memory with gaps, or another order
+// than a row's.
+void check_dense(const char* optimizer, const std::vector<Tensor>& parameters);
+// And that some parameter has a gradient.
 void check_gradients(const char* optimizer, const std::vector<Tensor>& parameters);
 // The memory of a dense tensor as one row.
 View flattened(const Tensor& dense);

@@ -12,6 +12,7 @@
 #include "optim/schedule.h"
 #include "optim/sgd.h"
 #include "tensor/ops/arithmetic.h"
+#include "tensor/ops/shape.h"
 #include "tests/error_of.h"
 #include "tests/optim/fixture.h"
 
@@ -337,6 +338,28 @@ TEST(ExponentialMovingAverage, AveragesOfSixteenBitParametersMove) {
   x.fill_(2);
   average.update();
   EXPECT_NEAR(average.averages()[0].item(), 1.001, 1e-6);
+}
+
+// ---- parameters that set_data() changed ----
+
+// They are walked as they lie: a transposed one would get each update at another element.
+TEST(Optimizers, RefuseAParameterThatIsNoLongerDense) {
+  Tensor x = Tensor::ones({2, 3});
+  x.set_requires_grad(true);
+  Sgd sgd({x}, SgdOptions{.learning_rate = 1});
+  Adam adam({x}, AdamOptions{});
+  ExponentialMovingAverage average({x}, 0.5);
+  const Tensor weights = Tensor::ones({3, 2});
+  x.set_data(transpose(weights, 0, 1));
+  x.set_grad(Tensor::ones({2, 3}));
+  EXPECT_EQ(error_of([&] { sgd.step(); }),
+            "[sgd] parameter 0 (f32[2,3]) is not dense since set_data(); give that a clone()");
+  EXPECT_THROW(adam.step(), Error);
+  EXPECT_THROW(average.update(), Error);
+  EXPECT_EQ(x.to_vector<float>(), std::vector<float>(6, 1));
+  x.set_data(transpose(weights, 0, 1).clone());
+  sgd.step();
+  EXPECT_EQ(x.to_vector<float>(), std::vector<float>(6, 0));
 }
 
 }  // namespace
