@@ -1,5 +1,7 @@
 #include "tensor/ops/arithmetic.h"
 
+#include <cmath>
+
 #include "kernels/error.h"
 #include "kernels/table.h"
 #include "tensor/autograd.h"
@@ -132,6 +134,9 @@ Tensor divide(const Tensor& a, const Tensor& b) {
 }
 
 Tensor add(const Tensor& x, double scalar) {
+  GESTALT_CHECK(is_floating(x.dtype()) ||
+                    (scalar == std::trunc(scalar) && scalar >= -0x1p63 && scalar < 0x1p63),
+                "[add] {} is no {}, of which {} is", scalar, x.dtype(), x);
   return with_scalar(&KernelTable::add_scalar, "add", x, scalar, 1);
 }
 

@@ -13,6 +13,7 @@ Tensor subtract(const Tensor& a, const Tensor& b);
 Tensor multiply(const Tensor& a, const Tensor& b);
 Tensor divide(const Tensor& a, const Tensor& b);
 
+// i64, too, with a whole scalar.
 Tensor add(const Tensor& x, double scalar);
 Tensor multiply(const Tensor& x, double scalar);
 // By the scalar itself, rounded to x's dtype; `x / scalar` is the product with its reciprocal,

@@ -462,5 +462,24 @@ TEST(InPlace, IsRefusedWhereElementsAreOne) {
   EXPECT_NO_THROW(multiply_in_place(one, 2));
 }
 
+TEST(Arithmetic, WholeTensorsTakeWholeScalars) {
+  const Tensor x = Tensor::full({2}, 3, {.dtype = DType::i64});
+  EXPECT_EQ((x - 5).to_vector<int64_t>(), (std::vector<int64_t>{-2, -2}));
+  EXPECT_EQ(error_of([&] { add(x, 0.5); }), "[add] 0.5 is no i64, of which i64[2] is");
+  EXPECT_THROW(add(x, NAN), Error);
+  EXPECT_THROW(add(x, 1e30), Error);
+}
+
+// Means and squares don't pass through the 16 bits.
+TEST(Reduce, VarianceOfSixteenBitsIsThatOfTheirValues) {
+  const Tensor near = Tensor::from_vector(std::vector<float>{256, 258}, {2}).to(DType::bf16);
+  EXPECT_EQ(variance(near).item(), 2);
+  std::vector<float> spike(1000, 0);
+  spike[0] = 600;
+  const Tensor far = Tensor::from_vector(spike, {1000}).to(DType::f16);
+  EXPECT_EQ(variance(far).item(), 360);
+  EXPECT_EQ(variance(far).dtype(), DType::f16);
+}
+
 }  // namespace
 }  // namespace gestalt
