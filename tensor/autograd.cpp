@@ -44,8 +44,9 @@ class AccumulateNode : public Node {
       meta.grad = is_its_own(grad) ? grad : grad.clone();
       return {};
     }
+    const Tensor apart = apart_from(grad, meta.grad);
     Context& ctx = context(grad.device());
-    ctx.kernels().add(ctx, meta.grad.view(), grad.view(), meta.grad.view());
+    ctx.kernels().add(ctx, meta.grad.view(), apart.view(), meta.grad.view());
     meta.grad.bump_version();
     return {};
   }

@@ -248,5 +248,13 @@ TEST(Autograd, ThreadsGoThroughTheSameLeaves) {
   threads_share_a_leaf(20000, 300);  // sums of gradients meet
 }
 
+// A gradient may be a view of the one that it is added to.
+TEST(Autograd, AddsAGradientToItsOwnMemory) {
+  Tensor square = Tensor::from_vector(std::vector<double>(4, 0), {2, 2}).set_requires_grad(true);
+  square.backward(Tensor::from_vector(std::vector<double>{1, 2, 3, 4}, {2, 2}));
+  square.backward(transpose(square.grad(), 0, 1));
+  EXPECT_EQ(square.grad().to_vector<double>(), (std::vector<double>{2, 5, 5, 8}));
+}
+
 }  // namespace
 }  // namespace gestalt
