@@ -1,5 +1,6 @@
 #include "tensor/io/atomic_file.h"
 
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <chrono>
@@ -35,10 +36,16 @@ std::optional<int64_t> writer_of(std::string_view name) {
   return is_pid ? std::optional<int64_t>(pid) : std::nullopt;
 }
 
+// Of each write alone: another thread may write to the same path.
+std::string own_temporary_path(const std::string& path) {
+  static std::atomic<int64_t> writes{0};
+  return temporary_path(path + "." + std::to_string(writes++));
+}
+
 // The temporary file; gone again unless committed.
 class Temporary {
  public:
-  explicit Temporary(const std::string& path) : path_(path), name_(temporary_path(path)) {
+  explicit Temporary(const std::string& path) : path_(path), name_(own_temporary_path(path)) {
     struct stat found;
     if (::stat(path.c_str(), &found) == 0 && !S_ISREG(found.st_mode)) {
       throw Error(format("cannot write '{}': is {}", path,

@@ -21,7 +21,8 @@ void write_file_atomically(const std::string& path,
                            const std::function<void(const ByteSink&)>& write);
 void write_file_atomically(const std::string& path, const void* data, size_t bytes);
 
-// PATH.gestalt-tmp.PID: the name under which this process writes what becomes `path`.
+// PATH.gestalt-tmp.PID: a name under which this process writes what becomes `path`. (A write of the
+// functions above has a number of its own before the mark.)
 std::string temporary_path(const std::string& path);
 
 // Removes what killed processes left in `folder` itself under such names; passes over what it can't
