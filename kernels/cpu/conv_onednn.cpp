@@ -9,6 +9,7 @@
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/single_thread.h"
+#include "kernels/error.h"
 #include "kernels/rounding.h"
 
 namespace gestalt::cpu {
@@ -235,6 +236,16 @@ class Run {
   char *sources_ = nullptr, *weights_ = nullptr;
 };
 
+// Runs `body`, whose exceptions of oneDNN become the library's.
+template <class Body>
+void with_errors_of(const char* name, const View& x, const View& w, const Body& body) {
+  try {
+    body();
+  } catch (const dnnl::error& error) {
+    throw Error(format("[{}] oneDNN: {} (of {} and {})", name, error.what(), x, w));
+  }
+}
+
 }  // namespace
 
 bool takes_onednn(const View& x, const View& w, const View& y) {
@@ -247,7 +258,7 @@ bool takes_onednn(const View& x, const View& w, const View& y) {
 void conv2d_forward_onednn(Context& context, const View& x, const View& w, const View* bias,
                            const View& y, const Conv2dDesc& desc) {
   const Convolution conv{Direction::forward, x, w, bias, y, desc};
-  Run(context, conv)();
+  with_errors_of("conv2d_forward", x, w, [&] { Run(context, conv)(); });
   // Not fused: oneDNN's relu turns NaN into a number.
   if (desc.activation == Activation::relu) relu(context, y, y);
 }
@@ -255,11 +266,13 @@ void conv2d_forward_onednn(Context& context, const View& x, const View& w, const
 void conv2d_backward_data_onednn(Context& context, const View& dy, const View& w, const View& dx,
                                  const Conv2dDesc& desc) {
   const Convolution conv{Direction::data, dy, w, nullptr, dx, desc};
-  Run(context, conv)();
+  with_errors_of("conv2d_backward_data", dy, w, [&] { Run(context, conv)(); });
 }
 
-void conv2d_backward_weights_onednn(Context& context, const View& dy, const View& x, const View& dw,
-                                    const Conv2dDesc& desc) {
+namespace {
+
+void backward_weights(Context& context, const View& dy, const View& x, const View& dw,
+                      const Conv2dDesc& desc) {
   constexpr int64_t block_outputs = 32;
   const int64_t group_outputs = dy.shape[1] / desc.groups, group_inputs = dw.shape[1];
   const int64_t blocks = ceil_div(group_outputs, block_outputs);
@@ -292,6 +305,14 @@ void conv2d_backward_weights_onednn(Context& context, const View& dy, const View
     ConvRunner runner(block.plan, {}, workspace + static_cast<size_t>(worker) * bytes);
     runner.run({block.dy.data, block.x.data, block.dw.data});
   });
+}
+
+}  // namespace
+
+void conv2d_backward_weights_onednn(Context& context, const View& dy, const View& x, const View& dw,
+                                    const Conv2dDesc& desc) {
+  with_errors_of("conv2d_backward_weights", dy, x,
+                 [&] { backward_weights(context, dy, x, dw, desc); });
 }
 
 }  // namespace gestalt::cpu

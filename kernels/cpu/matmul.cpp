@@ -16,6 +16,7 @@
 #include "kernels/cpu/parallel.h"
 #include "kernels/cpu/single_thread.h"
 #include "kernels/dispatch.h"
+#include "kernels/error.h"
 #include "kernels/rounding.h"
 
 namespace gestalt::cpu {
@@ -173,11 +174,16 @@ void matmul_sgemm(const Operand& a, const Operand& b, double alpha, double beta,
           const int64_t row = unit / column_blocks % row_blocks * block_rows;
           const int64_t batch = unit / (column_blocks * row_blocks);
           float* out = y.as<float>() + batch * y.strides[0] + row * y.strides[1] + column;
-          dnnl_sgemm(a.transposed() ? 'T' : 'N', b.transposed() ? 'T' : 'N',
-                     std::min(block_rows, shape.m - row), std::min(block_columns, shape.n - column),
-                     shape.k, static_cast<float>(alpha), a.at(batch, row, 0), a.leading(),
-                     b.at(batch, 0, column), b.leading(), static_cast<float>(beta), out,
-                     std::max(y.strides[1], shape.n));
+          const dnnl_status_t status = dnnl_sgemm(
+              a.transposed() ? 'T' : 'N', b.transposed() ? 'T' : 'N',
+              std::min(block_rows, shape.m - row), std::min(block_columns, shape.n - column),
+              shape.k, static_cast<float>(alpha), a.at(batch, row, 0), a.leading(),
+              b.at(batch, 0, column), b.leading(), static_cast<float>(beta), out,
+              std::max(y.strides[1], shape.n));
+          GESTALT_CHECK(status == dnnl_success, "[matmul] oneDNN: {}",
+                        status == dnnl_out_of_memory
+                            ? std::string("out of memory")
+                            : format("error {}", static_cast<int>(status)));
         }
       });
 }
