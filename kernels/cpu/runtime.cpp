@@ -15,9 +15,9 @@
 namespace gestalt {
 namespace {
 
-// Plain malloc; pooling is the tensor library's business.
+// Plain malloc; pooling is the tensor library's business. Aligned as Context::workspace promises.
 void* allocate(Context&, size_t bytes) {
-  return std::aligned_alloc(64, round_up(bytes, 64));
+  return std::aligned_alloc(256, round_up(bytes, 256));
 }
 
 void release(Context&, void* pointer) {
