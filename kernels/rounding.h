@@ -1,6 +1,7 @@
 #pragma once
 
-// Integers rounded up. (Device code has its own: it includes nothing of the host's.)
+// Integers rounded up. (Kernels on a GPU write (a + b - 1) / b where a is never negative, which
+// takes no branch.)
 
 #include <concepts>
 #include <type_traits>

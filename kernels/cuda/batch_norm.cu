@@ -18,8 +18,7 @@ void apply(Context& context, const char* name, const View& x, const View& center
   if (affine != nullptr) {
     constexpr int threads = 128;
     const int channels = static_cast<int>(x.shape[1]);
-    launch(context, name, topk_affine<Slope>,
-           {dim3(static_cast<unsigned>((channels + threads - 1) / threads)), dim3(threads)},
+    launch(context, name, topk_affine<Slope>, {dim3(blocks_for(channels, threads)), dim3(threads)},
            statistic(center), remainder, slope, channels, affine);
     normalized_relu_topk(context, name, x, affine, y, *desc.topk);
     return;

@@ -2,6 +2,7 @@
 
 #include "kernels/cuda/conv2d_bias.h"
 #include "kernels/cuda/device/bias.cuh"
+#include "kernels/cuda/grid.h"
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/dispatch.h"
@@ -22,9 +23,9 @@ void add_bias_and_activate(Context& context, const View* bias, Activation activa
   dispatch<DeviceFloatTypes>("conv2d_forward", y, [&]<class T>(std::type_identity<T>) {
     constexpr int threads = 256;
     launch(context, "conv2d_forward", add_bias<T>,
-           {dim3(static_cast<unsigned>((numel + threads - 1) / threads)), dim3(threads)}, numel,
-           channel_of, bias == nullptr ? nullptr : bias->as<const T>(),
-           bias == nullptr ? 0 : bias->strides[0], activation == Activation::relu, y.as<T>());
+           {dim3(blocks_for(numel, threads)), dim3(threads)}, numel, channel_of,
+           bias == nullptr ? nullptr : bias->as<const T>(), bias == nullptr ? 0 : bias->strides[0],
+           activation == Activation::relu, y.as<T>());
   });
 }
 

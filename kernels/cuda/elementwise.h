@@ -8,15 +8,12 @@
 #include <cstdint>
 
 #include "kernels/cuda/device/elementwise.cuh"
+#include "kernels/cuda/grid.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/dispatch.h"
 #include "kernels/loop_nest.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
-
-inline unsigned blocks_for(int64_t work, int64_t per_block) {
-  return static_cast<unsigned>((work + per_block - 1) / per_block);
-}
 
 template <class Out, class... In, class Op, class... Views>
 void elementwise(Context& context, const char* name, const Op& op, const View& y,

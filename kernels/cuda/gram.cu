@@ -7,13 +7,14 @@
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/dispatch.h"
+#include "kernels/rounding.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
 namespace {
 
 // How many steps of `step` cover `size`, at most what a grid has in its second and third dimension.
 unsigned blocks(const char* name, int64_t size, int64_t step) {
-  const int64_t count = (size + step - 1) / step;
+  const int64_t count = ceil_div(size, step);
   GESTALT_CHECK(count <= 65535, "[{}] a size of {} is too large", name, size);
   return static_cast<unsigned>(count);
 }
@@ -28,10 +29,9 @@ unsigned tiles_of(const char* name, int64_t rows, int64_t tile) {
 // of an H100's multiprocessors), but no less than four steps, below which writing and adding up the
 // tiles takes longer than the sums. A function of the shape alone, for the same bits everywhere.
 int64_t chunk_length(int64_t length, int64_t tiles) {
-  const int64_t chunks = (512 + tiles - 1) / tiles;
-  const int64_t even = (length + chunks - 1) / chunks;
-  const int64_t steps = (even + gram_step - 1) / gram_step;
-  return std::clamp<int64_t>(steps * gram_step, 4 * gram_step, gram_longest_chunk);
+  const int64_t chunks = ceil_div(int64_t{512}, tiles);
+  const int64_t even = ceil_div(length, chunks);
+  return std::clamp<int64_t>(round_up(even, gram_step), 4 * gram_step, gram_longest_chunk);
 }
 
 // How many threads share a sum over chunks: a thread has eight loads under way at once.

@@ -6,8 +6,10 @@
 
 #include "kernels/cuda/device/normalize.cuh"
 #include "kernels/cuda/device_limits.h"
+#include "kernels/cuda/grid.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/descriptors.h"
+#include "kernels/rounding.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
@@ -56,8 +58,7 @@ void fold(Context& context, const char* name, const Groups& groups, void* memory
   const GroupParts parts(groups);
   const bool aligned = all_aligned(arrays...);
   auto* partial = parts.count > 1 ? static_cast<double*>(memory) : nullptr;
-  const dim3 grid(static_cast<unsigned>((groups.groups + parts.width - 1) / parts.width),
-                  static_cast<unsigned>(parts.count));
+  const dim3 grid(blocks_for(groups.groups, parts.width), static_cast<unsigned>(parts.count));
   with_packs<T>(groups, [&](auto size) {
     if (groups.columns) {
       launch(context, name, fold_columns<size(), Op>,
@@ -71,9 +72,8 @@ void fold(Context& context, const char* name, const Groups& groups, void* memory
   });
   if (partial == nullptr) return;
   launch(context, name, add_parts<Op>,
-         {dim3(static_cast<unsigned>((groups.groups + group_warps - 1) / group_warps)),
-          dim3(group_threads)},
-         groups, parts.count, partial, op);
+         {dim3(blocks_for(groups.groups, group_warps)), dim3(group_threads)}, groups, parts.count,
+         partial, op);
 }
 
 // A block has whole pixels, or 256 packs of one. Packs of a thread: eight, so that what it finds of
@@ -82,12 +82,11 @@ void fold(Context& context, const char* name, const Groups& groups, void* memory
 template <int size, class Op>
 void launch_map_columns(Context& context, const char* name, const Groups& groups, bool aligned,
                         const Op& op) {
-  const auto quotient = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
   const int64_t packs = groups.channels / size;
   const auto width = static_cast<int>(std::min<int64_t>(packs, group_threads));
   const int rows = group_threads / width;
-  const int64_t planes = groups.groups / groups.channels, tiles = quotient(packs, width);
-  const auto blocks = [&](int64_t length) { return quotient(groups.count, length); };
+  const int64_t planes = groups.groups / groups.channels, tiles = ceil_div(packs, width);
+  const auto blocks = [&](int64_t length) { return ceil_div(groups.count, length); };
   int64_t length = int64_t{8} * rows;
   if (blocks(length) * planes * tiles < 4 * multiprocessors(context)) length /= 2;
   launch(context, name, map_columns<size, Op>,
@@ -109,8 +108,7 @@ void map(Context& context, const char* name, const Groups& groups, const Op& op,
     }
     constexpr int64_t block = group_threads * map_packs(size()) * size();
     launch(context, name, map_groups<size(), Op>,
-           {dim3(static_cast<unsigned>((groups.numel + block - 1) / block)), dim3(group_threads)},
-           groups, aligned, op);
+           {dim3(blocks_for(groups.numel, block)), dim3(group_threads)}, groups, aligned, op);
   });
 }
 

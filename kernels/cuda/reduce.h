@@ -12,6 +12,7 @@
 #include "kernels/cuda/elementwise.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/loop_nest.h"
+#include "kernels/rounding.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
@@ -32,7 +33,7 @@ inline ReduceShape reduce_shape(int64_t folded, int64_t outputs, bool columns, C
   const int64_t wanted =
       std::min({most_chunks, folded / least, std::max<int64_t>(enough_blocks / blocks, 1)});
   if (chunks == Chunks::many && wanted > 1) {
-    shape.chunk_size = (folded + wanted - 1) / wanted;
+    shape.chunk_size = ceil_div(folded, wanted);
   }
   return shape;
 }
@@ -51,7 +52,7 @@ void reduce(Context& context, const char* name, const R& reduction, Chunks allow
   const int64_t folded_step = nest.folded.strides[nest.folded.rank - 1][0];
   const bool columns = folded > 1 && outputs > 1 && std::abs(kept_step) < std::abs(folded_step);
   const ReduceShape shape = detail::reduce_shape(folded, outputs, columns, allowed);
-  const int64_t chunks = std::max<int64_t>(1, (folded + shape.chunk_size - 1) / shape.chunk_size);
+  const int64_t chunks = std::max<int64_t>(1, ceil_div(folded, shape.chunk_size));
 
   const auto kept = to_index(nest.kept);
   const dim3 block(reduce_threads);

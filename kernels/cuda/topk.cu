@@ -2,11 +2,13 @@
 // magnitude, with the kernels of topk_magnitude_*.cu.
 
 #include "kernels/cuda/device/topk_mask.cuh"
+#include "kernels/cuda/grid.h"
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/topk_fused.h"
 #include "kernels/cuda/topk_select.h"
 #include "kernels/dispatch.h"
+#include "kernels/rounding.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
 namespace {
@@ -69,8 +71,7 @@ void topk_backward(Context& context, const View& dy, const View& mask, const Vie
   const int channels = static_cast<int>(dy.shape[1]);
   const auto length = static_cast<int>(dy.shape[2] * dy.shape[3]);
   const auto config = [](int64_t threads) -> LaunchConfig {
-    return {dim3(static_cast<unsigned>((threads + topk_mask_threads - 1) / topk_mask_threads)),
-            dim3(topk_mask_threads)};
+    return {dim3(blocks_for(threads, topk_mask_threads)), dim3(topk_mask_threads)};
   };
   const auto is_aligned = [](const View& view) {
     return reinterpret_cast<uintptr_t>(view.data) % 16 == 0;
@@ -85,12 +86,12 @@ void topk_backward(Context& context, const View& dy, const View& mask, const Vie
     if (dy.is_contiguous()) {
       const int64_t numel = dy.numel();
       launch(context, name, packed ? topk_mask_rows<T, wide> : topk_mask_rows<T, 1>,
-             config(packed ? (numel + wide - 1) / wide : numel), from, words, numel, length,
+             config(packed ? ceil_div(numel, wide) : numel), from, words, numel, length,
              Divisor(static_cast<uint32_t>(length)), length % (packed ? wide : 1) == 0, desc.tau,
              to);
     } else {
       const int pack = packed && channels % wide == 0 ? wide : 1;
-      const int64_t tasks = dy.shape[0] * ((length + 31) / 32) * (channels / pack);
+      const int64_t tasks = dy.shape[0] * ceil_div(length, 32) * (channels / pack);
       launch(context, name,
              pack == 1 ? topk_mask_channels_last<T, 1> : topk_mask_channels_last<T, wide>,
              config(tasks), from, words, tasks, channels, length, desc.tau, to);

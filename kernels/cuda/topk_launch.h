@@ -9,6 +9,7 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/topk_plan.h"
 #include "kernels/cuda/topk_select.h"
+#include "kernels/rounding.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
@@ -33,7 +34,7 @@ struct TopKRows {
     result.input.prologue.first_row += first;
     result.count = rows;
     if (output.y != nullptr) result.output.y += first * length;
-    if (output.mask != nullptr) result.output.mask += first * ((length + 31) / 32);
+    if (output.mask != nullptr) result.output.mask += first * ceil_div(length, 32);
     return result;
   }
 };
@@ -86,9 +87,9 @@ struct TopKLongScratch {
 
   TopKLongScratch(int length, const TopKPlan& plan)
       : histograms(static_cast<size_t>(plan.rows_at_once) * topk_bins * sizeof(uint32_t)),
-        searches((static_cast<size_t>(plan.rows_at_once) * sizeof(TopKSearch) + 255) / 256 * 256),
+        searches(round_up(static_cast<size_t>(plan.rows_at_once) * sizeof(TopKSearch), 256)),
         ties(static_cast<size_t>(plan.rows_at_once) *
-             static_cast<size_t>((length + plan.chunk - 1) / plan.chunk) * sizeof(uint32_t)) {}
+             static_cast<size_t>(ceil_div(length, plan.chunk)) * sizeof(uint32_t)) {}
   size_t bytes() const { return histograms + searches + ties; }
 };
 
@@ -96,7 +97,7 @@ struct TopKLongScratch {
 template <class Key, class T>
 void launch_topk_long(Context& context, const char* name, const TopKRows<T>& all,
                       const TopKPlan& plan, void* scratch) {
-  const int chunks = (all.length + plan.chunk - 1) / plan.chunk;
+  const int chunks = ceil_div(all.length, plan.chunk);
   const TopKLongScratch sizes(all.length, plan);
   auto* memory = static_cast<char*>(scratch);
   const TopKLongRows shared{reinterpret_cast<TopKSearch*>(memory + sizes.histograms),
@@ -194,7 +195,7 @@ void launch_topk_thread_channels(Context& context, const char* name, const TopKR
                                  int channels, const TopKTilePlan& plan) {
   constexpr int wide = topk_wide<T>;
   const bool packs = rows.is_aligned() && channels % wide == 0;
-  const int64_t tiles = (channels + topk_thread_block - 1) / topk_thread_block;
+  const int64_t tiles = ceil_div(channels, topk_thread_block);
   with_constant(plan.words, TopKThreadWords<T>{}, [&](auto words) {
     launch(
         context, name,
@@ -226,7 +227,7 @@ void launch_topk_tiles(Context& context, const char* name, TopKRows<T> rows, int
   constexpr int wide = topk_wide<T>;
   const bool packs = rows.is_aligned() && channels % wide == 0;
   const int64_t width = topk_per_word<T> << plan.width_bits;
-  const int64_t tiles = (channels + width - 1) / width;
+  const int64_t tiles = ceil_div<int64_t>(channels, width);
   launch(context, name,
          packs ? topk_tile_kernel<Key, T, wide>(plan) : topk_tile_kernel<Key, T, 1>(plan),
          {dim3(static_cast<unsigned>(rows.count / channels * tiles)),
@@ -239,8 +240,7 @@ void launch_topk_tiles(Context& context, const char* name, TopKRows<T> rows, int
 template <class Key, class T>
 bool launch_topk_transposed(Context& context, const char* name, const View& x, TopKRows<T> rows) {
   const TopKPlan plan = topk_rows_plan<Key, T>(context, rows.count, rows.length);
-  const size_t copy_bytes =
-      (static_cast<size_t>(x.numel()) * sizeof(ElementBits<T>) + 255) / 256 * 256;
+  const size_t copy_bytes = round_up(static_cast<size_t>(x.numel()) * sizeof(ElementBits<T>), 256);
   auto* memory =
       static_cast<char*>(context.workspace(copy_bytes + topk_scratch_bytes(plan, rows.length)));
   const View contiguous{memory, x.dtype, x.device, x.shape,

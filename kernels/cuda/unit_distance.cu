@@ -8,6 +8,7 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/reduce.h"
 #include "kernels/dispatch.h"
+#include "kernels/rounding.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
 namespace {
@@ -30,11 +31,11 @@ struct DistancePlan {
     if (!planes) {
       if (channels % whole == 0) pack = whole;
       const int held = held_packs(static_cast<int>(pack));
-      const auto needed = static_cast<uint64_t>((channels / pack + held - 1) / held);
+      const auto needed = static_cast<uint64_t>(ceil_div(channels / pack, held));
       if (needed <= warp_lanes) lanes = static_cast<int64_t>(std::bit_ceil(needed));
     }
     const int64_t of_block = lanes > 0 ? distance_threads / lanes : warp_lanes;
-    blocks = (pixels + of_block - 1) / of_block;
+    blocks = ceil_div(pixels, of_block);
   }
 
   template <class T>

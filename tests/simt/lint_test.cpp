@@ -162,9 +162,10 @@ TEST(Lint, DeviceCodeIncludesOnlyDeviceCode) {
   EXPECT_EQ(lines_with(device_code(),
                        includes_beyond({"\"kernels/cuda/device/", "\"kernels/cuda/namespace.h",
                                         "\"kernels/descriptors.h", "\"kernels/loop_nest.h",
-                                        "\"kernels/philox.h", "\"kernels/to_integer.h",
-                                        "\"kernels/types.h", "<cfloat>", "<cmath>", "<cstddef>",
-                                        "<cstdint>", "<limits>", "<type_traits>", "<utility>"})),
+                                        "\"kernels/philox.h", "\"kernels/rounding.h",
+                                        "\"kernels/to_integer.h", "\"kernels/types.h", "<cfloat>",
+                                        "<cmath>", "<cstddef>", "<cstdint>", "<limits>",
+                                        "<type_traits>", "<utility>"})),
             none);
 }
 

@@ -10,6 +10,7 @@
 #include "kernels/cuda/device/index.cuh"
 #include "kernels/cuda/device/shared.cuh"
 #include "kernels/cuda/device/warp.cuh"
+#include "kernels/rounding.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
@@ -89,11 +90,10 @@ struct GroupParts {
   int64_t width, count, length;
 
   explicit GroupParts(const Groups& groups) : width(groups.columns ? group_columns : 1) {
-    const auto quotient = [](int64_t a, int64_t b) { return (a + b - 1) / b; };
-    const int64_t wanted = quotient(groups.count * width, block_elements);
+    const int64_t wanted = ceil_div(groups.count * width, block_elements);
     const int64_t parts = wanted < 1 ? 1 : (wanted > most ? most : wanted);
-    length = quotient(quotient(groups.count, parts), step) * step;
-    count = length > 0 ? quotient(groups.count, length) : 1;
+    length = round_up(ceil_div(groups.count, parts), step);
+    count = length > 0 ? ceil_div(groups.count, length) : 1;
   }
 };
 
