@@ -5,6 +5,7 @@
 // reason; docs/topk_kernels.md has the arithmetic behind them.
 
 #include <algorithm>
+#include <optional>
 
 #include "kernels/cuda/device/shared.cuh"
 #include "kernels/cuda/device/topk_columns.cuh"
@@ -12,6 +13,8 @@
 #include "kernels/cuda/device/topk_team_rows.cuh"
 #include "kernels/cuda/device/topk_thread.cuh"
 #include "kernels/cuda/device/topk_tile_rows.cuh"
+#include "kernels/cuda/grid.h"
+#include "kernels/rounding.h"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
@@ -80,11 +83,6 @@ inline int topk_resident(const TopKDevice& device, size_t bytes, int threads) {
 // So many rows on a multiprocessor at once keep memory busy while some select.
 inline constexpr int topk_wanted_resident = 4;
 
-// Of words that are shared out in equal parts, how many the largest part has.
-constexpr int topk_quotient(int words, int parts) {
-  return (words + parts - 1) / parts;
-}
-
 // How many rows (tiles) further those lie that follow the ones that are on the device, where these
 // are too few to keep memory busy while they are selected from. None where the ones that follow
 // would fill most of L2, through which what is written goes, too. blocks: that share one.
@@ -96,25 +94,27 @@ inline int topk_ahead(const TopKDevice& device, int resident, int blocks, size_t
 
 // A block a row in registers alone, with as few warps as hold it, since each step ends in a barrier
 // among them.
-inline void topk_plan_registers(int64_t rows, int row_words, int warps, TopKPlan& plan) {
-  plan = {TopKKernel::block};
-  plan.words = topk_quotient(row_words, warps) <= 16 ? 16 : topk_most_words;
+inline TopKPlan topk_plan_registers(int64_t rows, int row_words, int warps) {
+  TopKPlan plan{TopKKernel::block};
+  plan.words = ceil_div(row_words, warps) <= 16 ? 16 : topk_most_words;
   plan.threads = warps * warp_lanes;
   plan.shared_bytes = TopKBlockTeam::bytes;
   plan.grid = static_cast<unsigned>(rows);
+  return plan;
 }
 
 // Up to 64 words a thread, of which shared memory has what registers don't: that keeps twice as
 // much on the chip as registers alone, and a step costs half as many instructions beside the
-// counting. As few warps a block as a row can have, and as many as fill the multiprocessor.
-inline bool topk_plan_overflow(int64_t rows, int row_words, int blocks, const TopKDevice& device,
-                               TopKPlan& plan) {
+// counting. As few warps a block as a row can have, and as many as fill the multiprocessor. None
+// where registers alone hold a block's row, or nothing does.
+inline std::optional<TopKPlan> topk_plan_overflow(int64_t rows, int row_words, int blocks,
+                                                  const TopKDevice& device) {
   constexpr int all_warps = topk_resident_threads / warp_lanes;
-  const int fewest = topk_quotient(row_words, blocks * topk_most_thread_words);
+  const int fewest = ceil_div(row_words, blocks * topk_most_thread_words);
   for (int resident = all_warps / fewest; resident > 0; --resident) {
-    const int warps = all_warps / resident, words = topk_quotient(row_words, blocks * warps);
-    if (blocks == 1 && words <= topk_most_words) return false;
-    plan = {blocks == 1 ? TopKKernel::block : TopKKernel::cluster};
+    const int warps = all_warps / resident, words = ceil_div(row_words, blocks * warps);
+    if (blocks == 1 && words <= topk_most_words) return std::nullopt;
+    TopKPlan plan{blocks == 1 ? TopKKernel::block : TopKKernel::cluster};
     plan.blocks = static_cast<unsigned>(blocks);
     plan.words = topk_overflow_words;
     plan.overflow = topk_overflow_groups(words, plan.words);
@@ -125,41 +125,38 @@ inline bool topk_plan_overflow(int64_t rows, int row_words, int blocks, const To
     if (topk_resident(device, plan.shared_bytes, plan.threads) >= resident) {
       const auto row_bytes = static_cast<size_t>(row_words * warp_lanes) * sizeof(uint32_t);
       plan.ahead = topk_ahead(device, resident, blocks, row_bytes);
-      return true;
+      return plan;
     }
   }
-  return false;
+  return std::nullopt;
 }
 
 // Rows that stay on the chip: a warp each where its registers hold them, which needs no barrier;
 // else a block, in registers alone as long as four rows are on a multiprocessor, or where its
 // shared memory is small. A cluster's barrier costs several times what a block's does: only where a
-// block has no room, and the fewest blocks.
+// block has no room, and the fewest blocks. None where the chip has no room.
 template <class Bits>
-bool topk_plan_on_chip(int64_t rows, int length, const TopKDevice& device, TopKPlan& plan) {
+std::optional<TopKPlan> topk_plan_on_chip(int64_t rows, int length, const TopKDevice& device) {
   constexpr int per_word = static_cast<int>(sizeof(uint32_t) / sizeof(Bits));
-  const int row_words =
-      topk_quotient(length, warp_lanes * per_word);  // of a lane, were it one warp's
+  const int row_words = ceil_div(length, warp_lanes * per_word);  // of a lane, were it one warp's
   if (row_words <= topk_most_words) {
     const auto [lanes, words] = topk_warp_plan<Bits>(length);
-    plan = {TopKKernel::warp};
+    TopKPlan plan{TopKKernel::warp};
     plan.words = words;
     plan.lanes = lanes;
     plan.threads = TopKWarpTeam<32>::most_threads;
-    const int64_t rows_of_block = plan.threads / lanes;
-    plan.grid = static_cast<unsigned>((rows + rows_of_block - 1) / rows_of_block);
-    return true;
+    plan.grid = blocks_for(rows, plan.threads / lanes);
+    return plan;
   }
-  const int warps = topk_quotient(row_words, topk_most_words);
+  const int warps = ceil_div(row_words, topk_most_words);
   if (warps * topk_wanted_resident > topk_resident_threads / warp_lanes) {
-    if (topk_plan_overflow(rows, row_words, 1, device, plan)) return true;
+    if (const auto plan = topk_plan_overflow(rows, row_words, 1, device)) return plan;
     for (int blocks = 2; warps > TopKBlockTeam::most_warps; blocks *= 2) {
-      if (blocks > device.most_blocks) return false;
-      if (topk_plan_overflow(rows, row_words, blocks, device, plan)) return true;
+      if (blocks > device.most_blocks) return std::nullopt;
+      if (const auto plan = topk_plan_overflow(rows, row_words, blocks, device)) return plan;
     }
   }
-  topk_plan_registers(rows, row_words, warps, plan);
-  return true;
+  return topk_plan_registers(rows, row_words, warps);
 }
 
 // Many blocks a row: at least four a multiprocessor where the rows have that many elements, to even
@@ -175,8 +172,8 @@ TopKPlan topk_plan_long(int64_t rows, int length, const TopKDevice& device) {
   plan.rows_at_once =
       std::clamp<int64_t>(static_cast<int64_t>(device.l2_bytes / 2) / row_bytes, 1, rows);
   plan.chunk = 8192;
-  while (plan.chunk > 2048 && plan.rows_at_once * ((length + plan.chunk - 1) / plan.chunk) <
-                                  int64_t{4} * device.multiprocessors) {
+  while (plan.chunk > 2048 &&
+         plan.rows_at_once * ceil_div(length, plan.chunk) < int64_t{4} * device.multiprocessors) {
     plan.chunk /= 2;
   }
   return plan;
@@ -189,11 +186,10 @@ TopKPlan topk_plan(int64_t rows, int length, const TopKDevice& device) {
     plan.words = topk_thread_words<Bits>(length);
     plan.threads = topk_thread_block;
     plan.shared_bytes = topk_thread_bytes<Bits>(length);
-    plan.grid = static_cast<unsigned>((rows + topk_thread_block - 1) / topk_thread_block);
+    plan.grid = blocks_for(rows, topk_thread_block);
     return plan;
   }
-  TopKPlan plan;
-  if (topk_plan_on_chip<Bits>(rows, length, device, plan)) return plan;
+  if (const auto plan = topk_plan_on_chip<Bits>(rows, length, device)) return *plan;
   return topk_plan_long<Bits>(rows, length, device);
 }
 
