@@ -182,6 +182,23 @@ __device__ inline void topk_in_thread(TopKRegisters<Key, T, words>& elements, in
   });
 }
 
+// element_at(i): element i of the row, i < length.
+template <class Key, class T, int words, class ElementAt>
+__device__ inline void topk_fill(TopKRegisters<Key, T, words>& elements, int length,
+                                 const ElementAt& element_at) {
+  constexpr int per_word = topk_per_word<T>;
+  elements.fill(TopKEdges{}, [&](int w, auto) {
+    uint32_t word = 0;
+#pragma unroll
+    for (int e = 0; e < per_word; ++e) {
+      const int i = w * per_word + e;
+      const ElementBits<T> element = i < length ? element_at(i) : Key::lowest;
+      word |= static_cast<uint32_t>(element) << 16 * e;
+    }
+    return word;
+  });
+}
+
 // Contiguous rows. stride: topk_thread_stride(), which asks for x and y aligned to 16 bytes, or 0.
 template <class Key, class T, int words>
 __global__ void __launch_bounds__(topk_thread_block, topk_thread_resident(words))
@@ -211,16 +228,7 @@ __global__ void __launch_bounds__(topk_thread_block, topk_thread_resident(words)
     const SharedArray<Bits> elements_of_row =
         stride == 0 ? side_by_side + own * length : room + own * stride * per_word;
     TopKRegisters<Key, T, words> elements((length + per_word - 1) / per_word);
-    elements.fill(TopKEdges{}, [&](int w, auto) {
-      uint32_t word = 0;
-#pragma unroll
-      for (int e = 0; e < per_word; ++e) {
-        const int i = w * per_word + e;
-        const Bits element = i < length ? static_cast<Bits>(elements_of_row[i]) : Key::lowest;
-        word |= static_cast<uint32_t>(element) << 16 * e;
-      }
-      return word;
-    });
+    topk_fill(elements, length, [&](int i) -> Bits { return elements_of_row[i]; });
     TopKRectify<T> rectify{};
     if (input.prologue.present()) rectify = input.prologue.of_row(row);
     topk_in_thread<Key, T>(elements, length, k, input.prologue.present(), rectify, row, output,
@@ -280,17 +288,7 @@ __global__ void __launch_bounds__(topk_thread_block, topk_thread_resident(words)
   const int own = static_cast<int>(threadIdx.x);
   if (own < here) {
     TopKRegisters<Key, T, words> elements((length + per_word - 1) / per_word);
-    elements.fill(TopKEdges{}, [&](int w, auto) {
-      uint32_t word = 0;
-#pragma unroll
-      for (int e = 0; e < per_word; ++e) {
-        const int i = w * per_word + e;
-        const Bits element =
-            i < length ? static_cast<Bits>(tile[i * topk_thread_block + own]) : Key::lowest;
-        word |= static_cast<uint32_t>(element) << 16 * e;
-      }
-      return word;
-    });
+    topk_fill(elements, length, [&](int i) -> Bits { return tile[i * topk_thread_block + own]; });
     TopKRectify<T> rectify{};
     if (input.prologue.present()) rectify = input.prologue.of_channel(first + own);
     topk_in_thread<Key, T>(elements, length, k, input.prologue.present(), rectify,
