@@ -205,10 +205,10 @@ using ReduceKernel = void(const View& x,
     void(const View& x, const View& weight, const View& bias, const View* residual,                \
          const View& running_mean, const View& running_variance, const View& y,                    \
          const BatchNormDesc& desc))                                                               \
-  /* Gradient of the training form; dx, dweight, dbias: each may be null. passed_by: null, or the  \
-     y of a forward pass with activation: dy counts where it is > 0, and as 0 elsewhere. */        \
+  /* Gradient of the training form; dx, dweight, dbias: each may be null. relu_output: null, or    \
+     the y of a forward pass with activation: dy counts where it is > 0, and as 0 elsewhere. */    \
   X(batch_norm_backward,                                                                           \
-    void(const View& dy, const View* passed_by, const View& x, const View& weight,                 \
+    void(const View& dy, const View* relu_output, const View& x, const View& weight,               \
          const View& saved_mean, const View& saved_inverse_std, const View* dx,                    \
          const View* dweight, const View* dbias))                                                  \
   /* ---- Top-K over rows (n, c) of H*W; x, y dense [N,C,H,W] ---- */                              \

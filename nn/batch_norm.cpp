@@ -38,8 +38,8 @@ Tensor checked_residual(const char* op, const Tensor& residual, const Tensor& x,
 
 // What both backward passes take, with statistics of either kind.
 struct BackwardInputs {
-  Tensor dy;         // dense, in x's format
-  Tensor passed_by;  // the result after an activation, in x's format, or undefined
+  Tensor dy;           // dense, in x's format
+  Tensor relu_output;  // the result after an activation, in x's format, or undefined
   Tensor x, weight, mean, inverse_std;
 };
 
@@ -59,9 +59,10 @@ Gradients empty_gradients(const Tensor& x, const Tensor& weight, const NeedsGrad
 // Writes those gradients that are defined.
 void run_backward(const BackwardInputs& in, const Gradients& out) {
   Context& ctx = context(in.x.device());
-  ctx.kernels().batch_norm_backward(
-      ctx, in.dy.view(), OptionalView(in.passed_by), in.x.view(), in.weight.view(), in.mean.view(),
-      in.inverse_std.view(), OptionalView(out.x), OptionalView(out.weight), OptionalView(out.bias));
+  ctx.kernels().batch_norm_backward(ctx, in.dy.view(), OptionalView(in.relu_output), in.x.view(),
+                                    in.weight.view(), in.mean.view(), in.inverse_std.view(),
+                                    OptionalView(out.x), OptionalView(out.weight),
+                                    OptionalView(out.bias));
 }
 
 class BatchNormTrainingNode : public Node {
@@ -79,18 +80,18 @@ class BatchNormTrainingNode : public Node {
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
                                const NeedsGrad& needs) override {
     const Tensor x = saved("x").contiguous(saved("x").format());
-    Tensor dy, passed_by;
+    Tensor dy, relu_output;
     if (needs[3] && activated_) {  // what passes is the residual's gradient, and all that x's needs
-      dy = passed_relu(grad_outputs[0], saved("y"));
+      dy = relu_gradient(grad_outputs[0], saved("y"));
     } else {
       dy = grad_outputs[0].contiguous(x.format());
-      if (activated_) passed_by = saved("y").contiguous(x.format());
+      if (activated_) relu_output = saved("y").contiguous(x.format());
     }
     Gradients result;
     if (needs[0] || needs[1] || needs[2]) {
       const Tensor& weight = saved("weight");
       result = empty_gradients(x, weight, needs);
-      run_backward({dy, passed_by, x, weight, saved("mean"), saved("inverse_std")}, result);
+      run_backward({dy, relu_output, x, weight, saved("mean"), saved("inverse_std")}, result);
     }
     return {result.x, result.weight, result.bias, needs[3] ? dy : Tensor()};
   }
@@ -113,7 +114,7 @@ class BatchNormInferenceNode : public Node {
   const char* name() const override { return "batch_norm_inference"; }
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
                                const NeedsGrad& needs) override {
-    const Tensor dy = passed_gradient(grad_outputs[0]);
+    const Tensor dy = activation_gradient(grad_outputs[0]);
     const Tensor &weight = saved("weight"), &variance = saved("variance");
     Context& ctx = context(dy.device());
     Tensor dx, dweight, dbias;
@@ -144,10 +145,10 @@ class BatchNormInferenceNode : public Node {
   }
 
  private:
-  // What of it passes the activation.
-  Tensor passed_gradient(const Tensor& grad_output) const {
+  // What of grad_output comes through the activation.
+  Tensor activation_gradient(const Tensor& grad_output) const {
     return desc_.activation == Activation::none ? grad_output.contiguous(format_)
-                                                : passed_relu(grad_output, saved("y"));
+                                                : relu_gradient(grad_output, saved("y"));
   }
 
   Format format_;

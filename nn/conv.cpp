@@ -71,7 +71,7 @@ class Conv2dNode : public Node {
     Context& ctx = context(options_.device);
     const Format format = options_.format;
     const Tensor dy = desc_.activation == Activation::relu
-                          ? passed_relu(grad_outputs[0], saved("y"))
+                          ? relu_gradient(grad_outputs[0], saved("y"))
                           : grad_outputs[0].contiguous(format);
     Tensor dx, dw, db;
     if (needs[0]) {

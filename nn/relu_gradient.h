@@ -8,6 +8,6 @@
 
 namespace gestalt::nn {
 
-Tensor passed_relu(const Tensor& dy, const Tensor& y);
+Tensor relu_gradient(const Tensor& dy, const Tensor& y);
 
 }  // namespace gestalt::nn

@@ -42,7 +42,7 @@ class ReluTopKNode : public Node {
   const char* name() const override { return "relu_topk"; }
   std::vector<Tensor> backward(std::span<const Tensor> grad_outputs,
                                const NeedsGrad& needs) override {
-    const Tensor dx = passed_relu(grad_outputs[0], saved("y"));
+    const Tensor dx = relu_gradient(grad_outputs[0], saved("y"));
     Tensor db;
     if (needs.size() > 1 && needs[1]) {
       Context& ctx = context(dx.device());

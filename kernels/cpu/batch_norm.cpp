@@ -136,9 +136,9 @@ void apply(const View& x, const View* residual, const View& y, const Affine<T>& 
   }
 }
 
-// dy, or 0 where it did not pass the activation after it: where its result is not above 0.
+// dy through a ReLU with result y: dy where y > 0, else 0.
 template <class T>
-struct PassedGradient {
+struct RectifiedGradient {
   using Sum = accumulate_t<T>;
   const T* dy;
   const T* y;
@@ -261,17 +261,17 @@ void batch_norm_inference(Context&, const View& x, const View& weight, const Vie
   });
 }
 
-void batch_norm_backward(Context&, const View& dy, const View* passed_by, const View& x,
+void batch_norm_backward(Context&, const View& dy, const View* relu_output, const View& x,
                          const View& weight, const View& saved_mean, const View& saved_inverse_std,
                          const View* dx, const View* dweight, const View* dbias) {
   dispatch<FloatTypes>("batch_norm_backward", dy, [&]<class T>(std::type_identity<T>) {
     const auto run = [&](const auto& gradient) {
       backward<T>(gradient, as_image(x), weight, saved_mean, saved_inverse_std, dx, dweight, dbias);
     };
-    if (passed_by == nullptr) {
+    if (relu_output == nullptr) {
       run(WholeGradient<T>{dy.as<T>()});
     } else {
-      run(PassedGradient<T>{dy.as<T>(), passed_by->as<T>()});
+      run(RectifiedGradient<T>{dy.as<T>(), relu_output->as<T>()});
     }
   });
 }

@@ -94,14 +94,14 @@ void batch_norm_inference(Context& context, const View& x, const View& weight, c
   });
 }
 
-void batch_norm_backward(Context& context, const View& dy, const View* passed_by, const View& x,
+void batch_norm_backward(Context& context, const View& dy, const View* relu_output, const View& x,
                          const View& weight, const View& saved_mean, const View& saved_inverse_std,
                          const View* dx, const View* dweight, const View* dbias) {
   const Groups groups(x, true);
   dispatch<DeviceFloatTypes>("batch_norm_backward", x, [&]<class T>(std::type_identity<T>) {
     normalized_backward<T>(
         context, "batch_norm_backward", groups,
-        {dy.as<const T>(), passed_by == nullptr ? nullptr : passed_by->as<const T>(),
+        {dy.as<const T>(), relu_output == nullptr ? nullptr : relu_output->as<const T>(),
          x.as<const T>(), statistic(saved_mean), statistic(saved_inverse_std), true},
         weight, static_cast<double>(groups.count), dx, dbias, dweight);
   });

@@ -54,8 +54,8 @@ TEST_P(SumsOfGroups, BatchNorm) {
     kernels.batch_norm_training(context, x.view, weight.view, bias.view, nullptr,
                                 &out.running_mean.view, &out.running_variance.view, out.y.view,
                                 out.mean.view, out.inverse_std.view, desc);
-    const View* passed_by = activation == Activation::relu ? &out.y.view : nullptr;
-    kernels.batch_norm_backward(context, dy.view, passed_by, x.view, weight.view, out.mean.view,
+    const View* relu_output = activation == Activation::relu ? &out.y.view : nullptr;
+    kernels.batch_norm_backward(context, dy.view, relu_output, x.view, weight.view, out.mean.view,
                                 out.inverse_std.view, &out.dx.view, &out.dweight.view,
                                 &out.dbias.view);
   };
