@@ -121,8 +121,10 @@ using ReduceKernel = void(const View& x,
   X(normal, void(PhiloxState state, double mean, double deviation, const View& y))                 \
   /* ---- reductions ---- */                                                                       \
   X(sum, void(const View& x, double scale, const View& y)) /* scale * sum, in f32 or wider */      \
-  X(max, ReduceKernel)                                     /* NaN wins */                          \
-  X(min, ReduceKernel)                                     /* NaN wins */                          \
+  /* y[C] = the sums of x[N,C,H,W] over N, H, W */                                                 \
+  X(sum_channels, void(const View& x, const View& y))                                              \
+  X(max, ReduceKernel) /* NaN wins */                                                              \
+  X(min, ReduceKernel) /* NaN wins */                                                              \
   X(argmax,                                                                                        \
     void(const View& x, int dim, const View& y)) /* y: i64, 1 at dim; lowest index of ties */      \
   /* y (stat, 1 element) = sum of a*b over all elements, accumulated in f64 */                     \
@@ -163,7 +165,6 @@ using ReduceKernel = void(const View& x,
     void(const View& dy, const View& w, const View& dx, const Conv2dDesc& desc))                   \
   X(conv2d_backward_weights,                                                                       \
     void(const View& dy, const View& x, const View& dw, const Conv2dDesc& desc))                   \
-  X(conv2d_backward_bias, void(const View& dy, const View& db))                                    \
   /* ---- pooling, padding, resizing: dense, x[N,C,H,W], y[N,C,OH,OW] ---- */                      \
   /* indices: u8 or i64, contiguous in y's format, kh*KW + kw of the first maximum in row order in \
      its window, padding counted; forward: may be null; NaN wins */                                \

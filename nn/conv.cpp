@@ -86,7 +86,7 @@ class Conv2dNode : public Node {
     }
     if (needs.size() > 2 && needs[2]) {
       db = Tensor::empty({weight_shape_[0]}, {options_.dtype, options_.device});
-      ctx.kernels().conv2d_backward_bias(ctx, dy.view(), db.view());
+      ctx.kernels().sum_channels(ctx, dy.view(), db.view());
     }
     return {dx, dw, db};
   }

@@ -47,7 +47,7 @@ class ReluTopKNode : public Node {
     if (needs.size() > 1 && needs[1]) {
       Context& ctx = context(dx.device());
       db = Tensor::empty({dx.size(1)}, {dx.dtype(), dx.device()});
-      ctx.kernels().conv2d_backward_bias(ctx, dx.view(), db.view());
+      ctx.kernels().sum_channels(ctx, dx.view(), db.view());
     }
     return {dx, db};
   }

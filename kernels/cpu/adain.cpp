@@ -31,7 +31,7 @@ void channel_stats_forward(Context&, const View& x, double epsilon, const View& 
           in[contiguous ? r * length : r / channels * channels * length + r % channels]);
     }
     const double* shift = first.data();
-    const auto sums = sum_channels<T, 2>(
+    const auto sums = sum_rows<T, 2>(
         x, [=]<int lanes>(LaneCount<lanes>, int64_t n, auto channel, int64_t offset) {
           const Lanes<double, lanes> shifted =
               convert_lanes<double, lanes>(load_lanes<lanes>(in + offset)) -
@@ -112,8 +112,8 @@ void adain_backward(Context&, const View& dy, const View& x, const View& mean,
       return (load_lanes<lanes>(in + offset) - channel.values(center + n * channels)) /
              channel.values(spread + n * channels);
     };
-    const auto sums = sum_channels<T, 2>(x, [=]<int lanes>(LaneCount<lanes> count, int64_t n,
-                                                           auto channel, int64_t offset) {
+    const auto sums = sum_rows<T, 2>(x, [=]<int lanes>(LaneCount<lanes> count, int64_t n,
+                                                       auto channel, int64_t offset) {
       const auto g = convert_lanes<double, lanes>(load_lanes<lanes>(grad + offset));
       return std::array{g, g * convert_lanes<double, lanes>(normalized(count, n, channel, offset))};
     });

@@ -32,7 +32,7 @@ View as_image(View view) {
 // The sums of all images: [C].
 template <class T, int count, class F>
 std::vector<std::array<double, count>> sum_batch(const View& like, const F& f) {
-  const auto rows = sum_channels<T, count>(like, f);
+  const auto rows = sum_rows<T, count>(like, f);
   const int64_t channels = like.shape[1];
   std::vector<std::array<double, count>> sums(static_cast<size_t>(channels));
   for (int64_t r = 0; r < static_cast<int64_t>(rows.size()); ++r) {

@@ -36,7 +36,7 @@ struct ManyChannels {
   }
 };
 
-// The sum of a contiguous row of `channel`, from element `base` on, of f as in sum_channels.
+// The sum of a contiguous row of `channel`, from element `base` on, of f as in sum_rows.
 template <int count, class F>
 std::array<double, count> sum_row(int64_t n, OneChannel channel, int64_t base, int64_t length,
                                   const F& f) {
@@ -94,7 +94,7 @@ std::array<std::array<double, summed_channels>, count> sum_pixels(const View& li
 // `count` Lanes<double, lanes>: the terms of the elements at offset, offset + 1 and so on. The
 // order of the sum depends on the shape and format alone.
 template <class T, int count, class F>
-std::vector<std::array<double, count>> sum_channels(const View& like, const F& f) {
+std::vector<std::array<double, count>> sum_rows(const View& like, const F& f) {
   const int64_t channels = like.shape[1];
   const int64_t length = like.shape[2] * like.shape[3];
   const int64_t rows = like.shape[0] * channels;

@@ -5,6 +5,7 @@
 #include <cmath>
 #include <limits>
 
+#include "kernels/cpu/image.h"
 #include "kernels/cpu/kernels.h"
 
 namespace gestalt::cpu {
@@ -97,6 +98,29 @@ void sum(Context& context, const View& x, double scale, const View& y) {
     Sum<T> reduction;
     reduction.scale = scale;
     reduce<T, T>(context, reduction, y, x);
+  });
+}
+
+void sum_channels(Context&, const View& x_view, const View& y) {
+  dispatch<FloatTypes>("sum_channels", x_view, [&]<class T>(std::type_identity<T>) {
+    using Value = accumulate_t<T>;
+    const Image<T> x(x_view);
+    parallel_for(x.c, grain(x.n * x.plane_size()), [&](int64_t c0, int64_t c1) {
+      for (int64_t c = c0; c < c1; ++c) {
+        // Rows are summed first: long f32 sums keep their digits.
+        Value total = 0;
+        for (int64_t n = 0; n < x.n; ++n) {
+          Value plane = 0;
+          for (int64_t h = 0; h < x.h; ++h) {
+            Value row = 0;
+            for (int64_t w = 0; w < x.w; ++w) row += static_cast<Value>(x(n, c, h, w));
+            plane += row;
+          }
+          total += plane;
+        }
+        y.as<T>()[c * y.strides[0]] = static_cast<T>(total);
+      }
+    });
   });
 }
 

@@ -23,7 +23,7 @@
   /* random.cu */ \
   X(uniform) X(normal) \
   /* reduce.cu */ \
-  X(sum) X(max) X(min) X(argmax) X(dot) X(absolute_norm) X(conv2d_backward_bias) \
+  X(sum) X(max) X(min) X(argmax) X(dot) X(absolute_norm) X(sum_channels) \
   /* losses.cu */ \
   X(squared_error) X(squared_error_backward) X(absolute_error) X(absolute_error_backward) \
   X(binary_cross_entropy_forward) X(binary_cross_entropy_backward) \

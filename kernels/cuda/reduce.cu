@@ -38,12 +38,12 @@ void dot(Context& context, const View& a, const View& b, const View& y) {
   });
 }
 
-void conv2d_backward_bias(Context& context, const View& dy, const View& db) {
-  View y = db;
-  y.shape = {1, db.shape[0], 1, 1};
-  y.strides = {0, db.strides[0], 0, 0};
-  dispatch<DeviceFloatTypes>("conv2d_backward_bias", dy, [&]<class T>(std::type_identity<T>) {
-    reduce<T, T>(context, "conv2d_backward_bias", SumOf<T>{1.0f}, y, dy);
+void sum_channels(Context& context, const View& x, const View& y) {
+  View sums = y;
+  sums.shape = {1, y.shape[0], 1, 1};
+  sums.strides = {0, y.strides[0], 0, 0};
+  dispatch<DeviceFloatTypes>("sum_channels", x, [&]<class T>(std::type_identity<T>) {
+    reduce<T, T>(context, "sum_channels", SumOf<T>{1.0f}, sums, x);
   });
 }
 

@@ -84,7 +84,7 @@ std::vector<T> run(const Layer& layer, bool exact = false, Activation activation
   kernels.conv2d_forward(*context, x_view, w_view, &b_view, y, desc);
   kernels.conv2d_backward_data(*context, y, w_view, dx, desc);
   kernels.conv2d_backward_weights(*context, y, x_view, dw, desc);
-  kernels.conv2d_backward_bias(*context, y, db);
+  kernels.sum_channels(*context, y, db);
   return all;
 }
 
