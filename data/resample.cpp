@@ -5,8 +5,8 @@
 #include <cstring>
 
 #include "data/recycled.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 
 namespace gestalt::data {
@@ -125,7 +125,7 @@ void weigh(const uint8_t* from, size_t stride, const int32_t* weights, int count
 // Columns [left, left + result.width) of the image, resized to the result's height.
 void resize_columns(const ImageView& image, int left, const Axis& axis, Image& result) {
   const size_t row_bytes = result.row_bytes();
-  cpu::parallel_for(result.height, 8, [&](int64_t begin, int64_t end) {
+  parallel_for(result.height, 8, [&](int64_t begin, int64_t end) {
     for (int y = static_cast<int>(begin); y < end; ++y) {
       const uint8_t* from = image.row(axis.first[y]) + static_cast<size_t>(left) * image.channels;
       uint8_t* to = result.row(y);
@@ -148,7 +148,7 @@ void resize_rows(const ImageView& image, int top, const Axis& axis, Image& resul
   constexpr int block = lanes / channels;
   const int left = axis.begin(), columns = axis.end() - left;
   const int blocks = ceil_div(result.height, block);
-  cpu::parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(blocks, 1, [&](int64_t begin, int64_t end) {
     std::vector<uint8_t> turned(static_cast<size_t>(columns) * lanes);  // [columns, lanes]
     uint8_t sums[lanes];
     for (int y = static_cast<int>(begin) * block; y < std::min<int64_t>(end * block, result.height);

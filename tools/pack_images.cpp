@@ -7,8 +7,8 @@
 #include "data/folder.h"
 #include "data/packed.h"
 #include "data/transforms.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "tensor/counted.h"
 #include "tensor/io/atomic_file.h"
 #include "tools/common/choice.h"
@@ -78,7 +78,7 @@ data::ImageSourcePtr open_source(const Settings& settings) {
 std::vector<Packed> decode(const data::ImageSource& source, int64_t begin, int64_t count,
                            const Settings& settings) {
   std::vector<Packed> packed(count);
-  cpu::parallel_for(count, 1, [&](int64_t from, int64_t to) {
+  parallel_for(count, 1, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; ++i) {
       try {
         packed[i].image = packed_form(*source.open(begin + i), settings);

@@ -5,8 +5,8 @@
 
 #include "kernels/cpu/image.h"
 #include "kernels/cpu/kernels.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
+#include "kernels/parallel.h"
 
 namespace gestalt::cpu {
 namespace {

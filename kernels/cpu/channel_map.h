@@ -11,8 +11,8 @@
 #include <utility>
 
 #include "kernels/cpu/lanes.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/rectify.h"
+#include "kernels/parallel.h"
 #include "kernels/types.h"
 
 namespace gestalt::cpu {

@@ -12,7 +12,7 @@
 
 #include "kernels/cpu/ivdep.h"
 #include "kernels/cpu/lanes.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 #include "kernels/types.h"
 

@@ -3,8 +3,8 @@
 #include <algorithm>
 
 #include "kernels/cpu/features.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 
 namespace gestalt::cpu {

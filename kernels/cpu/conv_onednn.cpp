@@ -7,9 +7,9 @@
 
 #include "kernels/cpu/conv_plan.h"
 #include "kernels/cpu/kernels.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/single_thread.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 
 namespace gestalt::cpu {

@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "kernels/cpu/image.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 
 namespace gestalt::cpu {

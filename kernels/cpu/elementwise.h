@@ -19,9 +19,9 @@
 #include "kernels/cpu/elementary_runs.h"
 #include "kernels/cpu/ivdep.h"
 #include "kernels/cpu/lanes.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
 #include "kernels/loop_nest.h"
+#include "kernels/parallel.h"
 #include "kernels/types.h"
 
 namespace gestalt::cpu {

@@ -4,8 +4,8 @@
 #include <thread>
 
 #include "kernels/cpu/features.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #ifdef GESTALT_WITH_ONEDNN
 #include <dnnl.h>
 #endif

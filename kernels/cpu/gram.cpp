@@ -12,8 +12,8 @@
 #include "kernels/cpu/features.h"
 #include "kernels/cpu/gram_tiles.h"
 #include "kernels/cpu/kernels.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 
 namespace gestalt::cpu {

@@ -5,10 +5,10 @@
 
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/kernels.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/reduce.h"
 #include "kernels/dispatch.h"
 #include "kernels/loop_nest.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 
 namespace gestalt::cpu {

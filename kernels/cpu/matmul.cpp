@@ -13,10 +13,10 @@
 #include "kernels/cpu/image.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/lanes.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/single_thread.h"
 #include "kernels/dispatch.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 
 namespace gestalt::cpu {

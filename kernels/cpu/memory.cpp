@@ -4,10 +4,10 @@
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/interleave.h"
 #include "kernels/cpu/kernels.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/transpose.h"
 #include "kernels/dispatch.h"
 #include "kernels/loop_nest.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 #include "kernels/to_integer.h"
 

@@ -13,9 +13,9 @@
 
 #include "kernels/cpu/image.h"
 #include "kernels/cpu/lanes.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/descriptors.h"
 #include "kernels/dispatch.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 
 namespace gestalt::cpu {

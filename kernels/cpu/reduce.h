@@ -25,8 +25,8 @@
 #include "kernels/context.h"
 #include "kernels/cpu/elementwise.h"
 #include "kernels/cpu/lanes.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/loop_nest.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 #include "kernels/types.h"
 

@@ -8,8 +8,8 @@
 #include <vector>
 
 #include "kernels/cpu/channel_map.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/topk_tiles.h"
+#include "kernels/parallel.h"
 
 namespace gestalt::cpu {
 

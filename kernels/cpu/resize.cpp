@@ -9,9 +9,9 @@
 #include "kernels/cpu/image.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/lanes.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/pool_window.h"
 #include "kernels/dispatch.h"
+#include "kernels/parallel.h"
 
 namespace gestalt::cpu {
 namespace {

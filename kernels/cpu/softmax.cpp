@@ -7,8 +7,8 @@
 #include "kernels/cpu/elementary_runs.h"
 #include "kernels/cpu/kernels.h"
 #include "kernels/cpu/lanes.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
+#include "kernels/parallel.h"
 
 namespace gestalt::cpu {
 namespace {

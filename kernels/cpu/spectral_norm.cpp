@@ -6,9 +6,9 @@
 
 #include "kernels/cpu/ivdep.h"
 #include "kernels/cpu/kernels.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/widen.h"
 #include "kernels/dispatch_rounded.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 
 namespace gestalt::cpu {

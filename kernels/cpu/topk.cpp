@@ -5,9 +5,9 @@
 #include <vector>
 
 #include "kernels/cpu/kernels.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/topk_tiles.h"
 #include "kernels/dispatch.h"
+#include "kernels/parallel.h"
 
 namespace gestalt::cpu {
 namespace {

@@ -17,11 +17,11 @@
 #include <vector>
 
 #include "kernels/cpu/channel_map.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/topk_rows.h"
 #include "kernels/cpu/transpose.h"
 #include "kernels/descriptors.h"
 #include "kernels/dispatch.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 
 namespace gestalt::cpu {

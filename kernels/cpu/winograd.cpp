@@ -3,9 +3,9 @@
 #include <array>
 
 #include "kernels/cpu/features.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/winograd_kernels.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "kernels/rounding.h"
 
 namespace gestalt::cpu {

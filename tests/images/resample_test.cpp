@@ -6,8 +6,8 @@
 #include <map>
 #include <string>
 
-#include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "tests/images/fixtures.h"
 
 namespace gestalt::data {

@@ -10,9 +10,9 @@
 
 #include "kernels/cpu/conv_1x1.h"
 #include "kernels/cpu/features.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/cpu/winograd.h"
 #include "kernels/cpu/winograd_kernels.h"
+#include "kernels/parallel.h"
 #include "kernels/runtime.h"
 #include "kernels/table.h"
 

@@ -7,7 +7,7 @@
 
 #include "kernels/cpu/features.h"
 #include "kernels/cpu/gram_tiles.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/parallel.h"
 #include "kernels/runtime.h"
 #include "kernels/table.h"
 

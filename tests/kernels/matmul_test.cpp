@@ -9,7 +9,7 @@
 #include <ostream>
 #include <vector>
 
-#include "kernels/cpu/parallel.h"
+#include "kernels/parallel.h"
 #include "kernels/runtime.h"
 #include "kernels/table.h"
 

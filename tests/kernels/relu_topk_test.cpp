@@ -3,8 +3,8 @@
 
 #include <gtest/gtest.h>
 
-#include "kernels/cpu/parallel.h"
 #include "kernels/dispatch.h"
+#include "kernels/parallel.h"
 #include "kernels/runtime.h"
 #include "kernels/table.h"
 #include "tests/kernels/topk_values.h"

@@ -7,7 +7,7 @@
 #include <random>
 
 #include "kernels/cpu/features.h"
-#include "kernels/cpu/parallel.h"
+#include "kernels/parallel.h"
 #include "kernels/runtime.h"
 #include "kernels/table.h"
 #include "tests/kernels/topk_values.h"

@@ -126,12 +126,10 @@ TEST(Lint, FoldersIncludeThoseBelowThem) {
   }
 }
 
-// Of a backend's headers the rest takes that of the parallel loops alone.
 TEST(Lint, BackendsAreIncludedByKernelsAlone) {
   const auto names_backend = [](const std::string& line) {
     const std::string name = included(line);
-    return (name.starts_with("\"kernels/cpu/") && name != "\"kernels/cpu/parallel.h\"") ||
-           name.starts_with("\"kernels/cuda/");
+    return name.starts_with("\"kernels/cpu/") || name.starts_with("\"kernels/cuda/");
   };
   for (const Folder& folder : folders) {
     if (folder.name == "kernels") continue;

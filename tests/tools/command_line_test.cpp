@@ -6,7 +6,7 @@
 #include <stdio_ext.h>
 #include <unistd.h>
 
-#include "kernels/cpu/parallel.h"
+#include "kernels/parallel.h"
 #include "tools/common/choice.h"
 #include "tools/common/list_flag.h"
 #include "tools/common/ranges.h"

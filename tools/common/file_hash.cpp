@@ -1,7 +1,7 @@
 #include "tools/common/file_hash.h"
 
-#include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "tensor/io/known_files.h"
 
 namespace gestalt::tools {
@@ -20,7 +20,7 @@ std::string sha256_of_file(const std::filesystem::path& path) {
 
 std::vector<std::string> sha256_of_files(const std::vector<std::filesystem::path>& paths) {
   std::vector<std::string> hashes(paths.size());
-  cpu::parallel_for(static_cast<int64_t>(paths.size()), 1, [&](int64_t begin, int64_t end) {
+  parallel_for(static_cast<int64_t>(paths.size()), 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) hashes[i] = sha256_of_file(paths[i]);
   });
   return hashes;

@@ -3,8 +3,8 @@
 #include <future>
 
 #include "data/transforms.h"
-#include "kernels/cpu/parallel.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "tensor/ops/shape.h"
 #include "tools/common/progress.h"
 #include "tools/common/tool.h"
@@ -48,7 +48,7 @@ DecodedBatch decode(const data::ImageSource& source, int64_t first, int64_t coun
                     int threads) {
   set_num_threads(threads);  // of this thread's loops
   std::vector<Decoded> decoded(static_cast<size_t>(count));
-  cpu::parallel_for(count, 1, [&](int64_t begin, int64_t end) {
+  parallel_for(count, 1, [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       try {
         decoded[i].image = read(source, first + i, resize);

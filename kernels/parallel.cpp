@@ -1,11 +1,11 @@
-#include "kernels/cpu/parallel.h"
+#include "kernels/parallel.h"
 
 #include <exception>
 #include <omp.h>
 
 #include "kernels/rounding.h"
 
-namespace gestalt::cpu {
+namespace gestalt {
 
 void parallel_ranges(int64_t size, int64_t grain, RangeBody body, const void* closure) {
   if (size <= 0) return;
@@ -31,4 +31,4 @@ void parallel_ranges(int64_t size, int64_t grain, RangeBody body, const void* cl
   if (error) std::rethrow_exception(error);
 }
 
-}  // namespace gestalt::cpu
+}  // namespace gestalt

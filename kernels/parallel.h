@@ -1,7 +1,8 @@
 #pragma once
 
 // Parallel loops over OpenMP. The split never changes a result: every kernel writes each output
-// element in one thread, from sums whose order depends on the shapes alone.
+// element in one thread, from sums whose order depends on the shapes alone (internal to kernels/,
+// data/ and tools/).
 
 #include <algorithm>
 #include <atomic>
@@ -9,7 +10,7 @@
 
 #include "kernels/threads.h"
 
-namespace gestalt::cpu {
+namespace gestalt {
 
 using RangeBody = void (*)(const void* closure, int64_t begin, int64_t end);
 void parallel_ranges(int64_t size, int64_t grain, RangeBody body, const void* closure);
@@ -39,4 +40,4 @@ void for_each_unit(int64_t units, const Body& body) {
   });
 }
 
-}  // namespace gestalt::cpu
+}  // namespace gestalt
