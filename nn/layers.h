@@ -158,7 +158,8 @@ class BatchNorm2d : public Module {
 };
 
 // Spatial Top-K (nn/topk.h) as a layer. It has no parameters, so it may stand anywhere without
-// changing a state dict.
+// changing a state dict. A method is one of topk()'s modes (TopKMode) or topk_mean_replace(), an op
+// of its own.
 enum class TopKMethod { keep, reverse, mean_replace };
 
 class TopK : public Module {
