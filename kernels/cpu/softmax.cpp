@@ -47,7 +47,7 @@ accumulate_t<T> fold_row(int64_t length, accumulate_t<T> first, const F& f,
   constexpr int lanes = full_lanes<T>, vectors = 4;
   using Values = Lanes<accumulate_t<T>, lanes>;
   Values folded[vectors];
-  for (Values& values : folded) values = Values{} + first;
+  for (Values& values : folded) values = repeated_lanes<lanes>(first);
   int64_t i = 0;
   for (; i + vectors * lanes <= length; i += vectors * lanes) {
     for (int v = 0; v < vectors; ++v) {
