@@ -9,7 +9,7 @@
 // was before the network. A training step is train_classifier's (tools/training/step.h): forward,
 // cross-entropy, backward, SGD with momentum and weight decay. A repeat is N steps and one wait for
 // the device after them: 1 on a CPU, 10 on CUDA, where a training doesn't wait for each either.
-// bf16: mixed precision. --graph: forward and backward are recorded once and replayed. --busy: the
+// bf16: mixed precision. --graph: forward and backward are captured once and replayed. --busy: the
 // process' CPU time in place of the clock's, for a machine that others use.
 
 #include <algorithm>
@@ -25,7 +25,7 @@
 #include "bench/flags.h"
 #include "bench/median.h"
 #include "bench/peak_memory.h"
-#include "bench/recorded.h"
+#include "bench/replayed.h"
 #include "kernels/error.h"
 #include "models/registry.h"
 #include "nn/autocast.h"
@@ -82,7 +82,7 @@ std::function<void()> make_work(const Settings& s, int64_t percent, const Tensor
     const NoGradGuard no_grad;
     (*network)(images);
   };
-  return s.form.graph ? recorded(default_device(), infer) : infer;
+  return s.form.graph ? replayed(default_device(), infer) : infer;
 }
 
 // Which of the two goes first alternates.

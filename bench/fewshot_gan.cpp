@@ -5,7 +5,7 @@
 // A step is train_fewshot_gan's (tools/fewshot/step.h): DiffAugment, discriminator (hinge, LPIPS by
 // VGG-16) and generator, Adam for both, moving average; the tool on CUDA runs with --channels_last
 // --graph. A repeat is one step, or ten on CUDA and one wait for the device after them. bf16:
-// mixed precision. --graph: all but the random numbers and Adam is recorded once and replayed. Peak
+// mixed precision. --graph: all but the random numbers and Adam is captured once and replayed. Peak
 // memory: the process' on a CPU; on CUDA, what of the device is taken at the end beyond what was
 // before the networks.
 

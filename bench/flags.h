@@ -21,7 +21,7 @@ struct Form {
   std::string device = "cpu";
   DType dtype = DType::f32;  // bf16: mixed precision
   Format format = Format::contiguous;
-  bool graph = false;  // recorded once and replayed
+  bool graph = false;  // captured once and replayed
 };
 
 class Flags {

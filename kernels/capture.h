@@ -1,8 +1,8 @@
 #pragma once
 
-// Capture: kernel calls of a context are recorded instead of run, to be replayed as one piece.
+// Capture: kernel calls of a context are captured instead of run, to be replayed as one piece.
 //
-// Between Runtime::begin_capture and end_capture nothing is computed. What is recorded keeps the
+// Between Runtime::begin_capture and end_capture nothing is computed. What is captured keeps the
 // addresses and the host values (scalars, descriptors) of its calls. Whatever needs the host in
 // between is an error: allocation, growth of the workspace, copies from or to the host, waiting.
 
@@ -23,7 +23,7 @@ class CapturedWork {
   CapturedWork(const CapturedWork&) = delete;
   CapturedWork& operator=(const CapturedWork&) = delete;
 
-  // Queues the recorded calls on the context that recorded them.
+  // Queues the captured calls on the context that captured them.
   virtual void replay(Context& context) = 0;
 };
 

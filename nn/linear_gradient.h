@@ -63,7 +63,7 @@ class LinearMapNode : public Node {
   std::tuple<Arguments...> arguments_;
 };
 
-// Records that y came from x, where that is asked for. The kernel is called as
+// Attaches the node that leads from y to x, if x needs a gradient. The kernel is called as
 // backward(dy, dx, arguments...), or as backward(dy, kept, dx, arguments...) if it takes one more.
 template <class Backward, class... Arguments>
 void attach_linear(const char* name, const Tensor& x, const Tensor& y, const Kept& kept,

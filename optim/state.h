@@ -26,7 +26,7 @@ std::vector<double> require_numbers(const char* owner, const StateDict& state,
 Tensor restored(const char* owner, const std::string& name, const Tensor& saved, const Shape& shape,
                 const TensorOptions& options);
 
-// `kept` has the values of `loaded` from here on, in the memory that it has: a recorded step
+// `kept` has the values of `loaded` from here on, in the memory that it has: a captured step
 // (tensor/graph.h) goes on with them. In other memory only where their options differ; another
 // tensor only where one of the two is undefined.
 void take_values(Tensor& kept, const Tensor& loaded);

@@ -7,7 +7,7 @@
 //   if (needs_grad({x, w})) attach(std::make_shared<MyNode>(x, w), {x, w}, {y});
 // A node keeps what it needs with save(); saved tensors are detached, so no cycle arises, and their
 // version is checked when they are used. Host code that takes memory by data<T>() can't be part of
-// a recorded step (tensor/graph.h), which data<T>() says; what takes it by view() on the CPU calls
+// a captured step (tensor/graph.h), which data<T>() says; what takes it by view() on the CPU calls
 // check_not_capturing(context(device), "my_op") first (kernels/capture.h).
 //
 // Gradients are constants: second derivatives are not supported.
@@ -110,7 +110,7 @@ struct AutogradMeta {
 
 bool grad_enabled();
 
-// While it lives, ops of this thread are not recorded.
+// While it lives, autograd does not follow the ops of this thread.
 class NoGradGuard {
  public:
   NoGradGuard();
@@ -122,12 +122,12 @@ class NoGradGuard {
   bool before_;
 };
 
-// Whether an op on these must be recorded. Undefined tensors are allowed.
+// Whether autograd follows an op on these. Undefined tensors are allowed.
 bool needs_grad(std::initializer_list<Tensor> inputs);
 bool needs_grad(std::span<const Tensor> inputs);
 
-// What every change in place checks: autograd, which would not record it, does not follow the
-// tensor, and no two of its elements are one (as expand makes them), which would be changed twice.
+// What every change in place checks: autograd, which would miss it, does not follow the tensor, and
+// no two of its elements are one (as expand makes them), which would be changed twice.
 void check_in_place(const char* op, const Tensor& tensor);
 
 // Makes `node` the maker of `outputs` from `inputs` (undefined ones are allowed, and get no
@@ -143,7 +143,7 @@ void backward(std::span<const Tensor> outputs, std::span<const Tensor> grad_outp
               const BackwardOptions& options = {});
 
 // The gradients to `inputs`, returned instead of accumulated; zero-filled where there is no path.
-// Nothing is recorded of how they were made, so a loss of them has no gradient (torch's
+// Autograd does not follow how they were made, so a loss of them has no gradient (torch's
 // create_graph is not there). Nothing that does not lead to `inputs` is computed.
 std::vector<Tensor> gradients(std::span<const Tensor> outputs, std::span<const Tensor> grad_outputs,
                               std::span<const Tensor> inputs, const BackwardOptions& options = {});

@@ -10,7 +10,7 @@
 namespace gestalt {
 namespace {
 
-// Captures while it lives; finish() gives what was recorded. Left by an exception, it drops that.
+// Captures while it lives; finish() gives what was captured. Left by an exception, it drops that.
 class Capturing {
  public:
   explicit Capturing(Context& context) : context_(context) {
@@ -56,15 +56,15 @@ CapturedGraph::CapturedGraph(Device device, std::function<void()> step,
   for (const Tensor& tensor : options.restored) before.push_back(tensor.detach().clone());
   const StepMemory::Use use(*memory_);
   for (int run = 0; run < options.warm_up_runs; ++run) step_();
-  put_back(options.restored, before);  // before the recording, whose tape may keep them
-  record();
+  put_back(options.restored, before);  // before the capture, whose tape may keep them
+  capture();
 }
 
 CapturedGraph::~CapturedGraph() = default;
 CapturedGraph::CapturedGraph(CapturedGraph&&) noexcept = default;
 CapturedGraph& CapturedGraph::operator=(CapturedGraph&&) noexcept = default;
 
-void CapturedGraph::record() {
+void CapturedGraph::capture() {
   const StepMemory::Use use(*memory_);
   const size_t kept_for_earlier = memory_->kept();
   Capturing capturing(context(device_));

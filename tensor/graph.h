@@ -1,6 +1,6 @@
 #pragma once
 
-// CapturedGraph: a step recorded once and replayed as one piece, a CUDA graph on CUDA. Replaying
+// CapturedGraph: a step captured once and replayed as one piece, a CUDA graph on CUDA. Replaying
 // costs one launch instead of one a kernel, and gives the bits that running the step gives.
 //
 //   Tensor images = ..., loss;                       // fixed: the step reads and writes these
@@ -12,29 +12,29 @@
 //   images.copy_(next);  graph.replay();  loss.item();  images.grad();
 //
 // The step runs `warm_up_runs` times for good, so that plans, workspaces, optimizer states and
-// memory are there; then it is recorded, which computes nothing. Each replay is one more run. What
+// memory are there; then it is captured, which computes nothing. Each replay is one more run. What
 // the warm-up runs have changed is put back where `restored` has it.
 //
 // What a step must keep to:
 //  - Its inputs are fixed tensors, filled by copy_ between replays; they outlive the graph. Tensors
 //    that it leaves (a loss, gradients) have fixed memory, which each replay overwrites.
 //  - No reading of values (item, to_vector), no tensors from host values, no more memory than in
-//    its warm-up runs: these throw Error, and nothing of the recording runs. Host state that the
-//    step had changed by then (an optimizer's step count, a generator's offset) stays changed.
-//  - Only what goes through the kernels of its device is recorded. An op of one's own that works on
-//    the host is not: on the CPU data<T>() throws while it is recorded. Such an op stays outside of
-//    the step, or is made of others. On CUDA, kernels launched on the device's stream are recorded.
-//  - Host values are those of the recording: a learning rate, Adam's step count, the offset of a
-//    Generator. A step whose host values change is recorded again before it is replayed
-//    (`record`), at the host's cost of one run; or it leaves what uses them, the optimizer's step
+//    its warm-up runs: these throw Error, and nothing of what was captured runs. Host state that
+//    the step had changed by then (an optimizer's step count, a generator's offset) stays changed.
+//  - Only what goes through the kernels of its device is captured. An op of one's own that works on
+//    the host is not: on the CPU data<T>() throws during the capture. Such an op stays outside of
+//    the step, or is made of others. On CUDA, kernels launched on the device's stream are captured.
+//  - Host values are those of the capture: a learning rate, Adam's step count, the offset of a
+//    Generator. A step whose host values change is captured again before it is replayed
+//    (`capture`), at the host's cost of one run; or it leaves what uses them, the optimizer's step
 //    or the random numbers, outside.
 //
-//  - Memory is that of the recording: load_state_dict of modules, optimizers and averages copies
+//  - Memory is that of the capture: load_state_dict of modules, optimizers and averages copies
 //    into it, so that replays go on from what was loaded. Module::to, set_data, and loading a state
 //    into an optimizer that has none (or none into one that has) give other memory: make a new
 //    graph.
 //
-// On the CPU the kernel calls are recorded in the same way. A graph is used by the thread that made
+// On the CPU the kernel calls are captured in the same way. A graph is used by the thread that made
 // it.
 
 #include <functional>
@@ -51,7 +51,7 @@ class StepMemory;
 
 struct CaptureOptions {
   int warm_up_runs = 2;  // the first may differ (an optimizer's first step); at least 2
-  // These have the values from before the warm-up runs again when the step is recorded, in the same
+  // These have the values from before the warm-up runs again when the step is captured, in the same
   // memory; where the step throws, they stay as it left them. Not gradients: the step replaces
   // those.
   std::vector<Tensor> restored;
@@ -69,8 +69,8 @@ class CapturedGraph {
   CapturedGraph& operator=(CapturedGraph&&) noexcept;
 
   void replay();
-  // Records the step again, with the host values of now; computes nothing.
-  void record();
+  // Captures the step again, with the host values of now; computes nothing.
+  void capture();
 
  private:
   Device device_;

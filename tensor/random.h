@@ -27,7 +27,7 @@ class Generator {
                  const TensorOptions& options = {});
   Tensor normal(const Shape& shape, double mean = 0, double deviation = 1,
                 const TensorOptions& options = {});
-  // In place: not recorded, so not allowed where autograd follows y.
+  // In place: not differentiable, so not allowed where autograd follows y.
   void fill_uniform(const Tensor& y, double low, double high);
   void fill_normal(const Tensor& y, double mean, double deviation);
 

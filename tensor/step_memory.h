@@ -28,9 +28,9 @@ class StepMemory : public std::enable_shared_from_this<StepMemory> {
   std::shared_ptr<const void> take(size_t bytes);
 
   // While the context captures, keeps memory that a tensor from outside the step gives up, since
-  // recorded calls may use it. False elsewhere.
+  // captured calls may use it. False elsewhere.
   bool keep_while_capturing(void* data, size_t bytes);
-  // How many such blocks there are; gives back the first `count`, once no recording uses them.
+  // How many such blocks there are; gives back the first `count`, once no captured step uses them.
   size_t kept() const;
   void release_kept(size_t count);
 

@@ -241,7 +241,7 @@ const Tensor& Tensor::copy_(const Tensor& source) const {
   check_in_place("copy_", *this);
   GESTALT_CHECK(!source.requires_grad() || !grad_enabled(),
                 "[copy_] the source {} is followed by autograd, and a copy in place is not "
-                "recorded; detach() it, or use cat",
+                "differentiable; detach() it, or use cat",
                 source);
   GESTALT_CHECK(shape() == source.shape(), "[copy_] shapes differ: {} from {}", *this, source);
   const NoGradGuard no_grad;

@@ -76,7 +76,7 @@ class Tensor {
 
   View view() const;
   // The first element, for host code (on the CPU) and kernels of one's own; T must be the dtype's
-  // type. On the CPU an Error while a step is recorded (tensor/graph.h): what the host does with
+  // type. On the CPU an Error while a step is captured (tensor/graph.h): what the host does with
   // the memory then is done once, on no values, and never replayed.
   template <class T>
   T* data() const;
@@ -92,7 +92,7 @@ class Tensor {
   Tensor to(DType dtype) const;
   Tensor to(Device device) const;
 
-  // ---- in place; not recorded, so not allowed on a tensor that autograd follows ----
+  // ---- in place; not differentiable, so not allowed on a tensor that autograd follows ----
   // They change what all handles share, so a const handle has them too; it can't be assigned
   // another tensor.
   const Tensor& fill_(double value) const;

@@ -3,7 +3,7 @@
 
 #include "bench/classifier_training.h"
 #include "bench/gpu/cases.h"
-#include "bench/recorded.h"
+#include "bench/replayed.h"
 #include "bench/texture_step.h"
 #include "bench/vgg_layers.h"
 #include "models/registry.h"
@@ -29,8 +29,8 @@ std::function<void()> texture_step(const Case& c, Device device) {
   return [step] { (*step)(); };
 }
 
-// One step of SGD on a batch of f32 images, as train_classifier takes it with and without its
-// recording; in bf16, mixed precision.
+// One step of SGD on a batch of f32 images, as train_classifier takes it, captured or not; in bf16,
+// mixed precision.
 std::function<void()> training_step(const Case& c, const std::string& model, Device device,
                                     bool captured) {
   const std::shared_ptr<nn::Module> network = models::make_model(model);
@@ -68,7 +68,7 @@ std::vector<Case> network_cases(Device device) {
       c.operations = texture_operations(c.shape);
       add_with_graph(cases, c, [device](const Case& made, bool captured) {
         const auto step = texture_step(made, device);
-        return captured ? recorded(device, step) : step;
+        return captured ? replayed(device, step) : step;
       });
     }
   }

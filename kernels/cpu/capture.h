@@ -1,6 +1,6 @@
 #pragma once
 
-// Capture on the CPU: the context's kernel table is replaced by one that records each call with
+// Capture on the CPU: the context's kernel table is replaced by one that keeps each call with
 // copies of its arguments. Replaying calls the kernels again, as a CUDA graph would: same
 // addresses, same scalars, no host code of the step.
 

@@ -155,8 +155,8 @@ Tensor operator/(double scalar, const Tensor& x) {
 void add_in_place(Tensor& y, const Tensor& x, double scale) {
   check_in_place("add_in_place", y);
   GESTALT_CHECK(!(grad_enabled() && x.requires_grad()),
-                "[add_in_place] {} is followed by autograd, and a change in place is not recorded; "
-                "detach() it, or use add",
+                "[add_in_place] {} is followed by autograd, and a change in place is not "
+                "differentiable; detach() it, or use add",
                 x);
   check_same_kind("add_in_place", y, x);
   GESTALT_CHECK(broadcast_shape("add_in_place", y, x) == y.shape(),

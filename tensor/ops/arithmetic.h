@@ -20,8 +20,8 @@ Tensor multiply(const Tensor& x, double scalar);
 // which is cheaper and may differ in the last bit.
 Tensor divide(const Tensor& x, double scalar);
 
-// y += scale * x and y *= scalar: not recorded, so not allowed where autograd follows y or x. x
-// broadcasts to y's shape, and may share memory with y: it is read before y changes.
+// y += scale * x and y *= scalar: not differentiable, so not allowed where autograd follows y or x.
+// x broadcasts to y's shape, and may share memory with y: it is read before y changes.
 void add_in_place(Tensor& y, const Tensor& x, double scale = 1);
 void multiply_in_place(Tensor& y, double scalar);
 

@@ -281,7 +281,7 @@ TEST_P(CapturedGraphTest, HostValuesAreThoseOfTheRecording) {
     adam.set_learning_rate(learning_rate);
     run();
     captured_adam.set_learning_rate(learning_rate);
-    graph.record();  // a new learning rate, and the next step count
+    graph.capture();  // a new learning rate, and the next step count
     graph.replay();
     EXPECT_EQ(captured.state(), one_by_one.state());
   }
@@ -379,7 +379,7 @@ TEST_P(CapturedGraphTest, RecordingAgainDoesNotPileUpMemory) {
   std::vector<size_t> in_use;
   for (uint64_t i = 0; i < 4; ++i) {
     replaced = normal({1000}, i);
-    graph.record();
+    graph.capture();
     in_use.push_back(memory_stats(device_).in_use);
   }
   EXPECT_LT(in_use.back(), in_use.front() + 4000);  // less than one of the three since

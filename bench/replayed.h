@@ -1,6 +1,6 @@
 #pragma once
 
-// Work as it is, or recorded once and replayed.
+// Work that is captured once and replayed.
 
 #include <functional>
 #include <memory>
@@ -10,7 +10,7 @@
 namespace gestalt::bench {
 
 // The replay of `work` (tensor/graph.h), whose warm-up runs happen here.
-inline std::function<void()> recorded(Device device, std::function<void()> work) {
+inline std::function<void()> replayed(Device device, std::function<void()> work) {
   auto graph = std::make_shared<CapturedGraph>(device, std::move(work));
   return [graph] { graph->replay(); };
 }
