@@ -101,8 +101,8 @@ using ReduceKernel = void(const View& x,
   X(where, void(const View& condition, const View& a, const View& b, const View& y))               \
   /* Gradients: dx from dy and the saved x or y; in place on dy allowed. */                        \
   X(power_scalar_backward, void(const View& dy, const View& x, double exponent, const View& dx))   \
-  /* da = dy, half of it where a = b, 0 where a < b. The others: of b with (b, a); of minimum's a  \
-     with (b, a), its b with (a, b) */                                                             \
+  /* da = dy, half of it where a = b, 0 where a < b. b's gradient: swap a and b. minimum: a's from \
+     (b, a), b's from (a, b). */                                                                   \
   X(maximum_backward, void(const View& dy, const View& a, const View& b, const View& da))          \
   X(sqrt_backward, void(const View& dy, const View& y, const View& dx))                            \
   X(abs_backward, void(const View& dy, const View& x, const View& dx)) /* 0 at x = 0 */            \
