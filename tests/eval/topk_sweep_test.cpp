@@ -8,6 +8,7 @@
 #include "tensor/autograd.h"
 #include "tensor/random.h"
 #include "tests/eval/files.h"
+#include "tests/largest_difference.h"
 
 namespace gestalt::eval {
 namespace {
@@ -51,14 +52,7 @@ Tensor by_hand(const Tensor& images, const std::vector<std::string>& places, dou
 class Sweep : public testing::TestWithParam<TopKMode> {
  protected:
   static double difference(const Tensor& a, const Tensor& b) {
-    const std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
-    EXPECT_EQ(x.size(), y.size());
-    double most = 0;
-    for (size_t i = 0; i < x.size() && !std::isnan(most); ++i) {
-      const double difference = std::abs(x[i] - y[i]);
-      if (!(difference <= most)) most = difference;  // NaN stays
-    }
-    return most;
+    return tests::largest_difference(a.to_vector<float>(), b.to_vector<float>());
   }
   const NoGradGuard no_grad_;
   const Tensor images_ = Generator(1).normal({3, 3, 8, 8}, 0, 1);

@@ -15,6 +15,7 @@
 #include "kernels/parallel.h"
 #include "kernels/runtime.h"
 #include "kernels/table.h"
+#include "tests/largest_difference.h"
 
 namespace gestalt {
 namespace {
@@ -105,14 +106,12 @@ const Layer direct_layers[] = {{1, 512, 512, 8, 8, 3, 1},           {1, 512, 512
                                {2, 30, 205, 9, 15, 1, 1, 0}};
 
 // The largest difference of elements first to first + count, in units of the largest expected one.
-double error_of(const std::vector<float>& result, const std::vector<double>& expected,
-                int64_t first, int64_t count) {
-  double scale = 0, error = 0;
-  for (int64_t i = first; i < first + count; ++i) {
-    scale = std::max(scale, std::abs(expected[i]));
-    error = std::max(error, std::abs(result[i] - expected[i]));
-  }
-  return error / scale;
+double relative_error(const std::vector<float>& result, const std::vector<double>& expected,
+                      int64_t first, int64_t count) {
+  const auto part = std::span(expected).subspan(first, count);
+  double scale = 0;
+  for (double value : part) scale = std::max(scale, std::abs(value));
+  return tests::largest_difference(std::span(result).subspan(first, count), part) / scale;
 }
 
 class Conv2d : public testing::Test {
@@ -156,7 +155,7 @@ TEST_F(Conv2d, DirectConvolutionIsThatOfPlainLoops) {
     for (Format format : {Format::contiguous, Format::channels_last}) {
       const std::vector<float> result = run(layer, true, {}, format);
       const std::vector<double> expected = run<double>(layer, true, {}, format);
-      EXPECT_LT(error_of(result, expected, 0, std::ssize(result)), 1e-5)
+      EXPECT_LT(relative_error(result, expected, 0, std::ssize(result)), 1e-5)
           << layer << ", " << to_string(format);
     }
   }
@@ -320,7 +319,7 @@ TEST_F(Conv2d, WinogradOfNarrowImagesIsThatOfPlainLoops) {
     const int64_t outputs = layer.batch * layer.outputs * layer.height * layer.width;
     const int64_t inputs = layer.batch * layer.inputs * layer.height * layer.width;
     for (const auto& [first, count] : {std::pair(int64_t{0}, outputs), {outputs, inputs}}) {
-      EXPECT_LT(error_of(result, expected, first, count), 1e-4)
+      EXPECT_LT(relative_error(result, expected, first, count), 1e-4)
           << layer << (first > 0 ? ", data gradient" : "");
     }
   }
@@ -352,8 +351,9 @@ TEST_F(Conv2d, Of1x1IsThatOfPlainLoops) {
     const std::vector<double> expected = run<double>(layer);
     const int64_t outputs = layer.batch * layer.outputs * layer.height * layer.width;
     const int64_t inputs = layer.batch * layer.inputs * layer.height * layer.width;
-    EXPECT_LT(error_of(result, expected, 0, outputs), 5e-6) << layer;
-    EXPECT_LT(error_of(result, expected, outputs, inputs), 5e-6) << layer << ", data gradient";
+    EXPECT_LT(relative_error(result, expected, 0, outputs), 5e-6) << layer;
+    EXPECT_LT(relative_error(result, expected, outputs, inputs), 5e-6)
+        << layer << ", data gradient";
   }
 }
 

@@ -10,6 +10,7 @@
 #include "tensor/autograd.h"
 #include "tensor/context.h"
 #include "tensor/ops/reduce.h"
+#include "tests/largest_difference.h"
 
 namespace gestalt::models {
 namespace {
@@ -47,14 +48,7 @@ class AdainTest : public ::testing::Test {
   }
 
   static double largest_difference(const Tensor& a, const Tensor& b) {
-    const std::vector<float> x = a.to_vector<float>(), y = b.to_vector<float>();
-    double largest = x.size() == y.size() ? 0 : INFINITY;
-    for (size_t i = 0; i < x.size(); ++i) {
-      const double difference = std::abs(x[i] - y[i]);
-      if (!(difference <= largest)) largest = difference;  // NaN stays
-      if (std::isnan(largest)) break;
-    }
-    return largest;
+    return tests::largest_difference(a.to_vector<float>(), b.to_vector<float>());
   }
 
   static inline std::shared_ptr<nn::Sequential> encoder, decoder;

@@ -10,6 +10,7 @@
 #include "kernels/cpu/table.h"
 #include "kernels/cuda/device/shared.cuh"  // the language of device code
 #include "kernels/runtime.h"
+#include "tests/largest_difference.h"
 #include "tests/simt/executor.h"
 #include "tests/simt/guarded_buffer.h"
 #include "tests/simt/table.h"
@@ -60,18 +61,20 @@ struct Named {
 using Results = std::vector<Named>;
 
 inline void expect_near(const Results& got, const Results& expected) {
+  ASSERT_EQ(got.size(), expected.size());
   for (size_t r = 0; r < got.size(); ++r) {
-    double largest = 0, error = 0;
-    for (size_t i = 0; i < got[r].values.size(); ++i) {
-      const double value = expected[r].values[i], other = got[r].values[i];
-      largest = std::max(largest, std::abs(value));
-      if (!(std::abs(value - other) <= error)) error = std::abs(value - other);
+    double scale = 0;
+    for (const double value : expected[r].values) {
+      if (std::isfinite(value)) scale = std::max(scale, std::abs(value));
     }
-    EXPECT_LE(error, expected[r].tolerance * largest) << got[r].name;
+    EXPECT_LE(tests::largest_difference(got[r].values, expected[r].values),
+              expected[r].tolerance * scale)
+        << got[r].name;
   }
 }
 
 inline void expect_same(const Results& got, const Results& expected, const char* why) {
+  ASSERT_EQ(got.size(), expected.size());
   for (size_t r = 0; r < got.size(); ++r) {
     EXPECT_TRUE(got[r].values == expected[r].values) << got[r].name << ": other bits " << why;
   }
