@@ -1,10 +1,8 @@
 // The settings and inputs of synthesize_texture and visualize_topk; in this process.
 
-#include <algorithm>
 #include <filesystem>
 #include <fstream>
 #include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
 
 #include "data/encode.h"
 #include "tensor/io/safetensors.h"
@@ -32,22 +30,6 @@ class SynthesisSettingsTest : public testing::Test {
   const tests::TemporaryFolder folder_;
   SynthesisSettings settings_;
 };
-
-TEST_F(SynthesisSettingsTest, ConfigHoldsEveryFlag) {
-  Tool tool("synthesize_texture", "Makes images.");
-  add_synthesis_flags(tool, settings_);
-  tool.add_common_flags(tool.app());
-  const nlohmann::json config = to_json(settings_, tool.common());
-  for (const CLI::Option* option : tool.app().get_options()) {
-    std::vector<std::string> names = option->get_lnames();
-    if (names.empty()) names = option->get_snames();
-    if (names[0] == "help" || names[0] == "version" || names[0] == "resume") continue;
-    EXPECT_TRUE(std::any_of(names.begin(), names.end(), [&](const std::string& name) {
-      return config.contains(name);
-    })) << names[0];
-  }
-  for (const std::string& name : free_settings) EXPECT_TRUE(config.contains(name)) << name;
-}
 
 TEST_F(SynthesisSettingsTest, ReversingTopKOfAllIsRefused) {
   settings_.reverse_topk = true;
