@@ -1,4 +1,4 @@
-# One target a folder, which links what it may include (tests/simt/lint_test.cpp holds it to that).
+# One target a folder, which links what it may include (tests/lint/lint_test.cpp holds it to that).
 
 # gestalt_library(NAME [dependencies...]): a static library gestalt_NAME of every .cpp below this folder.
 function(gestalt_library name)
@@ -26,6 +26,7 @@ function(gestalt_test folder)
     return()
   endif()
   add_executable(test_${folder} ${sources})
+  target_include_directories(test_${folder} PRIVATE ${PROJECT_SOURCE_DIR})
   target_link_libraries(test_${folder} PRIVATE ${ARGN} GTest::gtest GTest::gtest_main)
   target_compile_definitions(test_${folder} PRIVATE
     GESTALT_SOURCE_DIR="${PROJECT_SOURCE_DIR}" GESTALT_BINARY_DIR="${PROJECT_BINARY_DIR}")
