@@ -151,8 +151,8 @@ TYPED_TEST(ReluTopKTest, TiesAndLastBits) {
     for (T& x : row) x = make<T>(static_cast<double>(engine() % 5) - 2);
     this->check_row(row, "five values");
     for (int64_t i = 0; i < length; ++i) {
-      const uint64_t bits = std::bit_cast<Bits<T>>(make<T>(1)) + (i * 7919 % length) % 500;
-      row[i] = from_bits<T>(bits | (i % 2 ? ~static_cast<uint64_t>(TopKKey<T>::magnitude) : 0));
+      const uint64_t bits = bits_of(make<T>(1)) + (i * 7919 % length) % 500;
+      row[i] = from_bits<T>(bits | (i % 2 ? sign_bit<T> : 0));
     }
     this->check_row(row, "last bits");
     if (this->HasFatalFailure()) return;

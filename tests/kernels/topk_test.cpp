@@ -7,6 +7,7 @@
 #include <random>
 
 #include "kernels/cpu/features.h"
+#include "kernels/cpu/topk_rows.h"
 #include "kernels/parallel.h"
 #include "kernels/runtime.h"
 #include "kernels/table.h"
@@ -155,13 +156,13 @@ TYPED_TEST(TopKRowsTest, KeysThatDifferInTheLastBit) {
   for (int64_t length : {100, 784, 8200, 20000}) {
     std::vector<T> row(length);
     for (int64_t i = 0; i < length; ++i) {
-      const uint64_t bits = std::bit_cast<Bits<T>>(make<T>(1)) + (i * 7919 % length) % 500;
-      row[i] = from_bits<T>(bits | (i % 2 ? ~static_cast<uint64_t>(TopKKey<T>::magnitude) : 0));
+      const uint64_t bits = bits_of(make<T>(1)) + (i * 7919 % length) % 500;
+      row[i] = from_bits<T>(bits | (i % 2 ? sign_bit<T> : 0));
     }
     check_row(row, "last bits");
     // Spread over the whole range of finite keys.
     for (int64_t i = 0; i < length; ++i) {
-      row[i] = from_bits<T>(TopKKey<T>::infinity / length * (i * 7919 % length));
+      row[i] = from_bits<T>(infinity_bits<T> / length * (i * 7919 % length));
     }
     check_row(row, "all octaves");
     if (this->HasFatalFailure()) return;
@@ -183,10 +184,8 @@ TYPED_TEST(TopKRowsTest, DenormalsInfinitiesAndNan) {
       // Payloads and signs must not matter.
       for (int64_t i = 0; i < count; ++i) {
         with_nan[(i * 3 + 1) % length] =
-            i % 3 == 0
-                ? make<T>(nan)
-                : from_bits<T>((TopKKey<T>::infinity + 1 + i) |
-                               (i % 3 == 1 ? ~static_cast<uint64_t>(TopKKey<T>::magnitude) : 0));
+            i % 3 == 0 ? make<T>(nan)
+                       : from_bits<T>((infinity_bits<T> + 1 + i) | (i % 3 == 1 ? sign_bit<T> : 0));
       }
       check_row(with_nan, k, "NaN");
     }
@@ -228,7 +227,7 @@ TYPED_TEST(TopKRowsTest, RandomRows) {
       const uint64_t bits = engine();
       // Any bits; a narrow band of keys; values squared towards zero.
       if (kind == 0) x = from_bits<T>(bits);
-      if (kind == 1) x = from_bits<T>((TopKKey<T>::infinity / 2) + bits % 97);
+      if (kind == 1) x = from_bits<T>((infinity_bits<T> / 2) + bits % 97);
       if (kind == 2) x = make<T>(std::pow(static_cast<double>(bits >> 40) / (1 << 24), 4));
     }
     check_row(row, k, "random");
@@ -307,8 +306,8 @@ TYPED_TEST(TopKKernelTest, KeepPlusReverseIsTheInput) {
   this->kernels.topk_forward(*this->context, view_of(x, shape, flat), view_of(reverse, shape, flat),
                              nullptr, {.k = 93, .mode = TopKMode::reverse});
   for (size_t i = 0; i < x.size(); ++i) {
-    const auto bits = std::bit_cast<Bits<T>>(keep[i]) | std::bit_cast<Bits<T>>(reverse[i]);
-    ASSERT_EQ(bits, std::bit_cast<Bits<T>>(x[i]));
+    const auto bits = bits_of(keep[i]) | bits_of(reverse[i]);
+    ASSERT_EQ(bits, bits_of(x[i]));
   }
 }
 

@@ -2,18 +2,20 @@
 
 // Rows of any bits in every floating type, and their views, for the tests of Top-K.
 
-#include <bit>
 #include <limits>
 #include <random>
 #include <vector>
 
-#include "kernels/cpu/topk_rows.h"
 #include "kernels/types.h"
+#include "tests/float_bits.h"
 
 namespace gestalt::cpu {
 
-template <class T>
-using Bits = typename TopKKey<T>::Bits;
+using tests::Bits;
+using tests::bits_of;
+using tests::from_bits;
+using tests::infinity_bits;
+using tests::sign_bit;
 
 inline constexpr double inf = std::numeric_limits<double>::infinity();
 inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
@@ -25,11 +27,6 @@ T make(double value) {
 }
 
 template <class T>
-T from_bits(uint64_t bits) {
-  return std::bit_cast<T>(static_cast<Bits<T>>(bits));
-}
-
-template <class T>
 std::vector<double> values_of(const std::vector<T>& row) {
   std::vector<double> values;
   for (T x : row) values.push_back(static_cast<double>(x));
@@ -38,7 +35,7 @@ std::vector<double> values_of(const std::vector<T>& row) {
 
 template <class T>
 bool same_bits(T a, T b) {
-  return std::bit_cast<Bits<T>>(a) == std::bit_cast<Bits<T>>(b);
+  return bits_of(a) == bits_of(b);
 }
 
 template <class T>

@@ -1,64 +1,22 @@
 #pragma once
 
-// Problems for Top-K, and what must come out: a stable sort, written from the definition, that
-// shares nothing with the kernels.
+// Problems for Top-K, [n, c, 1, length] in logical order, and what must come out.
 
 #include <algorithm>
-#include <bit>
 #include <cmath>
-#include <limits>
-#include <numeric>
 #include <random>
 #include <vector>
 
-#include "kernels/types.h"
+#include "tests/float_bits.h"
+#include "tests/ref/topk.h"
 
 namespace gestalt::simt {
 
-template <class T>
-using Bits = std::conditional_t<sizeof(T) == 2, uint16_t, uint32_t>;
-
-template <class T>
-Bits<T> bits_of(T value) {
-  return std::bit_cast<Bits<T>>(value);
-}
-template <class T>
-T from_bits(uint32_t bits) {
-  return std::bit_cast<T>(static_cast<Bits<T>>(bits));
-}
-
-template <class T>
-constexpr uint32_t infinity_bits = std::is_same_v<T, bfloat16>  ? 0x7f80u
-                                   : std::is_same_v<T, float16> ? 0x7c00u
-                                                                : 0x7f800000u;
-template <class T>
-constexpr uint32_t sign_bit = sizeof(T) == 2 ? 0x8000u : 0x80000000u;
-
-// ---- the oracle ----
-
-// Finite values, then infinity, then all NaN alike.
-template <class T>
-double signed_value(T value) {
-  const double v = static_cast<float>(value);
-  return std::isnan(v) ? std::numeric_limits<double>::infinity() : std::clamp(v, -1e300, 1e300);
-}
-
-template <class T>
-double magnitude(T value) {
-  return std::abs(signed_value(value));
-}
-
-// Which of the keys are the k largest, the lowest index first among equals.
-inline std::vector<bool> kept_of(const std::vector<double>& keys, int64_t k) {
-  std::vector<int> order(keys.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return keys[a] > keys[b]; });
-  std::vector<bool> kept(keys.size());
-  for (int64_t i = 0; i < k; ++i) kept[order[i]] = true;
-  return kept;
-}
-
-// ---- problems: [n, c, 1, length], in logical order ----
+using tests::Bits;
+using tests::bits_of;
+using tests::from_bits;
+using tests::infinity_bits;
+using tests::sign_bit;
 
 // Values of one row; every kind is one that some method of selection gets wrong.
 enum class Kind {
@@ -118,6 +76,11 @@ struct Problem {
 
   int64_t rows() const { return n * c; }
   const T* row(int64_t r) const { return x.data() + r * length; }
+  std::vector<double> row_values(int64_t r) const {
+    std::vector<double> values;
+    for (int64_t i = 0; i < length; ++i) values.push_back(static_cast<float>(row(r)[i]));
+    return values;
+  }
   int64_t mask_words() const { return (length + 31) / 32; }  // a row
   Shape shape() const { return {n, c, 1, length}; }
   // Where logical element (row, i) lies.
@@ -162,10 +125,8 @@ Problem<T> make_counted(int64_t n, int64_t c, int64_t length, T value, int64_t c
 template <class T>
 std::vector<bool> passing(const Problem<T>& p, int64_t k, bool reverse) {
   std::vector<bool> passes;
-  std::vector<double> keys(static_cast<size_t>(p.length));
   for (int64_t r = 0; r < p.rows(); ++r) {
-    for (int64_t i = 0; i < p.length; ++i) keys[i] = magnitude(p.row(r)[i]);
-    for (const bool kept : kept_of(keys, k)) passes.push_back(kept != reverse);
+    for (const bool kept : ref::topk_mask(p.row_values(r), k)) passes.push_back(kept != reverse);
   }
   return passes;
 }

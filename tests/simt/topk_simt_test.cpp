@@ -176,11 +176,10 @@ bool same_bits(const std::vector<T>& a, const std::vector<T>& b) {
 template <class T>
 void check_means(const Problem<T>& p, int64_t k, Format format, const T* y, const Mask& mask) {
   for (int64_t r = 0; r < p.rows(); ++r) {
-    std::vector<double> keys(static_cast<size_t>(p.length));
-    for (int64_t i = 0; i < p.length; ++i) keys[i] = signed_value(p.row(r)[i]);
-    const std::vector<bool> kept = kept_of(keys, k);
+    const std::vector<double> row = p.row_values(r);
+    const std::vector<bool> kept = ref::topk_signed_mask(row, k);
     double sum = 0;
-    for (int64_t i = 0; i < p.length; ++i) sum += kept[i] ? keys[i] : 0;
+    for (int64_t i = 0; i < p.length; ++i) sum += kept[i] ? row[i] : 0;
     const double mean = sum / static_cast<double>(k);
     for (int64_t i = 0; i < p.length; ++i) {
       ASSERT_EQ(mask.bit(r, i), kept[i]) << "row " << r << " index " << i;
