@@ -7,28 +7,15 @@
 #include <vector>
 
 #include "tensor/context.h"
+#include "tests/view_extent.h"
 
 namespace gestalt::cases {
 namespace {
 
+using tests::extent_of;
+
 constexpr int64_t guard_bytes = 256;
 constexpr unsigned char pattern = 0xA7;
-
-// Lowest and one past the highest byte of a view, relative to its first element.
-struct Extent {
-  int64_t low = 0, high = 0;
-};
-
-Extent extent_of(const View& view) {
-  Extent extent;
-  if (view.numel() == 0) return extent;
-  for (int dim = 0; dim < view.rank(); ++dim) {
-    const int64_t reach = (view.shape[dim] - 1) * view.strides[dim];
-    (reach < 0 ? extent.low : extent.high) += reach;
-  }
-  const int64_t size = size_of(view.dtype);
-  return {extent.low * size, (extent.high + 1) * size};
-}
 
 // The guarded copies of one call's views.
 class Guards {
@@ -45,7 +32,7 @@ class Guards {
         return moved(view, buffer);
       }
     }
-    const Extent extent = extent_of(view);
+    const tests::ViewExtent extent = extent_of(view);
     Buffer& buffer = buffers_.emplace_back();
     buffer.original = view;
     buffer.views.push_back(view);
@@ -124,8 +111,7 @@ struct Arguments {
     return value;
   }
   const View& operator()(const View& view) {
-    GESTALT_CHECK(view.numel() == 0 || view.data != nullptr,
-                  "a view without data: what is optional is passed as a pointer");
+    tests::check_has_data(view);
     return views.emplace_back(guards.copy(view));
   }
   const View* operator()(const View* view) { return view == nullptr ? nullptr : &(*this)(*view); }

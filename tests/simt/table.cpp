@@ -7,35 +7,20 @@
 #include "kernels/cuda/kernels.h"
 #include "kernels/cuda/own_kernels.h"
 #include "tests/simt/global_memory.h"
+#include "tests/view_extent.h"
 
 namespace gestalt {
 namespace {
 
 // ---- what a call of an entry allows its kernels to access: its views, and the workspace ----
 
-struct Extent {
-  uintptr_t begin, end;
-};
-
-Extent extent_of(const View& view) {
-  int64_t lowest = 0, highest = 0;
-  for (int dim = 0; dim < view.shape.rank(); ++dim) {
-    const int64_t reach = (view.shape[dim] - 1) * view.strides[dim];
-    (reach < 0 ? lowest : highest) += reach;
-  }
-  const auto data = reinterpret_cast<uintptr_t>(view.data);
-  const auto size = static_cast<int64_t>(size_of(view.dtype));
-  return {data + static_cast<uintptr_t>(lowest * size),
-          data + static_cast<uintptr_t>((highest + 1) * size)};
-}
-
 class Arguments {
  public:
   void add(const View& view) {
+    tests::check_has_data(view);
     if (view.numel() == 0) return;
-    GESTALT_CHECK(view.data != nullptr,
-                  "a view without data: what is optional is passed as a pointer");
-    extents_.push_back(extent_of(view));
+    const tests::ViewExtent extent = tests::extent_of(view);
+    ranges_.push_back({view.as<const char>() + extent.low, view.as<const char>() + extent.high});
   }
   void add(const View* view) {
     if (view != nullptr) add(*view);
@@ -62,19 +47,22 @@ class Arguments {
   // The last view of every entry is an output: unless it is an input too, nothing is read there
   // before it was written.
   void allow(simt::AllowedMemory& memory) const {
-    for (size_t i = 0; i < extents_.size(); ++i) {
-      const Extent& extent = extents_[i];
-      bool initialized = i + 1 < extents_.size() || !last_is_output_;
+    for (size_t i = 0; i < ranges_.size(); ++i) {
+      const Range& range = ranges_[i];
+      bool initialized = i + 1 < ranges_.size() || !last_is_output_;
       for (size_t j = 0; j < i; ++j) {
-        initialized |= extents_[j].begin < extent.end && extent.begin < extents_[j].end;
+        initialized |= ranges_[j].begin < range.end && range.begin < ranges_[j].end;
       }
-      memory.add(reinterpret_cast<const void*>(extent.begin), extent.end - extent.begin,
-                 initialized);
+      memory.add(range.begin, static_cast<size_t>(range.end - range.begin), initialized);
     }
   }
 
  private:
-  std::vector<Extent> extents_;
+  struct Range {
+    const char *begin, *end;
+  };
+
+  std::vector<Range> ranges_;
   bool last_is_output_ = true;
 };
 
