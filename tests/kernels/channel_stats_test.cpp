@@ -7,9 +7,12 @@
 #include "kernels/parallel.h"
 #include "kernels/runtime.h"
 #include "kernels/table.h"
+#include "tests/kernels/view_of.h"
 
 namespace gestalt::cpu {
 namespace {
+
+using tests::view_of;
 
 TEST(ChannelStats, LargeMeansDoNotCancelTheVariance) {
   const auto context = cpu_runtime.make_context(0);
@@ -22,16 +25,13 @@ TEST(ChannelStats, LargeMeansDoNotCancelTheVariance) {
       std::normal_distribution<double> normal(mean, 1);
       std::vector<float> x(shape.numel());
       for (float& value : x) value = static_cast<float>(normal(engine));
-      const View x_v{x.data(), DType::f32, {}, shape, strides_of(shape, format)};
+      const View x_v = view_of(x, shape, format);
       std::vector<float> got_mean(6), got_deviation(6), mean_one(6), deviation_one(6);
-      const auto stat_view = [&](std::vector<float>& data) {
-        return View{data.data(), DType::f32, {}, stat, strides_of(stat, Format::contiguous)};
-      };
-      cpu_runtime.kernels.channel_stats_forward(*context, x_v, 0, stat_view(got_mean),
-                                                stat_view(got_deviation));
+      cpu_runtime.kernels.channel_stats_forward(*context, x_v, 0, view_of(got_mean, stat),
+                                                view_of(got_deviation, stat));
       set_num_threads(1);
-      cpu_runtime.kernels.channel_stats_forward(*context, x_v, 0, stat_view(mean_one),
-                                                stat_view(deviation_one));
+      cpu_runtime.kernels.channel_stats_forward(*context, x_v, 0, view_of(mean_one, stat),
+                                                view_of(deviation_one, stat));
       set_num_threads(threads);
       EXPECT_EQ(got_mean, mean_one);
       EXPECT_EQ(got_deviation, deviation_one);

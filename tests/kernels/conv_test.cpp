@@ -15,10 +15,13 @@
 #include "kernels/parallel.h"
 #include "kernels/runtime.h"
 #include "kernels/table.h"
+#include "tests/kernels/view_of.h"
 #include "tests/largest_difference.h"
 
 namespace gestalt {
 namespace {
+
+using tests::view_of;
 
 template <class T = float>
 std::vector<T> values(int64_t count, double phase) {
@@ -27,12 +30,6 @@ std::vector<T> values(int64_t count, double phase) {
     result[i] = static_cast<float>(std::sin(phase + 1.7 * static_cast<double>(i)));
   }
   return result;
-}
-
-template <class T>
-View view(std::vector<T>& data, const Shape& shape, int64_t offset = 0,
-          Format format = Format::contiguous) {
-  return {data.data() + offset, dtype_of<T>, {}, shape, strides_of(shape, format)};
 }
 
 bool same_bits(const std::vector<float>& a, const std::vector<float>& b) {
@@ -72,13 +69,13 @@ std::vector<T> run(const Layer& layer, bool exact = false, Activation activation
   std::vector<T> x = values<T>(n * c * h * w, 0.1), bias = values<T>(o, 0.3);
   std::vector<T> weight = values<T>(o * group * k * k, 0.2);
   std::vector<T> all(n * o * oh * ow + n * c * h * w + o * group * k * k + o);
-  const View y = view(all, {n, o, oh, ow}, 0, format);
-  const View dx = view(all, {n, c, h, w}, y.numel(), format);
-  const View dw = view(all, {o, group, k, k}, y.numel() + dx.numel(), format);
-  const View db = view(all, {o}, y.numel() + dx.numel() + dw.numel());
-  const View x_view = view(x, {n, c, h, w}, 0, format);
-  const View w_view = view(weight, {o, group, k, k}, 0, format);
-  const View b_view = view(bias, {o});
+  const View y = view_of(all, {n, o, oh, ow}, format);
+  const View dx = view_of(all, {n, c, h, w}, format, y.numel());
+  const View dw = view_of(all, {o, group, k, k}, format, y.numel() + dx.numel());
+  const View db = view_of(all, {o}, Format::contiguous, y.numel() + dx.numel() + dw.numel());
+  const View x_view = view_of(x, {n, c, h, w}, format);
+  const View w_view = view_of(weight, {o, group, k, k}, format);
+  const View b_view = view_of(bias, {o});
   Conv2dDesc desc = layer.desc();
   desc.activation = activation;
   const KernelTable& kernels = context->kernels();
@@ -209,11 +206,12 @@ TEST_F(Conv2d, ManyLargeImagesGiveTheBitsOfOneAlone) {
   const std::unique_ptr<Context> context = cpu_runtime.make_context(0);
   std::vector<float> x = values(layer.batch * 3 * 301 * 302, 0.1);
   std::vector<float> weight = values(32 * 3 * 25, 0.2), bias = values(32, 0.3), y(size);
-  const View b = view(bias, {32});
+  const View b = view_of(bias, {32});
   for (int64_t image = 0; image < layer.batch; ++image) {
-    context->kernels().conv2d_forward(*context, view(x, {1, 3, 301, 302}, image * 3 * 301 * 302),
-                                      view(weight, {32, 3, 5, 5}), &b, view(y, {1, 32, 150, 150}),
-                                      {.stride = {2, 2}, .padding = {1, 1}});
+    context->kernels().conv2d_forward(
+        *context, view_of(x, {1, 3, 301, 302}, Format::contiguous, image * 3 * 301 * 302),
+        view_of(weight, {32, 3, 5, 5}), &b, view_of(y, {1, 32, 150, 150}),
+        {.stride = {2, 2}, .padding = {1, 1}});
     EXPECT_EQ(std::memcmp(y.data(), many.data() + image * size, size * sizeof(float)), 0) << image;
   }
 }
@@ -329,8 +327,8 @@ TEST_F(Conv2d, NaNReachesItsNeighbourhoodThroughRelu) {
   const std::unique_ptr<Context> context = cpu_runtime.make_context(0);
   std::vector<float> x(8 * 8 * 8), w(8 * 8 * 9, 1.0f), y(8 * 8 * 8);
   x[3 * 8 + 3] = NAN;
-  context->kernels().conv2d_forward(*context, view(x, {1, 8, 8, 8}), view(w, {8, 8, 3, 3}), nullptr,
-                                    view(y, {1, 8, 8, 8}),
+  context->kernels().conv2d_forward(*context, view_of(x, {1, 8, 8, 8}), view_of(w, {8, 8, 3, 3}),
+                                    nullptr, view_of(y, {1, 8, 8, 8}),
                                     {.padding = {1, 1}, .activation = Activation::relu});
   EXPECT_TRUE(std::isnan(y[3 * 8 + 3]));
 }
@@ -398,8 +396,9 @@ TEST_F(Conv2d, Of1x1KeepsNaNToItsPixelThroughRelu) {
   std::vector<float> x(8 * 9 * 9, -1.0f), w(7 * 8, 1.0f), y(7 * 9 * 9);
   constexpr int64_t pixel = 3 * 9 + 3;
   x[2 * 81 + pixel] = NAN;
-  context->kernels().conv2d_forward(*context, view(x, {1, 8, 9, 9}), view(w, {7, 8, 1, 1}), nullptr,
-                                    view(y, {1, 7, 9, 9}), {.activation = Activation::relu});
+  context->kernels().conv2d_forward(*context, view_of(x, {1, 8, 9, 9}), view_of(w, {7, 8, 1, 1}),
+                                    nullptr, view_of(y, {1, 7, 9, 9}),
+                                    {.activation = Activation::relu});
   for (int64_t i = 0; i < std::ssize(y); ++i) {
     if (i % 81 == pixel) {
       EXPECT_TRUE(std::isnan(y[i])) << i;

@@ -11,6 +11,7 @@
 
 #include "kernels/runtime.h"
 #include "kernels/table.h"
+#include "tests/kernels/view_of.h"
 
 namespace gestalt {
 namespace {
@@ -78,7 +79,7 @@ Half half(Context& context, const Shape& shape, double phase) {
   for (size_t i = 0; i < values.size(); ++i) {
     values[i] = static_cast<float>(std::sin(phase + 1.7 * static_cast<double>(i)));
   }
-  const View source{values.data(), DType::f32, {}, shape, strides_of(shape, Format::contiguous)};
+  const View source = tests::view_of(values, shape);
   Half result{std::vector<uint16_t>(values.size()), source};
   result.view.data = result.bits.data();
   result.view.dtype = DType::bf16;

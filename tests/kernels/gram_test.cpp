@@ -10,14 +10,12 @@
 #include "kernels/parallel.h"
 #include "kernels/runtime.h"
 #include "kernels/table.h"
+#include "tests/kernels/view_of.h"
 
 namespace gestalt::cpu {
 namespace {
 
-template <class T>
-View view_of(std::vector<T>& data, const Shape& shape) {
-  return {data.data(), dtype_of<T>, {}, shape, strides_of(shape, Format::contiguous)};
-}
+using tests::view_of;
 
 std::vector<float> positive(int64_t count, uint64_t seed) {
   std::mt19937_64 engine(seed);

@@ -7,20 +7,14 @@
 
 #include "kernels/cpu/kernels.h"
 #include "kernels/runtime.h"
+#include "tests/kernels/view_of.h"
 
 namespace gestalt::cpu {
 namespace {
 
-const Shape image{4, 64, 40, 41};
+using tests::view_of;
 
-View view_of(std::vector<float>& values, const Shape& shape, Format format = Format::contiguous) {
-  View view;
-  view.data = values.data();
-  view.shape = shape;
-  view.strides = strides_of(shape, format);
-  view.dtype = DType::f32;
-  return view;
-}
+const Shape image{4, 64, 40, 41};
 
 // sum(x, scale 1, y) of x in the format given over the dimensions of size 1 in `kept`, against sums
 // of f64: Bound(sum of |x|, exact sum).

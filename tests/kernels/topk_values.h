@@ -1,13 +1,14 @@
 #pragma once
 
-// Rows of any bits in every floating type, and their views, for the tests of Top-K.
+// Rows of any bits in every floating type, for the tests of Top-K.
 
+#include <algorithm>
 #include <limits>
 #include <random>
 #include <vector>
 
-#include "kernels/types.h"
 #include "tests/float_bits.h"
+#include "tests/kernels/view_of.h"
 
 namespace gestalt::cpu {
 
@@ -16,6 +17,7 @@ using tests::bits_of;
 using tests::from_bits;
 using tests::infinity_bits;
 using tests::sign_bit;
+using tests::view_of;
 
 inline constexpr double inf = std::numeric_limits<double>::infinity();
 inline constexpr double nan = std::numeric_limits<double>::quiet_NaN();
@@ -47,14 +49,8 @@ std::vector<T> gaussian(int64_t length, uint64_t seed) {
   return row;
 }
 
-template <class T>
-View view_of(std::vector<T>& data, const Shape& shape, Format format) {
-  return {data.data(), dtype_of<T>, {}, shape, strides_of(shape, format)};
-}
-
 inline View mask_view(std::vector<uint8_t>& mask, int64_t rows) {
-  const Shape shape{rows, static_cast<int64_t>(mask.size()) / std::max<int64_t>(rows, 1)};
-  return {mask.data(), DType::u8, {}, shape, strides_of(shape, Format::contiguous)};
+  return view_of(mask, {rows, std::ssize(mask) / std::max<int64_t>(rows, 1)});
 }
 
 template <class T>
