@@ -29,28 +29,13 @@ inline constexpr int warpSize = 32;
 
 // ---- vector types ----
 
-struct alignas(8) float2 {
-  float x, y;
-};
 struct alignas(16) float4 {
   float x, y, z, w;
-};
-struct alignas(8) uint2 {
-  unsigned x, y;
 };
 struct alignas(16) uint4 {
   unsigned x, y, z, w;
 };
-inline float2 make_float2(float x, float y) {
-  return {x, y};
-}
 inline float4 make_float4(float x, float y, float z, float w) {
-  return {x, y, z, w};
-}
-inline uint2 make_uint2(unsigned x, unsigned y) {
-  return {x, y};
-}
-inline uint4 make_uint4(unsigned x, unsigned y, unsigned z, unsigned w) {
   return {x, y, z, w};
 }
 
@@ -104,9 +89,6 @@ inline float __uint_as_float(unsigned bits) {
 }
 inline float __int_as_float(int bits) {
   return std::bit_cast<float>(bits);
-}
-inline float rsqrtf(float value) {
-  return 1.0f / std::sqrt(value);
 }
 inline float __fmaf_rn(float a, float b, float c) {
   return std::fma(a, b, c);

@@ -51,7 +51,6 @@ class WordHistory {
  public:
   // Adds an access to the `bytes` (bits) of the word; the record that it races with, or null.
   const AccessRecord* add(Access access, uint8_t bytes, const ThreadClock& now);
-  const AccessRecord& last_write() const { return write_; }
 
  private:
   AccessRecord write_, read_[3];

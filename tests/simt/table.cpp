@@ -97,16 +97,4 @@ const KernelTable& simt_kernels() {
   return table;
 }
 
-bool is_emulated(std::string_view name) {
-  constexpr std::string_view names[] = {
-#define GESTALT_ENTRY(name) #name,
-      GESTALT_OWN_CUDA_KERNELS(GESTALT_ENTRY)
-#undef GESTALT_ENTRY
-  };
-  for (const std::string_view own : names) {
-    if (own == name) return true;
-  }
-  return false;
-}
-
 }  // namespace gestalt

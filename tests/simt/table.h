@@ -4,15 +4,10 @@
 // place of the CPU's, run under the SIMT executor. For contexts of the CPU; those kernels know no
 // f64, like CUDA's. While an entry runs, its kernels may access its views and the workspace alone.
 
-#include <string_view>
-
 #include "kernels/table.h"
 
 namespace gestalt {
 
 const KernelTable& simt_kernels();
-
-// Whether the entry of this name runs under the executor.
-bool is_emulated(std::string_view name);
 
 }  // namespace gestalt
