@@ -15,7 +15,7 @@ namespace {
 
 class BulkCopy : public Executor {
  protected:
-  void TearDown() override { simt::set_device({}); }
+  void TearDown() override { simt::set_device_properties({}); }
 };
 
 INSTANTIATE_TEST_SUITE_P(Seeds, BulkCopy, testing::Range(1, 9));
@@ -62,7 +62,7 @@ void check_double(int length, int shift_x, int shift_y) {
 
 TEST_P(BulkCopy, RowsOfAnyLengthAndAlignment) {
   for (const int architecture : {75, 90}) {
-    simt::set_device({.architecture = architecture});
+    simt::set_device_properties({.architecture = architecture});
     for (const int length : {1, 3, 4, 7, 64, 65, 131, 500}) {
       for (const int shift : {0, 1, 2, 3}) {
         check_double<float>(length, shift, shift);

@@ -205,10 +205,10 @@ TEST_P(Cluster, RefusesWhatNoGpuTakes) {
   expect_fault({"a cluster of 3 blocks"}, sum_of_cluster, config(3), y.data());
   expect_fault({"not a multiple of clusters of 4"}, sum_of_cluster,
                {dim3(6), dim3(64), shared_size<int>(64), 4}, y.data());
-  simt::set_device({.architecture = 80});
+  simt::set_device_properties({.architecture = 80});
   expect_fault({"clusters of up to 1"}, sum_of_cluster, config(2), y.data());
   launch_one(sum_of_cluster, config(1), y.data());
-  simt::set_device({});
+  simt::set_device_properties({});
 }
 
 }  // namespace

@@ -73,11 +73,11 @@ void Executor::check_limits(const Launch& launch) const {
                 "[{}] a block has 1 to 1024 threads, got {}", launch.kernel, to_string(block));
   GESTALT_CHECK(grid.x <= 0x7fffffffu && grid.y <= 65535 && grid.z <= 65535,
                 "[{}] grid {} is larger than a GPU takes", launch.kernel, to_string(grid));
-  GESTALT_CHECK(launch.shared_bytes <= device_.shared_bytes,
+  GESTALT_CHECK(launch.shared_bytes <= properties_.shared_bytes,
                 "[{}] a block has at most {} KB of shared memory, asked for {} bytes",
-                launch.kernel, device_.shared_bytes / 1024, launch.shared_bytes);
+                launch.kernel, properties_.shared_bytes / 1024, launch.shared_bytes);
   const unsigned cluster = launch.cluster,
-                 most = device_.architecture >= 90 && device_.has_room_for_clusters ? 8 : 1;
+                 most = properties_.architecture >= 90 && properties_.has_room_for_clusters ? 8 : 1;
   GESTALT_CHECK((cluster == 1 || cluster == 2 || cluster == 4 || cluster == 8) && cluster <= most,
                 "[{}] a cluster of {} blocks, where there are clusters of up to {}", launch.kernel,
                 cluster, most);

@@ -45,16 +45,16 @@ struct Launch {
   unsigned cluster = 1;  // blocks
 };
 
-// The device that launchers and kernels see; an H100 unless told otherwise. Architectures below 90
-// have neither clusters nor bulk copies.
-struct EmulatedDevice {
+// What launchers and kernels are told of the device; an H100's unless set otherwise. Architectures
+// below 90 have neither clusters nor bulk copies.
+struct DeviceProperties {
   int architecture = 90;
   size_t shared_bytes = 227 * 1024;  // that a block may have
   int multiprocessors = 132;
   bool has_room_for_clusters = true;  // false, as on a slice of a GPU: a launch of one fails
 };
-void set_device(const EmulatedDevice& device);
-const EmulatedDevice& device();
+void set_device_properties(const DeviceProperties& properties);
+const DeviceProperties& device_properties();
 
 using ThreadBody = void (*)(const void* closure);
 void run_threads(const Launch& launch, ThreadBody body, const void* closure);

@@ -22,13 +22,13 @@ uint64_t prefetches() {
   return Executor::instance().prefetches();
 }
 
-void set_device(const EmulatedDevice& device) {
-  Executor::instance().set_device(device);
+void set_device_properties(const DeviceProperties& properties) {
+  Executor::instance().set_device_properties(properties);
 }
 
-const EmulatedDevice& device() {
+const DeviceProperties& device_properties() {
   const OutsideDeviceCode outside;
-  return Executor::instance().device();
+  return Executor::instance().device_properties();
 }
 
 int block_barrier(bool predicate, std::source_location where) {

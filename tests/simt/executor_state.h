@@ -66,8 +66,8 @@ class Executor {
   static Executor& instance();
 
   void set_seed(uint64_t seed);
-  void set_device(const EmulatedDevice& device) { device_ = device; }
-  const EmulatedDevice& device() const { return device_; }
+  void set_device_properties(const DeviceProperties& properties) { properties_ = properties; }
+  const DeviceProperties& device_properties() const { return properties_; }
   void run(const Launch& launch, ThreadBody body, const void* closure);
 
   uint64_t block_barrier(bool predicate, std::source_location where);
@@ -134,7 +134,7 @@ class Executor {
   uint64_t seed_;
   std::mt19937_64 random_;
   const bool watches_;  // global memory
-  EmulatedDevice device_;
+  DeviceProperties properties_;
 
   Launch launch_{};
   uint64_t launches_ = 0, prefetches_ = 0;

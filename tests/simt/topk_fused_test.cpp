@@ -18,7 +18,7 @@ constexpr int64_t channels = 3, images = 2;
 template <class T>
 class FusedTopK : public testing::Test {
  protected:
-  void TearDown() override { simt::set_device({}); }
+  void TearDown() override { simt::set_device_properties({}); }
 
   static View view(T* data, int64_t length, Format format) {
     const Shape shape{images, channels, 1, length};
@@ -63,11 +63,13 @@ class FusedTopK : public testing::Test {
     for (const Format format : {Format::contiguous, Format::channels_last}) {
       for (const int64_t length : {10, 49, 300, 1100}) f(length, format);
     }
-    f(40000, Format::contiguous);          // a cluster a row
-    simt::set_device({80, 24 * 1024, 1});  // little shared memory, no clusters
-    f(20001, Format::contiguous);          // many blocks a row, some rows at a time
-    f(700, Format::channels_last);         // tiles that are read again
-    simt::set_device({});
+    f(40000, Format::contiguous);  // a cluster a row
+    // Little shared memory, no clusters.
+    simt::set_device_properties(
+        {.architecture = 80, .shared_bytes = 24 * 1024, .multiprocessors = 1});
+    f(20001, Format::contiguous);   // many blocks a row, some rows at a time
+    f(700, Format::channels_last);  // tiles that are read again
+    simt::set_device_properties({});
   }
 
   std::unique_ptr<Context> context_ = cpu_runtime.make_context(0);

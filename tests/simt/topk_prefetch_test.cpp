@@ -19,7 +19,7 @@ using namespace simt;
 // Of Top-K of p on a device of so many multiprocessors.
 uint64_t prefetches_of(const Problem<float>& p, Format format, int multiprocessors) {
   const auto context = cpu_runtime.make_context(0);
-  simt::set_device({.multiprocessors = multiprocessors});
+  simt::set_device_properties({.multiprocessors = multiprocessors});
   simt::set_seed(1);
   const GuardedBuffer<float> x(p.laid_out(format));
   const GuardedBuffer<float> y(p.x.size());
@@ -29,7 +29,7 @@ uint64_t prefetches_of(const Problem<float>& p, Format format, int multiprocesso
   };
   const uint64_t before = simt::prefetches();
   topk_forward(*context, view(x.data()), view(y.data()), nullptr, {.k = p.length / 10});
-  simt::set_device({});
+  simt::set_device_properties({});
   return simt::prefetches() - before;
 }
 

@@ -69,7 +69,7 @@ class Mask {
 template <class T>
 class TopK : public testing::Test {
  protected:
-  void TearDown() override { simt::set_device({}); }
+  void TearDown() override { simt::set_device_properties({}); }
 
   std::unique_ptr<Context> context_ = cpu_runtime.make_context(0);
 
@@ -356,18 +356,21 @@ TYPED_TEST(TopK, OtherDevices) {
                {35, 300, Kind::few_values, Format::channels_last},
                {9, 1000, Kind::special, Format::channels_last},
                {3, 3136, Kind::gaussian, Format::channels_last}};
-  for (const EmulatedDevice& device :
-       {EmulatedDevice{90, 227 * 1024, 1}, EmulatedDevice{90, 24 * 1024, 1},
-        EmulatedDevice{80, 163 * 1024, 1}, EmulatedDevice{75, 24 * 1024, 1}}) {
-    SCOPED_TRACE(device.architecture);
-    simt::set_device(device);
+  const auto small = [](int architecture, size_t kilobytes) {
+    return DeviceProperties{
+        .architecture = architecture, .shared_bytes = kilobytes * 1024, .multiprocessors = 1};
+  };
+  for (const DeviceProperties& properties :
+       {small(90, 227), small(90, 24), small(80, 163), small(75, 24)}) {
+    SCOPED_TRACE(properties.architecture);
+    simt::set_device_properties(properties);
     for (const auto& [rows, length, kind, format] : cases) {
       const auto p = make_problem<TypeParam>(1, rows, length, kind);
       this->check(p, length / 5, TopKMode::keep, format, schedules());
       this->check(p, length / 5, TopKMode::reverse, format, 1);
     }
   }
-  simt::set_device({});
+  simt::set_device_properties({});
 }
 
 // Where no cluster can run, a block has the row where it fits, else many; callers who ask before
@@ -378,9 +381,9 @@ TYPED_TEST(TopK, WithoutRoomForClusters) {
   for (const int64_t length : {of_a_block, of_many}) {
     const auto p = make_problem<T>(1, 1, length, Kind::few_values);
     const View view = view_of(p, Format::contiguous, p.x.data());
-    simt::set_device({});
+    simt::set_device_properties({});
     EXPECT_FALSE(topk_needs_workspace(*this->context_, view));
-    simt::set_device({.has_room_for_clusters = false});
+    simt::set_device_properties({.has_room_for_clusters = false});
     EXPECT_EQ(topk_needs_workspace(*this->context_, view), length == of_many);
     this->check(p, length / 5, TopKMode::keep, Format::contiguous, 1);
     check_mean_replace(*this->context_, p, length / 5, Format::contiguous, 1);
@@ -462,11 +465,13 @@ TYPED_TEST(TopK, MeanReplaceOnTheOtherPaths) {
       check_mean_replace(*this->context_, make_problem<TypeParam>(1, rows, length, kind),
                          length / 4, format, 2);
     };
-    check(1, 40000, Format::contiguous);   // a cluster a row
-    simt::set_device({80, 24 * 1024, 1});  // little shared memory, no clusters
+    check(1, 40000, Format::contiguous);  // a cluster a row
+    // Little shared memory, no clusters.
+    simt::set_device_properties(
+        {.architecture = 80, .shared_bytes = 24 * 1024, .multiprocessors = 1});
     check(3, 20001, Format::contiguous);   // many blocks a row, some rows at a time
     check(3, 700, Format::channels_last);  // tiles that are read again
-    simt::set_device({});
+    simt::set_device_properties({});
   }
 }
 

@@ -1,14 +1,14 @@
 #pragma once
 
-// kernels/cuda/device/async_copy.cuh under the SIMT executor, for an emulated device of either
-// kind.
+// kernels/cuda/device/async_copy.cuh under the SIMT executor, for architectures with bulk
+// copies and without.
 
 #include "kernels/cuda/device/shared.cuh"
 
 namespace GESTALT_CUDA_NAMESPACE {
 
 inline bool has_async_copies() {
-  return simt::device().architecture >= 90;
+  return simt::device_properties().architecture >= 90;
 }
 
 inline void copy_barrier_init(const SharedArray<uint64_t>& barrier, unsigned arrivals) {
