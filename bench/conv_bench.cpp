@@ -5,6 +5,7 @@
 
 #include "bench/vgg_layers.h"
 #include "kernels/table.h"
+#include "tensor/context.h"
 #include "tensor/tensor.h"
 
 namespace gestalt::bench {
@@ -26,8 +27,7 @@ void run(benchmark::State& state, const VggLayer& layer, Direction direction, bo
   const Tensor y = noise({1, layer.outputs, layer.size, layer.size}, 1);
   const Conv2dDesc desc{.padding = {1, 1}};
   Context& ctx = context(x.device());
-  const bool before = ctx.exact();
-  ctx.set_exact(exact);
+  const ExactGuard guard(x.device(), exact);
   for (auto _ : state) {
     if (direction == Direction::forward) {
       const View bias_view = bias.view();
@@ -36,7 +36,6 @@ void run(benchmark::State& state, const VggLayer& layer, Direction direction, bo
       ctx.kernels().conv2d_backward_data(ctx, y.view(), w.view(), x.view(), desc);
     }
   }
-  ctx.set_exact(before);
   const auto flops =
       static_cast<double>(2 * 9 * layer.inputs * layer.outputs * layer.size * layer.size);
   state.counters["GFLOP/s"] = benchmark::Counter(

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <gtest/gtest.h>
+#include <optional>
 
 #include "kernels/error.h"
 #include "models/adain_loss.h"
@@ -34,10 +35,10 @@ class AdainTest : public ::testing::Test {
     encoder = make_adain_encoder(generator);
     decoder = make_adain_decoder(generator);
     init_untrained_encoder(*encoder, generator);
-    context({}).set_exact(true);
+    exact.emplace(Device{}, true);
   }
   static void TearDownTestSuite() {
-    context({}).set_exact(false);
+    exact.reset();
     encoder.reset();
     decoder.reset();
   }
@@ -52,6 +53,7 @@ class AdainTest : public ::testing::Test {
   }
 
   static inline std::shared_ptr<nn::Sequential> encoder, decoder;
+  static inline std::optional<ExactGuard> exact;
 };
 
 TEST_F(AdainTest, HasTheSequentialsNames) {

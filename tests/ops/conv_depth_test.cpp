@@ -8,6 +8,7 @@
 #include "nn/conv.h"
 #include "nn/pool.h"
 #include "tensor/autograd.h"
+#include "tensor/context.h"
 #include "tensor/random.h"
 
 namespace gestalt {
@@ -34,9 +35,7 @@ Evaluation evaluate(DType dtype, bool exact) {
   };
   Tensor image = draw({1, 3, image_size, image_size}, 50);
   image.set_requires_grad(true);
-  Context& ctx = context(image.device());
-  const bool before = ctx.exact();
-  ctx.set_exact(exact);
+  const ExactGuard guard(image.device(), exact);
   Evaluation result;
   Tensor x = image;
   for (const Layer& layer : layers) {
@@ -49,7 +48,6 @@ Evaluation evaluate(DType dtype, bool exact) {
   }
   x.backward(x.detach());
   result.gradient = image.grad();
-  ctx.set_exact(before);
   return result;
 }
 

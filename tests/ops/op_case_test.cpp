@@ -55,19 +55,14 @@ const std::vector<Backend>& backends() {
 // VGG-19 by ConvDepth.ErrorOverVgg19.
 class UseBackend {
  public:
-  explicit UseBackend(const Backend& backend) : device_(backend.device) {
+  explicit UseBackend(const Backend& backend) {
     if (backend.kernels != nullptr) table_.emplace(guarded(*backend.kernels));
-    if (device_.is_cuda()) context(device_).set_exact(true);
+    if (backend.device.is_cuda()) exact_.emplace(backend.device, true);
   }
-  ~UseBackend() {
-    if (device_.is_cuda()) context(device_).set_exact(false);
-  }
-  UseBackend(const UseBackend&) = delete;
-  UseBackend& operator=(const UseBackend&) = delete;
 
  private:
-  Device device_;
   std::optional<UseTable> table_;
+  std::optional<ExactGuard> exact_;
 };
 
 int64_t elements(const OpCase& op_case) {

@@ -1,6 +1,7 @@
 // A step of a classifier's training: as it is against recorded, contiguous against channels-last.
 
 #include <gtest/gtest.h>
+#include <optional>
 #include <string>
 #include <tuple>
 
@@ -146,13 +147,13 @@ class ClassifierStepOn : public testing::TestWithParam<DeviceType> {
   void SetUp() override {
     device_.type = GetParam();
     GESTALT_NEEDS_DEVICE(device_);
-    context(device_).set_exact(true);
-  }
-  void TearDown() override {
-    if (is_available(device_)) context(device_).set_exact(false);
+    exact_.emplace(device_, true);
   }
 
   Device device_;
+
+ private:
+  std::optional<ExactGuard> exact_;
 };
 
 TEST_P(ClassifierStepOn, ChannelsLastIsTheSameNetwork) {
