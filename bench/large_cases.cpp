@@ -6,7 +6,6 @@
 #include "nn/batch_norm.h"
 #include "nn/conv.h"
 #include "nn/pool.h"
-#include "nn/topk.h"
 #include "nn/unit_distance.h"
 #include "tensor/ops/matmul.h"
 #include "tests/cases/op_case.h"
@@ -88,11 +87,6 @@ OpCase conv(int64_t inputs, int64_t outputs, int64_t size) {
       2.0 * 9 * static_cast<double>(inputs * outputs * size * size));
 }
 
-OpCase topk(const Shape& shape, Layout layout) {
-  return large(name_of("topk_20%", shape, layout), {{.shape = shape, .layout = layout}},
-               [](const std::vector<Tensor>& in) { return nn::topk(in[0], 0.2); });
-}
-
 OpCase product(int64_t size) {
   return large(
       format("matmul/[{},{}]", size, size), {{.shape = {size, size}}, {.shape = {size, size}}},
@@ -136,8 +130,6 @@ std::vector<OpCase> make_cases() {
       all.push_back(batch_norm_residual(shape, layout, true));
       all.push_back(batch_norm_residual(shape, layout, false));
     }
-    all.push_back(topk({8, 128, 112, 112}, layout));
-    all.push_back(topk({8, 256, 32, 32}, layout));
     all.push_back(glu({2, 512, 64, 64}, layout));
     all.push_back(unit_distance({2, 64, 128, 128}, layout));
     all.push_back(unit_distance({2, 512, 16, 16}, layout));
