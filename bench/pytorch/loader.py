@@ -37,9 +37,9 @@ def pytorch_rate(folder, images):
 
 
 def our_rate(bench, folder, images, *more):
-    result = subprocess.run([bench, folder, str(images), *more], check=True, capture_output=True)
-    done, seconds, _ = map(float, result.stdout.split())
-    return done / seconds
+    command = [bench, folder, "--images", str(images), *more]
+    words = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout.split()
+    return float(words[words.index("images") + 1]) / float(words[words.index("cpu_seconds") + 1])
 
 
 def main():
@@ -64,7 +64,7 @@ def main():
             for _ in range(args.turns):
                 rates["PyTorch"].append(pytorch_rate(folder, args.images))
                 rates["exact"].append(our_rate(args.bench, folder, args.images))
-                rates["fast"].append(our_rate(args.bench, folder, args.images, "fast"))
+                rates["fast"].append(our_rate(args.bench, folder, args.images, "--fast"))
                 rates["packed"].append(our_rate(args.bench, packed, args.images))
         median = {name: statistics.median(values) for name, values in rates.items()}
         cells = [f"{median[name]:7.0f} ({median[name] / median['PyTorch']:4.1f}x)"
