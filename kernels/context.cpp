@@ -20,6 +20,13 @@ Context::~Context() {
 }
 
 void* Context::workspace(size_t bytes) {
+  void* const memory = try_workspace(bytes);
+  GESTALT_CHECK(memory != nullptr || bytes == 0, "out of memory: a workspace of {} bytes on {}",
+                bytes, device_);
+  return memory;
+}
+
+void* Context::try_workspace(size_t bytes) {
   CaptureState& capture = state<CaptureState>();
   if (bytes > workspace_bytes_) {
     check_not_capturing(*this, "a workspace that grows to {} bytes", bytes);
@@ -34,8 +41,7 @@ void* Context::workspace(size_t bytes) {
     workspace_ = nullptr;
     workspace_bytes_ = 0;
     workspace_ = runtime_.allocate(*this, bytes);
-    GESTALT_CHECK(workspace_ != nullptr, "out of memory: a workspace of {} bytes on {}", bytes,
-                  device_);
+    if (workspace_ == nullptr) return nullptr;
     workspace_bytes_ = bytes;
   }
   if (capture.active) capture.workspace_is_captured = true;

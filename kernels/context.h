@@ -35,8 +35,10 @@ class Context {
   bool exact() const { return exact_; }
   void set_exact(bool exact) { exact_ = exact; }
 
-  // Scratch memory of at least `bytes`, 256-byte aligned, valid until the next call.
+  // Scratch memory of at least `bytes`, 256-byte aligned, valid until the next call of either.
   void* workspace(size_t bytes);
+  // The same, but null where there is no memory for it.
+  void* try_workspace(size_t bytes);
 
   // Library state that lives as long as the context (handles, plan caches), default-constructed
   // when first asked for.

@@ -15,7 +15,6 @@
 
 #include <cuda_runtime.h>
 
-#include "kernels/capture.h"
 #include "kernels/context.h"
 #include "kernels/cuda/check.h"
 #include "kernels/cuda/device_limits.h"
@@ -55,7 +54,7 @@ void launch(Context& context, const char* name, void (*kernel)(Parameters...),
     launch_config.numAttrs = 1;
   }
   check(cudaLaunchKernelEx(&launch_config, kernel, static_cast<Args&&>(args)...), name);
-  if (synchronous_launches()) check(cudaStreamSynchronize(launch_config.stream), name);
+  wait_if_asked(context, name);
 }
 
 }  // namespace GESTALT_CUDA_NAMESPACE
