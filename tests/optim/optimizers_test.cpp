@@ -352,7 +352,7 @@ TEST(Optimizers, RefuseAParameterThatIsNoLongerDense) {
   const Tensor weights = Tensor::ones({3, 2});
   x.set_data(transpose(weights, 0, 1));
   x.set_grad(Tensor::ones({2, 3}));
-  EXPECT_EQ(error_of([&] { sgd.step(); }),
+  EXPECT_EQ(tests::error_of([&] { sgd.step(); }),
             "[sgd] parameter 0 (f32[2,3]) is not dense since set_data(); give that a clone()");
   EXPECT_THROW(adam.step(), Error);
   EXPECT_THROW(average.update(), Error);
