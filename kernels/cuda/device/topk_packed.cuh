@@ -142,6 +142,22 @@ __device__ inline uint32_t topk_equal(uint32_t word, uint32_t bounds) {
   }
 }
 
+// Counts an f32 that has at least a bound, as numbers, in the lower bits of a float from 2^23 on:
+// two instructions, a comparison and an addition of floats. What the compiler makes of `if (...)
+// ++sum` are three, of which two are the ALU's: it takes a warp in two clocks, and the bisection
+// waits for it.
+__device__ inline uint32_t topk_count_float(uint32_t word, uint32_t bound, uint32_t counts) {
+#if defined(__CUDA_ARCH__)
+  asm("{ .reg .b32 magnitude; .reg .pred reached; abs.f32 magnitude, %1; "
+      "setp.geu.f32 reached, magnitude, %2; @reached add.f32 %0, %0, 0f3F800000; }"
+      : "+r"(counts)
+      : "r"(word), "r"(bound));
+  return counts;
+#else
+  return topk_at_least<float, true>(word, bound) != 0 ? counts + 1 : counts;
+#endif
+}
+
 // Counts the elements that have at least a bound: of each element of the words by itself, fewer
 // than 256 times.
 template <class T, bool numbers, bool has_signs = true>
@@ -150,8 +166,10 @@ class TopKCount {
   __device__ explicit TopKCount(uint32_t bounds) : bounds_(bounds) {}
 
   __device__ void add(uint32_t word) {
-    if constexpr (topk_per_word<T> == 1) {
-      if (topk_at_least<T, numbers>(word, bounds_) != 0) ++sum_;
+    if constexpr (as_float) {
+      sum_ = topk_count_float(word, bounds_, sum_);
+    } else if constexpr (topk_per_word<T> == 1) {
+      if (topk_at_least<T, false>(word, bounds_) != 0) ++sum_;
     } else if constexpr (as_halves) {
       sum_ = TopKHalves<T>::count(topk_unsigned_halves<T, has_signs>(word), bounds_, sum_);
     } else {
@@ -160,7 +178,7 @@ class TopKCount {
   }
   __device__ uint32_t of(int element) const {
     if constexpr (topk_per_word<T> == 1) {
-      return sum_;
+      return sum_ - none;
     } else {
       return as_halves ? static_cast<uint32_t>(half(element)) : bits(element);
     }
@@ -168,7 +186,7 @@ class TopKCount {
   // Of all elements of the words.
   __device__ uint32_t total() const {
     if constexpr (topk_per_word<T> == 1) {
-      return sum_;
+      return sum_ - none;
     } else if constexpr (as_halves) {
       // With 2^23 added a number is in the lower bits of its float: conversions are slow.
       constexpr float unit = 8388608.0f;
@@ -185,7 +203,9 @@ class TopKCount {
   __device__ float half(int element) const { return load(std::bit_cast<T>(bits(element))); }
 
   static constexpr bool as_halves = numbers && topk_compares_halves;
-  uint32_t bounds_, sum_ = 0;
+  static constexpr bool as_float = topk_per_word<T> == 1 && numbers;
+  static constexpr uint32_t none = as_float ? 0x4b000000u : 0;  // 2^23
+  uint32_t bounds_, sum_ = none;
 };
 
 }  // namespace GESTALT_CUDA_NAMESPACE
