@@ -281,9 +281,13 @@ class TopKRegisters {
   template <class F>
   __device__ void for_each_overflow(const F& f) const {  // f(number of the first word, group)
     if constexpr (overflows) {
+      // A group and its address at a time: unrolled, each group's address was computed anew.
+      SharedArray<TopKGroup> at = overflow_;
+#pragma unroll 1
       for (int begin = words; begin < used_; begin += group) {
-        const TopKGroup words_here = overflow_[place(begin)];
+        const TopKGroup words_here = at[0];
         f(begin, words_here);
+        at = at + static_cast<int>(blockDim.x);
       }
     }
   }
