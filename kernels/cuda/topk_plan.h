@@ -103,36 +103,51 @@ inline TopKPlan topk_plan_registers(int64_t rows, int row_words, int warps) {
   return plan;
 }
 
+// Words of all lanes that a step counts where `parts` warps share a row: whole groups of each.
+constexpr int topk_counted(int row_words, int parts) {
+  return round_up(ceil_div(row_words, parts), topk_group) * parts;
+}
+
 // Up to 64 words a thread, of which shared memory has what registers don't: that keeps twice as
 // much on the chip as registers alone, and a step costs half as many instructions beside the
-// counting. As few warps a block as a row can have, and as many as fill the multiprocessor. None
-// where registers alone hold a block's row, or nothing does.
+// counting. As many blocks on a multiprocessor as those of the fewest warps that a row can have; of
+// the numbers of warps that leave as many the one whose words are rounded up least (50176 f32: 28
+// warps of 56 words, not 32 of 49), of equals the smallest, since each warp costs about 55
+// instructions a step. None where registers alone hold a block's row, or nothing does.
 inline std::optional<TopKPlan> topk_plan_overflow(int64_t rows, int row_words, int blocks,
                                                   const TopKDevice& device) {
   constexpr int all_warps = topk_resident_threads / warp_lanes;
   const int fewest = ceil_div(row_words, blocks * topk_most_thread_words);
   for (int resident = all_warps / fewest; resident > 0; --resident) {
-    const int warps = all_warps / resident, words = ceil_div(row_words, blocks * warps);
-    if (blocks == 1 && words <= topk_most_words) return std::nullopt;
-    TopKPlan plan{blocks == 1 ? TopKKernel::block : TopKKernel::cluster};
-    plan.blocks = static_cast<unsigned>(blocks);
-    plan.words = topk_overflow_words;
-    plan.overflow = topk_overflow_groups(words, plan.words);
-    plan.threads = warps * warp_lanes;
-    plan.shared_bytes = (blocks == 1 ? TopKBlockTeam::bytes : TopKClusterTeam::bytes) +
-                        shared_size<TopKGroup>(static_cast<size_t>(plan.overflow * plan.threads));
-    plan.grid = static_cast<unsigned>(rows * blocks);
-    if (topk_resident(device, plan.shared_bytes, plan.threads) >= resident) {
+    const int most = all_warps / resident;
+    if (blocks == 1 && ceil_div(row_words, most) <= topk_most_words) return std::nullopt;
+    std::optional<TopKPlan> best;
+    int best_counted = 0;
+    for (int warps = fewest; warps <= most; ++warps) {
+      TopKPlan plan{blocks == 1 ? TopKKernel::block : TopKKernel::cluster};
+      plan.blocks = static_cast<unsigned>(blocks);
+      plan.words = topk_overflow_words;
+      plan.overflow = topk_overflow_groups(ceil_div(row_words, blocks * warps), plan.words);
+      plan.threads = warps * warp_lanes;
+      plan.shared_bytes = (blocks == 1 ? TopKBlockTeam::bytes : TopKClusterTeam::bytes) +
+                          shared_size<TopKGroup>(static_cast<size_t>(plan.overflow * plan.threads));
+      plan.grid = static_cast<unsigned>(rows * blocks);
+      const int counted = topk_counted(row_words, blocks * warps);
+      if (topk_resident(device, plan.shared_bytes, plan.threads) < resident) continue;
+      if (best && counted >= best_counted) continue;
       const auto row_bytes = static_cast<size_t>(row_words * warp_lanes) * sizeof(uint32_t);
       plan.ahead = topk_ahead(device, resident, blocks, row_bytes);
-      return plan;
+      best = plan;
+      best_counted = counted;
     }
+    if (best) return best;
   }
   return std::nullopt;
 }
 
 // Rows that stay on the chip: a warp each where its registers hold them, which needs no barrier;
-// else a block, in registers alone as long as four rows are on a multiprocessor, or where its
+// else a block, in registers alone as long as four rows are on a multiprocessor and fewer warps
+// would not count fewer words (3136 f32: 2 warps of 52 words, not 4 of 28), or where its
 // shared memory is small. A cluster's barrier costs several times what a block's does: only where a
 // block has no room, and the fewest blocks. None where the chip has no room.
 template <class Bits>
@@ -149,8 +164,13 @@ std::optional<TopKPlan> topk_plan_on_chip(int64_t rows, int length, const TopKDe
     return plan;
   }
   const int warps = ceil_div(row_words, topk_most_words);
-  if (warps * topk_wanted_resident > topk_resident_threads / warp_lanes) {
-    if (const auto plan = topk_plan_overflow(rows, row_words, 1, device)) return plan;
+  const bool few = warps * topk_wanted_resident > topk_resident_threads / warp_lanes;
+  const auto alone = topk_plan_overflow(rows, row_words, 1, device);
+  if (alone && (few || topk_counted(row_words, alone->threads / warp_lanes) <
+                           topk_counted(row_words, warps))) {
+    return alone;
+  }
+  if (few) {
     for (int blocks = 2; warps > TopKBlockTeam::most_warps; blocks *= 2) {
       if (blocks > device.most_blocks) return std::nullopt;
       if (const auto plan = topk_plan_overflow(rows, row_words, blocks, device)) return plan;

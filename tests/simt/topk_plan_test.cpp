@@ -85,38 +85,40 @@ TEST(TopKPlan, ShortRowsAreAThreadsOrAWarps) {
 }
 
 // The lengths of 56x56 to 256x256 are a block's, of which some words lie in shared memory as soon
-// as registers alone would leave a multiprocessor with fewer than four rows. Longer ones are a
-// cluster's, where there are clusters.
+// as registers alone would leave a multiprocessor with fewer than four rows, or where fewer words
+// are counted then. Longer ones are a cluster's, where there are clusters.
 TEST(TopKPlan, LongerRowsAreABlocksOrAClusters) {
-  EXPECT_EQ(plan_of<uint32_t>(3136).threads, 128);
-  EXPECT_EQ(plan_of<uint16_t>(3136).threads, 64);
+  EXPECT_EQ(plan_of<uint32_t>(3136).threads, 64);
+  EXPECT_GT(plan_of<uint32_t>(3136).overflow, 0);
+  EXPECT_EQ(plan_of<uint16_t>(3136).threads, 32);
+  EXPECT_EQ(plan_of<uint32_t>(3584).threads, 128);  // 112 words by either
   EXPECT_EQ(plan_of<uint32_t>(7168).overflow, 0);
   EXPECT_GT(plan_of<uint32_t>(7169).overflow, 0);
   EXPECT_EQ(plan_of<uint16_t>(12544).overflow, 0);
   const struct {
     TopKPlan plan;
-    int resident;
-  } blocks[] = {{plan_of<uint32_t>(12544), 4},
-                {plan_of<uint32_t>(50176), 1},
-                {plan_of<uint32_t>(65536), 1},
-                {plan_of<uint16_t>(50176), 2},
-                {plan_of<uint16_t>(131072), 1}};
-  for (const auto& [plan, resident] : blocks) {
+    int resident, warps;
+  } blocks[] = {{plan_of<uint32_t>(12544), 4, 7},
+                {plan_of<uint32_t>(50176), 1, 28},
+                {plan_of<uint32_t>(65536), 1, 32},
+                {plan_of<uint16_t>(50176), 2, 14},
+                {plan_of<uint16_t>(131072), 1, 32}};
+  for (const auto& [plan, resident, warps] : blocks) {
     EXPECT_EQ(plan.kernel, TopKKernel::block);
     EXPECT_EQ(topk_resident(h200, plan.shared_bytes, plan.threads), resident);
-    EXPECT_EQ(plan.threads * resident, 1024);
+    EXPECT_EQ(plan.threads, warps * 32);
   }
   EXPECT_EQ(plan_of<uint32_t>(65537).blocks, 2u);
   EXPECT_EQ(plan_of<uint32_t>(262144).blocks, 4u);
   EXPECT_EQ(plan_of<uint32_t>(524288).kernel, TopKKernel::cluster);
   EXPECT_EQ(plan_of<uint32_t>(65536, a100).kernel, TopKKernel::block);
-  EXPECT_EQ(plan_of<uint32_t>(36864, t4).kernel, TopKKernel::block);
+  EXPECT_EQ(plan_of<uint32_t>(39680, t4).kernel, TopKKernel::block);
 }
 
 TEST(TopKPlan, TheRestIsSharedByManyBlocks) {
   EXPECT_EQ(plan_of<uint32_t>(524289).kernel, TopKKernel::long_rows);
   EXPECT_EQ(plan_of<uint32_t>(65537, a100).kernel, TopKKernel::long_rows);
-  EXPECT_EQ(plan_of<uint32_t>(36865, t4).kernel, TopKKernel::long_rows);
+  EXPECT_EQ(plan_of<uint32_t>(39681, t4).kernel, TopKKernel::long_rows);
   EXPECT_EQ(plan_of<uint32_t>(1000000).kernel, TopKKernel::long_rows);
   // One row of a million elements: enough blocks for the whole device.
   const TopKPlan plan = topk_plan<uint32_t>(1, 1000000, h200);

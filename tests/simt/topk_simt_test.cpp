@@ -251,6 +251,14 @@ TYPED_TEST(TopK, LongRows) {
   }
 }
 
+// A warp or two of a block, with words in shared memory.
+TYPED_TEST(TopK, RowsOfFewWarps) {
+  for (const Kind kind : {Kind::relu, Kind::few_values}) {
+    const auto p = make_problem<TypeParam>(1, 3, 3136, kind);
+    for (const int64_t k : {1, 300, 3135}) this->check(p, k, TopKMode::keep, formats[0], 3);
+  }
+}
+
 // ---- values ----
 
 TYPED_TEST(TopK, EveryKindOfValues) {
