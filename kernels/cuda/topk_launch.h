@@ -158,11 +158,13 @@ bool launch_topk_rows(Context& context, const char* name, TopKRows<T> rows, cons
       launch_topk_threads<Key>(context, name, rows, plan);
       return true;
     case TopKKernel::warp:
-      if (plan.lanes == 16) {
-        launch_topk_team<Key, T, TopKWarpTeam<16>, false, 8>(context, name, rows, plan);
+      if (plan.lanes == 8) {
+        launch_topk_team<Key, T, TopKWarpTeam<8>, false, 16>(context, name, rows, plan);
+      } else if (plan.lanes == 16) {
+        launch_topk_team<Key, T, TopKWarpTeam<16>, false, 16>(context, name, rows, plan);
       } else {
-        launch_topk_team<Key, T, TopKWarpTeam<32>, false, 8, 16, topk_most_words>(context, name,
-                                                                                  rows, plan);
+        launch_topk_team<Key, T, TopKWarpTeam<32>, false, 16, topk_most_words>(context, name, rows,
+                                                                               plan);
       }
       return true;
     case TopKKernel::block:
@@ -214,8 +216,10 @@ auto topk_tile_kernel(const TopKTilePlan& plan) {
                ? topk_columns<Key, T, topk_tile_width_bits, pack>
                : topk_columns<Key, T, 3, pack>;
   }
-  if (plan.lanes == 16) return topk_tile_rows<Key, T, 8, 16, pack>;
-  if (plan.words == 8) return topk_tile_rows<Key, T, 8, 32, pack>;
+  if constexpr (topk_per_word<T> == 2) {
+    if (plan.lanes == 8) return topk_tile_rows<Key, T, 16, 8, pack>;
+  }
+  if (plan.lanes == 16) return topk_tile_rows<Key, T, 16, 16, pack>;
   return plan.words == 16 ? topk_tile_rows<Key, T, 16, 32, pack>
                           : topk_tile_rows<Key, T, topk_most_words, 32, pack>;
 }

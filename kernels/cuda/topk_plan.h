@@ -52,17 +52,16 @@ inline constexpr int topk_overflow_words = 24;
 // The lanes of a warp that have a row, and their words, rounded up to what kernels are made for: a
 // step of the bisection costs two or three instructions a word.
 struct TopKWarpPlan {
-  int lanes, words;  // 16: 8; 32: 8, 16 or 28
+  int lanes, words;  // 8, 16: 16; 32: 16 or 28
 };
 
-// Two rows a warp where they are the shortest: a step costs about 50 instructions beside the
-// counting, which they would spend most of their time on.
+// Four rows a warp, or two, where they are the shortest: a step costs about 50 instructions beside
+// the counting, which they would spend most of their time on.
 template <class Bits>
 constexpr TopKWarpPlan topk_warp_plan(int length) {
   constexpr int per_word = static_cast<int>(sizeof(uint32_t) / sizeof(Bits));
-  if (length <= 16 * 8 * per_word) return {16, 8};
-  for (const int words : {8, 16}) {
-    if (length <= 32 * words * per_word) return {32, words};
+  for (const int lanes : {8, 16, 32}) {
+    if (length <= lanes * 16 * per_word) return {lanes, 16};
   }
   return {32, topk_most_words};
 }
@@ -251,8 +250,10 @@ TopKTilePlan topk_tile_plan(int length, const TopKDevice& device) {
     plan.shared_bytes = bytes;
     if (width_bits == topk_tile_width_bits && length <= topk_most_words * warp_lanes * per_word) {
       plan.kernel = TopKTileKernel::registers;
-      plan.lanes = topk_warp_plan<Bits>(length).lanes;
-      plan.words = topk_warp_plan<Bits>(length).words;
+      // As few that each of the block's has a channel of the tile.
+      const auto [lanes, words] = topk_warp_plan<Bits>(length);
+      plan.lanes = std::max(lanes, topk_tile_threads / (per_word << width_bits));
+      plan.words = words;
       plan.threads = topk_tile_threads;
     } else {
       plan.ahead = topk_ahead(device, topk_resident(device, bytes, plan.threads), 1, bytes);

@@ -75,8 +75,11 @@ TEST(TopKPlan, ShortRowsAreAThreadsOrAWarps) {
   EXPECT_EQ(plan_of<uint32_t>(49).kernel, TopKKernel::thread);
   EXPECT_EQ(plan_of<uint16_t>(64).kernel, TopKKernel::thread);
   EXPECT_EQ(plan_of<uint16_t>(65).kernel, TopKKernel::warp);
-  EXPECT_EQ(plan_of<uint32_t>(128).lanes, 16);
-  EXPECT_EQ(plan_of<uint32_t>(129).lanes, 32);
+  EXPECT_EQ(plan_of<uint32_t>(128).lanes, 8);
+  EXPECT_EQ(plan_of<uint32_t>(129).lanes, 16);
+  EXPECT_EQ(plan_of<uint32_t>(257).lanes, 32);
+  EXPECT_EQ(plan_of<uint16_t>(256).lanes, 8);
+  EXPECT_EQ(plan_of<uint16_t>(257).lanes, 16);
   EXPECT_EQ(plan_of<uint32_t>(784).kernel, TopKKernel::warp);
   EXPECT_EQ(plan_of<uint32_t>(896).kernel, TopKKernel::warp);
   EXPECT_EQ(plan_of<uint32_t>(897).kernel, TopKKernel::block);
@@ -148,6 +151,9 @@ TopKTilePlan tile_plan_of(int length, const TopKDevice& device = h200) {
 
 TEST(TopKPlan, TilesStayInSharedMemoryWhileTheyFit) {
   EXPECT_EQ(tile_plan_of<uint32_t>(49).kernel, TopKTileKernel::thread);
+  // A block's 256 lanes have the 16 or 32 channels of a tile, all at once.
+  EXPECT_EQ(tile_plan_of<uint32_t>(65).lanes, 16);
+  EXPECT_EQ(tile_plan_of<uint16_t>(65).lanes, 8);
   for (const int length : {65, 196, 784}) {
     EXPECT_EQ(tile_plan_of<uint32_t>(length).kernel, TopKTileKernel::registers) << length;
     EXPECT_EQ(tile_plan_of<uint16_t>(length).width_bits, 4) << length;

@@ -11,19 +11,24 @@
 
 namespace GESTALT_CUDA_NAMESPACE {
 
-// What lanes of a warp do together: all 32, or 16 of them for a row, so that a warp has two rows,
-// each of which goes its own way through the same instructions.
+// What lanes of a warp do together: all 32, or 16 or 8 of them for a row, so that a warp has two or
+// four rows, each of which goes its own way through the same instructions.
 template <int lanes_>
 struct TopKLanes {
   static constexpr int lanes = lanes_;
-  static_assert(lanes == 32 || lanes == 16);
+  static_assert(lanes == 32 || lanes == 16 || lanes == 8);
 
   __device__ static int lane() { return static_cast<int>(threadIdx.x % lanes); }
-  // With 16 lanes, of values whose sum fits into 16 bits: then both rows' are added up at once.
+  // With fewer than 32 lanes, of values whose sum fits into 16 bits: then two rows' are added up at
+  // once.
   __device__ static uint32_t lanes_sum(uint32_t value) {
     if constexpr (lanes == 32) return warp_sum(value);
-    const unsigned half = threadIdx.x & 16u;
-    return warp_sum(value << half) >> half & 0xffffu;
+    const unsigned half = (threadIdx.x & lanes) != 0 ? 16 : 0;
+    value <<= half;
+    if constexpr (lanes == 16) return warp_sum(value) >> half & 0xffffu;
+    const bool upper = (threadIdx.x & 16u) != 0;
+    const uint32_t of_lower = warp_sum(upper ? 0 : value), of_upper = warp_sum(upper ? value : 0);
+    return (upper ? of_upper : of_lower) >> half & 0xffffu;
   }
   __device__ static double lanes_sum(double value) {
     return reduce(value, [](auto a, auto b) { return a + b; });
@@ -34,9 +39,8 @@ struct TopKLanes {
   }
   // Of the row's lanes, from bit 0 on.
   __device__ static uint32_t ballot(bool value) {
-    const uint32_t bits = __ballot_sync(full_warp, value);
-    if constexpr (lanes == 32) return bits;
-    return bits >> (threadIdx.x & 16u) & 0xffffu;
+    return __ballot_sync(full_warp, value) >> (threadIdx.x & (32u - lanes)) &
+           full_warp >> (32 - lanes);
   }
   // Whether it holds for any of the warp's rows, where it is the same for the lanes of each.
   __device__ static bool any(bool value) {
@@ -70,7 +74,7 @@ struct TopKLoneThread {
   __device__ uint32_t before(uint32_t) const { return 0; }
 };
 
-// Several teams a block, one a warp or half of one.
+// Several teams a block, one a warp, or half or a quarter of one.
 template <int lanes_>
 class TopKWarpTeam : public TopKLanes<lanes_> {
  public:

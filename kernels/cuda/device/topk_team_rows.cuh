@@ -98,8 +98,8 @@ __device__ inline uint32_t topk_spread(uint32_t bits) {
   return (bits | bits << 1) & 0x55555555u;
 }
 
-// Collects the mask's words of a row's lanes: lane w % 32 has what the lanes tell about their words
-// w and w + 32, of which there may be 64.
+// Collects the mask's words of a row's lanes. Of 32 lanes w % 32 has what they tell about their
+// words w and w + 32, of which there may be 64; of fewer each has a word of the mask.
 template <class T, class Team>
 struct TopKMaskWords {
   struct Ballots {
@@ -109,14 +109,13 @@ struct TopKMaskWords {
 
   __device__ void add(int w, uint32_t passed) {
     const uint32_t low = Team::ballot((passed & 1u) != 0);
+    const uint32_t high = topk_per_word<T> == 2 ? Team::ballot((passed >> 16 & 1u) != 0) : 0;
     if constexpr (Team::lanes == 32) {
-      const uint32_t high = topk_per_word<T> == 2 ? Team::ballot((passed >> 16 & 1u) != 0) : 0;
       if (Team::lane() == w % 32) (w < 32 ? first : second) = {low, high};
-    } else if constexpr (topk_per_word<T> == 2) {
-      const uint32_t high = Team::ballot((passed >> 16 & 1u) != 0);
-      if (Team::lane() == w) first = {low, high};
-    } else {
-      if (Team::lane() == w / 2) first.even |= low << w % 2 * 16;
+    } else {  // a word of the mask has those of one or several words
+      constexpr int words = 32 / (Team::lanes * topk_per_word<T>);
+      const int place = w % words * Team::lanes;
+      if (Team::lane() == w / words) first = {first.even | low << place, first.odd | high << place};
     }
   }
   // to: of the lanes' first element; count: their elements.
