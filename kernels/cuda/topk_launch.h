@@ -64,7 +64,7 @@ void launch_topk_threads(Context& context, const char* name, const TopKRows<T>& 
   const int row_words = std::max(rows.length / topk_per_word<T>, 1);
   with_constant(plan.words, TopKThreadWords<T>{}, [&](auto words) {
     launch(context, name, topk_thread_rows<Key, T, words>,
-           {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes},
+           {dim3(plan.grid), dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes, 1, true},
            rows.input, rows.count, rows.length, stride, Divisor(static_cast<uint32_t>(row_words)),
            rows.k, rows.output);
   });
@@ -235,7 +235,7 @@ void launch_topk_tiles(Context& context, const char* name, TopKRows<T> rows, int
   launch(context, name,
          packs ? topk_tile_kernel<Key, T, wide>(plan) : topk_tile_kernel<Key, T, 1>(plan),
          {dim3(static_cast<unsigned>(rows.count / channels * tiles)),
-          dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes},
+          dim3(static_cast<unsigned>(plan.threads)), plan.shared_bytes, 1, true},
          rows.input, channels, rows.length, rows.k, rows.output);
 }
 
