@@ -85,10 +85,11 @@ void topk_backward(Context& context, const View& dy, const View& mask, const Vie
     const bool packed = is_aligned(dy) && is_aligned(dx);
     if (dy.is_contiguous()) {
       const int64_t numel = dy.numel();
+      const int size = packed ? wide : 1;
+      const int parts = length % size == 0 ? 1 : length % (size / 2) == 0 ? 2 : 0;
       launch(context, name, packed ? topk_mask_rows<T, wide> : topk_mask_rows<T, 1>,
              config(packed ? ceil_div(numel, wide) : numel), from, words, numel, length,
-             Divisor(static_cast<uint32_t>(length)), length % (packed ? wide : 1) == 0, desc.tau,
-             to);
+             Divisor(static_cast<uint32_t>(length)), parts, desc.tau, to);
     } else {
       const int pack = packed && channels % wide == 0 ? wide : 1;
       const int64_t tasks = dy.shape[0] * ceil_div(length, 32) * (channels / pack);

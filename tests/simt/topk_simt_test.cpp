@@ -346,6 +346,20 @@ TYPED_TEST(TopK, InPlace) {
   }
 }
 
+// Aligned: packs that lie in one word of the mask, in two, or anyhow; the last is cut off.
+TYPED_TEST(TopK, BackwardByPacks) {
+  for (const int64_t length : {64, 196, 98, 36, 7}) {
+    const auto p = make_problem<TypeParam>(1, 3, length, Kind::gaussian);
+    const auto view = [&](const TypeParam* data) { return view_of(p, Format::contiguous, data); };
+    const Mask mask(p);
+    const GuardedBuffer<TypeParam> x(p.x), y(p.x.size()), dx(p.x.size());
+    topk_forward(*this->context_, view(x.data()), view(y.data()), mask.view(), {.k = 5});
+    topk_backward(*this->context_, view(x.data()), *mask.view(), view(dx.data()), {.k = 5});
+    ASSERT_TRUE(dx.intact());
+    this->compare(p, Format::contiguous, passing(p, 5, false), dx.data(), nullptr);
+  }
+}
+
 // ---- devices ----
 
 // With and without clusters and bulk copies, with more and less shared memory; with few

@@ -28,13 +28,13 @@ __device__ inline Pack<ElementBits<T>, pack> topk_masked(const Pack<ElementBits<
 }
 
 // dx = blend(dy, mask), rows contiguous; a thread has `pack` neighbouring elements, in whatever
-// rows they lie; dy and dx are aligned to as many. whole: each pack lies in one row, in one word of
-// the mask. Floor: dy read, dx written, the mask read: a word for each pack, from L1 but for the
-// first of 32 elements.
+// rows they lie; dy and dx are aligned to as many. parts: 1 where each pack lies in one row, in one
+// word of the mask, 2 where each half of it does, else 0. Floor: dy read, dx written, the mask
+// read: a word for each pack, from L1 but for the first of 32 elements.
 template <class T, int pack>
 __global__ void __launch_bounds__(topk_mask_threads)
     topk_mask_rows(const ElementBits<T>* dy, const uint32_t* mask, int64_t numel, int length,
-                   Divisor by_length, bool whole, float tau, ElementBits<T>* dx) {
+                   Divisor by_length, int parts, float tau, ElementBits<T>* dx) {
   using Run = Pack<ElementBits<T>, pack>;
   const int64_t first = thread_number() * pack;
   if (first >= numel) return;
@@ -53,7 +53,16 @@ __global__ void __launch_bounds__(topk_mask_threads)
     }
   }
   uint32_t bits = mask[row * words + column / 32] >> (column % 32);
-  if (whole && tau == 1.0f) {
+  if (parts > 0 && size == pack && tau == 1.0f) {
+    if (parts == 2) {
+      constexpr int half = pack / 2;
+      if ((column += half) == length) {
+        column = 0;
+        ++row;
+      }
+      const uint32_t upper = mask[row * words + column / 32] >> (column % 32);
+      bits = (bits & ((1u << half) - 1)) | upper << half;
+    }
     *reinterpret_cast<Run*>(dx + first) = topk_masked<T>(run, bits);
     return;
   }
