@@ -195,16 +195,23 @@ inline size_t topk_scratch_bytes(const TopKPlan& plan, int length) {
 template <class Key, class T>
 void launch_topk_thread_channels(Context& context, const char* name, const TopKRows<T>& rows,
                                  int channels, const TopKTilePlan& plan) {
-  constexpr int wide = topk_wide<T>;
-  const bool packs = rows.is_aligned() && channels % wide == 0;
   const int64_t tiles = ceil_div(channels, topk_thread_block);
   with_constant(plan.words, TopKThreadWords<T>{}, [&](auto words) {
-    launch(
-        context, name,
-        packs ? topk_thread_channels<Key, T, words, wide> : topk_thread_channels<Key, T, words, 1>,
-        {dim3(static_cast<unsigned>(rows.count / channels * tiles)), dim3(topk_thread_block),
-         plan.shared_bytes},
-        rows.input, channels, rows.length, rows.k, rows.output);
+    const auto kernel = [&] {
+      if constexpr (topk_per_word<T> == 1) {
+        GESTALT_CHECK(channels <= (1 << 26), "[{}] {} channels are too many", name, channels);
+        return topk_lane_channels<Key, T, words>;
+      } else {
+        constexpr int wide = topk_wide<T>;
+        const bool packs = rows.is_aligned() && channels % wide == 0;
+        return packs ? topk_thread_channels<Key, T, words, wide>
+                     : topk_thread_channels<Key, T, words, 1>;
+      }
+    }();
+    launch(context, name, kernel,
+           {dim3(static_cast<unsigned>(rows.count / channels * tiles)), dim3(topk_thread_block),
+            plan.shared_bytes, 1, plan.shared_bytes > 0},
+           rows.input, channels, rows.length, rows.k, rows.output);
   });
 }
 

@@ -237,7 +237,7 @@ TopKTilePlan topk_tile_plan(int length, const TopKDevice& device) {
     plan.kernel = TopKTileKernel::thread;
     plan.words = topk_thread_words<Bits>(length);
     plan.threads = topk_thread_block;
-    plan.shared_bytes = topk_thread_channels_bytes<Bits>(length);
+    if (per_word == 2) plan.shared_bytes = topk_thread_channels_bytes<Bits>(length);
     return plan;
   }
   if (length > topk_column_most) return plan;

@@ -3,7 +3,8 @@
 // Top-K of the shortest rows (up to 64 elements): a thread a row, by counting in registers. Any
 // sharing of such rows among lanes leaves some idle, and here nothing is summed over lanes. A block
 // has 128 rows that lie side by side, contiguous or channels last: they go through shared memory,
-// so that global memory is read and written in whole lines whatever the rows' length.
+// so that global memory is read and written in whole lines whatever the rows' length. Not so
+// channels last of f32, where a warp's elements of one pixel are a line as they are.
 //
 // Floor: x is read once and y written once; the mask adds a word a row. Instructions an element:
 // two where bulk copies bring the rows and take them, about 12 where threads do, and two (f32) or
@@ -245,8 +246,35 @@ __global__ void __launch_bounds__(topk_thread_block, topk_thread_resident(words)
 
 // ---- channels last ----
 
-// A block has up to 128 channels of an image, all pixels; a tile's pixels follow each other in
-// shared memory.
+// f32: neighbouring lanes have neighbouring channels, in global memory itself. A block has up to
+// 128 channels of an image, whose elements are numbered by 32 bits: 64 cost 14 instructions more an
+// element.
+template <class Key, class T, int words>
+__global__ void __launch_bounds__(topk_thread_block, topk_thread_resident(words))
+    topk_lane_channels(TopKInput<T> input, int channels, int length, uint32_t k,
+                       TopKOutput<T> output) {
+  using Bits = ElementBits<T>;
+  static_assert(topk_per_word<T> == 1);
+  const int tiles = (channels + topk_thread_block - 1) / topk_thread_block;
+  const int64_t image = blockIdx.x / tiles;
+  const int channel =
+      static_cast<int>(blockIdx.x % tiles) * topk_thread_block + static_cast<int>(threadIdx.x);
+  if (channel >= channels) return;
+  const int64_t origin = image * length * channels + channel;
+  const Bits* from = input.x + origin;
+  Bits* to = output.y + origin;
+  const auto step = static_cast<uint32_t>(channels);
+  TopKRegisters<Key, T, words> elements(length);
+  topk_fill(elements, length, [&](int i) -> Bits { return from[static_cast<uint32_t>(i) * step]; });
+  TopKRectify<T> rectify{};
+  if (input.prologue.present()) rectify = input.prologue.of_channel(channel);
+  topk_in_thread<Key, T>(elements, length, k, input.prologue.present(), rectify,
+                         image * channels + channel, output,
+                         [&](int i, Bits y) { to[static_cast<uint32_t>(i) * step] = y; });
+}
+
+// 16 bits: a block has up to 128 channels of an image, all pixels; a tile's pixels follow each
+// other in shared memory.
 template <class Bits>
 __host__ __device__ constexpr size_t topk_thread_channels_bytes(int length) {
   return shared_size<Bits>(static_cast<size_t>(length) * topk_thread_block);
