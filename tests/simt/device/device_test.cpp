@@ -185,6 +185,16 @@ TEST_F(EmulatedDevice, RunsOutOfMemory) {
   EXPECT_NE(error.find("out of memory on cuda:0"), std::string::npos) << error;
 }
 
+TEST_F(EmulatedDevice, AWorkspaceMayBeTried) {
+  const std::unique_ptr<Context> own = runtime_.make_context(0);
+  constexpr size_t too_much = size_t{1} << 40;
+  EXPECT_NE(own->try_workspace(100), nullptr);
+  EXPECT_EQ(own->try_workspace(too_much), nullptr);
+  EXPECT_NE(own->try_workspace(100), nullptr);
+  const std::string error = error_of([&] { own->workspace(too_much); });
+  EXPECT_NE(error.find("out of memory: a workspace of"), std::string::npos) << error;
+}
+
 // ---- capture ----
 
 TEST_F(EmulatedDevice, ReplaysInOrder) {
