@@ -23,11 +23,10 @@ TEST(Convolutions, AddToTheWeightsGradientOfTheImagesBefore) {
       Conv2dProblem problem = make_problem(context, Conv2dDirection::backward_weights, x.view(),
                                            dw.view(), dy.view(), {});
       problem.accumulates = true;
-      const cudnnHandle_t handle = cudnn_handle(context);
-      const std::optional<Plan> plan = make_plan(problem, {.handle = handle});
+      const std::optional<Plan> plan = make_plan(problem, {.handle = cudnn_handle(context)});
       ASSERT_TRUE(plan) << to_string(problem);
       const size_t bytes = plan->workspace_bytes();
-      plan->run(handle, problem, {x.view().data, dw.view().data, dy.view().data},
+      plan->run(context, problem, {x.view().data, dw.view().data, dy.view().data},
                 bytes > 0 ? context.workspace(bytes) : nullptr);
       // Of each of the 2 images 4 products of 1.
       EXPECT_EQ(dw.to_vector<float>(), std::vector<float>(8 * 8 * 3 * 3, 5 + 2 * 4))

@@ -179,6 +179,20 @@ TEST(Lint, LaunchersIncludeNoLibrary) {
   EXPECT_EQ(lines_with(launchers(), names_library), none);
 }
 
+// GESTALT_SYNC waits for libraries' work, too.
+TEST(Lint, LibrariesAreWaitedFor) {
+  const auto queues_work = [](const std::string& line) {
+    return line.find("cudnnBackendExecute(") != line.npos || line.find("cublasGemm") != line.npos;
+  };
+  size_t calls = 0;
+  for (const fs::path& path : sources(cuda_folder / "library", {".cpp"}, false)) {
+    const size_t queued = lines_with({path}, queues_work).size();
+    EXPECT_EQ(lines_with({path}, contains("wait_if_asked(")).size(), queued) << path.filename();
+    calls += queued;
+  }
+  EXPECT_GE(calls, 2u);
+}
+
 TEST(Lint, NamespaceIsTheMacro) {
   std::vector<fs::path> paths = sources(cuda_folder / "device", {".cuh"}, true);
   for (const fs::path& path : launchers()) paths.push_back(path);

@@ -27,7 +27,7 @@ void convolve(Context& context, const Conv2dProblem& problem, const Conv2dArrays
   };
   if (const auto found = cache.plans.find(problem); found != cache.plans.end()) {
     const Plan& plan = found->second;
-    plan.run(cudnn_handle(context), problem, arrays, workspace(plan));
+    plan.run(context, problem, arrays, workspace(plan));
     return;
   }
   check_not_capturing(context, "a convolution of a new kind");
@@ -36,7 +36,7 @@ void convolve(Context& context, const Conv2dProblem& problem, const Conv2dArrays
   const auto runs = [&](const Plan& plan) {
     void* const memory = workspace(plan);
     try {
-      plan.run(cache.handle.get(), problem, arrays, memory);
+      plan.run(context, problem, arrays, memory);
       return true;
     } catch (const Error& error) {
       refusal = error.what();

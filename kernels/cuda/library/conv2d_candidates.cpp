@@ -27,7 +27,7 @@ std::vector<Conv2dCandidate> conv2d_candidates(Context& context, const Conv2dPro
                           .run = [&context, plan, problem, arrays] {
                             const size_t bytes = plan->workspace_bytes();
                             void* workspace = bytes > 0 ? context.workspace(bytes) : nullptr;
-                            plan->run(cudnn_handle(context), problem, arrays, workspace);
+                            plan->run(context, problem, arrays, workspace);
                           }});
   }
   return candidates;

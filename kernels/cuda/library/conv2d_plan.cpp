@@ -8,6 +8,8 @@
 #include <algorithm>
 #include <iterator>
 
+#include "kernels/cuda/library/handles.h"
+
 namespace gestalt::cuda {
 namespace {
 
@@ -194,7 +196,7 @@ Plan::Plan(Descriptor plan, EngineConfig config)
       workspace_bytes_(static_cast<size_t>(
           plan_.get<int64_t>(CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, 1).at(0))) {}
 
-void Plan::run(cudnnHandle_t handle, const Conv2dProblem& problem, const Conv2dArrays& arrays,
+void Plan::run(Context& context, const Conv2dProblem& problem, const Conv2dArrays& arrays,
                void* workspace) const {
   const int64_t names[] = {x_tensor, w_tensor, y_tensor};
   void* const pointers[] = {arrays.x, arrays.w, arrays.y};
@@ -203,7 +205,9 @@ void Plan::run(cudnnHandle_t handle, const Conv2dProblem& problem, const Conv2dA
       .set(CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, std::span<void* const>(pointers))
       .set(CUDNN_ATTR_VARIANT_PACK_WORKSPACE, workspace);
   pack.finalize();
-  check(cudnn().cudnnBackendExecute(handle, plan_.get(), pack.get()), name_of(problem.direction));
+  const char* const name = name_of(problem.direction);
+  check(cudnn().cudnnBackendExecute(cudnn_handle(context), plan_.get(), pack.get()), name);
+  wait_if_asked(context, name);
 }
 
 std::optional<Plan> make_plan(EngineConfig config, const Target& target) {

@@ -53,7 +53,8 @@ class Plan {
 
   const EngineConfig& config() const { return config_; }
   size_t workspace_bytes() const { return workspace_bytes_; }
-  void run(cudnnHandle_t handle, const Conv2dProblem& problem, const Conv2dArrays& arrays,
+  // On the context whose handle it was made with.
+  void run(Context& context, const Conv2dProblem& problem, const Conv2dArrays& arrays,
            void* workspace) const;
 
  private:

@@ -35,6 +35,7 @@ void multiply(Context& context, const Product& product) {
           right.batch_stride, &beta, y.data, type, y.leading, y.batch_stride, batch,
           context.exact() ? CUBLAS_COMPUTE_32F_PEDANTIC : CUBLAS_COMPUTE_32F, CUBLAS_GEMM_DEFAULT),
       "matmul");
+  wait_if_asked(context, "matmul");
 }
 
 }  // namespace
