@@ -54,27 +54,21 @@ void convolve(Context& context, const Conv2dProblem& problem, const Conv2dArrays
   cache.plans.emplace(problem, std::move(*plan));
 }
 
-auto by_cudnn(Context& context) {
-  return [&context](const Conv2dProblem& problem, const Conv2dArrays& arrays) {
-    convolve(context, problem, arrays);
-  };
-}
-
 }  // namespace
 
 void conv2d_forward(Context& context, const View& x, const View& w, const View* bias, const View& y,
                     const Conv2dDesc& desc) {
-  conv2d_forward_by(by_cudnn(context), context, x, w, bias, y, desc);
+  conv2d_forward_by(convolve, context, x, w, bias, y, desc);
 }
 
 void conv2d_backward_data(Context& context, const View& dy, const View& w, const View& dx,
                           const Conv2dDesc& desc) {
-  conv2d_backward_data_by(by_cudnn(context), context, dy, w, dx, desc);
+  conv2d_backward_data_by(convolve, context, dy, w, dx, desc);
 }
 
 void conv2d_backward_weights(Context& context, const View& dy, const View& x, const View& dw,
                              const Conv2dDesc& desc) {
-  conv2d_backward_weights_by(by_cudnn(context), context, dy, x, dw, desc);
+  conv2d_backward_weights_by(convolve, context, dy, x, dw, desc);
 }
 
 }  // namespace gestalt::cuda

@@ -14,7 +14,7 @@ namespace gestalt::cuda {
 namespace {
 
 // Names of tensors within a graph, by which arrays are handed over.
-enum Tensor : int64_t { x_tensor = 1, w_tensor, y_tensor };
+enum TensorId : int64_t { x_tensor = 1, w_tensor, y_tensor };
 
 cudnnDataType_t data_type(DType dtype) {
   return dtype == DType::f32    ? CUDNN_DATA_FLOAT
@@ -27,7 +27,7 @@ Descriptor finalized(Descriptor descriptor) {
   return descriptor;
 }
 
-Descriptor make_tensor(Tensor name, const std::array<int64_t, 4>& sizes,
+Descriptor make_tensor(TensorId name, const std::array<int64_t, 4>& sizes,
                        const Conv2dProblem& problem) {
   const Strides strides = strides_of(Shape(sizes), problem.format);
   Descriptor tensor(CUDNN_BACKEND_TENSOR_DESCRIPTOR);

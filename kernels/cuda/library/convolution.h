@@ -1,8 +1,8 @@
 #pragma once
 
 // The table's convolutions by a library that takes Conv2dProblems (internal to kernels/ and its
-// tests): conv2d.cpp gives them to cuDNN, tests/simt to a stand-in of it. convolve(problem, arrays)
-// is the library's; bias, activation and Top-K stay ours.
+// tests): conv2d.cpp gives them to cuDNN, tests/simt to a stand-in of it. convolve(context,
+// problem, arrays) is the library's; bias, activation and Top-K stay ours.
 
 #include <limits>
 
@@ -45,7 +45,7 @@ void conv2d_forward_by(const Convolve& convolve, Context& context, const View& x
     fill(context, 0, y);
   } else {
     for_each_part(direction, x, y, [&](const View& x, const View& y, int64_t) {
-      convolve(make_problem(context, direction, x, w, y, desc), {x.data, w.data, y.data});
+      convolve(context, make_problem(context, direction, x, w, y, desc), {x.data, w.data, y.data});
     });
   }
   if (desc.topk) {
@@ -66,7 +66,8 @@ void conv2d_backward_data_by(const Convolve& convolve, Context& context, const V
   }
   constexpr auto direction = Conv2dDirection::backward_data;
   for_each_part(direction, dx, dy, [&](const View& dx, const View& dy, int64_t) {
-    convolve(make_problem(context, direction, dx, w, dy, desc), {dx.data, w.data, dy.data});
+    convolve(context, make_problem(context, direction, dx, w, dy, desc),
+             {dx.data, w.data, dy.data});
   });
 }
 
@@ -84,7 +85,7 @@ void conv2d_backward_weights_by(const Convolve& convolve, Context& context, cons
   for_each_part(direction, x, dy, [&](const View& x, const View& dy, int64_t begin) {
     Conv2dProblem problem = make_problem(context, direction, x, dw, dy, desc);
     problem.accumulates = begin > 0;
-    convolve(problem, {x.data, dw.data, dy.data});
+    convolve(context, problem, {x.data, dw.data, dy.data});
   });
 }
 

@@ -104,29 +104,28 @@ void use_workspace(Context& context, size_t bytes) {
   });
 }
 
-auto by_the_cpu(Context& context) {
-  return [&context](const cuda::Conv2dProblem& problem, const cuda::Conv2dArrays& arrays) {
-    use_workspace(context, context.state<Workspaces>().bytes_of(problem));
-    enqueue(context, name_of(problem.direction),
-            [problem, arrays](Context& host) { convolve(host, problem, arrays); });
-  };
+void enqueue_convolution(Context& context, const cuda::Conv2dProblem& problem,
+                         const cuda::Conv2dArrays& arrays) {
+  use_workspace(context, context.state<Workspaces>().bytes_of(problem));
+  enqueue(context, name_of(problem.direction),
+          [problem, arrays](Context& host) { convolve(host, problem, arrays); });
 }
 
 }  // namespace
 
 void conv2d_forward(Context& context, const View& x, const View& w, const View* bias, const View& y,
                     const Conv2dDesc& desc) {
-  conv2d_forward_by(by_the_cpu(context), context, x, w, bias, y, desc);
+  conv2d_forward_by(enqueue_convolution, context, x, w, bias, y, desc);
 }
 
 void conv2d_backward_data(Context& context, const View& dy, const View& w, const View& dx,
                           const Conv2dDesc& desc) {
-  conv2d_backward_data_by(by_the_cpu(context), context, dy, w, dx, desc);
+  conv2d_backward_data_by(enqueue_convolution, context, dy, w, dx, desc);
 }
 
 void conv2d_backward_weights(Context& context, const View& dy, const View& x, const View& dw,
                              const Conv2dDesc& desc) {
-  conv2d_backward_weights_by(by_the_cpu(context), context, dy, x, dw, desc);
+  conv2d_backward_weights_by(enqueue_convolution, context, dy, x, dw, desc);
 }
 
 // ---- products ----
