@@ -66,16 +66,20 @@ std::string why_nothing_is_planned() {
 #endif
 }
 
-std::optional<PlannedConvolution> plan_convolution([[maybe_unused]] PlannedDevice device,
-                                                   [[maybe_unused]] const Conv2dProblem& problem,
-                                                   [[maybe_unused]] int refused) {
+std::optional<PlannedConvolution> plan_convolution(
+    [[maybe_unused]] PlannedDevice device, [[maybe_unused]] const Conv2dProblem& problem,
+    [[maybe_unused]] const std::function<bool(const PlannedConvolution&)>& accepts) {
 #if CUDNN_VERSION >= 90800
-  const std::optional<Plan> plan = make_plan(problem, {.properties = &descriptor_of(device)},
-                                             [&](const Plan&) { return refused-- == 0; });
-  if (!plan) return std::nullopt;
-  return PlannedConvolution{.engine = plan->config().engine(),
-                            .notes = plan->config().notes(),
-                            .workspace_bytes = plan->workspace_bytes()};
+  std::optional<PlannedConvolution> planned;
+  make_plan(problem, {.properties = &descriptor_of(device)}, [&](const Plan& plan) {
+    planned = {.engine = plan.config().engine(),
+               .notes = plan.config().notes(),
+               .workspace_bytes = plan.workspace_bytes()};
+    if (!accepts || accepts(*planned)) return true;
+    planned.reset();
+    return false;
+  });
+  return planned;
 #else
   throw Error(why_nothing_is_planned());
 #endif

@@ -5,6 +5,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -23,9 +24,10 @@ struct PlannedConvolution {
 // Why nothing can be planned here; empty: it can.
 std::string why_nothing_is_planned();
 
-// By the library's own rules; nothing where it would refuse the convolution. `refused`: of how many
-// plans before this one cuDNN says when they run that it can't.
-std::optional<PlannedConvolution> plan_convolution(PlannedDevice device,
-                                                   const Conv2dProblem& problem, int refused = 0);
+// By the library's own rules, the first that `accepts` takes, as one that runs; nothing where it
+// would refuse the convolution.
+std::optional<PlannedConvolution> plan_convolution(
+    PlannedDevice device, const Conv2dProblem& problem,
+    const std::function<bool(const PlannedConvolution&)>& accepts = {});
 
 }  // namespace gestalt::cuda

@@ -5,7 +5,6 @@
 #include "tests/cudnn/planned_convolution.h"
 
 #include <gtest/gtest.h>
-#include <iostream>
 #include <vector>
 
 namespace gestalt::cuda {
@@ -180,10 +179,36 @@ TEST_F(PlannedConvolutions, HaveOthersWhereTheBestIsRefused) {
     for (const auto dtype : dtypes) {
       Conv2dProblem problem = problem_of({1, 8, 9, 8, 3, 1, 1}, direction, dtype, formats[0]);
       problem.alignment = size_of(dtype);
-      EXPECT_TRUE(plan_convolution(PlannedDevice::h200, problem, 1)) << to_string(problem);
-      EXPECT_FALSE(plan_convolution(PlannedDevice::h200, problem, 1000)) << to_string(problem);
+      int before = 1;
+      const auto second = [&](const PlannedConvolution&) { return before-- == 0; };
+      const auto none = [](const PlannedConvolution&) { return false; };
+      EXPECT_TRUE(plan_convolution(PlannedDevice::h200, problem, second)) << to_string(problem);
+      EXPECT_FALSE(plan_convolution(PlannedDevice::h200, problem, none)) << to_string(problem);
     }
   }
+}
+
+// For a device whose memory is nearly taken.
+TEST_F(PlannedConvolutions, HaveOthersThatNeedLessMemory) {
+  constexpr size_t little = 1 << 20;
+  const auto needs_little = [](const PlannedConvolution& plan) {
+    return plan.workspace_bytes <= little;
+  };
+  int others = 0;
+  for (const Layer& layer : resnet18) {
+    for (const auto direction : directions) {
+      for (const auto format : formats) {
+        const Conv2dProblem problem = problem_of(layer, direction, DType::f32, format);
+        const auto best = plan_convolution(PlannedDevice::h200, problem);
+        ASSERT_TRUE(best) << to_string(problem);
+        const auto small = plan_convolution(PlannedDevice::h200, problem, needs_little);
+        ASSERT_TRUE(small) << to_string(problem);
+        EXPECT_LE(small->workspace_bytes, little);
+        others += small->engine != best->engine;
+      }
+    }
+  }
+  EXPECT_GT(others, 0);
 }
 
 TEST_F(PlannedConvolutions, RefuseSizesThatDoNotFitTogether) {

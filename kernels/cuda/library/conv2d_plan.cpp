@@ -1,7 +1,8 @@
 // The engine is the first of cuDNN's own ranking (a rule, not a timing) that is deterministic and
 // needs at most workspace_limit bytes: the same shapes give the same bits on the same device and
-// cuDNN. f32 may be multiplied as TF32 unless the problem is exact, as in PyTorch; exact also
-// forbids Winograd and FFT. bf16 and f16 are summed in f32.
+// cuDNN, as long as there is memory for its workspace (conv2d.cpp). f32 may be multiplied as TF32
+// unless the problem is exact, as in PyTorch; exact also forbids Winograd and FFT. bf16 and f16 are
+// summed in f32.
 
 #include "kernels/cuda/library/conv2d_plan.h"
 
@@ -229,15 +230,17 @@ bool suits(const Plan& plan, const Conv2dProblem& problem) {
 
 std::optional<Plan> make_plan(const Conv2dProblem& problem, const Target& target,
                               const std::function<bool(const Plan&)>& accepts) {
+  std::vector<EngineConfig> configs;
   try {
-    for (EngineConfig& config : engine_configs(problem, target)) {
-      if (!is_allowed(config, problem)) continue;
-      std::optional<Plan> plan = make_plan(std::move(config), target);
-      if (plan && suits(*plan, problem) && (!accepts || accepts(*plan))) return plan;
-    }
+    configs = engine_configs(problem, target);
   } catch (const Error& error) {
     throw Error(
         format("[{}] {} ({})", name_of(problem.direction), error.what(), to_string(problem)));
+  }
+  for (EngineConfig& config : configs) {
+    if (!is_allowed(config, problem)) continue;
+    std::optional<Plan> plan = make_plan(std::move(config), target);
+    if (plan && suits(*plan, problem) && (!accepts || accepts(*plan))) return plan;
   }
   return std::nullopt;
 }
