@@ -4,8 +4,13 @@
 
 #include "tests/cudnn/planned_convolution.h"
 
+#include <cstdlib>
 #include <gtest/gtest.h>
+#include <iterator>
 #include <vector>
+
+#include "kernels/cuda/library/skipped_engines.h"
+#include "tests/error_of.h"
 
 namespace gestalt::cuda {
 namespace {
@@ -209,6 +214,63 @@ TEST_F(PlannedConvolutions, HaveOthersThatNeedLessMemory) {
     }
   }
   EXPECT_GT(others, 0);
+}
+
+// Of the environment, while it lives.
+class Skip {
+ public:
+  explicit Skip(const std::string& list) { setenv("GESTALT_CUDNN_SKIP", list.c_str(), 1); }
+  ~Skip() { unsetenv("GESTALT_CUDNN_SKIP"); }
+  Skip(const Skip&) = delete;
+  Skip& operator=(const Skip&) = delete;
+};
+
+TEST_F(PlannedConvolutions, LeaveOutEnginesThatAUserForbids) {
+  const auto engine_of = [](Conv2dDirection direction) {
+    const auto plan = plan_convolution(
+        PlannedDevice::h100,
+        problem_of({8, 64, 56, 64, 3, 1, 1}, direction, DType::f32, Format::contiguous));
+    return plan ? plan->engine : -1;
+  };
+  const char* const names[] = {"forward", "backward_data", "backward_weights"};
+  for (size_t i = 0; i < std::size(directions); ++i) {
+    const int64_t best = engine_of(directions[i]);
+    std::string skipped = format("{}:{}", names[i], best);
+    const std::string elsewhere = format("{}:{}", names[(i + 1) % std::size(names)], best);
+    {
+      const Skip other(elsewhere);
+      EXPECT_EQ(engine_of(directions[i]), best) << elsewhere;
+    }
+    const Skip first(skipped);
+    const int64_t second = engine_of(directions[i]);
+    EXPECT_NE(second, best) << skipped;
+    skipped += format(",{}:{}", names[i], second);
+    const Skip both(skipped);
+    const int64_t third = engine_of(directions[i]);
+    EXPECT_NE(third, best) << skipped;
+    EXPECT_NE(third, second) << skipped;
+    EXPECT_NE(third, -1) << skipped;
+  }
+}
+
+TEST(SkippedEngines, AreNamedByDirectionAndNumber) {
+  for (const char* list :
+       {"forward", "forward:", "forward:x", "forward:5x", "forward:-1", "5", "conv2d_forward:5",
+        "forward:5;backward_data:1", "forward:5,,forward:6", "backward_data:5,backward:5"}) {
+    const Skip skipped(list);
+    const std::string error = tests::error_of([] { is_skipped(Conv2dDirection::forward, 5); });
+    EXPECT_NE(error.find(format("not '{}'", list)), std::string::npos) << list << ": " << error;
+  }
+  {
+    const Skip skipped("backward_data:12,forward:5,backward_weights:0");
+    EXPECT_TRUE(is_skipped(Conv2dDirection::forward, 5));
+    EXPECT_TRUE(is_skipped(Conv2dDirection::backward_data, 12));
+    EXPECT_TRUE(is_skipped(Conv2dDirection::backward_weights, 0));
+    EXPECT_FALSE(is_skipped(Conv2dDirection::forward, 12));
+    EXPECT_FALSE(is_skipped(Conv2dDirection::backward_data, 1));
+  }
+  const Skip none("");
+  EXPECT_FALSE(is_skipped(Conv2dDirection::forward, 5));
 }
 
 TEST_F(PlannedConvolutions, RefuseSizesThatDoNotFitTogether) {

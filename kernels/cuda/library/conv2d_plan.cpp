@@ -10,6 +10,7 @@
 #include <iterator>
 
 #include "kernels/cuda/library/handles.h"
+#include "kernels/cuda/library/skipped_engines.h"
 
 namespace gestalt::cuda {
 namespace {
@@ -182,6 +183,7 @@ std::vector<EngineConfig> engine_configs(const Conv2dProblem& problem, const Tar
 }
 
 bool is_allowed(const EngineConfig& config, const Conv2dProblem& problem) {
+  if (is_skipped(problem.direction, config.engine())) return false;
   if (config.has(CUDNN_NUMERICAL_NOTE_NONDETERMINISTIC)) return false;
   // bf16 and f16 are summed in f32, f32 is never converted to f16.
   if (config.has(CUDNN_NUMERICAL_NOTE_REDUCED_PRECISION_REDUCTION)) return false;
