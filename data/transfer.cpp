@@ -1,45 +1,9 @@
 #include "data/transfer.h"
 
-#include <map>
-
 #include "kernels/error.h"
 #include "kernels/runtime.h"
 
 namespace gestalt::data {
-
-// Locking pages is slow, so blocks are kept for the next batch of the same size.
-class Transfer::HostMemory {
- public:
-  explicit HostMemory(Device device) : context_(gestalt::context(device)) {}
-  ~HostMemory() {
-    for (const auto& [bytes, pointer] : free_) context_.runtime().release_host(context_, pointer);
-  }
-  HostMemory(const HostMemory&) = delete;
-  HostMemory& operator=(const HostMemory&) = delete;
-
-  void* take(size_t bytes) {
-    const std::lock_guard lock(mutex_);
-    if (const auto found = free_.find(bytes); found != free_.end()) {
-      void* pointer = found->second;
-      free_.erase(found);
-      return pointer;
-    }
-    void* pointer = context_.runtime().allocate_host(context_, bytes);
-    GESTALT_CHECK(pointer != nullptr, "out of page-locked memory: asked {} bytes", bytes);
-    return pointer;
-  }
-
-  void give(void* pointer, size_t bytes) {
-    const std::lock_guard lock(mutex_);
-    free_.emplace(bytes, pointer);
-  }
-
- private:
-  Context& context_;
-  std::mutex mutex_;
-  std::multimap<size_t, void*> free_;
-};
-
 namespace {
 
 Tensor wrap(Device device, void* pointer, size_t bytes, std::shared_ptr<const void> owner,
@@ -52,7 +16,7 @@ Tensor wrap(Device device, void* pointer, size_t bytes, std::shared_ptr<const vo
 
 Transfer::Transfer(Device device) : device_(device) {
   if (device.is_cpu()) return;
-  memory_ = std::make_shared<HostMemory>(device);
+  memory_ = &HostMemory::of(device);
   context_ = gestalt::context(device).runtime().make_context(device.index);
 }
 

@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 
+#include "data/host_memory.h"
 #include "kernels/context.h"
 #include "tensor/tensor.h"
 
@@ -23,11 +24,9 @@ class Transfer {
   Tensor to_device(const Tensor& host);
 
  private:
-  class HostMemory;
-
   Device device_;
-  std::unique_ptr<Context> context_;    // null on the CPU
-  std::shared_ptr<HostMemory> memory_;  // likewise
+  HostMemory* memory_ = nullptr;      // null on the CPU
+  std::unique_ptr<Context> context_;  // likewise
   std::mutex mutex_;
 };
 
