@@ -13,6 +13,7 @@ cd "$(dirname "$0")/.."
 . tests/gpu/configure.sh
 device=${DEVICE:-cuda:0}
 python=${PYTHON:-python3}
+time_limit=440
 out=$build/bench-gpu
 binaries=(bench_gpu classifier fewshot_gan)
 mkdir -p "$build"
@@ -20,8 +21,6 @@ rm -f "$out".{md,json} "$out"-{cases,pytorch}.tsv "$out-steps.txt"
 export OMP_WAIT_POLICY=passive
 code=0
 
-at_most() { local left; left=$(seconds_left); echo $((left < $1 ? left + 1 : $1)); }  # timeout 0 is for ever
-seconds_left() { echo $((440 - SECONDS > 0 ? 440 - SECONDS : 0)); }
 has() { timeout -k 5 "$(at_most 60)" "$python" -c "import $1" 2>/dev/null; }
 fail() { echo "bench-gpu: $*"; exit 1; }
 

@@ -1,6 +1,6 @@
 # Sourced by tests/gpu/run.sh and bench/gpu.sh: sets `build`, the folder of logs and results; `bin`, that of the binaries,
 # BIN or made in `build`; and `configure`, the command that configures the build for this machine's GPU, from the variables
-# GTEST_SOURCE, BENCHMARK_SOURCE, ARCHITECTURES, BUILD and CMAKE_FLAGS.
+# GTEST_SOURCE, BENCHMARK_SOURCE, ARCHITECTURES, BUILD and CMAKE_FLAGS. seconds_left and at_most go by `time_limit`.
 # shellcheck shell=bash
 
 # The newest architecture that nvcc knows up to $1; $1 where nvcc does not say.
@@ -32,5 +32,8 @@ configure=(cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DGESTALT_CUDA=ON
            "-DGESTALT_CUDA_ARCHITECTURES=$architectures" -DGESTALT_TEST_RESOURCES=OFF)
 [ -n "$gtest" ] && configure+=("-DGESTALT_GTEST_SOURCE=$gtest")
 [ -n "${BENCHMARK_SOURCE:-}" ] && configure+=("-DGESTALT_BENCHMARK_SOURCE=$BENCHMARK_SOURCE")
-# shellcheck disable=SC2206  # a list of words
-configure+=(${CMAKE_FLAGS:-})
+eval "configure+=(${CMAKE_FLAGS:-})"  # words, with quotes of their own, as a recipe of make takes them
+
+# What is left of the whole run's `time_limit`; and of a part's limit $1, but 5 seconds at least: timeout 0 is for ever.
+seconds_left() { echo $((time_limit > SECONDS ? time_limit - SECONDS : 0)); }
+at_most() { local left; left=$(seconds_left); echo $((left < 5 ? 5 : left < $1 ? left : $1)); }

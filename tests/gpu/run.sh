@@ -27,8 +27,6 @@ row() {  # PART RESULT SECONDS COUNTS
   rows+=("$(printf '%-22s %-24s %7s  %s' "$1" "$2" "$3" "$4")")
   [[ $2 == ok* || $2 == skipped* ]] || failed=1
 }
-seconds_left() { echo $((time_limit - SECONDS > 5 ? time_limit - SECONDS : 5)); }
-at_most() { local left; left=$(seconds_left); echo $((left < $1 ? left : $1)); }
 timed_out() { [ "$1" -eq 124 ] || [ "$1" -eq 137 ]; }  # exit codes of timeout
 say() { echo "$*" | tee -a "$log"; }
 
