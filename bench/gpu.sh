@@ -6,7 +6,8 @@
 #   make bench-gpu [DEVICE=cuda:0] [FILTER=topk] [ARCHITECTURES=90] [BUILD=build/gpu] [BIN=FOLDER] [CMAKE_FLAGS=...] [PYTHON=python3]
 #
 # FILTER takes the cases with this text in their names; the steps are "classifier" and "fewshot_gan". BIN=FOLDER takes the
-# binaries there in place of a build. DEVICE=cpu runs small forms of all by the wall clock, to try this on a machine without a GPU.
+# binaries there in place of a build: the targets bench_gpu, classifier and fewshot_gan. DEVICE=cpu runs small forms of all
+# by the wall clock, to try this on a machine without a GPU.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -25,7 +26,9 @@ has() { timeout -k 5 "$(at_most 60)" "$python" -c "import $1" 2>/dev/null; }
 fail() { echo "bench-gpu: $*"; exit 1; }
 
 if [ -n "${BIN:-}" ]; then
-  for binary in "${binaries[@]}"; do [ -x "$bin/$binary" ] || fail "BIN=$bin has no $binary"; done
+  for binary in "${binaries[@]}"; do
+    [ -x "$bin/$binary" ] || fail "BIN=$bin has no $binary: a build makes ${binaries[*]} only where --target names them"
+  done
 else
   echo "building for GPU architecture $architectures (log: $out-build.log)"
   if ! { timeout -k 5 90 "${configure[@]}" -DGESTALT_BUILD_TESTS=OFF -DGESTALT_BUILD_BENCHMARKS=ON &&
