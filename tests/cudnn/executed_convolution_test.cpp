@@ -28,7 +28,7 @@ TEST(Convolutions, AddToTheWeightsGradientOfTheImagesBefore) {
       Conv2dProblem problem = make_problem(context, Conv2dDirection::backward_weights, x.view(),
                                            dw.view(), dy.view(), {});
       problem.accumulates = true;
-      const std::optional<Plan> plan = make_plan(problem, {.handle = cudnn_handle(context)});
+      const std::optional<Plan> plan = make_plan(problem, target_of(context));
       ASSERT_TRUE(plan) << to_string(problem);
       const size_t bytes = plan->workspace_bytes();
       plan->run(context, problem, {x.view().data, dw.view().data, dy.view().data},

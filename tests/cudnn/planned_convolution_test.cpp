@@ -273,6 +273,15 @@ TEST(SkippedEngines, AreNamedByDirectionAndNumber) {
   EXPECT_FALSE(is_skipped(Conv2dDirection::forward, 5));
 }
 
+TEST(FaultyEngines, AreThoseOfACudnnAndADevice) {
+  EXPECT_TRUE(is_faulty(Conv2dDirection::forward, 5, 92301, 86));
+  EXPECT_FALSE(is_faulty(Conv2dDirection::forward, 5, 92400, 86));
+  EXPECT_FALSE(is_faulty(Conv2dDirection::forward, 5, 92201, 86));
+  EXPECT_FALSE(is_faulty(Conv2dDirection::forward, 5, 92301, 90));
+  EXPECT_FALSE(is_faulty(Conv2dDirection::forward, 6, 92301, 86));
+  EXPECT_FALSE(is_faulty(Conv2dDirection::backward_data, 5, 92301, 86));
+}
+
 TEST_F(PlannedConvolutions, RefuseSizesThatDoNotFitTogether) {
   Conv2dProblem problem =
       problem_of({2, 8, 9, 8, 3, 1, 1}, Conv2dDirection::forward, DType::f32, Format::contiguous);

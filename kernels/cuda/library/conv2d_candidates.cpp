@@ -9,7 +9,7 @@ namespace gestalt::cuda {
 
 std::vector<Conv2dCandidate> conv2d_candidates(Context& context, const Conv2dProblem& problem,
                                                const Conv2dArrays& arrays) {
-  const Target target{.handle = cudnn_handle(context)};
+  const Target target = target_of(context);
   std::vector<Conv2dCandidate> candidates;
   bool is_chosen_known = false;
   for (EngineConfig& config : engine_configs(problem, target)) {

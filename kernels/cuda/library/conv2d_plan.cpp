@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "kernels/cuda/device_limits.h"
 #include "kernels/cuda/library/handles.h"
 #include "kernels/cuda/library/skipped_engines.h"
 
@@ -129,6 +130,12 @@ std::vector<Descriptor> ranking(const Descriptor& graph, cudnnBackendHeurMode_t 
 
 }  // namespace
 
+Target target_of(Context& context) {
+  return {.handle = cudnn_handle(context),
+          .architecture = 10 * device_attribute(context, cudaDevAttrComputeCapabilityMajor) +
+                          device_attribute(context, cudaDevAttrComputeCapabilityMinor)};
+}
+
 EngineConfig::EngineConfig(Descriptor config) : config_(std::move(config)) {
   Descriptor engine(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
   config_.get(CUDNN_ATTR_ENGINECFG_ENGINE, std::span(&engine, 1));
@@ -168,6 +175,9 @@ std::vector<EngineConfig> engine_configs(const Conv2dProblem& problem, const Tar
   for (const auto mode : {CUDNN_HEUR_MODE_A, CUDNN_HEUR_MODE_FALLBACK}) {
     for (Descriptor& config : ranking(graph, mode, target)) configs.emplace_back(std::move(config));
   }
+  std::erase_if(configs, [&, version = cudnn().cudnnGetVersion()](const EngineConfig& config) {
+    return is_faulty(problem.direction, config.engine(), version, target.architecture);
+  });
   // What tensor cores can read as it lies they should multiply. For bf16 images [128,64,56,56] and
   // 1x1 weights of stride 2 the ranking of cuDNN 9.19 begins with an engine that converts them to
   // f32, in 77 MB of workspace.

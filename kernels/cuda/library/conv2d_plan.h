@@ -19,7 +19,11 @@ namespace gestalt::cuda {
 struct Target {
   cudnnHandle_t handle = nullptr;
   const Descriptor* properties = nullptr;
+  int architecture = 0;  // 86: sm_86
 };
+
+// The context's device.
+Target target_of(Context& context);
 
 // A program of cuDNN's, and how it is to be run. What cuDNN says of its arithmetic:
 class EngineConfig {
@@ -41,7 +45,8 @@ class EngineConfig {
 
 // What cuDNN's rules (no timing) propose for the problem, the best first, then what does everything
 // slowly, then what is compiled at its first use. 16-bit channels-last problems whose channels are
-// multiples of 8 have those with tensor cores first. Empty: it has none.
+// multiples of 8 have those with tensor cores first. Without those that are known to break
+// promises on this device (skipped_engines.h). Empty: it has none.
 std::vector<EngineConfig> engine_configs(const Conv2dProblem& problem, const Target& target);
 
 // Whether its arithmetic is what the library promises: conv2d_plan.cpp says what that is.

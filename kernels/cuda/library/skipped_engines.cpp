@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cstdlib>
+#include <iterator>
 #include <string_view>
 
 namespace gestalt::cuda {
@@ -44,6 +45,25 @@ bool is_skipped(Conv2dDirection direction, int64_t engine) {
     rest.remove_prefix(std::min(end + 1, rest.size()));
   }
   return found;
+}
+
+bool is_faulty(Conv2dDirection direction, int64_t engine, size_t cudnn_version, int architecture) {
+  struct Fault {
+    Conv2dDirection direction;
+    int64_t engine;
+    size_t first_version, end_version;
+    int architecture;
+  };
+  constexpr Fault faults[] = {
+      // Other bits from run to run, without the note: github.com/pytorch/pytorch/pull/188318,
+      // 189207.
+      {Conv2dDirection::forward, 5, 92301, 92400, 86},
+  };
+  return std::any_of(std::begin(faults), std::end(faults), [&](const Fault& fault) {
+    return fault.direction == direction && fault.engine == engine &&
+           fault.first_version <= cudnn_version && cudnn_version < fault.end_version &&
+           fault.architecture == architecture;
+  });
 }
 
 }  // namespace gestalt::cuda
