@@ -1,7 +1,9 @@
 #pragma once
 
-// Numbers of processes, as locks and temporary files have them.
+// Processes that end in a test, and their numbers as locks and temporary files have them.
 
+#include <cstdio>
+#include <functional>
 #include <string>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,6 +15,20 @@ inline pid_t pid_that_is_gone() {
   if (child == 0) _exit(0);
   waitpid(child, nullptr, 0);
   return child;
+}
+
+// How a process that runs `body` ends: its exit code, or 128 and the signal.
+inline int ends(const std::function<int()>& body) {
+  std::fflush(nullptr);
+  const pid_t child = fork();
+  if (child == 0) {
+    const int code = body();
+    std::fflush(nullptr);
+    _exit(code);
+  }
+  int status = 0;
+  waitpid(child, &status, 0);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 inline std::string host_name() {

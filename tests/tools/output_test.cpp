@@ -41,6 +41,23 @@ TEST(OutputFolder, OfATrainingIsNotAnothersToolsOutput) {
   EXPECT_NO_THROW(prepare_output_folder(folder.path(), "synthesize_texture"));
 }
 
+TEST(OutputFolder, WithAConfigOfTheUsersOwnIsRefused) {
+  const tests::TemporaryFolder folder;
+  const fs::path config = folder / "config.json";
+  const auto refusal = [&] {
+    return error_of([&] { prepare_output_folder(folder.path(), "visualize_topk"); });
+  };
+  for (const std::string text :
+       {"", "{", "[1]", R"({"model_type": "vit"})", R"({"tool": 1, "settings": {}})",
+        R"({"tool": "visualize_topk", "settings": 1})"}) {
+    write_text(config, text);
+    EXPECT_EQ(refusal(), "'" + config.string() + "' is not of these tools: give another --output");
+    EXPECT_EQ(tests::read_text(config), text);
+  }
+  write_config(folder.path(), "visualize_topk", {{"topk", 1}});
+  EXPECT_EQ(refusal(), "");
+}
+
 class Output : public testing::Test {
  protected:
   const tests::TemporaryFolder folder_;

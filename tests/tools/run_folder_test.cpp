@@ -3,6 +3,7 @@
 #include "tools/common/run_folder.h"
 
 #include <algorithm>
+#include <csignal>
 #include <fstream>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -89,6 +90,48 @@ TEST_F(RunFolders, ABadStartLeavesTheEarlierRun) {
   start();
   EXPECT_FALSE(fs::exists(best));
   EXPECT_EQ(tests::read_text(log).find("of the earlier run"), std::string::npos);
+}
+
+// Hashing, listing and making the network may take minutes, in which the user thinks again.
+TEST_F(RunFolders, AnInterruptBeforeTheStartLeavesTheEarlierRun) {
+  CommonOptions common;
+  common.quiet = true;
+  RunFolder run(folder_ / "run", "some_tool", "best");
+  run.start(json::object(), common, false)->info("a line");
+  for (const char* name : {"checkpoint.safetensors", "best"}) std::ofstream(run / name) << "it";
+  const auto ends_interrupted = [&](bool resume) {
+    return tests::ends([&] {
+      catch_interrupts();
+      std::raise(SIGINT);
+      try {
+        run.start({{"n", 2}}, common, resume);
+      } catch (const Interrupted&) {
+        return 0;
+      }
+      return 1;
+    });
+  };
+  EXPECT_EQ(ends_interrupted(false), 0);
+  for (const char* name : {"checkpoint.safetensors", "best"}) EXPECT_TRUE(fs::exists(run / name));
+  EXPECT_EQ(tool_of_config(run.path()), "some_tool");
+  EXPECT_EQ(settings_of_config(run.path(), "some_tool"), json::object());
+  EXPECT_NE(tests::read_text(run / "log.txt").find("a line"), std::string::npos);
+  EXPECT_EQ(ends_interrupted(true), 1);  // it goes on to save what it has
+}
+
+TEST_F(RunFolders, ALogOfTheUsersOwnIsAppendedTo) {
+  CommonOptions common;
+  common.quiet = true;
+  RunFolder run(folder_ / "run", "some_tool", "best");
+  fs::create_directories(run.path());
+  std::ofstream(run / "log.txt") << "my notes\n";
+  run.start(json::object(), common, false)->info("of the first run");
+  const std::string first = tests::read_text(run / "log.txt");
+  EXPECT_TRUE(first.starts_with("my notes\n")) << first;
+  run.start(json::object(), common, false)->info("of the second run");  // it is ours by now
+  const std::string second = tests::read_text(run / "log.txt");
+  EXPECT_NE(second.find("of the second run"), std::string::npos) << second;
+  EXPECT_EQ(second.find("of the first run"), std::string::npos) << second;
 }
 
 TEST_F(RunFolders, ANewRunLeavesWhatAnotherToolLeft) {

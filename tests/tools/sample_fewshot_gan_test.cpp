@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <csignal>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -12,12 +13,15 @@
 #include "data/image.h"
 #include "kernels/error.h"
 #include "models/fastgan_checkpoint.h"
+#include "tensor/context.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/ops/arithmetic.h"
+#include "tests/processes.h"
 #include "tests/source_folder.h"
 #include "tests/tools/run_tool.h"
 #include "tools/common/folder_lock.h"
 #include "tools/common/json_file.h"
+#include "tools/sampling/sampling.h"
 
 namespace gestalt::tests {
 namespace {
@@ -291,6 +295,29 @@ TEST_F(SampleFewshotGan, AFolderInUseIsRefused) {
             format("sample_fewshot_gan: '{}' is in use: process {} is running there\n",
                    (folder_ / "out").string(), getpid()));
   EXPECT_EQ(pictures("out").size(), 3u);
+}
+
+TEST_F(SampleFewshotGan, AnInterruptBeforeTheFirstPictureLeavesTheEarlierOnes) {
+  ASSERT_EQ(sample({"--n_sample", "3"}).exit_code, 0);
+  tools::SamplingSettings settings;
+  settings.checkpoint = checkpoint_;
+  settings.output = folder_ / "out";
+  settings.overwrite = true;
+  tools::CommonOptions common;
+  common.quiet = true;
+  const int code = ends([&] {
+    set_num_threads(1);  // the parent's threads are not here
+    tools::catch_interrupts();
+    std::raise(SIGINT);
+    try {
+      return tools::sample(settings, common);
+    } catch (const tools::Interrupted&) {
+      return int{tools::exit_interrupted};
+    }
+  });
+  EXPECT_EQ(code, 130);
+  EXPECT_EQ(pictures("out").size(), 3u);
+  EXPECT_TRUE(fs::exists(folder_ / "out/grid.png"));
 }
 
 TEST_F(SampleFewshotGan, WeightsThatAreNotFiniteMakeNoPictures) {

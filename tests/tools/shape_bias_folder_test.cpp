@@ -4,12 +4,14 @@
 #include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <unistd.h>
 
 #include "models/registry.h"
 #include "tensor/io/safetensors.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/shape_bias_fixture.h"
+#include "tools/common/folder_lock.h"
 #include "tools/shape_bias/output_files.h"
 
 namespace gestalt::tests {
@@ -161,6 +163,32 @@ TEST_F(EvaluateFolder, IsOfSeveralProcessesButEachFileOfOne) {
   }
   EXPECT_FALSE(fs::exists(tools::unfinished_folder(out())));
   EXPECT_EQ(run("other").exit_code, 0);
+}
+
+TEST_F(EvaluateFolder, AnInterruptBeforeTheFirstImageLeavesTheEarlierFiles) {
+  ASSERT_EQ(run("net").exit_code, 0);
+  const std::string text = read_text(csv("net"));
+  const fs::path unfinished = tools::unfinished_folder(out());
+  // Here it waits with what it would change.
+  std::optional<tools::FileLock> lock(std::in_place, out() / "config.json",
+                                      unfinished / "config.json.lock");
+  const auto interrupt_where_it_waits = [&] {
+    pid_t process = 0;
+    std::ifstream(unfinished / (csv("net").filename().string() + ".lock")) >> process;
+    if (process > 0 && lock) {
+      kill(process, SIGINT);
+      lock.reset();
+    }
+    return false;
+  };
+  const ToolResult result = run_tool(
+      "shape_bias",
+      {"evaluate", "--data", stimuli(), "--out", out(), "--quiet", "--device", "cpu", "--model",
+       "resnet18", "--untrained", "--name", "net", "--topk", "1", "--overwrite"},
+      interrupt_where_it_waits);
+  EXPECT_EQ(result.exit_code, 130);
+  EXPECT_EQ(result.output, "shape_bias: interrupted; nothing was changed\n");
+  EXPECT_EQ(read_text(csv("net")), text);
 }
 
 TEST_F(EvaluateFolder, TwoRunsSideBySideFinish) {

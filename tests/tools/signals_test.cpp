@@ -7,9 +7,9 @@
 #include <functional>
 #include <gtest/gtest.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
+#include "tests/processes.h"
 #include "tests/tools/run_tool.h"
 #include "tools/common/gnuplot.h"
 #include "tools/common/output.h"
@@ -18,21 +18,8 @@
 namespace gestalt::tools {
 namespace {
 
+using tests::ends;
 using tests::read_text;
-
-// How a process that runs `body` ends: its exit code, or 128 and the signal.
-int ends(const std::function<int()>& body) {
-  std::fflush(nullptr);
-  const pid_t child = fork();
-  if (child == 0) {
-    const int code = body();
-    std::fflush(nullptr);
-    _exit(code);
-  }
-  int status = 0;
-  waitpid(child, &status, 0);
-  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
 
 int run(const std::function<int()>& body) {
   Tool tool("some_tool", "Does something.", CommonFlags::none);
@@ -64,6 +51,39 @@ TEST_F(Signals, TheSecondInterruptEndsItWhicheverItIs) {
     });
     EXPECT_EQ(code, 128 + second);
   }
+}
+
+// A closed terminal or connection: the shell and the kernel may each send one.
+TEST_F(Signals, AHangUpIsAnInterruptUnlessItWasIgnored) {
+  const int code = ends([] {
+    catch_interrupts();
+    std::raise(SIGHUP);
+    std::raise(SIGHUP);
+    return interrupted() ? 0 : 1;
+  });
+  EXPECT_EQ(code, 0);
+  const int behind_nohup = ends([] {
+    std::signal(SIGHUP, SIG_IGN);
+    catch_interrupts();
+    std::raise(SIGHUP);
+    return interrupted() ? 1 : 0;
+  });
+  EXPECT_EQ(behind_nohup, 0);
+}
+
+TEST_F(Signals, AnInterruptBeforeAnyChangeIsOneLine) {
+  const int code = ends([&] {
+    stderr_to_file();
+    return run([] {
+      catch_interrupts();
+      check_not_interrupted();
+      std::raise(SIGINT);
+      check_not_interrupted();
+      return int{exit_done};
+    });
+  });
+  EXPECT_EQ(code, exit_interrupted);
+  EXPECT_EQ(said(), "some_tool: interrupted; nothing was changed\n");
 }
 
 TEST_F(Signals, AReaderThatIsGoneEndsNothing) {

@@ -75,6 +75,13 @@ void write_config(const fs::path& folder, const std::string& tool, const nlohman
   write_text(folder / "config.json", config.dump(2) + "\n");
 }
 
+bool has_foreign_config(const fs::path& folder) {
+  const nlohmann::json config = read_json(folder / "config.json");
+  const bool is_of_a_tool =
+      has_settings(config) && config.contains("tool") && config["tool"].is_string();
+  return !config.is_null() && !is_of_a_tool;
+}
+
 std::string tool_of_config(const fs::path& folder) {
   const nlohmann::json config = read_json(folder / "config.json");
   const bool names_it = config.is_object() && config.contains("tool") && config["tool"].is_string();

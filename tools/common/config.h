@@ -24,6 +24,10 @@ nlohmann::json hashes_by_path(const std::set<std::filesystem::path>& paths);
 void write_config(const std::filesystem::path& folder, const std::string& tool,
                   const nlohmann::json& settings);
 
+// Whether FOLDER/config.json is there and none that write_config wrote: a user's own, or another
+// program's.
+bool has_foreign_config(const std::filesystem::path& folder);
+
 // The tool that wrote FOLDER/config.json; empty where there is none of it, or it names none.
 std::string tool_of_config(const std::filesystem::path& folder);
 

@@ -4,6 +4,7 @@
 #include <spdlog/sinks/stdout_sinks.h>
 
 #include "kernels/error.h"
+#include "tools/common/config.h"
 
 namespace gestalt::tools {
 namespace {
@@ -31,8 +32,11 @@ Logger begin_log(const std::filesystem::path& folder, const CommonOptions& commo
                  const std::function<void()>& remove_earlier) {
   Logger logger = make_logger(folder, common, true);
   if (resume) return logger;
+  check_not_interrupted();
+  // Without a config.json of ours beside it a log.txt is a user's own.
+  const bool append = tool_of_config(folder).empty();
   remove_earlier();
-  return make_logger(folder, common, false);
+  return make_logger(folder, common, append);
 }
 
 }  // namespace gestalt::tools

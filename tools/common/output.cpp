@@ -31,6 +31,10 @@ void make_folder(const fs::path& folder) {
 }
 
 void prepare_output_folder(const fs::path& folder, const std::string& tool) {
+  if (has_foreign_config(folder)) {
+    throw UsageError(format("'{}' is not of these tools: give another --output",
+                            (folder / "config.json").string()));
+  }
   check_no_training_of_another_tool(folder, tool);
   std::error_code error;
   fs::create_directories(folder, error);

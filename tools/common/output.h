@@ -15,7 +15,8 @@ namespace gestalt::tools {
 void make_folder(const std::filesystem::path& folder);
 
 // Makes the folder and writes to it once, so that a job fails before its work, not after. Throws
-// Error, and UsageError where it is that of a training by another tool, which could not be resumed.
+// Error, and UsageError where it is that of a training by another tool, which could not be resumed,
+// or has a config.json of a user's own, which would be lost.
 void prepare_output_folder(const std::filesystem::path& folder, const std::string& tool);
 
 // Throws UsageError where `output` is the file `input`, by whatever name: writing it would cost the

@@ -21,7 +21,8 @@ volatile std::sig_atomic_t interrupt_flag = 0;
 
 void on_interrupt(int) {
   interrupt_flag = 1;
-  // Whichever of both comes next ends the process.
+  // Whichever of both comes next ends the process. Not so SIGHUP: of a terminal that is closed the
+  // kernel and the shell each send one.
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
 }
@@ -128,6 +129,7 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   } catch (const std::exception& error) {
     std::fflush(stdout);  // the error comes last also where both go to one file
     std::fprintf(stderr, "%s: %s\n", name_.c_str(), error.what());
+    if (dynamic_cast<const Interrupted*>(&error) != nullptr) return exit_interrupted;
     return dynamic_cast<const UsageError*>(&error) != nullptr ? exit_usage : exit_failed;
   }
 }
@@ -135,12 +137,17 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
 void catch_interrupts() {
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
+  if (std::signal(SIGHUP, on_interrupt) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);  // nohup
   // Ctrl-C ends the reader of `| tee log`, too; what is printed then is not worth the work.
   std::signal(SIGPIPE, SIG_IGN);
 }
 
 bool interrupted() {
   return interrupt_flag != 0;
+}
+
+void check_not_interrupted() {
+  if (interrupted()) throw Interrupted();
 }
 
 }  // namespace gestalt::tools

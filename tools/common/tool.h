@@ -21,6 +21,12 @@ class UsageError : public Error {
   using Error::Error;
 };
 
+// Ctrl-C, before anything was done that a user could miss.
+class Interrupted : public Error {
+ public:
+  Interrupted() : Error("interrupted; nothing was changed") {}
+};
+
 // Runs a check of the command line: its Errors are of usage.
 template <class Check>
 void as_usage(const Check& check) {
@@ -59,8 +65,9 @@ class Tool {
 
   // Adds the common flags, parses, sets the default device and the threads (where the common flags
   // are), and runs `body`, which returns the exit code. An Error becomes one line on stderr and
-  // exit code 1; a UsageError, and what the parser refuses, 2. Standard streams that are closed
-  // lead to /dev/null, and a file that may not grow is an Error. Call first thing in main.
+  // exit code 1; a UsageError, and what the parser refuses, 2; Interrupted 130. Standard streams
+  // that are closed lead to /dev/null, and a file that may not grow is an Error. Call first thing
+  // in main.
   int run(int argc, char** argv, const std::function<int()>& body);
 
  private:
@@ -74,9 +81,14 @@ class Tool {
   std::string command_line_;
 };
 
-// After this, SIGINT and SIGTERM set a flag instead of ending the process; a second one, of either,
-// ends it. Nor does it end where nobody reads what it prints any more.
+// After this, SIGINT, SIGTERM and SIGHUP set a flag instead of ending the process; a second one of
+// the first two ends it. SIGHUP stays ignored where it was (nohup). Nor does it end where nobody
+// reads what it prints any more.
 void catch_interrupts();
 bool interrupted();
+
+// Throws Interrupted where it was. Before files of an earlier run are taken away: what comes before
+// (hashes, networks) takes long enough for a change of mind.
+void check_not_interrupted();
 
 }  // namespace gestalt::tools

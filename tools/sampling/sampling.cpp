@@ -117,6 +117,7 @@ class Pictures {
                   folder_.string(), counted(old.size(), "picture"));
     old.push_back(folder_.parent_path() / "grid.png");
     if (!packed_) old.push_back(packed_file());  // else replaced when the new one is whole
+    check_not_interrupted();
     for (const fs::path& path : old) fs::remove(path);
   }
 

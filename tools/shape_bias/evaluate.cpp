@@ -151,8 +151,6 @@ void check_folder(const Settings& settings, const json& wanted) {
   const fs::path path = fs::path(settings.out) / "config.json";
   const json config = read_json(path);
   if (config.is_null()) return;
-  GESTALT_CHECK(config.is_object() && config.contains("settings"),
-                "'{}' cannot be read: choose another --output folder", path.string());
   for (const auto& [key, value] : wanted.items()) {
     const json found = config["settings"].value(key, json());
     GESTALT_CHECK(without_file(found) == without_file(value),
@@ -177,6 +175,7 @@ void begin(const Settings& settings, const OutputFiles& files, const eval::Categ
   const FileLock lock(path, unfinished_folder(settings.out) / "config.json.lock", WhileInUse::wait);
   files.check_observers(categories);
   if (settings.overwrite) {
+    check_not_interrupted();
     files.remove();
   } else {
     check_folder(settings, config);
