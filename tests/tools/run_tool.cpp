@@ -1,5 +1,6 @@
 #include "tests/tools/run_tool.h"
 
+#include <fcntl.h>
 #include <fstream>
 #include <poll.h>
 #include <sstream>
@@ -7,6 +8,7 @@
 #include <system_error>
 #include <unistd.h>
 
+#include "tests/processes.h"
 #include "tests/tools/unheard_run.h"
 
 namespace gestalt::tests {
@@ -25,24 +27,30 @@ std::string path_of(const std::string& tool) {
 
 enum class Reader { stays, ends_with_signal };
 
-ToolResult run(const std::string& name, const std::vector<std::string>& arguments,
-               const std::function<bool()>& interrupt_when, int signal, Reader reader) {
-  const std::string program = path_of(name);
+// In the place of this process, with these for its output.
+[[noreturn]] void become(const std::string& tool, const std::vector<std::string>& arguments,
+                         int output, int errors) {
+  const std::string program = path_of(tool);
   std::vector<char*> argv{const_cast<char*>(program.c_str())};
   for (const std::string& argument : arguments) argv.push_back(const_cast<char*>(argument.c_str()));
   argv.push_back(nullptr);
+  dup2(output, STDOUT_FILENO);
+  dup2(errors, STDERR_FILENO);
+  close(output);
+  if (errors != output) close(errors);
+  execv(program.c_str(), argv.data());
+  _exit(127);
+}
 
+ToolResult run(const std::string& name, const std::vector<std::string>& arguments,
+               const std::function<bool()>& interrupt_when, int signal, Reader reader) {
   int ends[2];
   ToolResult result;
   if (pipe(ends) != 0) return result;
   const pid_t child = fork();
   if (child == 0) {
-    dup2(ends[1], STDOUT_FILENO);
-    dup2(ends[1], STDERR_FILENO);
     close(ends[0]);
-    close(ends[1]);
-    execv(program.c_str(), argv.data());
-    _exit(127);
+    become(name, arguments, ends[1], ends[1]);
   }
   close(ends[1]);
 
@@ -79,6 +87,20 @@ ToolResult run_tool(const std::string& name, const std::vector<std::string>& arg
 ToolResult run_unheard(const std::string& name, const std::vector<std::string>& arguments,
                        const std::function<bool()>& interrupt_when, int signal) {
   return run(name, arguments, interrupt_when, signal, Reader::ends_with_signal);
+}
+
+Streams run_apart(const std::string& name, const std::vector<std::string>& arguments) {
+  const TemporaryFolder folder;
+  const std::string output = folder / "output", errors = folder / "errors";
+  Streams result;
+  result.exit_code = ends([&] {
+    become(name, arguments, open(output.c_str(), O_WRONLY | O_CREAT, 0600),
+           open(errors.c_str(), O_WRONLY | O_CREAT, 0600));
+    return 127;
+  });
+  result.output = read_text(output);
+  result.errors = read_text(errors);
+  return result;
 }
 
 std::string read_text(const fs::path& path) {

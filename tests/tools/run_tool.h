@@ -22,6 +22,13 @@ struct ToolResult {
 ToolResult run_tool(const std::string& name, const std::vector<std::string>& arguments,
                     const std::function<bool()>& interrupt_when = {}, int signal = SIGINT);
 
+// The same with stderr apart, for what a script would read.
+struct Streams {
+  int exit_code = -1;
+  std::string output, errors;
+};
+Streams run_apart(const std::string& name, const std::vector<std::string>& arguments);
+
 std::string read_text(const std::filesystem::path& path);
 
 }  // namespace gestalt::tests

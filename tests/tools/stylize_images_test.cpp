@@ -38,14 +38,28 @@ class StylizeImages : public testing::Test {
   }
 
   ToolResult stylize(std::vector<std::string> more) {
-    const std::vector<std::string> common = {
-        "--content", folder_ / "content", "--style",   folder_ / "style",
-        "-o",        out_.string(),       "--decoder", decoder_,
-        "--quiet",   "--content_size",    "0",         "--style_size",
-        "0",         "--save_ext",        ".png",      "--device",
-        "cpu"};
+    return run_tool("stylize_images", flags(more));
+  }
+
+  std::vector<std::string> flags(std::vector<std::string> more) const {
+    const std::vector<std::string> common = {"--content",
+                                             folder_ / "content",
+                                             "--style",
+                                             folder_ / "style",
+                                             "-o",
+                                             out_,
+                                             "--decoder",
+                                             decoder_,
+                                             "--content_size",
+                                             "0",
+                                             "--style_size",
+                                             "0",
+                                             "--save_ext",
+                                             ".png",
+                                             "--device",
+                                             "cpu"};
     more.insert(more.begin(), common.begin(), common.end());
-    return run_tool("stylize_images", more);
+    return more;
   }
 
   std::vector<std::string> pictures() const {
@@ -195,6 +209,14 @@ TEST_F(StylizeImages, MakesWhatTrainClassifierHoldsOut) {
   }
   EXPECT_TRUE(has(stylize({"--val_fraction", "0.01"}).output, "holds none of the 10 pictures"));
   EXPECT_EQ(stylize({"--val_fraction", "2"}).exit_code, 2);
+}
+
+TEST_F(StylizeImages, QuietLeavesStdoutEmpty) {
+  std::ofstream(folder_ / "content/cat/bad.jpg") << "no image";
+  const Streams printed = run_apart("stylize_images", flags({"--quiet"}));
+  EXPECT_EQ(printed.exit_code, 0) << printed.errors;
+  EXPECT_EQ(printed.output, "");
+  EXPECT_TRUE(has(printed.errors, "bad.jpg': not an image")) << printed.errors;
 }
 
 TEST_F(StylizeImages, BadInputIsNamed) {

@@ -3,7 +3,7 @@
 #include <csignal>
 #include <cstdio>
 #include <fcntl.h>
-#include <spdlog/spdlog.h>
+#include <filesystem>
 #include <unistd.h>
 
 #include "kernels/runtime.h"
@@ -44,7 +44,9 @@ Device chosen_device(const std::string& name) {
   if (const Runtime* backend = runtime(DeviceType::cuda); backend != nullptr) {
     // A driver that is too old should not pass for a machine without a GPU.
     const NoDevice why = backend->why_no_device();
-    if (why.has_driver) spdlog::warn("on the CPU: {} (see doctor)", why.finding.what);
+    if (why.has_driver) {
+      std::fprintf(stderr, "warning: on the CPU: %s (see doctor)\n", why.finding.what.c_str());
+    }
   }
   return Device{};
 }
@@ -72,7 +74,8 @@ std::string check_device(const std::string& name) {
 
 Tool::Tool(std::string name, const std::string& description, CommonFlags flags)
     : name_(std::move(name)), flags_(flags), app_(description, name_) {
-  app_.set_version_flag("--version", version_text());
+  // As a function: it asks the driver for devices, which takes long where there is one.
+  app_.set_version_flag("--version", version_text);
   app_.option_defaults()->always_capture_default();
   app_.get_formatter()->column_width(36);
   app_.failure_message([this](const CLI::App*, const CLI::Error& error) {

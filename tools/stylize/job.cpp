@@ -114,10 +114,12 @@ class StylizeRun {
     remove_leftovers(lock, pictures);
     manifest_.emplace(settings_.output);
     write_config();
-    std::printf("encoder: %s\n%zu pictures of %lld contents and %lld styles\n",
-                encoder_.description.c_str(), pictures.size(),
-                static_cast<long long>(contents_->size()),
-                static_cast<long long>(styles_.source().size()));
+    if (!common_.quiet) {
+      std::printf("encoder: %s\n%zu pictures of %lld contents and %lld styles\n",
+                  encoder_.description.c_str(), pictures.size(),
+                  static_cast<long long>(contents_->size()),
+                  static_cast<long long>(styles_.source().size()));
+    }
     print_passed_over({&*contents_, &styles_.source()});
     catch_interrupts();
     Progress progress("stylized", static_cast<int64_t>(pictures.size()), common_.quiet);
@@ -137,9 +139,11 @@ class StylizeRun {
     const bool stopped = count < static_cast<int64_t>(pictures.size());
     GESTALT_CHECK(stopped || made_ + skipped_ > 0, "{}: none of the pictures could be made",
                   settings_.content);
-    std::printf("%s: %lld made, %lld done before, %lld left out%s\n", settings_.output.c_str(),
-                static_cast<long long>(made_), static_cast<long long>(skipped_),
-                static_cast<long long>(left_out_), stopped ? "; interrupted" : "");
+    if (!common_.quiet) {
+      std::printf("%s: %lld made, %lld done before, %lld left out%s\n", settings_.output.c_str(),
+                  static_cast<long long>(made_), static_cast<long long>(skipped_),
+                  static_cast<long long>(left_out_), stopped ? "; interrupted" : "");
+    }
     return stopped ? exit_interrupted : exit_done;
   }
 
