@@ -92,45 +92,7 @@ gestalt_part(OPENCV "no image files" OpenCV JPEG PNG TIFF)
 gestalt_part(EVAL "no metrics, figures and reports" nlohmann_json lapack)
 gestalt_part(TOOLS "no tools but doctor" OpenCV JPEG PNG TIFF CLI11 nlohmann_json spdlog lapack)
 
-set(GESTALT_WITH_CUDA OFF)
-if(NOT GESTALT_CUDA STREQUAL "OFF")
-  set(CMAKE_CUDA_ARCHITECTURES ${GESTALT_CUDA_ARCHITECTURES})
-  # The nvcc of CUDACXX or the path; else the usual folder's. The check is a configuration of its
-  # own, which knows the environment alone.
-  if(CMAKE_CUDA_HOST_COMPILER)
-    set(ENV{CUDAHOSTCXX} ${CMAKE_CUDA_HOST_COMPILER})
-  endif()
-  include(CheckLanguage)
-  check_language(CUDA)
-  if(NOT CMAKE_CUDA_COMPILER AND EXISTS /usr/local/cuda/bin/nvcc)
-    unset(CMAKE_CUDA_COMPILER CACHE)
-    unset(CMAKE_CUDA_COMPILER)
-    set(ENV{CUDACXX} /usr/local/cuda/bin/nvcc)
-    check_language(CUDA)
-    if(NOT CMAKE_CUDA_COMPILER)
-      message(STATUS "gestalt: /usr/local/cuda/bin/nvcc does not work with this C++ compiler; "
-                     "CMAKE_CUDA_HOST_COMPILER may name another")
-    endif()
-  endif()
-  if(CMAKE_CUDA_COMPILER)
-    enable_language(CUDA)
-    find_package(CUDAToolkit REQUIRED)  # of this compiler
-  endif()
-  find_package(cudnn 9 QUIET MODULE)
-  if(CMAKE_CUDA_COMPILER AND cudnn_FOUND)
-    set(CMAKE_CUDA_STANDARD 20)
-    if(NOT CMAKE_CUDA20_STANDARD_COMPILE_OPTION)  # CMake 3.25 does not know nvcc's flag
-      set(CMAKE_CUDA20_STANDARD_COMPILE_OPTION "-std=c++20")
-      set(CMAKE_CUDA20_EXTENSION_COMPILE_OPTION "-std=c++20")
-    endif()
-    find_package(cublas REQUIRED MODULE)
-    find_package(nvrtc QUIET MODULE)
-    set(GESTALT_WITH_CUDA ON)
-  elseif(GESTALT_CUDA STREQUAL "ON")
-    message(FATAL_ERROR "GESTALT_CUDA=ON needs nvcc (found: ${CMAKE_CUDA_COMPILER}) "
-                        "and cuDNN 9 (found: ${cudnn_FOUND}; say where in CUDNN_ROOT)")
-  endif()
-endif()
+include(GestaltCuda)  # GESTALT_WITH_CUDA
 
 message(STATUS "gestalt: CUDA ${GESTALT_WITH_CUDA}, oneDNN ${GESTALT_WITH_ONEDNN}, "
                "OpenCV ${GESTALT_WITH_OPENCV}, tools ${GESTALT_WITH_TOOLS}")
