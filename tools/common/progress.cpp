@@ -2,7 +2,13 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <spdlog/fmt/fmt.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
+
+#include "tools/common/utf8.h"
 
 namespace gestalt::tools {
 namespace {
@@ -14,10 +20,21 @@ std::string clock_text(double seconds) {
   return text;
 }
 
+// One that knows how a line is drawn again.
+bool is_terminal(int stream) {
+  const char* kind = std::getenv("TERM");
+  return isatty(stream) != 0 && kind != nullptr && std::strcmp(kind, "dumb") != 0;
+}
+
+int columns_of(int stream) {
+  winsize size{};
+  return ioctl(stream, TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
 }  // namespace
 
 Progress::Progress(std::string what, int64_t total, bool quiet)
-    : what_(std::move(what)), total_(total), quiet_(quiet), terminal_(isatty(STDERR_FILENO) != 0) {}
+    : what_(std::move(what)), total_(total), quiet_(quiet), terminal_(is_terminal(STDERR_FILENO)) {}
 
 Progress::~Progress() {
   finish();
@@ -41,13 +58,20 @@ void Progress::draw(int64_t done, const std::string& note) {
   const double elapsed = std::chrono::duration<double>(last_ - start_).count();
   const double rate = elapsed > 0 ? static_cast<double>(done - first_) / elapsed : 0;
   const std::string left =
-      rate > 0 ? clock_text(static_cast<double>(total_ - done) / rate) : std::string("?");
+      rate > 0 ? clock_text(static_cast<double>(std::max<int64_t>(total_ - done, 0)) / rate)
+               : std::string("?");
   if (terminal_) {
     constexpr int width = 24;
-    const int filled = static_cast<int>(width * done / std::max<int64_t>(total_, 1));
+    const int64_t filled =
+        std::clamp<int64_t>(width * done / std::max<int64_t>(total_, 1), 0, width);
     const std::string bar = std::string(filled, '#') + std::string(width - filled, '.');
-    std::fprintf(stderr, "\r\033[K%s [%s] %ld/%ld  %.2f/s  %s left  %s", what_.c_str(), bar.c_str(),
-                 done, total_, rate, left.c_str(), note.c_str());
+    const std::string figures =
+        fmt::format("{}/{}  {:.2f}/s  {} left  {}", done, total_, rate, left, note);
+    // A line that wraps could not be drawn again: each would stay.
+    const auto room = static_cast<size_t>(columns_of(STDERR_FILENO) - 1);
+    std::string line = fmt::format("{} [{}] {}", what_, bar, figures);
+    if (line.size() > room) line = fmt::format("{} {}", what_, figures);
+    std::fprintf(stderr, "\r\033[K%s", cut_utf8(line, room).c_str());
     drawn_ = true;
   } else {
     std::fprintf(stderr, "%s %ld/%ld, %.2f/s, %s left, %s\n", what_.c_str(), done, total_, rate,

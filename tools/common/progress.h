@@ -7,8 +7,8 @@
 
 namespace gestalt::tools {
 
-// How far a long job is: on a terminal one line that is drawn again, with rate and time left;
-// elsewhere a plain line every ten seconds. Silent where `quiet`.
+// How far a long job is: on a terminal one line that is drawn again, with rate and time left, cut
+// to its width; elsewhere a plain line every ten seconds. Silent where `quiet`.
 class Progress {
  public:
   Progress(std::string what, int64_t total, bool quiet);

@@ -46,6 +46,14 @@ std::string as_utf8(std::string_view text) {
   return result;
 }
 
+std::string cut_utf8(const std::string& text, size_t most) {
+  if (text.size() <= most) return text;
+  const auto is_inside_a_letter = [&](size_t i) { return (byte_at(text, i) & 0xc0) == 0x80; };
+  size_t end = most;
+  while (end > 0 && is_inside_a_letter(end)) --end;
+  return text.substr(0, end);
+}
+
 nlohmann::json as_utf8_json(const nlohmann::json& value) {
   if (value.is_string()) return as_utf8(value.get_ref<const std::string&>());
   nlohmann::json result = value;

@@ -182,6 +182,7 @@ class Experiment {
     } catch (const Error& error) {
       ++skipped_;
       job.forget_progress();
+      progress_->finish();  // the warning is a line of its own
       logger_->warn("skipped: {}", error.what());
       return false;
     }

@@ -43,13 +43,7 @@ std::string shortened(std::string text) {
   constexpr size_t longest = 24;
   std::replace_if(
       text.begin(), text.end(), [](char c) { return c >= 0 && c < ' '; }, ' ');
-  const auto is_inside_a_letter = [&](size_t i) { return (text[i] & 0xC0) == 0x80; };  // UTF-8
-  if (text.size() > longest) {
-    size_t end = longest - 3;
-    while (end > 0 && is_inside_a_letter(end)) --end;
-    text = text.substr(0, end) + "...";
-  }
-  return text;
+  return text.size() > longest ? cut_utf8(text, longest - 3) + "..." : text;
 }
 
 }  // namespace
