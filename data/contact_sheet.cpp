@@ -118,8 +118,8 @@ bool is_blank(const Image& image) {
 }
 
 void draw_picture(cv::Mat& sheet, const Image& image, const cv::Rect& cell, int cell_size) {
-  const cv::Size size = fitted(image, cell_size);
-  Image picture = resize(image, size.height, size.width, Filter::lanczos);
+  Image picture = fit_cell(image, cell_size);
+  const cv::Size size(picture.width, picture.height);
   const cv::Rect area(
       {cell.x + (cell.width - size.width) / 2, cell.y + (cell.height - size.height) / 2}, size);
   const cv::Mat pixels(size, image.channels == 3 ? CV_8UC3 : CV_8UC1, picture.pixels.data());
@@ -190,6 +190,12 @@ struct Layout {
 };
 
 }  // namespace
+
+Image fit_cell(const Image& image, int cell_size) {
+  if (is_blank(image)) return image;
+  const cv::Size size = fitted(image, cell_size);
+  return resize(image, size.height, size.width, Filter::lanczos);
+}
 
 Image draw_contact_sheet(const ContactSheet& sheet) {
   check(sheet);

@@ -17,6 +17,10 @@ struct ContactSheet {
   int cell_size = 256;                    // pixels; the longer side of every picture is made this
 };
 
+// The picture as it is drawn in a cell; for sheets of more and larger pictures than there is memory
+// for. A sheet of these has the same bytes. An empty Image stays so.
+Image fit_cell(const Image& image, int cell_size);
+
 // Captions break at spaces and newlines; a word that is still too wide is shortened in its middle.
 // The drawn letters are ASCII; others show as "?".
 // Error: no cells, captions that don't match the cells, or a cell size below 16.

@@ -37,7 +37,8 @@ int draw(const Settings& settings) {
   for (size_t row = 0; row < settings.rows.size(); ++row) {
     std::vector<data::Image>& cells = sheet.cells.emplace_back();
     for (size_t i = 0; i < columns; ++i) {
-      cells.push_back(data::decode_image(settings.images[row * columns + i]));
+      const data::Image image = data::decode_image(settings.images[row * columns + i]);
+      cells.push_back(data::fit_cell(image, sheet.cell_size));
     }
   }
   data::save_image(settings.output, data::draw_contact_sheet(sheet));

@@ -73,6 +73,25 @@ TEST(ContactSheet, PlacesPicturesAndCaptions) {
   EXPECT_EQ(dark_pixels(image, blue.top, blue.bottom, red.left, red.right), 0);  // the blank cell
 }
 
+TEST(ContactSheet, OfFittedPicturesIsTheSame) {
+  ContactSheet sheet, fitted;
+  sheet.columns = fitted.columns = {"a", "b", "c"};
+  sheet.cell_size = fitted.cell_size = 61;
+  for (const auto& [height, width] : {std::pair(61, 61), {400, 300}, {7, 11}, {1, 500}, {97, 3}}) {
+    Image picture(height, width), grey(height, width, 1);
+    for (size_t i = 0; i < picture.pixels.size(); ++i) {
+      picture.pixels[i] = static_cast<uint8_t>(i * i / 7);
+    }
+    std::copy_n(picture.pixels.begin(), grey.pixels.size(), grey.pixels.begin());
+    sheet.cells.push_back({picture, Image(), grey});
+    std::vector<Image>& row = fitted.cells.emplace_back();
+    for (const Image& image : sheet.cells.back()) row.push_back(fit_cell(image, fitted.cell_size));
+    EXPECT_EQ(std::max(row[0].height, row[0].width), 61);
+    EXPECT_EQ(row[2].channels, 1);
+  }
+  EXPECT_EQ(draw_contact_sheet(fitted), draw_contact_sheet(sheet));
+}
+
 TEST(ContactSheet, LongCaptionsStayInside) {
   ContactSheet sheet;
   sheet.title = "a title that is much too long for a sheet with a single column of small pictures";

@@ -28,6 +28,9 @@ class Job {
   uint64_t seed() const { return seed_; }
   const data::ImageSource& images() const { return *images_; }
   data::Image read_image() const { return images_->read(image_); }
+  bool is_of_image_of(const Job& other) const {
+    return images_ == other.images_ && image_ == other.image_;
+  }
   // The file that the image is in: its own, or a packed one.
   std::filesystem::path source_file() const;
   const std::filesystem::path& picture_path() const { return picture_path_; }

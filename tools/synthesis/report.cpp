@@ -87,10 +87,17 @@ void write_sheet(const std::string& title, const SynthesisSettings& settings,
                                             settings.reverse_topk ? "without the top" : "top",
                                             settings.topk * 100);
   sheet.columns = {"original", "result"};
+  data::Image original;
+  const Job* before = nullptr;  // the seeds of an image follow each other
   for (const Job& job : jobs) {
     if (job.losses().empty()) continue;  // skipped
+    if (before == nullptr || !job.is_of_image_of(*before)) {
+      original = data::fit_cell(job.read_image(), sheet.cell_size);
+    }
+    before = &job;
     sheet.rows.push_back(job.name());
-    sheet.cells.push_back({job.read_image(), data::decode_image(job.picture_path())});
+    const data::Image result = data::decode_image(job.picture_path());
+    sheet.cells.push_back({original, data::fit_cell(result, sheet.cell_size)});
   }
   data::save_image(fs::path(settings.output) / sheet_file, data::draw_contact_sheet(sheet));
 }
