@@ -130,8 +130,8 @@ class PackedSource : public ImageSource {
     const int64_t classes = static_cast<int64_t>(index_.classes.size());
     for (int64_t i = 0; i < size(); ++i) {
       const int64_t height = sizes_[2 * i], width = sizes_[2 * i + 1], offset = offsets_[i];
-      const bool inside = height >= 1 && width >= 1 && width <= max_image_pixels / height &&
-                          offset >= 0 && offset <= bytes - 3 * height * width;
+      const bool inside =
+          fits_packed(height, width) && offset >= 0 && offset <= bytes - 3 * height * width;
       GESTALT_CHECK(inside, "image {} ('{}', {}x{} at {}) is not inside its {} bytes", i, name(i),
                     height, width, offset, bytes);
       const int64_t label = index_.labels[i];
@@ -160,6 +160,10 @@ std::shared_ptr<const PackedSource> open_source(const std::filesystem::path& pat
 }
 
 }  // namespace
+
+bool fits_packed(int64_t height, int64_t width) {
+  return height >= 1 && width >= 1 && width <= max_image_pixels / height;
+}
 
 bool is_packed(const std::filesystem::path& path) {
   std::error_code ignored;
@@ -199,9 +203,12 @@ PackWriter::~PackWriter() {
 }
 
 void PackWriter::add(const std::string& name, int64_t label, const Image& image) {
-  GESTALT_CHECK(image.channels == 3 && image.height >= 1,
+  GESTALT_CHECK(image.channels == 3 && image.height >= 1 && image.width >= 1,
                 "[packed] {}: expected an RGB image, got {}x{} of {} channels", name, image.height,
                 image.width, image.channels);
+  GESTALT_CHECK(fits_packed(image.height, image.width),
+                "[packed] {}: {}x{} are more than the {} pixels that an image may have", name,
+                image.height, image.width, max_image_pixels);
   index_.names.push_back(name);
   index_.labels.push_back(label);
   offsets_.push_back(bytes_);

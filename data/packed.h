@@ -24,6 +24,9 @@
 
 namespace gestalt::data {
 
+// Whether an image of this size may be in one.
+bool fits_packed(int64_t height, int64_t width);
+
 // Whether the file begins as a packed file does; false where it cannot be read.
 bool is_packed(const std::filesystem::path& path);
 
@@ -42,7 +45,8 @@ class PackWriter {
   PackWriter(const PackWriter&) = delete;
   PackWriter& operator=(const PackWriter&) = delete;
 
-  void add(const std::string& name, int64_t label, const Image& image);  // RGB
+  // RGB. Error: another, or more than max_image_pixels, which could not be opened again.
+  void add(const std::string& name, int64_t label, const Image& image);
   void finish();  // Error: no image was added
 
  private:

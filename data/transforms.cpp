@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 
 #include "data/recycled.h"
 #include "kernels/error.h"
@@ -170,8 +171,12 @@ void resize_shorter_side(Geometry& geometry, int size) {
   const bool upright = geometry.part.width <= geometry.part.height;
   const int shorter = upright ? geometry.part.width : geometry.part.height;
   const int longer = upright ? geometry.part.height : geometry.part.width;
-  const int scaled =
-      static_cast<int>(static_cast<double>(static_cast<int64_t>(size) * longer) / shorter);
+  const double exact = static_cast<double>(static_cast<int64_t>(size) * longer) / shorter;
+  GESTALT_CHECK(exact <= std::numeric_limits<int>::max(),
+                "[transform] a {}x{} image cannot be made {} on its shorter side: its longer one "
+                "would be {}",
+                geometry.part.height, geometry.part.width, size, static_cast<int64_t>(exact));
+  const int scaled = static_cast<int>(exact);
   resize_to(geometry, upright ? scaled : size, upright ? size : scaled);
 }
 

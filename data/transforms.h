@@ -65,7 +65,8 @@ Geometry whole_image(int height, int width);  // as it is
 Geometry random_resized_crop(int height, int width, const TrainTransform& options,
                              Generator& random);
 void resize_to(Geometry& geometry, int height, int width);
-// Resize(size): the shorter side becomes `size`, the longer is truncated to an integer.
+// Resize(size): the shorter side becomes `size`, the longer is truncated to an integer. Error:
+// which an int can't hold.
 void resize_shorter_side(Geometry& geometry, int size);
 // CenterCrop((height, width)) of what is resized.
 void center_crop(Geometry& geometry, int height, int width);

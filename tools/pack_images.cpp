@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <memory>
+#include <new>
 
 #include "data/folder.h"
 #include "data/packed.h"
@@ -36,19 +38,48 @@ struct Settings {
   bool flat = false, verify = false, quiet = false;
 };
 
-data::Image packed_form(data::OpenedImage& image, const Settings& settings) {
-  data::Geometry geometry = data::whole_image(image.height(), image.width());
+// Throws Error where the result is none that a packed file can have.
+data::Geometry packed_form(int height, int width, const Settings& settings) {
+  data::Geometry geometry = data::whole_image(height, width);
   if (settings.resize == Resize::shorter) data::resize_shorter_side(geometry, settings.size);
   if (settings.resize == Resize::square) data::resize_to(geometry, settings.size, settings.size);
   if (settings.crop > 0) data::center_crop(geometry, settings.crop, settings.crop);
+  GESTALT_CHECK(data::fits_packed(geometry.output_height, geometry.output_width),
+                "packed it would be {}x{}, more than the {} pixels that an image may have",
+                geometry.output_height, geometry.output_width, data::max_image_pixels);
   geometry.filter = settings.filter;
-  return data::render(geometry, image.decode_whole());
+  return geometry;
+}
+
+std::string path_of(const data::ImageSource& source, int64_t i) {
+  return (std::filesystem::path(source.location()) / source.name(i)).string();
+}
+
+data::Image read_packed_form(const data::ImageSource& source, int64_t i, const Settings& settings) {
+  const std::unique_ptr<data::OpenedImage> image = source.open(i);
+  data::Geometry geometry;
+  try {
+    geometry = packed_form(image->height(), image->width(), settings);
+  } catch (const Error& error) {
+    throw Error(format("'{}': {}", path_of(source, i), error.what()));
+  }
+  return data::render(geometry, image->decode_whole());
 }
 
 struct Packed {
   data::Image image;
   std::string error;  // why there is no image
 };
+
+// What no image could be packed with. Throws UsageError.
+void check_sizes(const Settings& settings) {
+  const bool is_square = settings.crop > 0 || settings.resize == Resize::square;
+  const int side = settings.crop > 0 ? settings.crop : settings.size;
+  if (!is_square || data::fits_packed(side, side)) return;
+  throw UsageError(format("{} {}: images of {}x{} are more than the {} pixels that one may have",
+                          settings.crop > 0 ? "--crop" : "--size", side, side, side,
+                          data::max_image_pixels));
+}
 
 // Throws UsageError where whoever lists the folder next would find the packed file among its
 // images.
@@ -74,6 +105,18 @@ data::ImageSourcePtr open_source(const Settings& settings) {
   return source;
 }
 
+// As many images at a time as may wait for their turn to be written: what those before took tells
+// how large they are.
+int64_t next_group(const std::vector<Packed>& before) {
+  constexpr int64_t most = 64, most_bytes = int64_t{256} << 20;
+  int64_t largest = most_bytes;  // not known yet
+  if (!before.empty()) largest = 1;
+  for (const Packed& each : before) {
+    largest = std::max(largest, static_cast<int64_t>(each.image.pixels.size()));
+  }
+  return std::clamp<int64_t>(most_bytes / largest, std::min<int64_t>(num_threads(), most), most);
+}
+
 // `count` images from `begin` on, side by side.
 std::vector<Packed> decode(const data::ImageSource& source, int64_t begin, int64_t count,
                            const Settings& settings) {
@@ -81,7 +124,9 @@ std::vector<Packed> decode(const data::ImageSource& source, int64_t begin, int64
   parallel_for(count, 1, [&](int64_t from, int64_t to) {
     for (int64_t i = from; i < to; ++i) {
       try {
-        packed[i].image = packed_form(*source.open(begin + i), settings);
+        packed[i].image = read_packed_form(source, begin + i, settings);
+      } catch (const std::bad_alloc&) {
+        packed[i].error = format("'{}': out of memory", path_of(source, begin + i));
       } catch (const Error& error) {
         packed[i].error = error.what();
       }
@@ -108,21 +153,25 @@ int64_t write(data::PackWriter& writer, const data::ImageSource& source, int64_t
 }
 
 int pack(const Settings& settings) {
+  check_sizes(settings);
   if (settings.threads > 0) set_num_threads(settings.threads);
   const data::ImageSourcePtr source = open_source(settings);
   data::PackWriter writer(settings.out, source->index().classes);
   catch_interrupts();
   Progress progress("packed", source->size(), settings.quiet);
-  constexpr int64_t group = 64;
   int64_t unreadable = 0;
-  for (int64_t begin = 0; begin < source->size(); begin += group) {
-    const int64_t count = std::min(group, source->size() - begin);
-    unreadable += write(writer, *source, begin, decode(*source, begin, count, settings));
+  std::vector<Packed> packed;
+  for (int64_t begin = 0; begin < source->size();) {
+    const int64_t count = std::min(next_group(packed), source->size() - begin);
+    packed.clear();
+    packed = decode(*source, begin, count, settings);
+    unreadable += write(writer, *source, begin, packed);
     if (interrupted()) {
       std::fprintf(stderr, "pack_images: interrupted, nothing was written\n");
       return exit_interrupted;
     }
-    progress.update(begin + count, "");
+    begin += count;
+    progress.update(begin, "");
   }
   progress.finish();
   GESTALT_CHECK(unreadable < source->size(), "{}: none of the {} images can be read", settings.in,

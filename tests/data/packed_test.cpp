@@ -48,6 +48,17 @@ class Packed : public ::testing::Test {
   ImageSourcePtr folder;
 };
 
+TEST_F(Packed, TakesNoImageThatItCouldNotOpen) {
+  PackWriter writer(root / "large.packed", {});
+  Image image;  // its size alone is looked at
+  image.height = 1;
+  image.width = static_cast<int>(max_image_pixels) + 1;
+  EXPECT_THROW(writer.add("large.png", 0, image), Error);
+  image.width = 0;
+  EXPECT_THROW(writer.add("empty.png", 0, image), Error);
+  EXPECT_THROW(writer.finish(), Error);  // none was added
+}
+
 TEST_F(Packed, HoldsWhatTheFolderHolds) {
   const ImageSourcePtr packed = open_dataset(path);
   EXPECT_EQ(packed->index().names, folder->index().names);

@@ -231,6 +231,16 @@ TEST(Transforms, RejectBadOptions) {
   EXPECT_NE(error_of([] { square_transform({.resize = 10, .crop = 11}); }), "");
 }
 
+TEST(Transforms, ALongerSideThatNoIntHoldsIsAnError) {
+  Geometry geometry = whole_image(70000, 1);
+  resize_shorter_side(geometry, 30000);
+  EXPECT_EQ(geometry.resized_height, 2100000000);
+  geometry = whole_image(1, 80000);
+  EXPECT_EQ(error_of([&] { resize_shorter_side(geometry, 30000); }),
+            "[transform] a 1x80000 image cannot be made 30000 on its shorter side: its longer one "
+            "would be 2400000000");
+}
+
 TEST(Transforms, ANormalizationThatDividesBy0IsAnError) {
   Normalization normalization;
   normalization.deviation[1] = 0;

@@ -74,6 +74,35 @@ TEST_F(PackImages, LeavesOutWhatItCannotReadAndSaysSo) {
             (std::vector<std::string>{"cat/a.png", "dog/c.jpg"}));
 }
 
+// More pixels than whoever opens the file would take.
+TEST_F(PackImages, WhatWouldBeTooLargeIsLeftOut) {
+  const std::string thin = "P6\n1 300000\n255\n" + std::string(900000, 'a');
+  std::ofstream(in_ / "cat/thin.ppm", std::ios::binary) << thin;
+  for (const std::string size : {"1024", "32768"}) {  // 32768: no int holds the height
+    const ToolResult result = pack({"--size", size, "--crop", "0"});
+    if (size == "32768") {  // nor do the others fit
+      EXPECT_EQ(result.exit_code, 1);
+    } else {
+      EXPECT_EQ(result.exit_code, 0);
+      EXPECT_NE(result.output.find("3 images in 2 classes, 1 left out"), std::string::npos);
+      EXPECT_EQ(data::open_dataset(out_)->size(), 3);
+    }
+    EXPECT_NE(result.output.find("left out: '" + (in_ / "cat/thin.ppm").string() + "': "),
+              std::string::npos)
+        << result.output;
+  }
+  EXPECT_EQ(pack({"--size", "1024", "--crop", "20"}).exit_code, 0);
+  EXPECT_EQ(data::open_dataset(out_)->size(), 4);  // what is cut out fits
+  for (const std::vector<std::string>& flags :
+       {std::vector<std::string>{"--resize", "square", "--size", "20000"},
+        {"--resize", "none", "--crop", "20000"}}) {
+    const ToolResult result = pack(flags);
+    EXPECT_EQ(result.exit_code, 2) << result.output;
+    EXPECT_NE(result.output.find(" 20000: images of 20000x20000 are more than"), std::string::npos)
+        << result.output;
+  }
+}
+
 TEST_F(PackImages, BadInputIsOneLineAndLeavesNothing) {
   fs::create_directories(in_ / "owl");
   const ToolResult result = pack({});
