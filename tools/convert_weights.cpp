@@ -158,14 +158,13 @@ void print_list(const StateDict& state) {
               counted(values, "value").c_str(), static_cast<double>(bytes) / 1e6);
 }
 
-// Throws Error with the table of what is missing, unexpected or of another shape.
-void check_fits(const StateDict& state, const std::string& architecture,
-                const models::ModelOptions& options) {
+// The table of what is missing, unexpected or of another shape; empty where nothing is.
+std::string misfit(const StateDict& state, const std::string& architecture,
+                   const models::ModelOptions& options) {
   const auto network = models::make_model(architecture, options);
   const StateDictReport report = network->check_state_dict(state);
-  const size_t all = network->state_dict().size() + state.size();
-  GESTALT_CHECK(report.ok(), "the weights do not fit {}:{}", architecture, to_string(report, all));
-  std::printf("fits %s\n", architecture.c_str());
+  if (report.ok()) return {};
+  return to_string(report, network->state_dict().size() + state.size());
 }
 
 void print_metadata(const Metadata& metadata) {
@@ -191,6 +190,12 @@ int convert(const Settings& settings) {
   for (const std::string& rule : settings.renames) rename(state, rule);
   check_names(state, before);
   if (!settings.dtype.empty()) convert_dtype(state, parse_dtype(settings.dtype));
+  const bool has_architecture = !settings.architecture.empty();
+  const std::string wrong =
+      has_architecture ? misfit(state, settings.architecture, settings.model) : std::string();
+  // Before anything is printed: a reader that has seen enough (`| head`) ends the process then.
+  const bool writes = !settings.list && wrong.empty();
+  if (writes) write_safetensors(settings.out, state, checkpoint.metadata);
 
   std::printf("%s: %s\n", settings.in.c_str(), checkpoint.format.c_str());
   const Bytes bytes = map_file(settings.in);
@@ -203,10 +208,9 @@ int convert(const Settings& settings) {
   std::fputs(taken.line.c_str(), stdout);
   if (settings.list) print_metadata(checkpoint.metadata);
   if (settings.list || !settings.quiet) print_list(state);
-  if (!settings.architecture.empty()) check_fits(state, settings.architecture, settings.model);
-  if (settings.list) return exit_done;
-  write_safetensors(settings.out, state, checkpoint.metadata);
-  std::printf("wrote %s\n", settings.out.c_str());
+  GESTALT_CHECK(wrong.empty(), "the weights do not fit {}:{}", settings.architecture, wrong);
+  if (has_architecture) std::printf("fits %s\n", settings.architecture.c_str());
+  if (writes) std::printf("wrote %s\n", settings.out.c_str());
   return exit_done;
 }
 

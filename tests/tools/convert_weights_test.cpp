@@ -11,6 +11,7 @@
 #include "tests/error_of.h"
 #include "tests/source_folder.h"
 #include "tests/tools/run_tool.h"
+#include "tests/tools/unheard_run.h"
 #include "tools/common/weights.h"
 
 namespace gestalt::tests {
@@ -44,6 +45,18 @@ TEST_F(ConvertWeights, TakesTheStateDictAndSaysWhatItPassedOver) {
   EXPECT_EQ(state[0].name, "bias");
   EXPECT_EQ(state[1].tensor.to_vector<float>(),
             (std::vector<float>{-3, -2.75, -2.5, -2.25, -2, -1.75}));
+}
+
+// As behind `| head`: a listing longer than the pipe takes, which nobody reads.
+TEST_F(ConvertWeights, AReaderThatIsGoneFindsTheFileWritten) {
+  StateDict many;
+  for (int i = 0; i < 2000; ++i) {
+    many.push_back({format("{}.{}", std::string(100, 'a'), i), Tensor::full({1}, 1)});
+  }
+  write_safetensors(folder_ / "many.safetensors", many);
+  run_unheard(
+      "convert_weights", {folder_ / "many.safetensors", out_}, [] { return true; }, SIGCONT);
+  EXPECT_EQ(load_weights(out_).size(), many.size());
 }
 
 TEST_F(ConvertWeights, SelectRenameStripAndDtype) {
