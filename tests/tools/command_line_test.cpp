@@ -2,11 +2,14 @@
 
 #include <cstdio>
 #include <fcntl.h>
+#include <filesystem>
+#include <fstream>
 #include <gtest/gtest.h>
 #include <stdio_ext.h>
 #include <unistd.h>
 
 #include "kernels/parallel.h"
+#include "tests/temporary_folder.h"
 #include "tools/common/choice.h"
 #include "tools/common/list_flag.h"
 #include "tools/common/ranges.h"
@@ -257,6 +260,27 @@ TEST(Flags, TellTheirRangeInTheHelpAndRefuseWhatLiesOutside) {
       EXPECT_EQ(range.check(text), "must be " + range.words + ", got " + text);
     }
   }
+}
+
+// Which CLI11 takes for a list.
+TEST(Flags, OfSeveralPathsTakeOneInBrackets) {
+  const tests::TemporaryFolder folder;
+  const auto before = std::filesystem::current_path();
+  std::filesystem::current_path(folder.path());
+  std::ofstream("[a] b [c,d]") << "";
+  std::ofstream("[e]") << "";
+  std::vector<std::string> paths;
+  Tool tool("some_tool", "Does something.", CommonFlags::none);
+  tool.app().add_option("-i,--input", paths)->default_str("");
+  std::vector<std::string> arguments = {"some_tool", "-i", "[a] b [c,d]", "[none]", "--input=[e]"};
+  std::vector<char*> argv;
+  for (std::string& argument : arguments) argv.push_back(argument.data());
+  const int code =
+      tool.run(static_cast<int>(argv.size()), argv.data(), [] { return int{exit_done}; });
+  std::filesystem::current_path(before);
+  EXPECT_EQ(code, exit_done);
+  EXPECT_EQ(paths, (std::vector<std::string>{"./[a] b [c,d]", "none", "./[e]"}));
+  EXPECT_EQ(tool.command_line(), "some_tool -i '[a] b [c,d]' '[none]' '--input=[e]'");
 }
 
 TEST(Flags, NoMachineHasSoManyThreads) {

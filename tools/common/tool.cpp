@@ -60,6 +60,17 @@ std::string quoted(const std::string& argument) {
   return text + "'";
 }
 
+// CLI11 takes "[a] b [c]" for a list where an option has several values, which a folder's name may
+// be.
+std::string not_a_list(const std::string& argument) {
+  const size_t begin = argument.starts_with("--") ? argument.find('=') + 1 : 0;  // --flag=VALUE
+  const std::string value = argument.substr(begin);
+  std::error_code ignored;
+  const bool is_path =
+      value.starts_with('[') && value.ends_with(']') && std::filesystem::exists(value, ignored);
+  return is_path ? argument.substr(0, begin) + "./" + value : argument;
+}
+
 // "auto" or what parse_device knows; whether there is one is found out later.
 std::string check_device(const std::string& name) {
   try {
@@ -111,11 +122,15 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   // Behind `ulimit -f` a write should fail with its reason, as on a full disk, not end the process.
   std::signal(SIGXFSZ, SIG_IGN);
   command_line_ = name_;
-  for (int i = 1; i < argc; ++i) command_line_ += format(" {}", quoted(argv[i]));
+  std::vector<std::string> arguments;  // from the last to the first, as CLI11 takes them
+  for (int i = 1; i < argc; ++i) {
+    command_line_ += format(" {}", quoted(argv[i]));
+    arguments.insert(arguments.begin(), not_a_list(argv[i]));
+  }
   add_common_flags(app_, flags_);
   check_numbers(app_);
   try {
-    app_.parse(argc, argv);
+    app_.parse(std::move(arguments));
   } catch (const CLI::ParseError& error) {
     return app_.exit(error) == 0 ? exit_done : exit_usage;
   }
