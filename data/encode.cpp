@@ -21,7 +21,12 @@ std::vector<uint8_t> encode_image(const Image& image, std::string_view extension
 }
 
 void save_image(const std::filesystem::path& path, const Image& image, int quality) {
-  const auto bytes = encode_image(image, path.extension().string(), quality);
+  std::vector<uint8_t> bytes;
+  try {
+    bytes = encode_image(image, path.extension().string(), quality);
+  } catch (const Error& error) {
+    throw Error(format("cannot write '{}': {}", path.string(), error.what()));
+  }
   write_file_atomically(path.string(), bytes.data(), bytes.size());
 }
 

@@ -17,6 +17,7 @@
 namespace gestalt::data {
 
 inline constexpr int default_jpeg_quality = 75;
+inline constexpr int longest_jpeg_side = 65500;  // libjpeg's limit, pixels
 
 // `extension` is .jpg, .jpeg or .png in any case; `quality` is 1..100, for JPEG alone.
 std::vector<uint8_t> encode_image(const Image& image, std::string_view extension,

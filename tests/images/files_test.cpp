@@ -44,6 +44,11 @@ TEST_F(Files, SavingLeavesNothingElseBehind) {
   save_image(folder / "image.jpg", Image(2, 3), 90);
   EXPECT_THROW(save_image(folder / "missing/image.jpg", Image(2, 3)), Error);
   EXPECT_THROW(save_image(folder / "image.gif", Image(2, 3)), Error);
+  const std::string too_wide =
+      tests::error_of([&] { save_image(folder / "wide.jpg", Image(1, longest_jpeg_side + 1)); });
+  EXPECT_TRUE(too_wide.starts_with("cannot write '" + (folder / "wide.jpg").string() + "': "))
+      << too_wide;
+  EXPECT_NO_THROW(save_image(folder / "wide.jpg", Image(1, longest_jpeg_side)));
   EXPECT_THROW(save_image(folder / "image.jpg", Image()), Error);
   fs::create_directories(folder / "taken.png/inside");  // a folder in the target's place
   EXPECT_THROW(save_image(folder / "taken.png", Image(2, 3)), Error);

@@ -98,7 +98,9 @@ TEST_F(BadInputs, FilesAreNamedAndNothingIsWritten) {
   const std::string long_name = file(std::string(240, 'x') + ".png", "");
   StateDict weights = models::make_model("vgg19-normalized")->state_dict();
   weights[0].tensor = Tensor::full({64, 3, 3, 3}, NAN);
-  const std::string nan = (folder_ / "nan.safetensors").string();
+  const std::string nan = (folder_ / "nan.safetensors").string(),
+                    wide = (folder_ / "wide.png").string();
+  data::save_image(wide, data::Image(1, data::longest_jpeg_side + 1));
   write_safetensors(nan, weights);
   for (const BadInput& bad : std::vector<BadInput>{
            {"input", {"-i", "/no/such/folder"}, 1, "/no/such/folder"},
@@ -112,6 +114,7 @@ TEST_F(BadInputs, FilesAreNamedAndNothingIsWritten) {
            {"html", {"-m", page}, 1, "page.pth"},
            {"missing", {"-m", "/no/weights.pth"}, 1, "/no/weights.pth"},
            {"nan", {"-m", nan}, 1, "conv1_1.weight holds values that are not finite"},
+           {"wide", {"-i", wide}, 1, "wide.png' is 1x65501: a picture has at most 65500 pixels"},
            {"init", {"--init_image", nan}, 1, "has no tensor 'image', 'result' or 'initial'"},
        }) {
     expect_refused(bad);

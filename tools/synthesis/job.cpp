@@ -1,8 +1,11 @@
 #include "tools/synthesis/job.h"
 
+#include <algorithm>
 #include <cmath>
 #include <map>
+#include <utility>
 
+#include "data/encode.h"
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
 #include "tools/common/output.h"
@@ -27,7 +30,13 @@ fs::path Job::source_file() const {
 }
 
 void Job::load_source() {
-  if (!source_.target.defined()) source_ = to_source(read_image(), settings_.image_size);
+  if (source_.target.defined()) return;
+  data::Image original = read_image();
+  // The picture is a JPEG of the same size.
+  GESTALT_CHECK(std::max(original.height, original.width) <= data::longest_jpeg_side,
+                "'{}' is {}x{}: a picture has at most {} pixels a side", images_->name(image_),
+                original.height, original.width, data::longest_jpeg_side);
+  source_ = to_source(std::move(original), settings_.image_size);
 }
 
 optim::LbfgsOptions Job::optimizer_options() const {
