@@ -25,6 +25,7 @@ struct FastGanOptions {
   bool noise = false;          // noise injection in the generator
   SparseLevels sparse = {};    // each resolution one of the generator's, 4 and up
   nn::TopKMethod topk = nn::TopKMethod::keep;
+  Excitation excitation = Excitation::sigmoid;  // of both networks
   // Of the generator's features and images; the discriminator keeps that of its input.
   Format format = Format::contiguous;
 };

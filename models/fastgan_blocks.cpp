@@ -6,7 +6,13 @@
 #include "nn/spectral_norm.h"
 #include "tensor/ops/arithmetic.h"
 
-namespace gestalt::models::fastgan {
+namespace gestalt::models {
+
+const char* to_string(Excitation excitation) {
+  return excitation == Excitation::sigmoid ? "sigmoid" : "linear";
+}
+
+namespace fastgan {
 
 using nn::make_sequential;
 using nn::Sequential;
@@ -70,14 +76,15 @@ std::shared_ptr<Sequential> up_block_comp(int64_t in_channels, int64_t out_chann
   return block;
 }
 
-SkipExcitation::SkipExcitation(int64_t small_channels, int64_t big_channels, Generator& generator) {
+SkipExcitation::SkipExcitation(int64_t small_channels, int64_t big_channels, Excitation excitation,
+                               Generator& generator) {
   main_ = register_module("main", make_sequential({
                                       std::make_shared<nn::AdaptiveAvgPool2d>(Pair{4, 4}),
                                       conv(small_channels, big_channels, 4, 1, 0, generator),
                                       std::make_shared<nn::Swish>(),
                                       conv(big_channels, big_channels, 1, 1, 0, generator),
-                                      std::make_shared<nn::Sigmoid>(),
                                   }));
+  if (excitation == Excitation::sigmoid) main_->append(std::make_shared<nn::Sigmoid>());
 }
 
 Tensor SkipExcitation::forward(const Tensor& small, const Tensor& big) {
@@ -134,4 +141,5 @@ Tensor SimpleDecoder::forward(const Tensor& x) {
   return (*main_)(x);
 }
 
-}  // namespace gestalt::models::fastgan
+}  // namespace fastgan
+}  // namespace gestalt::models

@@ -11,7 +11,15 @@
 #include "nn/sequential.h"
 #include "tensor/random.h"
 
-namespace gestalt::models::fastgan {
+namespace gestalt::models {
+
+// How a skip-layer excitation's weights end: in a sigmoid, as the paper of FastGAN and its code
+// have it; or as they come from the last convolution: the published code with Top-K makes the
+// sigmoid and does not apply it.
+enum class Excitation { sigmoid, linear };
+const char* to_string(Excitation excitation);  // "sigmoid", "linear"
+
+namespace fastgan {
 
 std::shared_ptr<nn::Module> conv(int64_t in_channels, int64_t out_channels, int64_t kernel,
                                  int64_t stride, int64_t padding, Generator& generator);
@@ -42,10 +50,11 @@ std::shared_ptr<nn::Sequential> up_block_comp(int64_t in_channels, int64_t out_c
                                               Generator& generator);
 
 // Skip-layer excitation: big times weights of its channels that come from `small`. The child `main`
-// is adaptive average pooling to 4x4, conv 4x4, Swish, conv 1x1, sigmoid.
+// is adaptive average pooling to 4x4, conv 4x4, Swish, conv 1x1, and a sigmoid where there is one.
 class SkipExcitation : public nn::Module {
  public:
-  SkipExcitation(int64_t small_channels, int64_t big_channels, Generator& generator);
+  SkipExcitation(int64_t small_channels, int64_t big_channels, Excitation excitation,
+                 Generator& generator);
   using nn::Module::forward;  // which throws
   Tensor forward(const Tensor& small, const Tensor& big);
 
@@ -85,4 +94,5 @@ class SimpleDecoder : public nn::Module {
   std::shared_ptr<nn::Sequential> main_;
 };
 
-}  // namespace gestalt::models::fastgan
+}  // namespace fastgan
+}  // namespace gestalt::models

@@ -34,6 +34,12 @@ FastGanOptions options_of(const Metadata& metadata) {
                          .noise = whole_number(metadata, "noise") != 0};
   set_sparse(options, required(metadata, "sparse_hw_info"),
              required(metadata, "sp_hw_policy_name"));
+  // Files from before there was another are of the sigmoid.
+  if (metadata.contains("excitation")) {
+    const std::string& text = required(metadata, "excitation");
+    if (text == to_string(Excitation::linear)) options.excitation = Excitation::linear;
+    GESTALT_CHECK(text == to_string(options.excitation), "its metadata has excitation '{}'", text);
+  }
   return options;
 }
 
@@ -86,6 +92,7 @@ Metadata fastgan_metadata(const FastGanOptions& options) {
           {"nz", std::to_string(options.latent_size)},
           {"base_channels", std::to_string(options.base_channels)},
           {"noise", options.noise ? "1" : "0"},
+          {"excitation", to_string(options.excitation)},
           {"sparse_hw_info", to_text(options.sparse)},
           {"sp_hw_policy_name", sparse_policy_name(options)}};
 }
@@ -94,6 +101,7 @@ std::optional<FastGanDifference> first_difference(const FastGanCheckpoint& check
                                                   const FastGanOptions& options) {
   const Metadata there = fastgan_metadata(checkpoint.options), here = fastgan_metadata(options);
   std::vector<const char*> settings = {"im_size", "nz", "noise", "base_channels"};
+  if (checkpoint.excitation_known) settings.push_back("excitation");
   if (checkpoint.sparsity_known) {
     settings.insert(settings.end(), {"sparse_hw_info", "sp_hw_policy_name"});
   }

@@ -93,7 +93,8 @@ FastGanDiscriminator::FastGanDiscriminator(const FastGanOptions& options, Genera
   for (int64_t i = 0; i + 3 <= blocks; ++i) {
     const std::string name = "se_" + std::to_string(2 << i) + "_" + std::to_string(16 << i);
     excitations_.push_back(register_module(
-        name, std::make_shared<SkipExcitation>(widths[i], widths[i + 3], generator)));
+        name,
+        std::make_shared<SkipExcitation>(widths[i], widths[i + 3], options.excitation, generator)));
   }
 
   const std::vector<int64_t> small_widths = widths_from_small(small_size(size), base);

@@ -106,8 +106,8 @@ FastGanGenerator::FastGanGenerator(const FastGanOptions& options, Generator& gen
                                        : fastgan::up_block(in, out, generator));
     if (resolution >= 64 && resolution <= 512) {
       stage.excitation = register_module(
-          "se_" + number,
-          std::make_shared<SkipExcitation>(channels(resolution / 16), out, generator));
+          "se_" + number, std::make_shared<SkipExcitation>(channels(resolution / 16), out,
+                                                           options.excitation, generator));
     }
     stage.topk = topk_at(resolution);
     stages_.push_back(std::move(stage));

@@ -83,6 +83,38 @@ std::optional<BlockTensor> as_block_tensor(const std::string& name) {
   return BlockTensor{block, rest.substr(0, dot), rest.substr(dot + 1)};
 }
 
+class Numbers {
+ public:
+  explicit Numbers(const Checkpoint& file) {
+    for (const auto& [name, value] : file.numbers) values_[name] = value;
+    for (const NamedTensor& entry : file.tensors) {  // newer versions keep 'step' as a tensor
+      if (entry.tensor.numel() == 1) values_.emplace(entry.name, entry.tensor.item());
+    }
+  }
+  const double* find(const std::string& name) const {
+    const auto found = values_.find(name);
+    return found == values_.end() ? nullptr : &found->second;
+  }
+
+ private:
+  std::map<std::string, double> values_;
+};
+
+// Whether the file is of the published code with Top-K, not of FastGAN's own, from which that came:
+// it alone writes where it stands, and names the children of blocks where noise is off.
+bool is_of_topk_code(const Checkpoint& file, const StateDict& generator, const Numbers& numbers) {
+  const auto is_named = [](const NamedTensor& entry) {
+    const auto part = as_block_tensor(entry.name);
+    return part && part->child.ends_with("conv1");
+  };
+  const auto is_performance = [](const Checkpoint::Number& number) {
+    return number.name.starts_with("performance.");
+  };
+  return numbers.find("iter") != nullptr ||
+         std::any_of(file.numbers.begin(), file.numbers.end(), is_performance) ||
+         std::any_of(generator.begin(), generator.end(), is_named);
+}
+
 void rename_blocks(StateDict& generator) {
   std::map<std::string, std::vector<Child>> blocks;  // children in the order of the file
   for (const NamedTensor& entry : generator) {
@@ -145,23 +177,6 @@ StateDict averages(const Checkpoint& file, const StateDict& generator) {
   for (size_t i = 0; i < list.size(); ++i) list[i].name = names[i];
   return list;
 }
-
-class Numbers {
- public:
-  explicit Numbers(const Checkpoint& file) {
-    for (const auto& [name, value] : file.numbers) values_[name] = value;
-    for (const NamedTensor& entry : file.tensors) {  // newer versions keep 'step' as a tensor
-      if (entry.tensor.numel() == 1) values_.emplace(entry.name, entry.tensor.item());
-    }
-  }
-  const double* find(const std::string& name) const {
-    const auto found = values_.find(name);
-    return found == values_.end() ? nullptr : &found->second;
-  }
-
- private:
-  std::map<std::string, double> values_;
-};
 
 template <class T>
 Tensor number(T value) {
@@ -236,11 +251,13 @@ FastGanCheckpoint from_published_form(Checkpoint file) {
   checkpoint.generator = below(file, "g.");
   checkpoint.discriminator = below(file, "d.");
   GESTALT_CHECK(!checkpoint.generator.empty(), "it has no generator 'g'");
+  const Numbers numbers(file);
+  const bool topk_code = is_of_topk_code(file, checkpoint.generator, numbers);
   rename_blocks(checkpoint.generator);
   checkpoint.options = options_of(checkpoint.generator);
-  checkpoint.sparsity_known = false;
+  checkpoint.options.excitation = topk_code ? Excitation::linear : Excitation::sigmoid;
+  checkpoint.excitation_known = checkpoint.sparsity_known = false;
   checkpoint.average = averages(file, checkpoint.generator);
-  const Numbers numbers(file);
   checkpoint.generator_optimizer =
       adam_state(file, numbers, "opt_g", parameter_names(checkpoint.generator));
   checkpoint.discriminator_optimizer =

@@ -27,6 +27,10 @@ int main(int argc, char** argv) {
                  "what becomes of the kept activations; without, as in the checkpoint, or "
                  "TopKMaskHW with --sparse_hw_info")
       ->check(CLI::IsMember({"TopKMaskHW", "TopKMaskHWMeanReplace", "IdentityBase"}));
+  add_choice(
+      app, "--excitation", s.excitation, excitation_names,
+      "how the skip-layer excitations end: in a sigmoid, or linear as in the published code; "
+      "auto: as in the checkpoint, where that does not tell as in the code it seems to be of");
   app.add_option("--im_size", s.image_size, "side, pixels; 0: the checkpoint's")
       ->check(at_least(0));
   app.add_option("--nz", s.latent_size, "latent values; 0: the checkpoint's")->check(at_least(0));

@@ -153,6 +153,55 @@ TEST_F(FastGanCheckpointTest, NoiseThatWasOnIsASettingOfTheCheckpoint) {
   EXPECT_TRUE(checkpoint.generator_optimizer.empty());
 }
 
+// Of the same names, with the sigmoid and without. The code with Top-K alone writes `iter`,
+// `performance` or blocks whose children have names.
+TEST_F(FastGanCheckpointTest, TheExcitationIsThatOfTheCodeThatWroteTheFile) {
+  const auto excitation_of = [](Checkpoint file) {
+    const FastGanCheckpoint checkpoint = from_published_form(std::move(file));
+    EXPECT_FALSE(checkpoint.excitation_known);
+    return checkpoint.options.excitation;
+  };
+  Checkpoint numbered = read_checkpoint(fixture("numbered.pth"), {.training_state = true});
+  EXPECT_EQ(excitation_of(numbered), Excitation::linear);
+  std::erase_if(numbered.numbers, [](const auto& number) { return number.name == "iter"; });
+  EXPECT_EQ(excitation_of(numbered), Excitation::sigmoid);
+  numbered.numbers.push_back({"performance.fid", 41.5});
+  EXPECT_EQ(excitation_of(numbered), Excitation::linear);
+  Checkpoint named = read_checkpoint(fixture("named.pth"));  // without numbers
+  EXPECT_EQ(excitation_of(named), Excitation::linear);
+  Checkpoint noisy = read_checkpoint(fixture("noisy.pth"), {.training_state = true});
+  EXPECT_EQ(excitation_of(noisy), Excitation::sigmoid);
+}
+
+TEST_F(FastGanCheckpointTest, AnExcitationThatTheFileTellsIsCompared) {
+  FastGanOptions linear = options();
+  linear.excitation = Excitation::linear;
+  FastGanGenerator generator(linear, random_);
+  EXPECT_EQ(generator.state_dict().size(), generator_.state_dict().size());
+  StateDict all;
+  for (const NamedTensor& entry : generator.state_dict()) {
+    all.push_back({"g." + entry.name, entry.tensor});
+  }
+  const tests::TemporaryFolder folder;
+  const std::string path = (folder / "all.safetensors").string();
+  const auto written_with = [&](const Metadata& metadata) {
+    write_safetensors(path, all, metadata);
+    return read_fastgan_checkpoint(path);
+  };
+  const FastGanCheckpoint told = written_with(fastgan_metadata(linear));
+  EXPECT_EQ(difference(told, options()), "excitation: linear, here sigmoid");
+  EXPECT_EQ(difference(told, linear), "");
+  Metadata metadata = fastgan_metadata(linear);
+  metadata.erase("excitation");  // before there was another
+  EXPECT_EQ(difference(written_with(metadata), linear), "excitation: sigmoid, here linear");
+  metadata["excitation"] = "other";
+  EXPECT_TRUE(
+      has(error_of([&] { written_with(metadata); }), "its metadata has excitation 'other'"));
+  // The published form does not tell it.
+  EXPECT_EQ(difference(read_fastgan_checkpoint(fixture("noisy.pth")), linear), "noise: 1, here 0");
+  EXPECT_EQ(difference(read_fastgan_checkpoint(fixture("named.pth")), options()), "");
+}
+
 TEST_F(FastGanCheckpointTest, TheFirstSettingThatDiffersIsGiven) {
   FastGanCheckpoint checkpoint = read_fastgan_checkpoint(fixture("named.pth"));
   const auto differing = [&](const auto& change) {

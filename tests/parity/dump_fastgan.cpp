@@ -1,7 +1,8 @@
 // One training step of FastGAN's networks without the optimizers, for tests/parity/fastgan.py.
 // Usage: dump_fastgan GENERATOR DISCRIMINATOR INPUT.safetensors OUT.safetensors f32|f64 SIZE BASE
-// SPARSE. INPUT holds `z`, `big` and `small`. OUT holds the outputs, the gradients of a loss of all
-// of them (`g/<parameter>`, `d/<parameter>`) and the buffers after three forward passes.
+// SPARSE sigmoid|linear. INPUT holds `z`, `big` and `small`. OUT holds the outputs, the gradients
+// of a loss of all of them (`g/<parameter>`, `d/<parameter>`) and the buffers after three forward
+// passes.
 
 #include <cstdlib>
 #include <string>
@@ -23,9 +24,12 @@ Tensor mean_square(const Tensor& x) {
 
 void dump(char** arguments) {
   context({}).set_exact(true);
-  const models::FastGanOptions options{.image_size = std::atoll(arguments[6]),
-                                       .base_channels = std::atoll(arguments[7]),
-                                       .sparse = models::parse_sparse_levels(arguments[8])};
+  const bool linear = std::string(arguments[9]) == "linear";
+  const models::FastGanOptions options{
+      .image_size = std::atoll(arguments[6]),
+      .base_channels = std::atoll(arguments[7]),
+      .sparse = models::parse_sparse_levels(arguments[8]),
+      .excitation = linear ? models::Excitation::linear : models::Excitation::sigmoid};
   Generator random(0);
   models::FastGanGenerator generator(options, random);
   models::FastGanDiscriminator discriminator(options, random);
@@ -66,6 +70,6 @@ void dump(char** arguments) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  return tests::dump_main(argc, argv, "dump_fastgan G D INPUT OUT f32|f64 SIZE BASE SPARSE", {8},
-                          dump);
+  return tests::dump_main(
+      argc, argv, "dump_fastgan G D INPUT OUT f32|f64 SIZE BASE SPARSE sigmoid|linear", {9}, dump);
 }

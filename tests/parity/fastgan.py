@@ -16,7 +16,8 @@ import torch
 from fastgan_networks import FastGanDiscriminator, FastGanGenerator, small_size
 from gestalt_io import read_safetensors, run_tool, worst_of, write_safetensors
 
-CASES = [(256, 16, "32_5"), (256, 16, "4-16-32_20-10-5"), (64, 32, "none"), (512, 8, "none"), (1024, 8, "32_15")]
+CASES = [(256, 16, "32_5", "sigmoid"), (256, 16, "32_5", "linear"), (256, 16, "4-16-32_20-10-5", "sigmoid"),
+         (64, 32, "none", "sigmoid"), (512, 8, "none", "sigmoid"), (1024, 8, "32_15", "linear")]
 
 
 def sparse_of(text):
@@ -62,12 +63,12 @@ def is_gradient(name):
 
 def main():
     failed = False
-    for size, base, sparse in CASES:
+    for size, base, sparse, excitation in CASES:
         torch.manual_seed(0)
         z = torch.randn(2, 256)
         big, small = torch.rand(2, 3, size, size) * 2 - 1, torch.rand(2, 3, small_size(size), small_size(size)) * 2 - 1
-        generator = FastGanGenerator(size, base=base, sparse=sparse_of(sparse))
-        discriminator = FastGanDiscriminator(size, base=base)
+        generator = FastGanGenerator(size, base=base, sparse=sparse_of(sparse), excitation=excitation)
+        discriminator = FastGanDiscriminator(size, base=base, excitation=excitation)
         with tempfile.TemporaryDirectory() as folder:
             files = [os.path.join(folder, name) for name in ("g.pth", "d.pth", "in.safetensors", "out.safetensors")]
             torch.save(generator.state_dict(), files[0])
@@ -81,7 +82,7 @@ def main():
                     network.load_state_dict(state)
                     network.to(dtype).zero_grad()
                 expected = step(generator, discriminator, z.to(dtype), big.to(dtype), small.to(dtype))
-                run_tool("dump_fastgan", *files, mode, size, base, sparse)
+                run_tool("dump_fastgan", *files, mode, size, base, sparse, excitation)
                 got = read_safetensors(files[3])
                 for what, chosen, allowed in (("values", is_value, allowed_values),
                                               ("gradients", is_gradient, allowed_gradients)):
@@ -89,7 +90,7 @@ def main():
                     ok = allowed is None or error <= allowed
                     failed |= not ok
                     bound = f"allowed {allowed:g}" if allowed else "not judged"
-                    print(f"{size:4} {sparse:10} {mode} {what:9} {error:.2e} ({bound}, worst: {name}) "
+                    print(f"{size:4} {sparse:10} {excitation} {mode} {what:9} {error:.2e} ({bound}, worst: {name}) "
                           f"{'ok' if ok else 'FAILED'}", flush=True)
     return 1 if failed else 0
 

@@ -1,4 +1,8 @@
-"""FastGAN's networks with Top-K, written plainly in PyTorch for tests/parity and bench/pytorch."""
+"""FastGAN's networks with Top-K, written plainly in PyTorch for tests/parity and bench/pytorch.
+
+`excitation`: "sigmoid" as in FastGAN's own code; "linear" as in the published code with Top-K, whose SEBlock makes the
+sigmoid and leaves it out of forward.
+"""
 
 import torch
 import torch.nn as nn
@@ -63,17 +67,18 @@ class Init(nn.Module):
 
 
 class Excitation(nn.Module):
-    def __init__(self, small, big):
+    def __init__(self, small, big, kind):
         super().__init__()
+        last = {"sigmoid": [nn.Sigmoid()], "linear": []}[kind]
         self.main = nn.Sequential(nn.AdaptiveAvgPool2d(4), conv(small, big, 4, 1, 0), Swish(),
-                                  conv(big, big, 1, 1, 0), nn.Sigmoid())
+                                  conv(big, big, 1, 1, 0), *last)
 
     def forward(self, small, big):
         return big * self.main(small)
 
 
 class FastGanGenerator(nn.Module):
-    def __init__(self, size, latent=256, base=64, sparse=None):
+    def __init__(self, size, latent=256, base=64, sparse=None, excitation="sigmoid"):
         super().__init__()
         width = {r: int(m * base) for r, m in GENERATOR.items()}
         self.size, self.sparse = size, sparse or {}
@@ -83,7 +88,7 @@ class FastGanGenerator(nn.Module):
             make = up_block_comp if comp else up_block
             setattr(self, f"feat_{resolution}", make(width[resolution // 2], width[resolution]))
             if 64 <= resolution <= 512:
-                setattr(self, f"se_{resolution}", Excitation(width[resolution // 16], width[resolution]))
+                setattr(self, f"se_{resolution}", Excitation(width[resolution // 16], width[resolution], excitation))
             resolution, comp = 2 * resolution, not comp
         setattr(self, f"to_{small_size(size)}", conv(width[small_size(size)], 3, 1, 1, 0))
         self.to_big = conv(width[size], 3, 3, 1, 1)
@@ -147,7 +152,7 @@ def quarter(x, part):
 
 
 class FastGanDiscriminator(nn.Module):
-    def __init__(self, size, base=64):
+    def __init__(self, size, base=64, excitation="sigmoid"):
         super().__init__()
         width = {r: int(m * base) for r, m in DISCRIMINATOR.items()}
         leaky = lambda: nn.LeakyReLU(0.2)
@@ -170,7 +175,7 @@ class FastGanDiscriminator(nn.Module):
         self.excitations = []
         for i in range(len(self.downs) - 2):
             name = f"se_{2 << i}_{16 << i}"
-            setattr(self, name, Excitation(widths[i], widths[i + 3]))
+            setattr(self, name, Excitation(widths[i], widths[i + 3], excitation))
             self.excitations.append(name)
         self.rf_big = nn.Sequential(conv(widths[-1], width[8], 1, 1, 0), nn.BatchNorm2d(width[8]), leaky(),
                                     conv(width[8], 1, 4, 1, 0))

@@ -12,6 +12,7 @@
 #include "tensor/ops/shape.h"
 #include "tensor/random.h"
 #include "tests/error_of.h"
+#include "tests/source_folder.h"
 #include "tests/tools/run_tool.h"
 #include "tools/fewshot/check_fits.h"
 #include "tools/fewshot/dataset.h"
@@ -20,6 +21,7 @@
 #include "tools/fewshot/pictures.h"
 #include "tools/fewshot/random.h"
 #include "tools/fewshot/report.h"
+#include "tools/fewshot/state.h"
 #include "tools/fewshot/step.h"
 
 namespace gestalt::tools {
@@ -72,6 +74,42 @@ TEST(FewshotCheckpoint, TheSettingThatDiffersIsNamedWithItsFlag) {
   checkpoint.options.noise = true;
   EXPECT_EQ(differing([](models::FastGanOptions&) {}),
             "'last.safetensors' is of --noise on, not off: give --noise");
+}
+
+FewshotSettings settings_of_published(const std::string& file) {
+  FewshotSettings settings;
+  settings.latent_size = 8;
+  settings.base_channels = 4;
+  settings.checkpoint = tests::source_folder() / "tests/fixtures/fastgan" / file;
+  return settings;
+}
+
+TEST(FewshotStart, OfAPublishedFileHasTheExcitationOfItsCode) {
+  const tests::TemporaryFolder folder;
+  const RunFolder run(folder.path(), "train_fewshot_gan", "");
+  FewshotSettings settings = settings_of_published("named.pth");
+  {
+    FewshotState state(run, settings, 1);
+    EXPECT_EQ(state.model().options().excitation, models::Excitation::linear);
+    EXPECT_EQ(
+        state.untold().excitation,
+        format("'{}' seems to be of the published code with Top-K, so its excitation is taken "
+               "as linear; --excitation says otherwise",
+               settings.checkpoint));
+    state.save_checkpoint();
+  }
+  settings.resume = true;  // what it began with is told by its own checkpoint now
+  EXPECT_EQ(FewshotState(run, settings, 1).model().options().excitation,
+            models::Excitation::linear);
+  settings.resume = false;
+  settings.excitation = models::Excitation::sigmoid;
+  FewshotState given(run, settings, 1);
+  EXPECT_EQ(given.model().options().excitation, models::Excitation::sigmoid);
+  EXPECT_EQ(given.untold().excitation, "");
+  settings.checkpoint.clear();
+  settings.excitation.reset();
+  EXPECT_EQ(FewshotState(run, settings, 1).model().options().excitation,
+            models::Excitation::sigmoid);
 }
 
 TEST(FewshotImages, EachOnceInEachRoundAndHalfOfThemMirrored) {

@@ -194,6 +194,33 @@ TEST_F(SampleFewshotGan, APublishedCheckpointDoesNotTellItsSparsity) {
   EXPECT_TRUE(has(result.output, "does not tell where the network was sparse")) << result.output;
 }
 
+// The sigmoid of the excitations is in no name: the same weights make other pictures without it.
+TEST_F(SampleFewshotGan, APublishedCheckpointIsTakenForThatOfItsCode) {
+  const auto pictures_of = [&](const std::string& name, const std::vector<std::string>& more) {
+    static int number = 0;
+    const std::string output = "out" + std::to_string(number++);
+    std::vector<std::string> arguments = {
+        "--ckpt", published(name), "-o",  folder_ / output,   "--n_sample",
+        "1",      "--device",      "cpu", "--sparse_hw_info", "32_5"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    const ToolResult result = run_tool("sample_fewshot_gan", arguments);
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    const auto config = tools::read_json(folder_ / output / "config.json");
+    return std::pair(result.output, config["settings"]["excitation"].get<std::string>());
+  };
+  const auto [output, excitation] = pictures_of("named.pth", {});
+  EXPECT_EQ(excitation, "linear");
+  EXPECT_TRUE(has(output, "excitation linear, ")) << output;
+  EXPECT_TRUE(has(output,
+                  "seems to be of the published code with Top-K, so its excitation is taken "
+                  "as linear; --excitation says otherwise"))
+      << output;
+  const auto [given_output, given] = pictures_of("named.pth", {"--excitation", "sigmoid"});
+  EXPECT_EQ(given, "sigmoid");
+  EXPECT_FALSE(has(given_output, "seems to be")) << given_output;
+  EXPECT_EQ(pictures_of("noisy.pth", {}).second, "sigmoid");
+}
+
 struct BadInput {
   std::vector<std::string> arguments;
   int exit_code;
@@ -205,6 +232,7 @@ TEST_F(SampleFewshotGan, BadInputIsOneClearLineAndWritesNothing) {
       {{"--im_size", "256"}, 1, "is of --im_size 32, not 256: give --im_size 32"},
       {{"--nz", "256"}, 1, "is of --nz 8, not 256: give --nz 8"},
       {{"--noise"}, 1, "leave --noise out"},
+      {{"--excitation", "linear"}, 1, "is of --excitation sigmoid, not linear: give --excitation "},
       {{"--sparse_hw_info", "8_5"},
        1,
        "is of --sparse_hw_info 16_10, not 8_5: give "

@@ -38,6 +38,11 @@ void add_network_flags(CLI::App& app, FewshotSettings& s) {
                  "weight of a policy's own loss; none of these policies has one")
       ->check(not_negative())
       ->group(network);
+  add_choice(
+      app, "--excitation", s.excitation, excitation_names,
+      "how the skip-layer excitations end: in a sigmoid, or linear as in the published code; "
+      "auto: as in the --ckpt, else sigmoid")
+      ->group(network);
   CLI::Option* noise =
       app.add_flag("--noise", s.noise, "noise injection in the generator")->group(network);
   app.add_flag("--nonoise", s.nonoise, "no noise injection (the default)")
@@ -146,7 +151,8 @@ models::FastGanOptions network_options(const FewshotSettings& s) {
   models::FastGanOptions options{.image_size = s.image_size,
                                  .latent_size = s.latent_size,
                                  .base_channels = s.base_channels,
-                                 .noise = s.noise};
+                                 .noise = s.noise,
+                                 .excitation = s.excitation.value_or(models::Excitation::sigmoid)};
   try {
     models::set_sparse(options, s.sparse, s.sparse_policy);
   } catch (const Error& error) {
@@ -186,6 +192,7 @@ nlohmann::json to_json(const FewshotSettings& s, const CommonOptions& common) {
                              {"log_every", s.log_every},
                              {"save_every_steps", s.save_every_steps},
                              {"output", s.output}};
+  if (s.excitation) settings["excitation"] = models::to_string(*s.excitation);
   add_common(settings, common);
   return settings;
 }

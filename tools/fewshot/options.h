@@ -10,6 +10,7 @@
 #include "models/fastgan.h"
 #include "tools/common/choice.h"
 #include "tools/common/tool.h"
+#include "tools/fewshot/untold.h"
 
 namespace gestalt::tools {
 
@@ -33,6 +34,7 @@ struct FewshotSettings {
   std::string sparse = "none";
   std::string sparse_policy = "TopKMaskHW";
   double sparse_loss_weight = 1e-2;
+  GivenExcitation excitation;
   std::string checkpoint;  // of another run, or of the published code
   std::string vgg16;       // empty: untrained
   std::string lpips;       // linear weights; empty: every channel counts the same
@@ -67,7 +69,8 @@ void check_settings(const FewshotSettings& settings);
 // Everything that changes the result; a resumed run must have the same.
 nlohmann::json to_json(const FewshotSettings& settings, const CommonOptions& common);
 
-// Throws Error where --sparse_hw_info names what is no resolution of the network.
+// Throws Error where --sparse_hw_info names what is no resolution of the network. The excitation is
+// the sigmoid where none is given.
 models::FastGanOptions network_options(const FewshotSettings& settings);
 
 }  // namespace gestalt::tools

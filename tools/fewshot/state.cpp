@@ -16,8 +16,18 @@ namespace fs = std::filesystem;
 
 constexpr const char* best_file = "best.safetensors";
 
-models::FastGanOptions options_of(const FewshotSettings& settings) {
+// Nothing where a run begins with networks of its own.
+std::optional<models::FastGanCheckpoint> read_start(const RunFolder& folder,
+                                                    const FewshotSettings& settings) {
+  if (settings.resume) return models::read_fastgan_checkpoint(folder.checkpoint_path().string());
+  if (settings.checkpoint.empty()) return std::nullopt;
+  return models::read_fastgan_checkpoint(settings.checkpoint);
+}
+
+models::FastGanOptions options_of(const FewshotSettings& settings,
+                                  const std::optional<models::FastGanCheckpoint>& start) {
   models::FastGanOptions options = network_options(settings);
+  if (start && !settings.excitation) options.excitation = start->options.excitation;
   options.format = nn::convolution_format(context(default_device()));
   return options;
 }
@@ -25,22 +35,26 @@ models::FastGanOptions options_of(const FewshotSettings& settings) {
 }  // namespace
 
 FewshotState::FewshotState(const RunFolder& folder, const FewshotSettings& settings, uint64_t seed)
+    : FewshotState(folder, settings, seed, read_start(folder, settings)) {}
+
+FewshotState::FewshotState(const RunFolder& folder, const FewshotSettings& settings, uint64_t seed,
+                           const Start& start)
     : folder_(folder),
       settings_(settings),
       seed_(seed),
-      model_(options_of(settings), seed, settings.learning_rate),
+      model_(options_of(settings, start), seed, settings.learning_rate),
       history_({.standard = settings.compatibility != Compatibility::paper,
                 .untrained = settings.inception.empty(),
                 .draws = settings.eval_draws}) {
+  if (!start) return;
   if (settings.resume) {
-    load_checkpoint();
-  } else if (!settings.checkpoint.empty()) {
-    start_from(settings.checkpoint);
+    go_on_from(*start);
+  } else {
+    start_from(*start);
   }
 }
 
-void FewshotState::load_checkpoint() {
-  const auto checkpoint = models::read_fastgan_checkpoint(folder_.checkpoint_path().string());
+void FewshotState::go_on_from(const models::FastGanCheckpoint& checkpoint) {
   model_.load(checkpoint);
   history_.load_state_dict(part_of(checkpoint.other, "history."));
   step_ = checkpoint.iterations;
@@ -50,12 +64,13 @@ void FewshotState::load_checkpoint() {
   GESTALT_CHECK(fs::exists(best), "--resume: '{}' is missing", best.string());
 }
 
-void FewshotState::start_from(const std::string& path) {
-  const auto checkpoint = models::read_fastgan_checkpoint(path);
+void FewshotState::start_from(const models::FastGanCheckpoint& checkpoint) {
   model_.load(checkpoint);
+  untold_ = untold_of(checkpoint, settings_.sparse != "none", settings_.excitation.has_value());
   step_ = checkpoint.iterations;
   GESTALT_CHECK(step_ < settings_.iterations,
-                "'{}' has {} steps already; give a larger --iter than that", path, step_);
+                "'{}' has {} steps already; give a larger --iter than that", checkpoint.path,
+                step_);
 }
 
 StateDict FewshotState::model_with_step() const {

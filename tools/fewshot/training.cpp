@@ -104,7 +104,8 @@ class FewshotTraining {
       const nlohmann::json before = settings_of_config(folder_.path(), "train_fewshot_gan");
       if (before.contains("ckpt")) config_["ckpt"] = before["ckpt"];
     }
-    folder_.check_resume(config_, to_json(FewshotSettings{}, CommonOptions{}),
+    folder_.check_resume(config_,
+                         to_json({.excitation = models::Excitation::sigmoid}, CommonOptions{}),
                          {"iter", "save_every_steps", "capture", "on_nan"});
   }
 
@@ -136,6 +137,7 @@ class FewshotTraining {
   }
 
   void describe(const std::string& perceptual) {
+    config_["excitation"] = models::to_string(state_->model().options().excitation);
     config_["perceptual_network"] = perceptual;
     const eval::FeatureNetwork& network = features_->network();
     config_["figure_network"] = network.description;
@@ -150,6 +152,9 @@ class FewshotTraining {
       lines_.push_back(format(
           "{} images only: FID and KID of so few say little, and they are learnt by heart soon",
           images_->size()));
+    }
+    if (const std::string& line = state_->untold().excitation; !line.empty()) {
+      lines_.push_back(line);
     }
     lines_.push_back(format("perceptual loss: {}", perceptual));
     lines_.push_back(format("{}, {}: {}, weights {}", metric_name("FID"), metric_name("KID"),

@@ -52,6 +52,7 @@ FastGanOptions network_options(const SamplingSettings& settings,
   if (settings.image_size > 0) options.image_size = settings.image_size;
   if (settings.latent_size > 0) options.latent_size = settings.latent_size;
   if (settings.noise) options.noise = true;
+  if (settings.excitation) options.excitation = *settings.excitation;
   set_given_sparsity(options, settings);
   check_fits(checkpoint, options);
   return options;
@@ -133,7 +134,8 @@ class Job {
       : settings_(settings),
         common_(common),
         checkpoint_(models::read_fastgan_checkpoint(settings.checkpoint)),
-        options_(network_options(settings, checkpoint_)) {
+        options_(network_options(settings, checkpoint_)),
+        untold_(untold_of(checkpoint_, !settings.sparse.empty(), settings.excitation.has_value())) {
     options_.format = nn::convolution_format(context(default_device()));
     Generator random(0);
     generator_ = std::make_unique<FastGanGenerator>(options_, random);
@@ -223,17 +225,16 @@ class Job {
   void say() const {
     if (common_.quiet) return;
     std::printf(
-        "%s: %lldx%lld after %lld steps, %s weights, Top-K %s (%s), statistics: %s\n",
+        "%s: %lldx%lld after %lld steps, %s weights, Top-K %s (%s), excitation %s, statistics: "
+        "%s\n",
         settings_.checkpoint.c_str(), static_cast<long long>(options_.image_size),
         static_cast<long long>(options_.image_size), static_cast<long long>(checkpoint_.iterations),
         name_of(generator_weights_names, settings_.weights).c_str(),
         models::to_text(options_.sparse).c_str(), models::sparse_policy_name(options_).c_str(),
+        models::to_string(options_.excitation),
         name_of(norm_statistics_names, settings_.statistics).c_str());
-    if (!checkpoint_.sparsity_known && settings_.sparse.empty()) {
-      std::printf(
-          "the checkpoint does not tell where the network was sparse: taken as none; "
-          "--sparse_hw_info says otherwise\n");
-    }
+    if (!untold_.sparsity.empty()) std::printf("%s\n", untold_.sparsity.c_str());
+    if (!untold_.excitation.empty()) std::printf("%s\n", untold_.excitation.c_str());
   }
 
   void write_config() const {
@@ -244,6 +245,7 @@ class Job {
                                {"noise", options_.noise},
                                {"sparse_hw_info", models::to_text(options_.sparse)},
                                {"sp_hw_policy_name", models::sparse_policy_name(options_)},
+                               {"excitation", models::to_string(options_.excitation)},
                                {"weights", name_of(generator_weights_names, settings_.weights)},
                                {"statistics", name_of(norm_statistics_names, settings_.statistics)},
                                {"n_sample", settings_.samples},
@@ -261,6 +263,7 @@ class Job {
   const CommonOptions& common_;
   FastGanCheckpoint checkpoint_;
   FastGanOptions options_;
+  Untold untold_;
   std::unique_ptr<FastGanGenerator> generator_;
   Tensor latents_;  // [pictures, nz]
   std::vector<data::Image> grid_;

@@ -7,6 +7,7 @@
 
 #include "tools/common/choice.h"
 #include "tools/common/tool.h"
+#include "tools/fewshot/untold.h"
 
 namespace gestalt::tools {
 
@@ -28,6 +29,7 @@ struct SamplingSettings {
   // Those of the checkpoint where not given (0, empty).
   int64_t image_size = 0, latent_size = 0;
   std::string sparse, sparse_policy;  // empty: the checkpoint's
+  GivenExcitation excitation;         // none: the checkpoint's
   bool noise = false;
   GeneratorWeights weights = GeneratorWeights::ema;
   NormStatistics statistics = NormStatistics::running;
