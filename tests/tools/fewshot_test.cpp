@@ -363,6 +363,25 @@ TEST_F(TrainFewshotGan, StartsFromTheCheckpointOfAnother) {
   EXPECT_NE(run_tool("train_fewshot_gan", second).output.find("--ckpt was "), std::string::npos);
 }
 
+// What the message about values that are not finite advises; a run's own checkpoint goes on as it
+// was.
+TEST_F(TrainFewshotGan, AnotherRunsCheckpointGoesOnAtThisRunsLearningRate) {
+  Flags first = flags("first"), second = flags("second");
+  set(first, "--iter", "1");
+  ASSERT_EQ(run_tool("train_fewshot_gan", first).exit_code, 0);
+  set(second, "--iter", "2");
+  set(second, "--ckpt", run("first") / "checkpoint.safetensors");
+  set(second, "--lr", "1e-3");
+  ASSERT_EQ(run_tool("train_fewshot_gan", second).exit_code, 0);
+  const StateDict state =
+      read_checkpoint((run("second") / "checkpoint.safetensors").string()).tensors;
+  for (const char* name : {"opt_g.param_groups.0.lr", "opt_d.param_groups.0.lr"}) {
+    const Tensor* rate = find_tensor(state, name);
+    ASSERT_NE(rate, nullptr) << name;
+    EXPECT_EQ(rate->item(), 1e-3) << name;
+  }
+}
+
 TEST_F(TrainFewshotGan, ValuesThatAreNotFiniteStopItOrSendItBack) {
   Flags bad = flags("bad");
   set(bad, "--lr", "1e30");

@@ -66,6 +66,9 @@ void FewshotState::go_on_from(const models::FastGanCheckpoint& checkpoint) {
 
 void FewshotState::start_from(const models::FastGanCheckpoint& checkpoint) {
   model_.load(checkpoint);
+  // The file's is that of the run it is of.
+  model_.generator_optimizer().set_learning_rate(settings_.learning_rate);
+  model_.discriminator_optimizer().set_learning_rate(settings_.learning_rate);
   untold_ = untold_of(checkpoint, settings_.sparse != "none", settings_.excitation.has_value());
   step_ = checkpoint.iterations;
   GESTALT_CHECK(step_ < settings_.iterations,
