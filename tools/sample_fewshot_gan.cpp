@@ -22,7 +22,8 @@ int main(int argc, char** argv) {
              "ema: the moving average of its weights; last: those of the last step");
   app.add_option("--sparse_hw_info", s.sparse,
                  "where only the strongest activations are kept, RESOLUTIONS_PERCENTS (32_5), or "
-                 "none; needed for the published code's checkpoints, which do not tell");
+                 "none; needed for the published code's checkpoints, which do not tell")
+      ->transform(published_none());
   app.add_option("--sp_hw_policy_name", s.sparse_policy,
                  "what becomes of the kept activations; without, as in the checkpoint, or "
                  "TopKMaskHW with --sparse_hw_info")

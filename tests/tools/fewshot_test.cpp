@@ -87,6 +87,77 @@ TEST_F(TrainFewshotGan, WritesEverything) {
   EXPECT_EQ(checkpoint.options.sparse.at(32), 0.05);
 }
 
+// As run.sh has them, in its order; behind them what makes the run small.
+TEST_F(TrainFewshotGan, TakesThePublishedCommands) {
+  const Flags published = {"--path",
+                           folder_ / "data",
+                           "--im_size",
+                           "32",
+                           "--batch_size",
+                           "2",
+                           "--iter",
+                           "1",
+                           "--start_iter",
+                           "0",
+                           "--name",
+                           "topk",
+                           "--nonoise",
+                           "--eps_G",
+                           "1e-4",
+                           "--sparse_hw_info",
+                           "16_25",
+                           "--sp_hw_policy_name",
+                           "TopKMaskHW",
+                           "--fid_feature_extractor_name",
+                           "inception-v3-compat",
+                           "--ckpt",
+                           "restart"};
+  const Flags small = {"--output",        folder_ / "runs",
+                       "--base_channels", "8",
+                       "--n_sample",      "2",
+                       "--device",        "cpu",
+                       "--n_eval_draws",  "1",
+                       "--compat",        "paper"};
+  Flags all = published;
+  all.insert(all.end(), small.begin(), small.end());
+  const ToolResult result = run_tool("train_fewshot_gan", all);
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  const auto settings = tools::read_json(run("topk") / "config.json")["settings"];
+  EXPECT_EQ(settings["ckpt"], "");
+  EXPECT_EQ(settings["eps_G"], 1e-4);
+  EXPECT_EQ(settings["eps_D"], 0.0);
+  EXPECT_EQ(settings["sparse_hw_info"], "16_25");
+
+  // The published defaults, and what is another matter here.
+  set(all, "--sparse_hw_info", "None");
+  set(all, "--cuda", "0");
+  set(all, "--name", "plain");
+  ASSERT_EQ(run_tool("train_fewshot_gan", all).exit_code, 0);
+  EXPECT_EQ(tools::read_json(run("plain") / "config.json")["settings"]["sparse_hw_info"], "none");
+  set(all, "--ckpt", "Default");
+  const ToolResult refused = run_tool("train_fewshot_gan", all);
+  EXPECT_EQ(refused.exit_code, 2);
+  EXPECT_NE(refused.output.find("is --resume_if_any here"), std::string::npos) << refused.output;
+}
+
+// One command for the first start and for every other.
+TEST_F(TrainFewshotGan, ResumesIfThereIsSomethingToResume) {
+  Flags all = flags("queued");
+  all.push_back("--resume_if_any");
+  for (const char* steps : {"2", "4"}) {
+    set(all, "--iter", steps);
+    const ToolResult result = run_tool("train_fewshot_gan", all);
+    ASSERT_EQ(result.exit_code, 0) << result.output;
+    EXPECT_EQ(result.output.find("continues after step 2") != std::string::npos,
+              steps == std::string("4"))
+        << result.output;
+  }
+  Flags whole = flags("whole");
+  set(whole, "--iter", "4");
+  ASSERT_EQ(run_tool("train_fewshot_gan", whole).exit_code, 0);
+  expect_same_files(run("whole"), run("queued"), {"checkpoint.safetensors"});
+}
+
 // With roll-backs on the way: the patience is one evaluation.
 TEST_F(TrainFewshotGan, KilledAtRandomMomentsEndsInTheSameBits) {
   const auto long_run = [&](const std::string& name) {

@@ -13,6 +13,12 @@ namespace gestalt::tools {
 
 namespace fs = std::filesystem;
 
+namespace {
+
+constexpr const char* checkpoint_file = "checkpoint.safetensors";
+
+}  // namespace
+
 bool is_name(const std::string& text) {
   return !text.empty() && std::all_of(text.begin(), text.end(), [](unsigned char c) {
     return std::isalnum(c) || c == '_' || c == '-';
@@ -28,8 +34,17 @@ void add_run_flags(CLI::App& app, std::string& name, std::string& output, bool& 
       ->check(CLI::Validator(check, ""))
       ->group(run_group);
   app.add_option("-o,--output", output, "folder of the runs")->group(run_group);
-  app.add_flag("--resume", resume, "go on with an interrupted run, to the same bits")
-      ->group(run_group);
+  CLI::Option* always =
+      app.add_flag("--resume", resume, "go on with an interrupted run, to the same bits")
+          ->group(run_group);
+  CLI::Option* if_any = app.add_flag("--resume_if_any", "--resume where the run has a checkpoint")
+                            ->group(run_group)
+                            ->excludes(always);
+  app.final_callback([&name, &output, &resume, if_any] {
+    std::error_code ignored;  // what can't be looked at is no run to go on with
+    if (if_any->count() > 0)
+      resume = fs::exists(fs::path(output) / name / checkpoint_file, ignored);
+  });
 }
 
 void RunFolder::check_resume(const nlohmann::json& settings, const nlohmann::json& defaults,
@@ -37,6 +52,10 @@ void RunFolder::check_resume(const nlohmann::json& settings, const nlohmann::jso
   check_can_resume(path_, tool_, settings, defaults, free);
   GESTALT_CHECK(fs::exists(checkpoint_path()), "--resume: no checkpoint in '{}'", path_.string());
   lock();  // before the checkpoint is read
+}
+
+fs::path RunFolder::checkpoint_path() const {
+  return path_ / checkpoint_file;
 }
 
 void RunFolder::lock() {

@@ -21,8 +21,9 @@ namespace gestalt::tools {
 // Of runs and of evaluation sets: letters, digits, '_' and '-'.
 bool is_name(const std::string& text);
 
-// --name, --output and --resume, which every training has, in the group of --help that its other
-// flags of runs join.
+// --name, --output, --resume and --resume_if_any, which every training has, in the group of --help
+// that its other flags of runs join. The last one sets `resume` where the run has a checkpoint: one
+// command for a job that may be stopped and queued again.
 inline constexpr const char* run_group = "Run";
 void add_run_flags(CLI::App& app, std::string& name, std::string& output, bool& resume);
 
@@ -59,7 +60,7 @@ class RunFolder {
   Logger start(const nlohmann::json& settings, const CommonOptions& common, bool resume,
                const std::vector<std::string>& subfolders = {});
 
-  std::filesystem::path checkpoint_path() const { return path_ / "checkpoint.safetensors"; }
+  std::filesystem::path checkpoint_path() const;
   // Whole or not at all.
   void save_checkpoint(const StateDict& state, const Metadata& metadata = {}) const;
   StateDict load_checkpoint() const;  // throws Error

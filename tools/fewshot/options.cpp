@@ -19,6 +19,12 @@ void add_data_flags(CLI::App& app, FewshotSettings& s) {
   app.add_option("--batch_size", s.batch_size, "images per step")->check(at_least(1))->group(data);
 }
 
+// The published default; it would be taken for a file that is missing.
+std::string check_checkpoint(const std::string& text) {
+  if (text != "Default") return {};
+  return "Default, to go on with the run where there is one, is --resume_if_any here";
+}
+
 void add_network_flags(CLI::App& app, FewshotSettings& s) {
   const char* network = "Network";
   app.add_option("--nz", s.latent_size, "latent values that an image is made from")
@@ -30,6 +36,7 @@ void add_network_flags(CLI::App& app, FewshotSettings& s) {
   app.add_option("--sparse_hw_info", s.sparse,
                  "where Top-K is applied, RESOLUTIONS_PERCENTS: 32_5 keeps 5 % at 32x32; or "
                  "16-32_10-5, none")
+      ->transform(published_none())
       ->group(network);
   app.add_option("--sp_hw_policy_name", s.sparse_policy, "what becomes of the kept activations")
       ->check(CLI::IsMember({"TopKMaskHW", "TopKMaskHWMeanReplace", "IdentityBase"}))
@@ -48,9 +55,11 @@ void add_network_flags(CLI::App& app, FewshotSettings& s) {
   app.add_flag("--nonoise", s.nonoise, "no noise injection (the default)")
       ->excludes(noise)
       ->group(network);
-  app.add_option(
-         "--ckpt", s.checkpoint,
-         "start from this checkpoint, ours or the published code's (--resume: from the run's own)")
+  app.add_option_function<std::string>(
+         "--ckpt", [&s](const std::string& file) { s.checkpoint = file == "restart" ? "" : file; },
+         "start from this checkpoint, ours or the published code's (--resume: from the run's own); "
+         "restart: from none")
+      ->check(CLI::Validator(check_checkpoint, ""))
       ->type_name("FILE")
       ->group(network);
   app.add_option("--vgg16", s.vgg16,
@@ -66,6 +75,12 @@ void add_network_flags(CLI::App& app, FewshotSettings& s) {
 void add_training_flags(CLI::App& app, FewshotSettings& s) {
   const char* training = "Training";
   app.add_option("--iter", s.iterations, "steps")->check(at_least(1))->group(training);
+  app.add_option("--start_iter", "no effect, as published: a run begins where its --ckpt stands")
+      ->type_name("INT")
+      ->group(training);
+  app.add_option("--cuda", "no effect on a training, as published: --device cuda:N chooses the GPU")
+      ->type_name("INT")
+      ->group(training);
   app.add_option("--lr", s.learning_rate, "learning rate of Adam, for both networks")
       ->check(positive())
       ->group(training);

@@ -1,7 +1,7 @@
 #pragma once
 
-// The settings of train_fewshot_gan; flags and defaults as published where the published code has
-// them.
+// The settings of train_fewshot_gan; flags as published where the published code has them, defaults
+// as there or in its scripts.
 
 #include <cstdint>
 #include <nlohmann/json_fwd.hpp>
@@ -52,7 +52,7 @@ struct FewshotSettings {
   int64_t eval_draws = 3;
   Compatibility compatibility = Compatibility::none;
   int64_t patience = 10;
-  double eps_generator = 1e-4, eps_discriminator = 1e-4;
+  double eps_generator = 1e-4, eps_discriminator = 0;
 
   std::string name = "fewshot";
   std::string output = "runs";  // the run's folder is output/name

@@ -4,6 +4,14 @@
 
 namespace gestalt::tools {
 
+CLI::Validator published_none() {
+  const auto rename = [](std::string& text) {
+    if (text == "None") text = "none";
+    return std::string();
+  };
+  return CLI::Validator(rename, "");
+}
+
 Untold untold_of(const models::FastGanCheckpoint& checkpoint, bool sparsity_given,
                  bool excitation_given) {
   Untold lines;

@@ -1,6 +1,6 @@
 #pragma once
 
-// What the published code's checkpoints do not tell of their network, and the flag for it.
+// What the published code's checkpoints do not tell of their network, and the flags that do.
 
 #include <optional>
 #include <string>
@@ -9,6 +9,9 @@
 #include "tools/common/choice.h"
 
 namespace gestalt::tools {
+
+// For transform() of --sparse_hw_info: the published "None" is "none".
+CLI::Validator published_none();
 
 // Of --excitation; auto: that of the checkpoint, and of new networks the sigmoid.
 using GivenExcitation = std::optional<models::Excitation>;

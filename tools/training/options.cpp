@@ -115,6 +115,7 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
                  "no training: accuracies of these weights on val and the other sets")
       ->type_name("FILE")
       ->excludes("--resume")
+      ->excludes("--resume_if_any")
       ->group(run_group);
 }
 
