@@ -221,17 +221,30 @@ TEST(GanHistory, CountsEvaluationsSinceTheBestAndTellsItAgain) {
   EXPECT_THROW(GanHistory({}).load_state_dict(history.state_dict()), Error);
 }
 
-// Checkpoints of earlier versions lack one count.
-TEST(GanHistory, LoadsWhatWasSavedBeforeRollbacksInARowWereCounted) {
+// The patience's roll-backs are none.
+TEST(GanHistory, FailuresAreRollbacksForValuesThatAreNotFinite) {
   GanHistory history({.standard = false}), again({.standard = false});
   history.add_rollback();
+  EXPECT_EQ(history.failures(), 0);
+  history.count_failure();
+  again.load_state_dict(history.state_dict());
+  EXPECT_EQ(again.failures(), 1);
+  again.forget_failures();
+  EXPECT_EQ(again.failures(), 0);
+}
+
+// Checkpoints of earlier versions lack one count.
+TEST(GanHistory, LoadsWhatWasSavedBeforeFailuresWereCounted) {
+  GanHistory history({.standard = false}), again({.standard = false});
+  history.add_rollback();
+  history.count_failure();
   StateDict state = history.state_dict();
   ASSERT_EQ(std::erase_if(
                 state, [](const NamedTensor& entry) { return entry.name == "rollbacks_in_a_row"; }),
             1u);
   again.load_state_dict(state);
   EXPECT_EQ(again.rollbacks(), 1);
-  EXPECT_EQ(again.rollbacks_in_a_row(), 0);
+  EXPECT_EQ(again.failures(), 0);
 }
 
 TEST(GanHistory, ColumnsTellOfAnUntrainedNetwork) {

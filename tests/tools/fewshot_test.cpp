@@ -474,13 +474,35 @@ TEST_F(TrainFewshotGan, ValuesThatAreNotFiniteStopItOrSendItBack) {
   const ToolResult resumed = run_tool("train_fewshot_gan", on);
   EXPECT_NE(resumed.output.find("(roll-back 3)"), std::string::npos) << resumed.output;
 
-  // An evaluation between two roll-backs is no step forward.
+  // A step that ends in a roll-back is not evaluated: what there is then was not trained.
   set(bad, "--name", "back");
   set(bad, "--eval_every", "2");
   const ToolResult back = run_tool("train_fewshot_gan", bad);
   EXPECT_EQ(back.exit_code, 1);
   EXPECT_NE(back.output.find("(roll-back 3)"), std::string::npos) << back.output;
   EXPECT_NE(back.output.find("after 3 roll-backs"), std::string::npos) << back.output;
+  EXPECT_EQ(back.output.find("step 2: "), std::string::npos) << back.output;
+  EXPECT_FALSE(fs::exists(run("back") / "evaluations.csv"));
+}
+
+TEST_F(TrainFewshotGan, StartsFromNothingThatIsNotFinite) {
+  Flags first = flags("first"), second = flags("second");
+  set(first, "--iter", "1");
+  ASSERT_EQ(run_tool("train_fewshot_gan", first).exit_code, 0);
+  Checkpoint file = read_checkpoint((run("first") / "checkpoint.safetensors").string());
+  for (NamedTensor& entry : file.tensors) {
+    if (entry.name == "d.rf_small.weight_orig") {
+      entry.tensor = Tensor::full(entry.tensor.shape(), NAN);
+    }
+  }
+  const std::string spoilt = folder_ / "spoilt.safetensors";
+  write_safetensors(spoilt, file.tensors, file.metadata);
+  set(second, "--ckpt", spoilt);
+  const ToolResult result = run_tool("train_fewshot_gan", second);
+  EXPECT_EQ(result.exit_code, 1);
+  EXPECT_EQ(result.output, "train_fewshot_gan: '" + spoilt +
+                               "': d.rf_small.weight_orig holds values that are not finite\n");
+  EXPECT_FALSE(fs::exists(run("second")));
 }
 
 TEST_F(TrainFewshotGan, BadInputIsOneLine) {

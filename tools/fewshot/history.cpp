@@ -10,6 +10,8 @@
 namespace gestalt::tools {
 namespace {
 
+constexpr const char* failures_name = "rollbacks_in_a_row";  // that is what it counted once
+
 std::vector<std::string> loss_columns() {
   std::vector<std::string> columns = {"step"};
   columns.insert(columns.end(), gan_loss_names.begin(), gan_loss_names.end());
@@ -78,7 +80,6 @@ void GanHistory::close_interval(int64_t step) {
   for (size_t i = 0; i < interval_.size(); ++i) means[i % gan_losses] += interval_[i];
   for (double& value : means) value *= gan_losses / static_cast<double>(interval_.size());
   interval_.clear();
-  rollbacks_in_a_row_ = 0;
   std::vector<double> row = {static_cast<double>(step)};
   row.insert(row.end(), means.begin(), means.end());
   losses_.add(std::move(row));
@@ -106,7 +107,6 @@ bool GanHistory::add_evaluation(int64_t step, const FewshotEvaluation& evaluatio
 
 void GanHistory::add_rollback() {
   ++rollbacks_;
-  ++rollbacks_in_a_row_;
   without_best_ = 0;
 }
 
@@ -133,7 +133,7 @@ StateDict GanHistory::state_dict() const {
                      optim::number("last_evaluation", last_evaluation_),
                      optim::number("without_best", without_best_),
                      optim::number("rollbacks", rollbacks_),
-                     optim::number("rollbacks_in_a_row", rollbacks_in_a_row_)};
+                     optim::number(failures_name, failures_)};
   add_part(state, "losses.", losses_.state_dict());
   add_part(state, "evaluations.", evaluations_.state_dict());
   return state;
@@ -152,8 +152,7 @@ void GanHistory::load_state_dict(const StateDict& state) {
   without_best_ = integer("without_best");
   rollbacks_ = integer("rollbacks");
   // Not in checkpoints from before it was counted.
-  const char* in_a_row = "rollbacks_in_a_row";
-  rollbacks_in_a_row_ = find_tensor(state, in_a_row) == nullptr ? 0 : integer(in_a_row);
+  failures_ = find_tensor(state, failures_name) == nullptr ? 0 : integer(failures_name);
 }
 
 }  // namespace gestalt::tools

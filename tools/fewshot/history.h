@@ -39,7 +39,10 @@ class GanHistory {
   int64_t without_best() const { return without_best_; }
   int64_t rollbacks() const { return rollbacks_; }
   void add_rollback();
-  int64_t rollbacks_in_a_row() const { return rollbacks_in_a_row_; }  // since an interval closed
+  // Roll-backs for values that are not finite, since losses were.
+  int64_t failures() const { return failures_; }
+  void count_failure() { ++failures_; }
+  void forget_failures() { failures_ = 0; }
   void drop_interval() { interval_.clear(); }
   bool has_interval() const { return !interval_.empty(); }
 
@@ -58,7 +61,7 @@ class GanHistory {
   std::vector<double> interval_;  // losses of the steps since the last row
   double best_;
   int64_t best_step_ = 0, last_evaluation_ = 0, without_best_ = 0;
-  int64_t rollbacks_ = 0, rollbacks_in_a_row_ = 0;
+  int64_t rollbacks_ = 0, failures_ = 0;
 };
 
 }  // namespace gestalt::tools

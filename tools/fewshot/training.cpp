@@ -34,7 +34,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// Roll-backs for values that are not finite, without an evaluation in between.
+// For values that are not finite, without finite losses in between.
 constexpr int64_t most_rollbacks = 3;
 constexpr int picture_quality = 90;
 
@@ -62,7 +62,7 @@ class FewshotTraining {
     }
     if (!settings_.resume) {  // good states to keep, whatever happens
       state_->save_best();
-      save_checkpoint();
+      state_->save_checkpoint();
     }
     begin_events();
     progress_.emplace("train_fewshot_gan", settings_.iterations, common_.quiet);
@@ -80,11 +80,19 @@ class FewshotTraining {
   }
 
  private:
+  // Of losses or weights. Thrown within a step alone, which is over then.
+  struct NotFinite {
+    std::string what;
+  };
+
   void make_parts() {
     as_usage([&] { check_settings(settings_); });
     open_images();
     if (settings_.resume) check_resume();
     state_.emplace(folder_, settings_, common_.seed);
+    if (!settings_.resume && !settings_.checkpoint.empty()) {
+      check_finite(state_->model().state_dict(), settings_.checkpoint);
+    }
     const std::string perceptual = make_step();
     make_evaluator();
     describe(perceptual);
@@ -197,6 +205,16 @@ class FewshotTraining {
     step_runner_->run(step());
     state_->count_step();
     ring_->note(step(), step_runner_->losses());
+    try {
+      return look_after_step();
+    } catch (const NotFinite& found) {
+      go_back(found.what);
+      return true;
+    }
+  }
+
+  // What is due after a step: of values that are not finite nothing is logged, saved or evaluated.
+  bool look_after_step() {
     const bool log = step() % settings_.log_every == 0 || step() == settings_.iterations;
     if (log || step() % ring_size() == 0) collect();
     if (log) log_losses();
@@ -218,38 +236,40 @@ class FewshotTraining {
 
   // ---- losses ----
 
-  // Takes the losses that wait on the device. Values that are not finite end the run, or send it
-  // back to the best state.
+  // Takes the losses that wait on the device.
   void collect() {
-    for (const LossRing::Step& each : ring_->take()) {
+    const std::vector<LossRing::Step> steps = ring_->take();
+    for (const LossRing::Step& each : steps) {
       for (size_t i = 0; i < each.losses.size(); ++i) {
         if (std::isfinite(each.losses[i])) continue;
         const auto tensor = find_not_finite(state_->model().state_dict());
-        return not_finite(format("{} is {} in step {}{}", gan_loss_names[i],
-                                 std::isnan(each.losses[i]) ? "nan" : "infinite", each.step,
-                                 tensor ? format(" ({} is not finite either)", *tensor) : ""));
+        throw NotFinite{format("{} is {} in step {}{}", gan_loss_names[i],
+                               std::isnan(each.losses[i]) ? "nan" : "infinite", each.step,
+                               tensor ? format(" ({} is not finite either)", *tensor) : "")};
       }
       history().add_step(each.losses);
       last_losses_ = each.losses;
     }
+    if (!steps.empty()) history().forget_failures();
   }
 
-  void not_finite(const std::string& what) {
+  // To the best state, or out of the run.
+  void go_back(const std::string& what) {
     progress_->finish();
     GESTALT_CHECK(
         settings_.on_nan == OnNan::roll_back,
         "{}; the last checkpoint stays (--resume --on_nan rollback continues from the best "
         "state; a run of another --name may begin with --ckpt and a smaller --lr)",
         what);
-    GESTALT_CHECK(history().rollbacks_in_a_row() < most_rollbacks,
-                  "{}, after {} roll-backs without losses that could be logged between them; the "
-                  "last checkpoint stays",
+    GESTALT_CHECK(history().failures() < most_rollbacks,
+                  "{}, after {} roll-backs without finite losses between them; the last checkpoint "
+                  "stays",
                   what, most_rollbacks);
     logger_->warn(what);
-    ring_->take();
+    history().count_failure();
     history().drop_interval();
     roll_back();
-    save_checkpoint();
+    state_->save_checkpoint();
   }
 
   void log_losses() {
@@ -282,7 +302,7 @@ class FewshotTraining {
       roll_back();
     }
     write_evaluations();
-    save_checkpoint();  // last: until it stands, the evaluation is not over
+    state_->save_checkpoint();  // last: until it stands, the evaluation is not over
     return true;
   }
 
@@ -322,11 +342,9 @@ class FewshotTraining {
 
   // Of finite values alone.
   void save_checkpoint() {
-    if (step() > 0) {
-      collect();
-      if (const auto tensor = find_not_finite(state_->model().state_dict())) {
-        return not_finite(format("{} is not finite after step {}", *tensor, step()));
-      }
+    collect();
+    if (const auto tensor = find_not_finite(state_->model().state_dict())) {
+      throw NotFinite{format("{} is not finite after step {}", *tensor, step())};
     }
     state_->save_checkpoint();
   }
