@@ -91,6 +91,10 @@ TEST(FewshotStart, OfAPublishedFileHasTheExcitationOfItsCode) {
   {
     FewshotState state(run, settings, 1);
     EXPECT_EQ(state.model().options().excitation, models::Excitation::linear);
+    EXPECT_EQ(state.untold().sparsity,
+              format("'{}' does not tell where the network was sparse: taken as none; "
+                     "--sparse_hw_info says otherwise",
+                     settings.checkpoint));
     EXPECT_EQ(
         state.untold().excitation,
         format("'{}' seems to be of the published code with Top-K, so its excitation is taken "
@@ -103,9 +107,11 @@ TEST(FewshotStart, OfAPublishedFileHasTheExcitationOfItsCode) {
             models::Excitation::linear);
   settings.resume = false;
   settings.excitation = models::Excitation::sigmoid;
+  settings.sparse = "32_5";
   FewshotState given(run, settings, 1);
   EXPECT_EQ(given.model().options().excitation, models::Excitation::sigmoid);
   EXPECT_EQ(given.untold().excitation, "");
+  EXPECT_EQ(given.untold().sparsity, "");
   settings.checkpoint.clear();
   settings.excitation.reset();
   EXPECT_EQ(FewshotState(run, settings, 1).model().options().excitation,

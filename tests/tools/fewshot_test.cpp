@@ -434,6 +434,47 @@ TEST_F(TrainFewshotGan, StartsFromTheCheckpointOfAnother) {
   EXPECT_NE(run_tool("train_fewshot_gan", second).output.find("--ckpt was "), std::string::npos);
 }
 
+// A file that tells neither where the network was sparse nor how its excitations end.
+TEST_F(TrainFewshotGan, WhatAPublishedCheckpointDoesNotTellIsSaid) {
+  Flags first = flags("first"), second = flags("second");
+  set(first, "--iter", "1");
+  ASSERT_EQ(run_tool("train_fewshot_gan", first).exit_code, 0);
+  StateDict published;
+  for (NamedTensor& entry :
+       read_checkpoint((run("first") / "checkpoint.safetensors").string()).tensors) {
+    const bool is_network = entry.name.starts_with("g") || entry.name.starts_with("d.");
+    if (is_network || entry.name == "iter") published.push_back(std::move(entry));
+  }
+  const std::string file = folder_ / "published.safetensors";
+  write_safetensors(file, published);
+  set(second, "--ckpt", file);
+  set(second, "--sparse_hw_info", "none");
+  set(second, "--iter", "2");
+  const ToolResult result = run_tool("train_fewshot_gan", second);
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_NE(result.output.find("does not tell where the network was sparse: taken as none"),
+            std::string::npos)
+      << result.output;
+  EXPECT_NE(result.output.find("so its excitation is taken as linear"), std::string::npos)
+      << result.output;
+  second.push_back("--resume");
+  set(second, "--iter", "3");
+  for (const bool again : {false, true}) {
+    if (again) {
+      const ToolResult resumed = run_tool("train_fewshot_gan", second);
+      ASSERT_EQ(resumed.exit_code, 0) << resumed.output;
+    }
+    const auto settings = tools::read_json(run("second") / "config.json")["settings"];
+    EXPECT_EQ(settings["sparsity_known"], false);
+    EXPECT_EQ(settings["excitation"], "linear");
+  }
+  set(second, "--excitation", "sigmoid");
+  const ToolResult other = run_tool("train_fewshot_gan", second);
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_NE(other.output.find("--excitation was \"linear\", is now \"sigmoid\""), std::string::npos)
+      << other.output;
+}
+
 // What the message about values that are not finite advises; a run's own checkpoint goes on as it
 // was.
 TEST_F(TrainFewshotGan, AnotherRunsCheckpointGoesOnAtThisRunsLearningRate) {

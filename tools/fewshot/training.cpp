@@ -52,6 +52,7 @@ class FewshotTraining {
     make_parts();
     start_folder();
     for (const std::string& line : lines_) logger_->info(line);
+    if (!state_->untold().sparsity.empty()) logger_->warn(state_->untold().sparsity);
     for (const std::string& line : passed_over({&images_->source()})) logger_->warn(line);
     for (const std::string& reason : images_->unreadable()) logger_->warn("skipped: {}", reason);
     if (settings_.resume) logger_->info("continues after step {}", step());
@@ -108,13 +109,14 @@ class FewshotTraining {
   }
 
   void check_resume() {
-    if (settings_.checkpoint.empty()) {  // where the run began need not be said again
-      const nlohmann::json before = settings_of_config(folder_.path(), "train_fewshot_gan");
-      if (before.contains("ckpt")) config_["ckpt"] = before["ckpt"];
-    }
+    const nlohmann::json before = settings_of_config(folder_.path(), "train_fewshot_gan");
+    // Where the run began need not be said again.
+    const bool takes_ckpt = settings_.checkpoint.empty() && before.contains("ckpt");
+    if (takes_ckpt) config_["ckpt"] = before["ckpt"];
     folder_.check_resume(config_,
                          to_json({.excitation = models::Excitation::sigmoid}, CommonOptions{}),
                          {"iter", "save_every_steps", "capture", "on_nan"});
+    if (before.contains("sparsity_known")) config_["sparsity_known"] = before["sparsity_known"];
   }
 
   // What the perceptual loss is made of, in words.
@@ -146,6 +148,7 @@ class FewshotTraining {
 
   void describe(const std::string& perceptual) {
     config_["excitation"] = models::to_string(state_->model().options().excitation);
+    if (!state_->untold().sparsity.empty()) config_["sparsity_known"] = false;
     config_["perceptual_network"] = perceptual;
     const eval::FeatureNetwork& network = features_->network();
     config_["figure_network"] = network.description;

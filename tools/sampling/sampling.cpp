@@ -223,6 +223,9 @@ class Job {
   }
 
   void say() const {
+    if (!untold_.sparsity.empty()) {  // without it the pictures may mean nothing
+      std::fprintf(stderr, "warning: %s\n", untold_.sparsity.c_str());
+    }
     if (common_.quiet) return;
     std::printf(
         "%s: %lldx%lld after %lld steps, %s weights, Top-K %s (%s), excitation %s, statistics: "
@@ -233,7 +236,6 @@ class Job {
         models::to_text(options_.sparse).c_str(), models::sparse_policy_name(options_).c_str(),
         models::to_string(options_.excitation),
         name_of(norm_statistics_names, settings_.statistics).c_str());
-    if (!untold_.sparsity.empty()) std::printf("%s\n", untold_.sparsity.c_str());
     if (!untold_.excitation.empty()) std::printf("%s\n", untold_.excitation.c_str());
   }
 
@@ -255,6 +257,7 @@ class Job {
                                {"grid", settings_.grid},
                                {"overwrite", settings_.overwrite},
                                {"output", settings_.output}};
+    if (!untold_.sparsity.empty()) settings["sparsity_known"] = false;
     add_common(settings, common_);
     tools::write_config(settings_.output, "sample_fewshot_gan", settings);
   }
