@@ -8,7 +8,9 @@
 #include "data/dataset.h"
 #include "data/encode.h"
 #include "data/loader.h"
+#include "eval/generative_metrics.h"
 #include "kernels/error.h"
+#include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
 #include "tensor/random.h"
 #include "tests/error_of.h"
@@ -279,6 +281,64 @@ TEST(Sampler, WhatIsDarkerThanBlackStaysSoForThePaper) {
   };
   EXPECT_EQ(range(sampler.published_images(z)), std::pair(-1.0, 1.0));
   EXPECT_EQ(range(sampler.images(z, Sampler::Mode::training)), std::pair(0.0, 1.0));
+}
+
+// The published evaluation resizes to 512x512 and back.
+TEST(Sampler, AtMoreThan512PixelsThePaperSeesEverySecond) {
+  models::FastGanOptions options = small_options();
+  options.image_size = 1024;
+  const auto published_and_whole = [&](const Tensor& z) {
+    GanModel model(options, 1, 2e-4);
+    Sampler published(model), whole(model);
+    published.follow(model);  // each draw moves spectral norm's vectors
+    whole.follow(model);
+    return std::pair(published.published_images(z).to_vector<float>(),
+                     whole.images(z, Sampler::Mode::training).to_vector<float>());
+  };
+  const auto [published, whole] = published_and_whole(Generator(3).normal({2, 16}));
+  ASSERT_EQ(published.size(), whole.size());
+  constexpr size_t side = 1024;
+  bool differ = false;
+  for (size_t i = 0; i < whole.size(); ++i) {
+    const size_t y = i / side, x = i % side;
+    ASSERT_EQ(published[i], whole[y / 2 * 2 * side + x / 2 * 2]) << i;
+    differ = differ || published[i] != whole[i];
+  }
+  EXPECT_TRUE(differ);
+}
+
+// The means of the planes, in Inception's place.
+eval::FeatureNetwork means_of_planes() {
+  return {.features =
+              [](const Tensor& x) {
+                return flatten(mean(x, {2, 3}), 1);
+              },
+          .width = 3,
+          .weights = eval::Weights::untrained,
+          .description = "means",
+          .hash = ""};
+}
+
+// Batch norm of what is left over is another than that of a whole batch.
+TEST(Evaluator, ThePapersBatchesAreWhole) {
+  GanModel model(small_options(), 1, 2e-4);
+  eval::InceptionFeatures features(means_of_planes());
+  const Tensor real = Tensor::full({4, 3, 32, 32}, 100, {.dtype = DType::u8});
+  Sampler sampler(model);
+  sampler.follow(model);
+  Evaluator evaluator(features, real,
+                      {.samples = 6, .draws = 1, .batch_size = 4, .standard = false});
+  const double fid = evaluator.evaluate(sampler, 1, [] { return false; })->paper.fid.chosen;
+  sampler.follow(model);
+  Generator random = random_stream(0, Stream::evaluation, ((1 * 2 + 1) << 8));
+  std::vector<Tensor> parts;
+  for (const int64_t count : {4, 2}) {
+    const Tensor images = sampler.published_images(random.normal({4, 16}));
+    parts.push_back(features(narrow(images, 0, 0, count), eval::PixelRange::paper));
+  }
+  const double expected =
+      eval::generative_metrics(cat(parts, 0), features(real, eval::PixelRange::paper)).fid;
+  EXPECT_EQ(fid, expected);
 }
 
 TEST(Sampler, TopKMayStandAtTheFirstResolution) {

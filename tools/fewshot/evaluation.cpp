@@ -6,6 +6,7 @@
 
 #include "eval/generative_metrics.h"
 #include "kernels/error.h"
+#include "nn/resize.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/shape.h"
@@ -15,6 +16,10 @@
 
 namespace gestalt::tools {
 namespace {
+
+// The published evaluation takes pictures of all sizes to this one and back, to the nearest pixel:
+// up to it that changes nothing.
+constexpr int64_t published_size = 512;
 
 constexpr double no_deviation = std::numeric_limits<double>::quiet_NaN();
 
@@ -51,7 +56,13 @@ Tensor Sampler::images(const Tensor& z, Mode mode) {
 }
 
 Tensor Sampler::published_images(const Tensor& z) {
-  return clamp(unclamped(z, Mode::training), -1, 1);
+  Tensor images = unclamped(z, Mode::training);
+  const Shape size = images.shape();
+  if (size[2] > published_size) {
+    images = nn::resize_nearest(images, {published_size, published_size});
+    images = nn::resize_nearest(images, {size[2], size[3]});
+  }
+  return clamp(images, -1, 1);
 }
 
 Evaluator::Evaluator(eval::InceptionFeatures& features, const Tensor& real,
@@ -84,10 +95,12 @@ std::optional<FewshotFigures> Evaluator::figures(Sampler& sampler, eval::PixelRa
     for (int64_t begin = 0; begin < options_.samples; begin += options_.batch_size) {
       if (stopped()) return std::nullopt;
       const int64_t count = std::min(options_.batch_size, options_.samples - begin);
-      const Tensor z = random.normal({count, sampler.latent_size()});
+      // A whole batch where its statistics count, whatever is left to draw.
+      const int64_t drawn = paper ? options_.batch_size : count;
+      const Tensor z = random.normal({drawn, sampler.latent_size()});
       const Tensor images =
           paper ? sampler.published_images(z) : sampler.images(z, Sampler::Mode::evaluation);
-      parts.push_back(features_(images, range));
+      parts.push_back(features_(narrow(images, 0, 0, count), range));
     }
     const Tensor fake = cat(parts, 0);
     const eval::GenerativeMetrics metrics = eval::generative_metrics(fake, real);

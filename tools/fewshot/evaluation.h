@@ -5,8 +5,10 @@
 //             mean and deviation over the draws
 //   paper     as the published evaluation has it: pixels squeezed into [127,255] (those that the
 //             generator paints below black lie below 127: it clamps them to [-1, 1] where [0, 1] is
-//             black to white), the generator left in training mode (statistics of each batch); of
-//             the draws the one with the lowest FID, its KID too
+//             black to white) and, at 1024x1024, every second pixel alone is seen; the generator
+//             left in training mode (statistics of each batch, also of the last: what is drawn
+//             beyond the samples is left out); of the draws the one with the lowest FID, its KID
+//             too
 
 #include <cstdint>
 #include <functional>
@@ -54,7 +56,8 @@ class Sampler {
   // the batch; the model does not change.
   enum class Mode { evaluation, training };
   Tensor images(const Tensor& z, Mode mode);
-  // What the published evaluation takes for them: in training mode, clamped to [-1, 1].
+  // What the published evaluation takes for them: in training mode, clamped to [-1, 1]; those of
+  // more than 512 pixels made small and large again.
   Tensor published_images(const Tensor& z);
 
   models::FastGanGenerator& network() { return *network_; }
