@@ -8,6 +8,7 @@
 #include "nn/weight_format.h"
 #include "tensor/allocator.h"
 #include "tensor/autograd.h"
+#include "tensor/context.h"
 #include "tensor/io/bytes.h"
 #include "tensor/io/checkpoint.h"
 #include "tensor/io/known_files.h"
@@ -50,6 +51,13 @@ Tensor levels(const Tensor& images, PixelRange range) {
   return whole_levels(unit * 0.5 + 0.5, 0);
 }
 
+// Whether the network computes in exact f32. On CUDA: TF32 has 10 bits, so its figures would not be
+// those of the CPU, and features of both would meet in caches and files. Not on the CPU, where
+// Winograd's errors are near those of rounding.
+bool is_exact(Device device) {
+  return device.is_cuda() || context(device).exact();
+}
+
 }  // namespace
 
 FeatureNetwork load_inception(const std::string& path, int64_t tap, Device device,
@@ -81,12 +89,14 @@ FeatureNetwork load_inception(const std::string& path, int64_t tap, Device devic
   network->set_requires_grad(false);
   result.hash = hash_of(*network);
   network->to(device);
+  const ExactGuard exact(device, is_exact(device));
   const Format format = nn::convolution_format(context(device));
   nn::set_weight_format(*network, format);
   network->freeze();
   empty_cache(Device{});  // what reading and folding took fits nothing that follows
   result.width = tap;
-  result.features = [network, tap, format](const Tensor& x) {
+  result.features = [network, tap, format, device](const Tensor& x) {
+    const ExactGuard exact(device, is_exact(device));
     return network->features(x.contiguous(format), {&tap, 1})[0];
   };
   return result;

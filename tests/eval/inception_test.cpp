@@ -20,6 +20,7 @@
 #include "tensor/ops/arithmetic.h"
 #include "tensor/ops/reduce.h"
 #include "tensor/ops/shape.h"
+#include "tests/cuda_device.h"
 #include "tests/eval/files.h"
 #include "tests/source_folder.h"
 
@@ -233,6 +234,22 @@ TEST(Inception, WeightsLoadedBehindAMoveHaveTheirNorms) {
     for (int i = 0; i < loads; ++i) network.load_state_dict(weights);
     EXPECT_EQ(network.features(x, taps)[0].to_vector<float>(), expected) << loads << " loads";
   }
+}
+
+// TF32 would be a thousand times further off.
+TEST(Inception, FeaturesOnCudaAreThoseOfTheCpu) {
+  const Device cuda{DeviceType::cuda, 0};
+  GESTALT_NEEDS_DEVICE(cuda);
+  const auto features_on = [](Device device) {
+    InceptionFeatures features(load_inception("", 2048, device));
+    return features(image(64, 80, 5).to(device)).to_vector<double>();
+  };
+  const std::vector<double> expected = features_on(Device{}), got = features_on(cuda);
+  const double largest = *std::max_element(expected.begin(), expected.end());
+  for (size_t i = 0; i < expected.size(); ++i) {
+    EXPECT_LE(std::abs(got[i] - expected[i]), 2e-5 * largest) << i;
+  }
+  EXPECT_FALSE(context(cuda).exact());  // it was not the caller's
 }
 
 TEST(Inception, LoadsWhatIsPublishedAndNamesWhatIsNot) {

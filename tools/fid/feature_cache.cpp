@@ -58,7 +58,8 @@ fs::path default_cache_folder() {
 fs::path FeatureCache::path_of(const std::string& images_hash, const eval::FeatureOrigin& origin,
                                int64_t width) const {
   if (folder_.empty() || images_hash.empty() || origin.network_hash.empty()) return {};
-  const std::string key = format("features 1\n{}\n{}\n{}\n{}\n{}\n", images_hash,
+  // Features 1 of a GPU had been made with TF32.
+  const std::string key = format("features 2\n{}\n{}\n{}\n{}\n{}\n", images_hash,
                                  origin.network_hash, width, origin.resize, origin.range);
   return folder_ / (sha256_of_text(key).substr(0, name_digits) + ".safetensors");
 }
