@@ -102,6 +102,7 @@ TEST(FewshotStart, OfAPublishedFileHasTheExcitationOfItsCode) {
         format("'{}' seems to be of the published code with Top-K, so its excitation is taken "
                "as linear; --excitation says otherwise",
                settings.checkpoint));
+    EXPECT_EQ(state.history().best_step(), 30000);  // to which it is rolled back
     state.save_checkpoint();
   }
   settings.resume = true;  // what it began with is told by its own checkpoint now

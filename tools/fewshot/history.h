@@ -22,6 +22,9 @@ struct GanHistoryOptions {
 class GanHistory {
  public:
   explicit GanHistory(const GanHistoryOptions& options);
+  // For a training that begins behind this step: the best state is that of the start until there is
+  // an evaluation.
+  void begin_behind(int64_t step) { best_step_ = step; }
 
   // The losses of a step, in the order of gan_loss_names.
   void add_step(const std::vector<double>& losses);

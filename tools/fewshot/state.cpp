@@ -74,6 +74,7 @@ void FewshotState::start_from(const models::FastGanCheckpoint& checkpoint) {
   GESTALT_CHECK(step_ < settings_.iterations,
                 "'{}' has {} steps already; give a larger --iter than that", checkpoint.path,
                 step_);
+  history_.begin_behind(step_);
 }
 
 StateDict FewshotState::model_with_step() const {
