@@ -63,7 +63,8 @@ FastGanRealLoss discriminator_loss_real(FastGanDiscriminator& discriminator, con
   const Tensor images = real.detach();
   const FastGanJudgement judgement = discriminator.judge_real(both_sizes(images), part);
   return {.hinge = hinge_loss_real(judgement.logits, margins),
-          .reconstruction = reconstruction_loss(lpips, judgement, images, part)};
+          .reconstruction = reconstruction_loss(lpips, judgement, images, part),
+          .mean_logit = mean(nn::autocast_to_f32(judgement.logits.detach()))};
 }
 
 Tensor discriminator_loss_fake(FastGanDiscriminator& discriminator, const FastGanImages& fake,

@@ -28,6 +28,7 @@ Tensor reconstruction_loss(const Lpips& lpips, const FastGanJudgement& judgement
 // the discriminator sees them, augmented; the gradient to the generator is stopped.
 struct FastGanRealLoss {
   Tensor hinge, reconstruction;
+  Tensor mean_logit;  // no loss: what the published code logs as its own
   Tensor total() const;
 };
 FastGanRealLoss discriminator_loss_real(FastGanDiscriminator& discriminator, const Lpips& lpips,

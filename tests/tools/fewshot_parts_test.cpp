@@ -214,8 +214,8 @@ TEST(GanHistory, CountsEvaluationsSinceTheBestAndTellsItAgain) {
   EXPECT_FALSE(history.add_evaluation(20, evaluation(5)));
   EXPECT_FALSE(history.add_evaluation(30, evaluation(6)));
   EXPECT_EQ(history.without_best(), 2);
-  history.add_step({1, 2, 3, 4});
-  history.add_step({3, 2, 1, 0});
+  history.add_step({1, 2, 3, 4, 9});  // the last is no loss
+  history.add_step({3, 2, 1, 0, 9});
   GanHistory again({.standard = false});
   again.load_state_dict(history.state_dict());
   again.close_interval(30);
@@ -354,6 +354,11 @@ TEST(Sampler, TopKMayStandAtTheFirstResolution) {
   EXPECT_EQ(images({{4, 1.0}}), dense);
   EXPECT_NE(images({{4, 0.1}}), dense);
   EXPECT_NE(images({{4, 0.1}}), images({{4, 0.3}}));
+}
+
+// What train_d returns there, and the generator's loss with its sign turned.
+TEST(LossLine, HasTheMeanLogitsAsPublished) {
+  EXPECT_EQ(loss_line({1, 20, 3, -0.25, 0.5}), "GAN: loss d: 0.50000    loss g: 0.25000");
 }
 
 TEST(EvaluationLine, OneDrawHasNoDeviation) {

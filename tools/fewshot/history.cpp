@@ -14,7 +14,7 @@ constexpr const char* failures_name = "rollbacks_in_a_row";  // that is what it 
 
 std::vector<std::string> loss_columns() {
   std::vector<std::string> columns = {"step"};
-  columns.insert(columns.end(), gan_loss_names.begin(), gan_loss_names.end());
+  columns.insert(columns.end(), gan_value_names.begin(), gan_value_names.begin() + gan_losses);
   return columns;
 }
 
@@ -71,8 +71,8 @@ GanHistory::GanHistory(const GanHistoryOptions& options)
       evaluations_(evaluation_columns(options)),
       best_(std::numeric_limits<double>::infinity()) {}
 
-void GanHistory::add_step(const std::vector<double>& losses) {
-  interval_.insert(interval_.end(), losses.begin(), losses.end());
+void GanHistory::add_step(const std::vector<double>& values) {
+  interval_.insert(interval_.end(), values.begin(), values.begin() + gan_losses);
 }
 
 void GanHistory::close_interval(int64_t step) {

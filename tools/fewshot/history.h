@@ -26,8 +26,8 @@ class GanHistory {
   // an evaluation.
   void begin_behind(int64_t step) { best_step_ = step; }
 
-  // The losses of a step, in the order of gan_loss_names.
-  void add_step(const std::vector<double>& losses);
+  // What a step told, in the order of gan_value_names; the losses are kept.
+  void add_step(const std::vector<double>& values);
   // Closes an interval of steps that ends with `step`: a row of losses(), their means over it.
   void close_interval(int64_t step);
   const Metrics& losses() const { return losses_; }

@@ -23,8 +23,8 @@ std::string text_of(const Figure& figure, int digits) {
 
 }  // namespace
 
-std::string loss_line(const std::vector<double>& losses) {
-  return fmt::format("GAN: loss d: {:.5f}    loss g: {:.5f}", losses[0] + losses[1], -losses[3]);
+std::string loss_line(const std::vector<double>& values) {
+  return fmt::format("GAN: loss d: {:.5f}    loss g: {:.5f}", values[4], -values[3]);
 }
 
 std::string evaluation_line(const FewshotEvaluation& evaluation, const GanHistory& history,

@@ -12,9 +12,9 @@
 
 namespace gestalt::tools {
 
-// As published: "GAN: loss d: 1.23456    loss g: -0.12345", the discriminator's loss of real images
-// with the reconstructions, and the mean logit of generated ones. `losses`: of one step.
-std::string loss_line(const std::vector<double>& losses);
+// As published: "GAN: loss d: 1.23456    loss g: -0.12345", which are not losses, but the mean
+// logits of real and of generated images. `values`: gan_value_names of one step.
+std::string loss_line(const std::vector<double>& values);
 
 // One line with every figure and how it came about. `fid`, `kid`: their names, "FID(untrained)".
 std::string evaluation_line(const FewshotEvaluation& evaluation, const GanHistory& history,

@@ -59,30 +59,30 @@ GanStep::GanStep(GanModel& model, models::Lpips perceptual, const GanStepOptions
   latent_ = Tensor::empty({n, network.latent_size});
   margins_real_ = Tensor::empty({logits});
   margins_fake_ = Tensor::empty({logits});
-  part_ = Tensor::empty({2});
+  quarter_choice_ = Tensor::empty({2});
   augment_real_ = Tensor::empty({n, nn::diff_augment_numbers});
   augment_big_ = Tensor::empty({n, nn::diff_augment_numbers});
   augment_small_ = Tensor::empty({n, nn::diff_augment_numbers});
-  losses_ = Tensor::zeros({gan_losses});
+  values_ = Tensor::zeros({gan_values});
 }
 
 void GanStep::run(int64_t step) {
   Generator random = random_stream(options_.seed, Stream::step, step);
   random.fill_normal(latent_, 0, 1);
   for (Tensor* margins : {&margins_real_, &margins_fake_}) random.fill_uniform(*margins, 0.8, 1);
-  for (Tensor* numbers : {&part_, &augment_real_, &augment_big_, &augment_small_}) {
+  for (Tensor* numbers : {&quarter_choice_, &augment_real_, &augment_big_, &augment_small_}) {
     random.fill_uniform(*numbers, 0, 1);
   }
   seed_noise(model_.generator(), options_.seed, step);
 
   const nn::AutocastGuard autocast(options_.dtype);
   if (options_.capture) {
-    if (!first_) capture();
-    first_->replay();
+    if (!discriminator_pass_) capture();
+    discriminator_pass_->replay();
     model_.discriminator_optimizer().step();
-    second_->replay();
+    generator_pass_->replay();
     model_.generator_optimizer().step();
-    third_->replay();
+    average_update_->replay();
     return;
   }
   // Gradients are let go as soon as they are used: each network's would lie beside the other's
@@ -97,8 +97,8 @@ void GanStep::run(int64_t step) {
   fake_ = {};
 }
 
-void GanStep::record(int64_t loss, const Tensor& value) {
-  narrow(losses_, 0, loss, 1).copy_(reshape(value.detach(), {1}));
+void GanStep::store_value(int64_t place, const Tensor& value) {
+  narrow(values_, 0, place, 1).copy_(reshape(value.detach(), {1}));
 }
 
 void GanStep::train_discriminator() {
@@ -109,10 +109,11 @@ void GanStep::train_discriminator() {
 
   const Tensor real = nn::diff_augment(to_symmetric(batch_).contiguous(model_.options().format),
                                        augment_real_, augmentation);
-  const models::FastGanRealLoss of_real =
-      models::discriminator_loss_real(discriminator, perceptual_, real, part_, margins_real_);
-  record(0, of_real.hinge);
-  record(1, of_real.reconstruction);
+  const models::FastGanRealLoss of_real = models::discriminator_loss_real(
+      discriminator, perceptual_, real, quarter_choice_, margins_real_);
+  store_value(0, of_real.hinge);
+  store_value(1, of_real.reconstruction);
+  store_value(4, of_real.mean_logit);
   of_real.total().backward();
 
   // Behind the larger half of the work: the way back through the generator is kept from here on.
@@ -122,7 +123,7 @@ void GanStep::train_discriminator() {
   fake_ = {nn::diff_augment(big, augment_big_, augmentation),
            nn::diff_augment(small, augment_small_, augmentation)};
   const Tensor of_fake = models::discriminator_loss_fake(discriminator, fake_, margins_fake_);
-  record(2, of_fake);
+  store_value(2, of_fake);
   of_fake.backward();
 }
 
@@ -135,7 +136,7 @@ void GanStep::judge_for_generator() {
   judged.big.set_requires_grad(true);
   judged.small.set_requires_grad(true);
   const Tensor loss = models::generator_loss(model_.discriminator(), judged);
-  record(3, loss);
+  store_value(3, loss);
   loss.backward();
   const std::array<Tensor, 2> outputs = {fake_.big, fake_.small};
   const std::array<Tensor, 2> gradients = {judged.big.grad(), judged.small.grad()};
@@ -147,12 +148,12 @@ void GanStep::capture() {
   const std::vector<Tensor> of_discriminator = buffers_of(model_.discriminator());
   std::vector<Tensor> of_both = buffers_of(model_.generator());
   of_both.insert(of_both.end(), of_discriminator.begin(), of_discriminator.end());
-  first_.emplace(
+  discriminator_pass_.emplace(
       device, [this] { train_discriminator(); }, CaptureOptions{.restored = of_both});
-  // Not the generator's, which the tape of the first may keep.
-  second_.emplace(
+  // Not the generator's, which the tape of the discriminator's pass may keep.
+  generator_pass_.emplace(
       device, [this] { judge_for_generator(); }, CaptureOptions{.restored = of_discriminator});
-  third_.emplace(
+  average_update_.emplace(
       device, [this] { model_.average().update(); },
       CaptureOptions{.restored = model_.average().averages()});
 }

@@ -26,10 +26,11 @@ struct GanStepOptions {
   DType dtype = DType::f32;  // bf16: mixed precision (nn/autocast.h); weights and losses stay f32
 };
 
-// The losses of a step, in this order.
-inline constexpr std::array<const char*, 4> gan_loss_names = {
-    "loss_d_real", "loss_d_reconstruction", "loss_d_fake", "loss_g"};
-inline constexpr int64_t gan_losses = static_cast<int64_t>(gan_loss_names.size());
+// What a step tells, in this order: its losses, and the mean logit of real images, which is none.
+inline constexpr std::array<const char*, 5> gan_value_names = {
+    "loss_d_real", "loss_d_reconstruction", "loss_d_fake", "loss_g", "mean_logit_real"};
+inline constexpr int64_t gan_values = static_cast<int64_t>(gan_value_names.size());
+inline constexpr int64_t gan_losses = 4;  // the first of them
 
 class GanStep {
  public:
@@ -39,14 +40,14 @@ class GanStep {
   Tensor& batch() { return batch_; }
   // Step number `step`, from 0, on the device's queue.
   void run(int64_t step);
-  // f32 [gan_losses], overwritten by each step: the hinge loss of real images, the three
-  // reconstructions, the hinge loss of generated images, the generator's loss.
-  const Tensor& losses() const { return losses_; }
+  // f32 [gan_values], overwritten by each step: the hinge loss of real images, the three
+  // reconstructions, the hinge loss of generated images, the generator's loss; the mean logit.
+  const Tensor& values() const { return values_; }
 
  private:
   void train_discriminator();
   void judge_for_generator();
-  void record(int64_t loss, const Tensor& value);
+  void store_value(int64_t place, const Tensor& value);
   void capture();
 
   GanModel& model_;
@@ -57,13 +58,13 @@ class GanStep {
   Tensor batch_;                                       // u8 [B,3,S,S]
   Tensor latent_;                                      // [B,nz]
   Tensor margins_real_, margins_fake_;                 // the logits' shape
-  Tensor part_;                                        // [2]
+  Tensor quarter_choice_;                              // [2]
   Tensor augment_real_, augment_big_, augment_small_;  // [B,7]
 
   // From the discriminator's part to the generator's; recorded steps keep it for good.
   models::FastGanImages fake_;
-  Tensor losses_;
-  std::optional<CapturedGraph> first_, second_, third_;
+  Tensor values_;
+  std::optional<CapturedGraph> discriminator_pass_, generator_pass_, average_update_;
 };
 
 // For NoiseInjection layers: their noise from here on is that of (seed, place).

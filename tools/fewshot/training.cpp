@@ -129,7 +129,7 @@ class FewshotTraining {
             .seed = common_.seed,
             .capture = is_on(settings_.capture, capture_pays(default_device()) && !settings_.noise),
             .dtype = settings_.dtype});
-    ring_.emplace(ring_size(), gan_losses);
+    ring_.emplace(ring_size(), gan_values);
     return perceptual.description;
   }
 
@@ -207,7 +207,7 @@ class FewshotTraining {
     images_->fill(step_runner_->batch(), step());
     step_runner_->run(step());
     state_->count_step();
-    ring_->note(step(), step_runner_->losses());
+    ring_->note(step(), step_runner_->values());
     try {
       return look_after_step();
     } catch (const NotFinite& found) {
@@ -246,12 +246,12 @@ class FewshotTraining {
       for (size_t i = 0; i < each.losses.size(); ++i) {
         if (std::isfinite(each.losses[i])) continue;
         const auto tensor = find_not_finite(state_->model().state_dict());
-        throw NotFinite{format("{} is {} in step {}{}", gan_loss_names[i],
+        throw NotFinite{format("{} is {} in step {}{}", gan_value_names[i],
                                std::isnan(each.losses[i]) ? "nan" : "infinite", each.step,
                                tensor ? format(" ({} is not finite either)", *tensor) : "")};
       }
       history().add_step(each.losses);
-      last_losses_ = each.losses;
+      last_values_ = each.losses;
     }
     if (!steps.empty()) history().forget_failures();
   }
@@ -277,7 +277,7 @@ class FewshotTraining {
 
   void log_losses() {
     if (!history().has_interval()) return;  // dropped in a roll-back
-    last_line_ = loss_line(last_losses_);
+    last_line_ = loss_line(last_values_);
     progress_->finish();
     logger_->info("step {}/{} {}", step(), settings_.iterations, last_line_);
     history().close_interval(step());
@@ -367,7 +367,7 @@ class FewshotTraining {
   std::optional<Evaluator> evaluator_;
   std::optional<EventFile> events_;
   std::optional<Progress> progress_;
-  std::vector<double> last_losses_;
+  std::vector<double> last_values_;
   std::string last_line_;
 };
 
