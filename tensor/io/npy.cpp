@@ -301,4 +301,8 @@ void save_npz(const std::string& path, std::span<const NamedTensor> arrays) {
   write_file_atomically(path, archive.data, archive.size);
 }
 
+void check_can_save_npz(const std::string& path) {
+  naming_output(path, check_can_make_zip);
+}
+
 }  // namespace gestalt

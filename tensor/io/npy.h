@@ -40,5 +40,7 @@ void save_npy(const std::string& path, const Tensor& tensor);
 // name: no extension is added. Error also: no arrays, a name that comes twice, a build without
 // libzip.
 void save_npz(const std::string& path, std::span<const NamedTensor> arrays);
+// Throws Error with the path in a build without libzip, before there is anything to save.
+void check_can_save_npz(const std::string& path);
 
 }  // namespace gestalt

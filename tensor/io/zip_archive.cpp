@@ -137,6 +137,8 @@ void ZipArchive::charge(uint64_t size) {
                 "the entries claim {} bytes from a file of {}", inflated_, bytes_.size);
 }
 
+void check_can_make_zip() {}
+
 Bytes make_zip(std::span<const ZipEntry> entries) {
   ZipWriter writer;
   for (const ZipEntry& entry : entries) writer.add(entry);
@@ -163,8 +165,13 @@ Bytes ZipArchive::read(const std::string&) {
   return {};
 }
 
-Bytes make_zip(std::span<const ZipEntry>) {
+void check_can_make_zip() {
   throw Error("this build has no libzip to write a zip archive");
+}
+
+Bytes make_zip(std::span<const ZipEntry>) {
+  check_can_make_zip();
+  return {};
 }
 
 #endif

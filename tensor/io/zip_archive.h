@@ -40,6 +40,9 @@ struct ZipEntry {
   Bytes content;
 };
 
+// Throws Error in a build without libzip.
+void check_can_make_zip();
+
 // An archive of those, with no time of its own: the same entries give the same bytes. Throws Error
 // with the reason: names that are not UTF-8 or come twice, a build without libzip.
 Bytes make_zip(std::span<const ZipEntry> entries);

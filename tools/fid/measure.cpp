@@ -10,6 +10,7 @@
 #include "kernels/error.h"
 #include "tensor/counted.h"
 #include "tensor/io/atomic_file.h"
+#include "tensor/io/npy.h"
 #include "tools/common/output.h"
 #include "tools/common/passed_over.h"
 #include "tools/common/tool.h"
@@ -270,9 +271,13 @@ std::optional<FeaturePairs> all_features(const MeasureSettings& settings, const 
   return pairs;
 }
 
+bool is_for_statistics(const std::string& path) {
+  return std::filesystem::path(path).extension() == ".npz";
+}
+
 void save(const std::string& path, const Features& features, const FeatureCache& cache) {
   if (path.empty()) return;
-  if (std::filesystem::path(path).extension() == ".npz") {
+  if (is_for_statistics(path)) {
     write_statistics(path, cache.statistics(features));
   } else {
     write_features(path, features);
@@ -284,6 +289,9 @@ void save(const std::string& path, const Features& features, const FeatureCache&
 int measure_fid(const MeasureSettings& settings) {
   for (const std::string* path : {&settings.save_a, &settings.save_b, &settings.json}) {
     if (!path->empty() && *path != "-") check_can_write(*path);
+  }
+  for (const std::string* path : {&settings.save_a, &settings.save_b}) {
+    if (is_for_statistics(*path)) check_can_save_npz(*path);
   }
   const MeasureInput a = open_input(settings.a), b = open_input(settings.b);
   as_usage([&] { check_settings(settings, a, b); });
