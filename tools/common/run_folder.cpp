@@ -37,7 +37,8 @@ void add_run_flags(CLI::App& app, std::string& name, std::string& output, bool& 
   CLI::Option* always =
       app.add_flag("--resume", resume, "go on with an interrupted run, to the same bits")
           ->group(run_group);
-  CLI::Option* if_any = app.add_flag("--resume_if_any", "--resume where the run has a checkpoint")
+  CLI::Option* if_any = app.add_flag("--resume_if_any")
+                            ->description("--resume where the run has a checkpoint")
                             ->group(run_group)
                             ->excludes(always);
   app.final_callback([&name, &output, &resume, if_any] {

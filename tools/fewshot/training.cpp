@@ -113,8 +113,9 @@ class FewshotTraining {
     // Where the run began need not be said again.
     const bool takes_ckpt = settings_.checkpoint.empty() && before.contains("ckpt");
     if (takes_ckpt) config_["ckpt"] = before["ckpt"];
-    folder_.check_resume(config_,
-                         to_json({.excitation = models::Excitation::sigmoid}, CommonOptions{}),
+    FewshotSettings defaults;
+    defaults.excitation = models::Excitation::sigmoid;
+    folder_.check_resume(config_, to_json(defaults, CommonOptions{}),
                          {"iter", "save_every_steps", "capture", "on_nan"});
     if (before.contains("sparsity_known")) config_["sparsity_known"] = before["sparsity_known"];
   }
