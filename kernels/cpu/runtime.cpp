@@ -2,13 +2,12 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
 #include <string>
-#include <unistd.h>
 
 #include "kernels/cpu/capture.h"
 #include "kernels/cpu/examine.h"
 #include "kernels/cpu/f32_blocks.h"
+#include "kernels/cpu/memory_info.h"
 #include "kernels/cpu/table.h"
 #include "kernels/rounding.h"
 
@@ -24,18 +23,8 @@ void release(Context&, void* pointer) {
   std::free(pointer);
 }
 
-// Free is what programs can still have without swapping.
 MemoryInfo memory(Context&) {
-  const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
-  MemoryInfo info{.free = static_cast<size_t>(sysconf(_SC_AVPHYS_PAGES)) * page,
-                  .total = static_cast<size_t>(sysconf(_SC_PHYS_PAGES)) * page};
-  std::ifstream file("/proc/meminfo");
-  std::string name, rest;
-  for (size_t kilobytes = 0; file >> name >> kilobytes; std::getline(file, rest)) {
-    if (name == "MemAvailable:") info.free = kilobytes << 10;
-  }
-  info.taken = info.total - info.free;
-  return info;
+  return cpu::memory_info("/");
 }
 
 }  // namespace
