@@ -42,6 +42,11 @@ struct TrainTransform {
 };
 Transform train_transform(const TrainTransform& options = {});
 
+// What torchvision's networks take: of 256 pixels the central 224.
+constexpr int resize_before_crop(int crop) {
+  return crop * 256 / 224;
+}
+
 // Resize(resize) of the shorter side, then CenterCrop(crop).
 struct EvaluationTransform {
   int resize = 256;  // 0: as it is

@@ -12,7 +12,8 @@ namespace gestalt::eval {
 namespace {
 
 struct Sparsity {
-  double percent;
+  double percent;  // of Top-K, as the name has it
+  double kept;     // of the activations, per cent
   const GroupSummary* group;
 };
 
@@ -20,6 +21,32 @@ struct Network {
   std::string name;
   std::vector<Sparsity> sparsities;  // from all activations to the fewest
 };
+
+// NET_reverse_topK_10 drops those 10 %.
+double percent_kept(const SparseName& name) {
+  const bool drops = name.network.ends_with("_reverse") && name.percent < 100;
+  return drops ? 100 - name.percent : name.percent;
+}
+
+const Sparsity* all_kept(const Network& network) {
+  for (const Sparsity& each : network.sparsities) {
+    if (each.percent == 100) return &each;
+  }
+  return nullptr;
+}
+
+// NET_normal is NET with all kept at other layers and in other modes too: of NET_features.2_topK_10
+// and NET_reverse_topK_10. Random weights are another network.
+const Sparsity* all_kept_of_another(const std::vector<Network>& networks, const Network& network) {
+  const Network* longest = nullptr;
+  for (const Network& each : networks) {
+    const bool is_its = network.name.starts_with(each.name + "_") &&
+                        !network.name.starts_with(each.name + "_untrained") &&
+                        all_kept(each) != nullptr;
+    if (is_its && (longest == nullptr || longest->name.size() < each.name.size())) longest = &each;
+  }
+  return longest == nullptr ? nullptr : all_kept(*longest);
+}
 
 std::vector<Network> find_networks(const Summary& summary) {
   std::vector<Network> networks;
@@ -31,12 +58,17 @@ std::vector<Network> find_networks(const Summary& summary) {
     if (network == networks.end()) {
       network = networks.insert(networks.end(), Network{name.network, {}});
     }
-    network->sparsities.push_back({name.percent, &group});
+    network->sparsities.push_back({name.percent, percent_kept(name), &group});
+  }
+  for (Network& network : networks) {
+    if (all_kept(network) != nullptr) continue;
+    const Sparsity* lent = all_kept_of_another(networks, network);
+    if (lent != nullptr) network.sparsities.push_back(*lent);
   }
   std::erase_if(networks, [](const Network& each) { return each.sparsities.size() < 2; });
   for (Network& network : networks) {
     std::sort(network.sparsities.begin(), network.sparsities.end(),
-              [](const Sparsity& a, const Sparsity& b) { return a.percent > b.percent; });
+              [](const Sparsity& a, const Sparsity& b) { return a.kept > b.kept; });
   }
   return networks;
 }
@@ -69,7 +101,7 @@ void add_curve_data(Gnuplot& plot, const std::string& id, const Network& network
     const CueCounts& counts = each.group->bias.total;
     const Interval interval = wilson95(counts.shape, counts.hits());
     const double bias = counts.hits() == 0 ? 0.5 : ratio(counts.shape, counts.hits());
-    plot.add("{} {} {} {} {}", each.percent, bias, interval.low, interval.high,
+    plot.add("{} {} {} {} {}", each.kept, bias, interval.low, interval.high,
              ratio(counts.hits(), counts.n));
   }
   plot.add("EOD");
@@ -92,9 +124,9 @@ void add_curves(Gnuplot& plot, const std::string& id, const PanelBox& box, const
   set_margins(plot, box);
   std::vector<std::string> tics;
   for (const Sparsity& each : network.sparsities) {
-    tics.push_back(gnuplot_tic(format("{}", each.percent), each.percent));
+    tics.push_back(gnuplot_tic(format("{}", each.kept), each.kept));
   }
-  const double least = network.sparsities.back().percent;
+  const double least = network.sparsities.back().kept;
   plot.add("unset x2tics; unset x2label");
   plot.add("set logscale x");
   plot.add("set xrange [{}:{}]", least / 1.15, 115);

@@ -9,14 +9,6 @@
 namespace gestalt::eval {
 namespace {
 
-void check_classes(const Categories& categories, int64_t classes) {
-  for (const Category& category : categories.all()) {
-    const int64_t most = *std::max_element(category.classes.begin(), category.classes.end());
-    GESTALT_CHECK(most < classes, "category '{}' has class {}, the network has {} classes",
-                  category.name, most, classes);
-  }
-}
-
 // The softmax's denominator is the same for all categories, so it needs no dividing by.
 size_t choose(std::span<const double> logits, const Categories& categories) {
   const double largest = *std::max_element(logits.begin(), logits.end());
@@ -36,6 +28,14 @@ size_t choose(std::span<const double> logits, const Categories& categories) {
 }
 
 }  // namespace
+
+void check_classes(const Categories& categories, int64_t classes) {
+  for (const Category& category : categories.all()) {
+    const int64_t most = *std::max_element(category.classes.begin(), category.classes.end());
+    GESTALT_CHECK(most < classes, "category '{}' has class {}, the network has {} classes",
+                  category.name, most, classes);
+  }
+}
 
 std::vector<size_t> choose_categories(const Tensor& logits, const Categories& categories) {
   GESTALT_CHECK(logits.rank() == 2, "[choose_categories] expects logits [N, classes], got {}",

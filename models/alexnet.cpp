@@ -51,6 +51,7 @@ std::vector<ModelEntry> alexnet_models() {
                [](const ModelOptions& options, Generator& generator) {
                  return std::make_shared<AlexNet>(options.classes, generator);
                },
+           .head = "classifier.6",
            .topk_places = {"features.2", "features.5", "features.7", "features.9", "features.12"}}};
 }
 

@@ -48,9 +48,15 @@ std::vector<std::string> model_names() {
 std::vector<std::string> classifier_names() {
   std::vector<std::string> names;
   for (const ModelEntry& entry : entries()) {
-    if (!entry.topk_places.empty()) names.push_back(entry.name);
+    if (!entry.head.empty()) names.push_back(entry.name);
   }
   return names;
+}
+
+std::optional<int64_t> classes_of(const ModelEntry& entry, const StateDict& weights) {
+  const Tensor* bias = find_tensor(weights, entry.head + ".bias");
+  if (bias == nullptr || bias->rank() != 1) return std::nullopt;
+  return bias->size(0);
 }
 
 std::vector<std::shared_ptr<nn::TopK>> insert_topk(nn::Module& network,

@@ -5,6 +5,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "nn/layers.h"
 #include "nn/module.h"
 #include "tensor/random.h"
+#include "tensor/state_dict.h"
 
 namespace gestalt::models {
 
@@ -25,7 +27,8 @@ struct ModelOptions {
 struct ModelEntry {
   std::string name;
   std::function<std::shared_ptr<nn::Module>(const ModelOptions&, Generator&)> make;
-  // Where the paper's experiments put Top-K, by module name; empty for networks without classes.
+  std::string head;  // the module that gives the logits; empty for networks without classes
+  // Where the paper's experiments put Top-K, by module name; empty where there is no head.
   std::vector<std::string> topk_places;
 };
 
@@ -35,6 +38,9 @@ std::shared_ptr<nn::Module> make_model(const std::string& name, const ModelOptio
 const ModelEntry& find_model(const std::string& name);
 std::vector<std::string> model_names();
 std::vector<std::string> classifier_names();  // those with classes
+
+// How many classes these weights of the network have: its head's. None where they lack the head.
+std::optional<int64_t> classes_of(const ModelEntry& entry, const StateDict& weights);
 
 // Puts one Top-K layer behind each of `places` (nn::insert_after) and returns them in that order,
 // so that their fractions can be changed. Throws Error for a name that is no module.

@@ -185,6 +185,7 @@ std::vector<ModelEntry> resnet_models() {
                             return std::make_shared<ResNet>(block, blocks, options.classes,
                                                             generator);
                           },
+                      .head = "fc",
                       .topk_places = places};
   };
   return {torchvision("resnet18", ResNetBlock::basic, {2, 2, 2, 2}),
@@ -195,6 +196,7 @@ std::vector<ModelEntry> resnet_models() {
                [](const ModelOptions& options, Generator& generator) {
                  return std::make_shared<CifarResNet18>(options, generator);
                },
+           .head = "linear",
            .topk_places = places}};
 }
 

@@ -148,6 +148,7 @@ ModelEntry entry(int depth, VggNorm norm) {
               [=](const ModelOptions& options, Generator& generator) {
                 return std::make_shared<Vgg>(depth, norm, options.classes, generator);
               },
+          .head = "classifier.6",
           .topk_places = topk_places(depth, norm)};
 }
 
@@ -158,6 +159,7 @@ std::vector<ModelEntry> vgg_models() {
       {.name = "vgg19-normalized",
        .make = [](const ModelOptions&,
                   Generator& generator) { return make_texture_vgg19(Pooling::average, generator); },
+       .head = "",
        .topk_places = {}}};
   for (const VggNorm norm : {VggNorm::none, VggNorm::batch}) {
     for (const int depth : {11, 13, 16, 19}) list.push_back(entry(depth, norm));

@@ -1,5 +1,6 @@
 #include "eval/figures.h"
 
+#include <algorithm>
 #include <gtest/gtest.h>
 #include <set>
 
@@ -82,6 +83,67 @@ TEST(Figures, HoldTheFractionsSortedByPeople) {
   EXPECT_EQ(expected_row, 0);
   EXPECT_NE(script.find("set terminal svg"), std::string::npos);
   EXPECT_NE(script.find("\"net, Top-K 10 %\""), std::string::npos);
+}
+
+// The fixture's net_normal and net_topK_10 under other names, and all who are not `net`.
+Summary renamed(const std::string& normal, const std::string& sparse) {
+  Observations observations = fixture();
+  for (ObserverGroup& group : observations.groups) {
+    if (group.name == "net_normal") group.name = normal;
+    if (group.name == "net_topK_10") group.name = sparse;
+  }
+  return summarize(observations, sixteen_categories());
+}
+
+// Percentages of the curve of the first network.
+std::vector<double> kept(const Summary& summary) {
+  const std::string script =
+      figure_script(FigureKind::ablation, summary, default_figure_style(), "f.svg");
+  EXPECT_EQ(script.find("$curve_network_1"), std::string::npos);
+  std::istringstream lines(script.substr(script.find("$curve_network_0 << EOD")));
+  std::string line;
+  std::getline(lines, line);
+  std::vector<double> percents;
+  while (std::getline(lines, line) && line != "EOD") percents.push_back(std::stod(line));
+  return percents;
+}
+
+// Names as evaluate gives them: with all kept there is neither layer nor mode.
+TEST(Figures, AllKeptStandsInTheAblationOfLayersAndModesToo) {
+  for (const char* sparse : {"net_topK_10", "net_features.2_topK_10",
+                             "net_features.2+features.5_mean_replace_topK_10"}) {
+    EXPECT_EQ(kept(renamed("net_normal", sparse)), (std::vector<double>{100, 10})) << sparse;
+  }
+  EXPECT_EQ(kept(renamed("net_normal", "net_reverse_topK_10")), (std::vector<double>{100, 90}));
+  EXPECT_EQ(kept(renamed("net_untrained_normal", "net_untrained_layer1_topK_10")),
+            (std::vector<double>{100, 10}));
+  for (const char* other : {"network_topK_10", "net_untrained_topK_10", "guest_topK_10"}) {
+    EXPECT_FALSE(has_sparsities(renamed("net_normal", other))) << other;
+  }
+}
+
+// A network's own is not that of a shorter name.
+TEST(Figures, AllKeptIsLentByTheNearestName) {
+  Observations observations = fixture();
+  const auto copy_as = [&](const std::string& from, const std::string& name) {
+    ObserverGroup group = *observations.find(from);
+    group.name = name;
+    observations.groups.push_back(group);
+  };
+  copy_as("net_topK_10", "net_b_layer1_topK_10");
+  copy_as("guesser", "net_b_normal");
+  std::erase_if(observations.groups,
+                [](const ObserverGroup& group) { return group.name == "net_topK_10"; });
+  const Summary summary = summarize(observations, sixteen_categories());
+  EXPECT_EQ(kept(summary), (std::vector<double>{100, 10}));
+  const auto group = std::find_if(summary.groups.begin(), summary.groups.end(),
+                                  [](const auto& each) { return each.name == "net_b_normal"; });
+  const CueCounts& counts = group->bias.total;
+  const std::string script =
+      figure_script(FigureKind::ablation, summary, default_figure_style(), "f.svg");
+  EXPECT_NE(script.find(format("\n100 {} ", static_cast<double>(counts.shape) /
+                                                static_cast<double>(counts.hits()))),
+            std::string::npos);
 }
 
 TEST(Figures, OtherExtensionsAreRefused) {

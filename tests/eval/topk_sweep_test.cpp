@@ -3,8 +3,8 @@
 #include <gtest/gtest.h>
 
 #include "eval/category_choice.h"
+#include "models/registry.h"
 #include "nn/sequential.h"
-#include "nn/topk.h"
 #include "tensor/autograd.h"
 #include "tensor/random.h"
 #include "tests/eval/files.h"
@@ -36,24 +36,32 @@ std::shared_ptr<nn::Sequential> make_network() {
   return network;
 }
 
+std::shared_ptr<nn::Module> make_resnet() {
+  auto network = models::make_model("resnet18", {.classes = 7}, 3);
+  network->eval();
+  return network;
+}
+
 // Top-K applied by hand between the children.
 Tensor by_hand(const Tensor& images, const std::vector<std::string>& places, double fraction,
-               TopKMode mode) {
+               nn::TopKMethod method) {
+  nn::TopK topk(fraction, method);
   Tensor y = images;
   const auto network = make_network();
   for (const nn::Module::Child& child : network->children()) {
     y = (*child.module)(y);
     if (std::find(places.begin(), places.end(), child.name) == places.end()) continue;
-    y = nn::topk(y, fraction, mode);
+    y = topk(y);
   }
   return y;
 }
 
-class Sweep : public testing::TestWithParam<TopKMode> {
+double difference(const Tensor& a, const Tensor& b) {
+  return tests::largest_difference(a.to_vector<float>(), b.to_vector<float>());
+}
+
+class Sweep : public testing::TestWithParam<nn::TopKMethod> {
  protected:
-  static double difference(const Tensor& a, const Tensor& b) {
-    return tests::largest_difference(a.to_vector<float>(), b.to_vector<float>());
-  }
   const NoGradGuard no_grad_;
   const Tensor images_ = Generator(1).normal({3, 3, 8, 8}, 0, 1);
 };
@@ -83,15 +91,42 @@ TEST_P(Sweep, OnlyActivePlacesCount) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Modes, Sweep, testing::Values(TopKMode::keep, TopKMode::reverse));
+INSTANTIATE_TEST_SUITE_P(Methods, Sweep,
+                         testing::Values(nn::TopKMethod::keep, nn::TopKMethod::reverse,
+                                         nn::TopKMethod::mean_replace));
+
+// Its branches meet: each must hold every sparsity.
+TEST(SweepInBlocks, GivesWhatEachFractionGivesAlone) {
+  const NoGradGuard no_grad;
+  const Tensor images = Generator(1).normal({2, 3, 32, 32}, 0, 1);
+  const std::vector<double> fractions = {0.1, 1};
+  using Places = std::vector<std::string>;
+  for (const Places& places : {Places{"layer1.0.bn1"},
+                               {"layer2.0.downsample.0"},
+                               {"layer1.0.bn1", "layer1.0.bn2"},
+                               {"maxpool", "layer1.1.bn1", "layer3"},
+                               {"layer3.0", "layer4.1.conv1"}}) {
+    TopKSweep sweep(make_resnet(), places, nn::TopKMethod::keep);
+    sweep.set_fractions(fractions);
+    const std::vector<Tensor> logits = sweep(images);
+    ASSERT_EQ(logits.size(), 2u);
+    for (size_t i = 0; i < fractions.size(); ++i) {
+      TopKSweep alone(make_resnet(), places, nn::TopKMethod::keep);
+      alone.set_fractions({fractions[i]});
+      EXPECT_LE(difference(logits[i], alone(images)[0]), 1e-5) << places[0];
+    }
+    EXPECT_GT(difference(logits[0], logits[1]), 1e-3) << places[0];
+  }
+}
 
 TEST(SweepErrors, AreNamed) {
-  EXPECT_NE(thrown_by([] { TopKSweep(make_network(), {"relu9"}, TopKMode::keep); }).find("relu9"),
+  constexpr auto keep = nn::TopKMethod::keep;
+  EXPECT_NE(thrown_by([] { TopKSweep(make_network(), {"relu9"}, keep); }).find("relu9"),
             std::string::npos);
-  EXPECT_NE(thrown_by([] { TopKSweep(make_network(), {}, TopKMode::keep); }).find("no layers"),
+  EXPECT_NE(thrown_by([] { TopKSweep(make_network(), {}, keep); }).find("no layers"),
             std::string::npos);
-  TopKSweep sweep(make_network(), {"fc"}, TopKMode::keep);
-  EXPECT_NE(thrown_by([&] { sweep.set_fractions({0}); }).find("fraction above 0"),
+  TopKSweep sweep(make_network(), {"fc"}, keep);
+  EXPECT_NE(thrown_by([&] { sweep.set_fractions({0}); }).find("must be in (0, 1], got 0"),
             std::string::npos);
   EXPECT_NE(thrown_by([&] {
               sweep(Tensor::zeros({1, 3, 8, 8}));
@@ -108,10 +143,10 @@ TEST(CategoryChoice, IsTheLargestMeanProbability) {
   const std::vector<size_t> choices =
       choose_categories(Tensor::from_vector(logits, {3, 4}), categories);
   EXPECT_EQ(choices, (std::vector<size_t>{1, 0, 2}));
-  EXPECT_EQ(thrown_by([&] {
-              choose_categories(Tensor::zeros({1, 3}), categories);
-            }),
-            "category 'c' has class 3, the network has 3 classes");
+  const std::string too_few = "category 'c' has class 3, the network has 3 classes";
+  EXPECT_EQ(thrown_by([&] { check_classes(categories, 3); }), too_few);
+  EXPECT_NO_THROW(check_classes(categories, 4));
+  EXPECT_EQ(thrown_by([&] { choose_categories(Tensor::zeros({1, 3}), categories); }), too_few);
   EXPECT_NE(thrown_by([&] {
               choose_categories(Tensor::full({1, 4}, std::nan("")), categories);
             }).find("not finite"),

@@ -8,6 +8,7 @@
 #include <map>
 
 #include "kernels/error.h"
+#include "nn/init.h"
 #include "tensor/autograd.h"
 
 namespace gestalt::models {
@@ -35,6 +36,20 @@ TEST(Registry, HasTorchvisionsNumbersOfParametersAndThePapersPlaces) {
                                       "features.30"}));
   EXPECT_EQ(find_model("vgg11_bn").topk_places.back(), "features.28");
   EXPECT_THROW(find_model("lenet"), Error);
+}
+
+TEST(Registry, WeightsTellTheirClassesByTheHead) {
+  const nn::SkipInitGuard skip_init;
+  for (const std::string& name : classifier_names()) {
+    const ModelEntry& entry = find_model(name);
+    const StateDict weights = make_model(name, {.classes = 7, .image_size = 32})->state_dict();
+    EXPECT_EQ(classes_of(entry, weights), 7) << name;
+    EXPECT_EQ(classes_of(entry, {}), std::nullopt) << name;
+  }
+  for (const std::string& name : model_names()) {
+    const ModelEntry& entry = find_model(name);
+    EXPECT_EQ(entry.head.empty(), entry.topk_places.empty()) << name;
+  }
 }
 
 TEST(Registry, TheLinearLayerOfTheCifarFormFollowsFromTheImageSize) {

@@ -8,6 +8,7 @@
 #include "tensor/io/safetensors.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/shape_bias_fixture.h"
+#include "tools/common/config.h"
 #include "tools/common/json_file.h"
 
 namespace gestalt::tests {
@@ -53,6 +54,92 @@ TEST_F(Evaluate, OneLayerAtATimeAndReversed) {
                            "ResNet18-untrained-layer4-reverse-topK-20"}) {
     EXPECT_TRUE(fs::exists(out() / format("cue-conflict_{}_session-1.csv", name))) << name;
   }
+}
+
+// Its branches meet: both must hold every sparsity.
+TEST_F(Evaluate, TopKInsideABlock) {
+  const std::vector<std::string> flags = {"--model", "resnet18", "--untrained", "--layers",
+                                          "layer1.0.bn1"};
+  const auto evaluate_at = [&](const std::string& fractions, const std::string& folder) {
+    std::vector<std::string> more = flags;
+    more.insert(more.end(), {"--topk", fractions});
+    const ToolResult result = evaluate(more, folder);
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    return read_text(out(folder) /
+                     "cue-conflict_ResNet18-untrained-layer1.0.bn1-topK-10_session-1.csv");
+  };
+  EXPECT_EQ(evaluate_at("0.1,1", "two"), evaluate_at("0.1", "one"));
+}
+
+TEST_F(Evaluate, ModesOfTopK) {
+  const std::vector<std::string> flags = {"--model", "resnet18", "--untrained", "--topk", "0.2"};
+  const auto evaluate_with = [&](const std::vector<std::string>& more, const std::string& folder) {
+    std::vector<std::string> all = flags;
+    all.insert(all.end(), more.begin(), more.end());
+    return evaluate(all, folder);
+  };
+  ASSERT_EQ(evaluate_with({"--topk_mode", "mean_replace"}, "mean").exit_code, 0);
+  EXPECT_TRUE(fs::exists(out("mean") /
+                         "cue-conflict_ResNet18-untrained-mean-replace-topK-20_session-1.csv"));
+  ASSERT_EQ(evaluate_with({"--topk_mode", "reverse"}, "reverse").exit_code, 0);
+  EXPECT_EQ(evaluate_with({"--reverse_topk"}, "reverse").exit_code, 0);
+  EXPECT_TRUE(
+      fs::exists(out("reverse") / "cue-conflict_ResNet18-untrained-reverse-topK-20_session-1.csv"));
+  const ToolResult other = evaluate_with({}, "reverse");
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_TRUE(contains(other.output, "was made with topk_mode \"reverse\", not \"keep\""))
+      << other.output;
+  EXPECT_EQ(evaluate_with({"--reverse_topk", "--topk_mode", "keep"}, "both").exit_code, 2);
+}
+
+TEST_F(Evaluate, CategoriesAreTheirClassesWhicheverTheFile) {
+  const fs::path file = folder_ / "c.json", copy = folder_ / "copy.json";
+  std::ofstream(file) << R"({"cat": [1, 2], "dog": [3], "bird": [4]})";
+  const auto evaluate_with = [&](const fs::path& categories, const std::string& fractions) {
+    return evaluate({"--model", "resnet18", "--untrained", "--categories", categories.string(),
+                     "--topk", fractions});
+  };
+  const ToolResult result = evaluate_with(file, "1");
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  const fs::path csv = out() / "cue-conflict_ResNet18-untrained-normal_session-1.csv";
+  const std::string decisions = read_text(csv);
+  EXPECT_EQ(std::count(decisions.begin(), decisions.end(), '\n'), 4);
+  const auto settings = tools::read_json(out() / "config.json")["settings"];
+  EXPECT_EQ(settings["categories"], nlohmann::json({{"bird", {4}}, {"cat", {1, 2}}, {"dog", {3}}}));
+  EXPECT_EQ(settings["categories_file"], file.string());
+
+  fs::rename(file, copy);
+  EXPECT_EQ(evaluate_with(copy, "0.5,1").exit_code, 0);
+  std::ofstream(copy) << R"({"cat": [1], "dog": [3], "bird": [4]})";
+  const ToolResult edited = evaluate_with(copy, "0.5,1");
+  EXPECT_EQ(edited.exit_code, 1);
+  EXPECT_TRUE(contains(edited.output, "was made with categories {\"bird\":[4],\"cat\":[1,2],"))
+      << edited.output;
+  EXPECT_EQ(read_text(csv), decisions);
+}
+
+// Folders of before some of these settings were there.
+TEST_F(Evaluate, AnEarlierVersionsFolderGoesOn) {
+  const std::vector<std::string> flags = {"--model", "resnet18", "--untrained",
+                                          "--topk",  "0.5",      "--reverse_topk"};
+  ASSERT_EQ(evaluate(flags).exit_code, 0);
+  auto config = tools::read_json(out() / "config.json");
+  auto& settings = config["settings"];
+  for (const char* key : {"stem_stride", "image_size", "topk_mode", "categories_file"}) {
+    EXPECT_EQ(settings.erase(key), 1u) << key;
+  }
+  settings["reverse_topk"] = true;
+  settings["categories"] = "";
+  std::ofstream(out() / "config.json") << config;
+  const ToolResult again = evaluate(flags);
+  EXPECT_EQ(again.exit_code, 0) << again.output;
+
+  settings["stimuli"] = std::vector<std::string>(100, "cat1-dog2.png");
+  std::ofstream(out() / "config.json") << config;
+  const ToolResult other = evaluate(flags);
+  EXPECT_EQ(other.exit_code, 1);
+  EXPECT_TRUE(contains(other.output, "was made with other stimuli: choose another --output"))
+      << other.output;
 }
 
 TEST_F(Evaluate, GoesOnWhereItWasInterrupted) {
@@ -131,6 +218,40 @@ TEST_F(Evaluate, WeightsLoadUnderTorchvisionsNames) {
   EXPECT_EQ(renamed.exit_code, 0) << renamed.output;
 }
 
+TEST_F(Evaluate, WeightsOfATrainingRunHaveItsStemAndImageSize) {
+  const fs::path run = folder_ / "run", elsewhere = folder_ / "elsewhere";
+  const auto network = models::make_model("resnet18-cifar", {3, 64, 2}, 5);
+  for (const fs::path& folder : {run, elsewhere}) {
+    fs::create_directories(folder);
+    write_safetensors((folder / "last.safetensors").string(), network->state_dict());
+  }
+  tools::write_config(run, "train_classifier",
+                      {{"model", "resnet18-cifar"}, {"stem_stride", 2}, {"image_size", 64}});
+  std::ofstream(folder_ / "c.json") << R"({"cat": [0], "dog": [1], "bird": [2]})";
+  const auto flags = [&](const fs::path& folder, const std::vector<std::string>& more = {}) {
+    std::vector<std::string> all = {"--model",      "resnet18-cifar",
+                                    "--weights",    (folder / "last.safetensors").string(),
+                                    "--categories", (folder_ / "c.json").string(),
+                                    "--topk",       "0.2,1"};
+    all.insert(all.end(), more.begin(), more.end());
+    return all;
+  };
+  const ToolResult result = evaluate(flags(run));
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  EXPECT_TRUE(contains(result.output, "3 of 3 images are not 64x64")) << result.output;
+  EXPECT_TRUE(contains(result.output, "resized to 73, centre cropped")) << result.output;
+  const auto settings = tools::read_json(out() / "config.json")["settings"];
+  EXPECT_EQ(settings["image_size"], 64);
+  EXPECT_EQ(settings["stem_stride"], 2);
+
+  EXPECT_TRUE(contains(failure(flags(elsewhere)), "linear.weight"));
+  const std::vector<std::string> same = {"--image_size", "64", "--stem_stride", "2"};
+  ASSERT_EQ(evaluate(flags(elsewhere, same), "given").exit_code, 0);
+  const char* file = "cue-conflict_ResNet18-cifar-topK-20_session-1.csv";
+  EXPECT_EQ(read_text(out("given") / file), read_text(out() / file));
+  EXPECT_TRUE(contains(failure(flags(run, {"--stem_stride", "1"})), "linear.weight"));
+}
+
 TEST_F(Evaluate, BadInputIsNamedAndNothingIsWritten) {
   EXPECT_TRUE(contains(failure({"--model", "resnet18"}, 2), "no weights: --weights FILE"));
   const std::vector<std::string> usual = {"--model", "resnet18", "--untrained"};
@@ -148,6 +269,12 @@ TEST_F(Evaluate, BadInputIsNamedAndNothingIsWritten) {
   std::ofstream(folder_ / "c.json") << R"({"cat": [1], "dog": [2.5]})";
   EXPECT_TRUE(contains(failure_with({"--categories", (folder_ / "c.json").string()}),
                        "c.json': 'dog' wants a list of class numbers, got [2.5]"));
+  EXPECT_TRUE(contains(failure_with({"--layers", "fc"}), "Top-K after 'fc' expects [N,C,H,W]"));
+  EXPECT_TRUE(contains(failure_with({"--image_size", "8"}, 2), "--image_size: must be 16 to"));
+  const fs::path ten = folder_ / "ten.safetensors";
+  write_safetensors(ten.string(), models::make_model("resnet18", {.classes = 10})->state_dict());
+  EXPECT_TRUE(contains(failure({"--model", "resnet18", "--weights", ten.string()}),
+                       "category 'airplane' has class 404, the network has 10 classes"));
 
   add("cat", "dog4-cat1", 224, 224);
   EXPECT_TRUE(contains(failure_with({}), "cat/dog4-cat1.png': the shape is 'dog', the folder"));

@@ -359,6 +359,30 @@ TEST(ShapeBiasTool, AReportWritesOverNoStimulus) {
   EXPECT_EQ(read_text(stimulus), before);
 }
 
+// As evaluate leaves it beside its files.
+TEST_F(Pictures, ReportTellsOfTheNetworkWithoutEveryStimulusName) {
+  const fs::path decisions = folder_ / "net.csv", page = folder_ / "report.html";
+  fs::copy_file(fixture_files[0], decisions);
+  const nlohmann::json config = {
+      {"tool", "shape_bias evaluate"},
+      {"version", "gestalt 7.8.9"},
+      {"device", "cuda:5"},
+      {"settings",
+       {{"model", "lenet"},
+        {"stimuli", {"cat77-dog77.png", "dog77-cat77.png"}},
+        {"categories", {{"cat", {281987, 282987}}, {"dog", {151987}}, {"bear", {294987}}}}}}};
+  const std::string text = config.dump();
+  write_file_atomically(folder_ / "config.json", text.data(), text.size());
+  const ToolResult result = shape_bias("report", {decisions.string()}, {"--out", page.string()});
+  ASSERT_EQ(result.exit_code, 0) << result.output;
+  const std::string html = read_text(page);
+  for (const char* part :
+       {"lenet", "gestalt 7.8.9", "cuda:5", "&quot;stimuli&quot;:2", "&quot;categories&quot;:3"}) {
+    EXPECT_TRUE(contains(html, part)) << part;
+  }
+  for (const char* part : {"cat77", "281987"}) EXPECT_FALSE(contains(html, part)) << part;
+}
+
 TEST_F(Pictures, ReportIsOnePageWithEverythingInIt) {
   const fs::path page = folder_ / "report.html";
   const ToolResult result = shape_bias("report", fixture_files, {"--out", page.string()});

@@ -3,24 +3,23 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "eval/category_choice.h"
 #include "eval/summary.h"
-#include "eval/text.h"
 #include "kernels/error.h"
 #include "models/registry.h"
-#include "nn/init.h"
 #include "nn/weight_format.h"
+#include "tensor/autograd.h"
 #include "tensor/io/known_files.h"
 #include "tools/common/config.h"
 #include "tools/common/folder_lock.h"
 #include "tools/common/json_file.h"
 #include "tools/common/list_flag.h"
-#include "tools/common/not_finite.h"
 #include "tools/common/output.h"
 #include "tools/common/ranges.h"
-#include "tools/common/weights.h"
 #include "tools/shape_bias/commands.h"
 #include "tools/shape_bias/evaluation.h"
 #include "tools/shape_bias/input.h"
+#include "tools/shape_bias/network.h"
 #include "tools/shape_bias/observer_names.h"
 #include "tools/shape_bias/output_files.h"
 
@@ -31,11 +30,12 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 struct Settings {
-  std::string model, weights, data, out, name, categories;
+  NetworkSettings network;
+  std::string data, out, name, categories;
   std::vector<double> fractions = {0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 1};
+  nn::TopKMethod method = nn::TopKMethod::keep;
   std::vector<std::string> layers;
-  uint64_t seed = 0;  // of random weights
-  bool untrained = false, reverse = false, per_layer = false, overwrite = false, exact = false;
+  bool per_layer = false, overwrite = false, exact = false;
   int64_t batch_size = 16;
 };
 
@@ -51,58 +51,27 @@ void check(Settings& settings) {
   std::sort(settings.fractions.begin(), settings.fractions.end());
   settings.fractions.erase(std::unique(settings.fractions.begin(), settings.fractions.end()),
                            settings.fractions.end());
-  GESTALT_CHECK(!settings.weights.empty() || settings.untrained,
+  const NetworkSettings& network = settings.network;
+  GESTALT_CHECK(!network.weights.empty() || network.untrained,
                 "no weights: --weights FILE takes a state dict with torchvision's names, such as "
                 "torch.save(torchvision.models.{}(weights=\"DEFAULT\").state_dict(), FILE) writes; "
                 "--untrained takes random weights",
-                settings.model);
-  GESTALT_CHECK(settings.weights.empty() || !settings.untrained,
+                network.model);
+  GESTALT_CHECK(network.weights.empty() || !network.untrained,
                 "--weights and --untrained exclude each other");
-}
-
-// How many classes the weights are for: the length of the last layer's bias.
-int64_t classes_of(const StateDict& weights) {
-  for (const NamedTensor& entry : weights) {
-    for (const char* last : {"classifier.6.bias", "fc.bias", "linear.bias"}) {
-      if (entry.name == last && entry.tensor.rank() == 1) return entry.tensor.size(0);
-    }
-  }
-  return models::ModelOptions{}.classes;  // what is missing is told when they are loaded
-}
-
-std::shared_ptr<nn::Module> load_network(const Settings& settings) {
-  const StateDict weights = read_weights(settings.weights);
-  try {
-    const nn::SkipInitGuard skip_init;
-    auto network = models::make_model(settings.model, {.classes = classes_of(weights)});
-    network->load_state_dict(weights);
-    return network;
-  } catch (const Error& error) {
-    throw Error(format("'{}' for {}: {}", settings.weights, settings.model, error.what()));
-  }
-}
-
-std::shared_ptr<nn::Module> make_network(const Settings& settings) {
-  const std::shared_ptr<nn::Module> network =
-      settings.untrained ? models::make_model(settings.model, {}, settings.seed)
-                         : load_network(settings);
-  network->eval();
-  network->set_requires_grad(false);
-  network->to(default_device());
-  if (!settings.untrained) check_finite(network->state_dict(), settings.weights);
-  return network;
 }
 
 std::vector<std::string> places_of(const Settings& settings) {
   const std::vector<std::string> places =
-      settings.layers.empty() ? models::find_model(settings.model).topk_places : settings.layers;
+      settings.layers.empty() ? models::find_model(settings.network.model).topk_places
+                              : settings.layers;
   GESTALT_CHECK(!places.empty(), "{} has no usual places for Top-K: name some with --layers",
-                settings.model);
+                settings.network.model);
   return places;
 }
 
 std::vector<Pass> passes_of(const Settings& settings, const std::vector<std::string>& places) {
-  ObserverNaming naming{settings.name, settings.layers, settings.reverse};
+  ObserverNaming naming{settings.name, settings.layers, settings.method};
   std::vector<std::vector<std::string>> groups = {places};
   if (settings.per_layer) {
     groups.clear();
@@ -122,7 +91,27 @@ std::vector<Pass> passes_of(const Settings& settings, const std::vector<std::str
   return passes;
 }
 
-json describe_weights(const Settings& settings) {
+// What fails for every image fails here, before anything is written.
+void try_out(eval::TopKSweep& network, const std::vector<Pass>& passes, const Settings& settings,
+             const eval::Categories& categories) {
+  const NoGradGuard no_grad;
+  const int64_t size = *settings.network.image_size;
+  const Tensor image = Tensor::zeros({1, 3, size, size})
+                           .contiguous(nn::convolution_format(context(default_device())));
+  for (const Pass& pass : passes) {
+    int64_t classes = 0;
+    try {
+      network.activate(pass.places);
+      classes = network(image).front().size(1);
+    } catch (const Error& error) {
+      throw Error(
+          format("{} on images of {}x{}: {}", settings.network.model, size, size, error.what()));
+    }
+    eval::check_classes(categories, classes);
+  }
+}
+
+json describe_weights(const NetworkSettings& settings) {
   if (settings.untrained) return format("untrained: random weights of seed {}", settings.seed);
   const Bytes bytes = map_file(settings.weights);
   const std::string sha = sha256(bytes);
@@ -131,13 +120,46 @@ json describe_weights(const Settings& settings) {
   return weights;
 }
 
+json classes_by_category(const eval::Categories& categories) {
+  json classes = json::object();
+  for (const eval::Category& category : categories.all()) classes[category.name] = category.classes;
+  return classes;
+}
+
 // What a folder's files have in common; another run may add sparsities to it.
 json identity(const Settings& settings, const std::vector<std::string>& places,
-              const Stimuli& stimuli) {
-  return {{"model", settings.model},           {"weights", describe_weights(settings)},
-          {"stimuli", stimuli.image_names},    {"layers", places},
-          {"reverse_topk", settings.reverse},  {"per_layer", settings.per_layer},
-          {"categories", settings.categories}, {"exact", settings.exact}};
+              const Stimuli& stimuli, const eval::Categories& categories) {
+  return {{"model", settings.network.model},
+          {"weights", describe_weights(settings.network)},
+          {"stem_stride", *settings.network.stem_stride},
+          {"image_size", *settings.network.image_size},
+          {"stimuli", stimuli.image_names},
+          {"layers", places},
+          {"topk_mode", name_of(topk_method_names, settings.method)},
+          {"per_layer", settings.per_layer},
+          {"categories", classes_by_category(categories)},
+          {"exact", settings.exact}};
+}
+
+// Of a folder that an earlier version made: what was not told then, or in another way.
+json told_as_now(json settings) {
+  const models::ModelOptions options;
+  settings.emplace("stem_stride", options.stem_stride);
+  settings.emplace("image_size", options.image_size);
+  settings.emplace("topk_mode",
+                   settings.value("reverse_topk", json()) == true ? "reverse" : "keep");
+  if (settings.value("categories", json()) == "") {
+    settings["categories"] = classes_by_category(eval::sixteen_categories());
+  }
+  return settings;
+}
+
+// In one line, which the names of a thousand stimuli are not.
+std::string difference(const std::string& key, const json& found, const json& wanted) {
+  constexpr size_t longest = 300;
+  const std::string before = found.dump(), now = wanted.dump();
+  if (before.size() + now.size() > longest) return "other " + key;
+  return format("{} {}, not {}", key, before, now);
 }
 
 // Weights are the same under another name, where there is a hash to tell.
@@ -151,11 +173,12 @@ void check_folder(const Settings& settings, const json& wanted) {
   const fs::path path = fs::path(settings.out) / "config.json";
   const json config = read_json(path);
   if (config.is_null()) return;
+  const json before = told_as_now(config["settings"]);
   for (const auto& [key, value] : wanted.items()) {
-    const json found = config["settings"].value(key, json());
+    const json found = before.value(key, json());
     GESTALT_CHECK(without_file(found) == without_file(value),
-                  "'{}' was made with {} {}, not {}: choose another --output folder or --overwrite",
-                  path.string(), key, found.dump(), value.dump());
+                  "'{}' was made with {}: choose another --output folder or --overwrite",
+                  path.string(), difference(key, found, value));
   }
 }
 
@@ -181,8 +204,8 @@ void begin(const Settings& settings, const OutputFiles& files, const eval::Categ
     check_folder(settings, config);
   }
   config["data"] = settings.data;
+  config["categories_file"] = settings.categories;
   config["batch_size"] = settings.batch_size;
-  config["device"] = to_string(default_device());
   config["topk"] = settings.fractions;
   write_config(settings.out, "shape_bias evaluate", config);
 }
@@ -199,28 +222,33 @@ void print_results(const Evaluation& evaluation, const eval::Categories& categor
 
 int run(Settings settings, const CommonOptions& common) {
   as_usage([&] { check(settings); });
-  settings.seed = common.seed;
+  settings.network.seed = common.seed;
+  fill_in(settings.network);
   if (settings.name.empty()) {
-    settings.name = base_name(settings.model) + (settings.untrained ? "_untrained" : "");
+    settings.name =
+        base_name(settings.network.model) + (settings.network.untrained ? "_untrained" : "");
   }
   const eval::Categories categories = load_categories(settings.categories);
   check_outside(settings.out, settings.data);
-  const Stimuli stimuli = open_stimuli(settings.data, categories);
+  const auto image_size = static_cast<int>(*settings.network.image_size);
+  const Stimuli stimuli = open_stimuli(settings.data, categories, image_size);
   const std::vector<std::string> places = places_of(settings);
-  const auto plain = make_network(settings);
+  const auto plain = make_network(settings.network);
   as_usage([&] {
     for (const std::string& place : places) plain->find(place);
   });
-  eval::TopKSweep network(plain, places, settings.reverse ? TopKMode::reverse : TopKMode::keep);
+  eval::TopKSweep network(plain, places, settings.method);
   const std::vector<Pass> passes = passes_of(settings, places);
   context(default_device()).set_exact(settings.exact);
   nn::set_weight_format(*plain, nn::convolution_format(context(default_device())));
+  try_out(network, passes, settings, categories);
 
   catch_interrupts();
   prepare_output_folder(settings.out, "shape_bias evaluate");
   const OutputFiles files(settings.out, subjects_of(passes));
-  begin(settings, files, categories, identity(settings, places, stimuli));
-  Evaluation evaluation({settings.out, settings.batch_size, common.quiet}, stimuli, categories);
+  begin(settings, files, categories, identity(settings, places, stimuli, categories));
+  Evaluation evaluation({settings.out, image_size, settings.batch_size, common.quiet}, stimuli,
+                        categories);
   for (const Pass& pass : passes) {
     if (evaluation.run(network, pass)) continue;
     std::fprintf(stderr, "interrupted; the same command continues\n");
@@ -240,13 +268,21 @@ Command add_evaluate(Tool& tool) {
   auto settings = std::make_shared<Settings>();
   CLI::App* app = tool.app().add_subcommand(
       "evaluate", "A network's decisions at several sparsities of Top-K, as CSV files.");
-  app->add_option("--model", settings->model, "the network")
+  NetworkSettings& network = settings->network;
+  app->add_option("--model", network.model, "the network")
       ->check(CLI::IsMember(models::classifier_names()))
       ->required();
-  app->add_option("--weights", settings->weights,
+  app->add_option("--weights", network.weights,
                   "its weights: .pth, .pt, .safetensors with torchvision's names")
       ->type_name("FILE");
-  app->add_flag("--untrained", settings->untrained, "random weights; the observer's name says so");
+  app->add_flag("--untrained", network.untrained, "random weights; the observer's name says so");
+  app->add_option("--image_size", network.image_size,
+                  "height and width that the network sees, pixels; without, what "
+                  "train_classifier's config.json beside the weights has, or 224")
+      ->check(in_range(16, 4096));
+  app->add_option("--stem_stride", network.stem_stride,
+                  "stride of resnet18-cifar's first convolution; without, likewise, or 1")
+      ->check(CLI::IsMember({1, 2}));
   app->add_option(
          "--data", settings->data,
          "the stimuli, folder or packed file: {shape}/{shape}{i}-{texture}{j}.png or other "
@@ -259,7 +295,14 @@ Command add_evaluate(Tool& tool) {
                   "folder of the CSV files; finished ones are kept")
       ->type_name("FOLDER")
       ->required();
-  app->add_flag("--reverse_topk", settings->reverse, "drop the Top-K and keep the rest");
+  CLI::Option* mode = add_choice(
+      *app, "--topk_mode", settings->method, topk_method_names,
+      "keep: the rest becomes 0; reverse: the Top-K do, the rest stays; mean_replace: as keep, "
+      "each kept value becomes the mean of the kept");
+  app->add_flag_callback(
+         "--reverse_topk", [settings] { settings->method = nn::TopKMethod::reverse; },
+         "the same as --topk_mode reverse")
+      ->excludes(mode);
   add_list(*app, "--layers", settings->layers,
            "modules after which Top-K is applied; without, the paper's places");
   app->add_flag("--per_layer", settings->per_layer, "Top-K at one of the layers at a time");

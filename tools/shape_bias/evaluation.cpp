@@ -141,7 +141,8 @@ bool Evaluation::decide_on(const std::vector<int64_t>& images, eval::TopKSweep& 
   data::LoaderOptions options;
   options.sampler.batch_size = settings_.batch_size;
   options.workers = 1;  // decoding is little beside a network
-  data::Loader loader(data::subset(stimuli_.source, images), stimulus_transform(), options);
+  data::Loader loader(data::subset(stimuli_.source, images),
+                      stimulus_transform(settings_.image_size), options);
   Progress progress(pass.sparsities.size() == 1 ? pass.sparsities.front().subject : "images", all,
                     settings_.quiet);
   progress.update(before, "");

@@ -29,6 +29,7 @@ struct Pass {
 
 struct EvaluationSettings {
   std::filesystem::path folder;
+  int image_size = 224;  // of stimulus_transform
   int64_t batch_size = 16;
   bool quiet = false;
 };

@@ -23,7 +23,10 @@ std::string subject_name(const ObserverNaming& naming, double fraction) {
   if (fraction == 1) return naming.network + "_normal";
   std::string name = naming.network;
   if (!naming.layers.empty()) name += format("_{}", eval::join(naming.layers, "+"));
-  return format("{}{}_topK_{}", name, naming.reverse ? "_reverse" : "", fraction * 100);
+  if (naming.method != nn::TopKMethod::keep) {
+    name += format("_{}", name_of(topk_method_names, naming.method));
+  }
+  return format("{}_topK_{}", name, fraction * 100);
 }
 
 std::filesystem::path decisions_file(const std::string& subject) {

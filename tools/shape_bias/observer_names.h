@@ -6,12 +6,21 @@
 #include <string>
 #include <vector>
 
+#include "nn/layers.h"
+#include "tools/common/choice.h"
+
 namespace gestalt::tools {
+
+// As flags and observers' names have them.
+inline const Names<nn::TopKMethod> topk_method_names = {
+    {"keep", nn::TopKMethod::keep},
+    {"reverse", nn::TopKMethod::reverse},
+    {"mean_replace", nn::TopKMethod::mean_replace}};
 
 struct ObserverNaming {
   std::string network;              // base_name()
   std::vector<std::string> layers;  // where Top-K stands, if not at the usual places
-  bool reverse = false;
+  nn::TopKMethod method = nn::TopKMethod::keep;
 };
 
 // Of a name of models/registry.h: AlexNet for alexnet, VGG for vgg16, VGG19, ResNet18.

@@ -98,13 +98,22 @@ std::vector<eval::ReportExample> read_examples(const eval::Observations& observa
   return examples;
 }
 
-// What `evaluate` left beside its files about the network.
+// What `evaluate` left beside its files about the network; of its long lists their lengths.
 void add_networks(const std::set<fs::path>& folders,
                   std::vector<std::pair<std::string, std::string>>& made_by) {
   for (const fs::path& folder : folders) {
     const nlohmann::json config = read_json(folder / "config.json");
-    if (!config.contains("settings")) continue;
-    made_by.emplace_back("network", config["settings"].dump());
+    if (!config.contains("settings") || !config["settings"].is_object()) continue;
+    nlohmann::json network = config["settings"];
+    for (const char* list : {"stimuli", "categories"}) {
+      if (network.contains(list) && network[list].is_structured()) {
+        network[list] = network[list].size();
+      }
+    }
+    for (const char* key : {"version", "device"}) {
+      if (config.contains(key)) network[key] = config[key];
+    }
+    made_by.emplace_back("network", network.dump());
   }
 }
 

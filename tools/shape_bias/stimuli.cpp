@@ -11,8 +11,6 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr int side = 224;
-
 void check_folders(const std::string& folder, const std::vector<std::string>& classes,
                    const eval::Categories& categories) {
   for (const std::string& name : classes) {
@@ -34,7 +32,7 @@ eval::Stimulus stimulus_of(const std::string& path, const std::string& class_nam
 }
 
 // Files that cannot be opened are met again, and counted, when they are decoded.
-void tell_sizes(const data::ImageSource& source) {
+void tell_sizes(const data::ImageSource& source, int side) {
   int64_t others = 0;
   std::string first;
   for (int64_t i = 0; i < source.size(); ++i) {
@@ -48,13 +46,13 @@ void tell_sizes(const data::ImageSource& source) {
     }
   }
   if (others == 0) return;
-  std::fprintf(stderr, "%ld of %ld images are not %dx%d (%s): resized to 256, centre cropped\n",
-               others, source.size(), side, side, first.c_str());
+  std::fprintf(stderr, "%ld of %ld images are not %dx%d (%s): resized to %d, centre cropped\n",
+               others, source.size(), side, side, first.c_str(), data::resize_before_crop(side));
 }
 
 }  // namespace
 
-Stimuli open_stimuli(const std::string& folder, const eval::Categories& categories) {
+Stimuli open_stimuli(const std::string& folder, const eval::Categories& categories, int side) {
   Stimuli stimuli;
   stimuli.source = data::open_dataset(folder);
   const data::ImageIndex& index = stimuli.source->index();
@@ -69,13 +67,14 @@ Stimuli open_stimuli(const std::string& folder, const eval::Categories& categori
     stimuli.image_names.push_back(fs::path(index.names[i]).filename().string());
   }
   print_passed_over({stimuli.source.get()});
-  tell_sizes(*stimuli.source);
+  tell_sizes(*stimuli.source, side);
   return stimuli;
 }
 
-data::Transform stimulus_transform() {
+data::Transform stimulus_transform(int side) {
   const data::Transform as_it_is = data::evaluation_transform({.resize = 0, .crop = side});
-  const data::Transform resized = data::evaluation_transform({.resize = 256, .crop = side});
+  const data::Transform resized =
+      data::evaluation_transform({.resize = data::resize_before_crop(side), .crop = side});
   return {side, side, [=](int height, int width, Generator& random) {
             const bool fits = height == side && width == side;
             return (fits ? as_it_is : resized).plan(height, width, random);

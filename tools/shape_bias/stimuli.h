@@ -20,10 +20,11 @@ struct Stimuli {
 
 // Throws Error, naming the folder or the file: no class folders, one that is no category, an image
 // whose name is no stimulus or that lies in the folder of another shape. Images of other sizes than
-// 224x224 are told on stderr.
-Stimuli open_stimuli(const std::string& folder, const eval::Categories& categories);
+// `side` x `side` are told on stderr.
+Stimuli open_stimuli(const std::string& folder, const eval::Categories& categories, int side);
 
-// 224x224 as it is; of others the shorter side becomes 256, and the central 224x224 are taken.
-data::Transform stimulus_transform();
+// `side` x `side` as it is; of others the shorter side becomes data::resize_before_crop(side), and
+// the centre is taken.
+data::Transform stimulus_transform(int side);
 
 }  // namespace gestalt::tools

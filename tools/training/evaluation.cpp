@@ -72,7 +72,8 @@ std::optional<EvaluatedSet> evaluate(nn::Module& network, const data::ImageSourc
   loading.sampler.batch_size = options.batch_size;
   loading.workers = options.workers;
   data::Loader loader(
-      source, data::evaluation_transform({.resize = size * 256 / 224, .crop = size}), loading);
+      source, data::evaluation_transform({.resize = data::resize_before_crop(size), .crop = size}),
+      loading);
   const NoGradGuard no_grad;
   const nn::AutocastGuard autocast(options.dtype);
   const bool was_training = network.is_training();

@@ -15,7 +15,7 @@
 namespace gestalt::tools {
 
 struct EvaluationOptions {
-  int64_t image_size = 224;  // Resize(image_size * 256 / 224), CenterCrop(image_size)
+  int64_t image_size = 224;  // CenterCrop(image_size) of Resize(data::resize_before_crop())
   int64_t batch_size = 32;
   int workers = 0;
   DType dtype = DType::f32;            // of AutocastGuard
