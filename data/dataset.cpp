@@ -68,7 +68,7 @@ std::vector<std::string> subfolders(const fs::path& folder) {
   fs::directory_iterator iterator(folder, error);
   for (; !error && iterator != fs::directory_iterator(); iterator.increment(error)) {
     std::error_code ignored;
-    if (!is_hidden(iterator->path()) && fs::is_directory(iterator->path(), ignored)) {
+    if (!is_hidden(iterator->path()) && iterator->is_directory(ignored)) {
       names.push_back(iterator->path().filename().string());
     }
   }
@@ -100,14 +100,13 @@ std::vector<std::string> images_below(const fs::path& root, const std::string& f
   for (; !error && iterator != fs::recursive_directory_iterator(); iterator.increment(error)) {
     const fs::path& path = iterator->path();
     std::error_code ignored;
-    const fs::file_status status = fs::status(path, ignored);
-    const bool is_folder = fs::is_directory(status);
+    const bool is_folder = iterator->is_directory(ignored);
     if (is_hidden(path) || (is_folder && leads_back(path, root / folder))) {
       if (is_folder) iterator.disable_recursion_pending();
-    } else if (has_image_extension(path) && may_be_file(status)) {
+    } else if (has_image_extension(path) && may_be_file(*iterator)) {
       found.emplace_back(path.parent_path().lexically_relative(root).string(),
                          path.filename().string());
-    } else if (has_foreign_image_extension(path) && may_be_file(status)) {
+    } else if (has_foreign_image_extension(path) && may_be_file(*iterator)) {
       foreign.push_back(path.lexically_relative(root).lexically_normal().string());
     }
   }

@@ -40,8 +40,9 @@ bool has_foreign_image_extension(const fs::path& path) {
   return has_one_of(path, foreign);
 }
 
-bool may_be_file(const fs::file_status& status) {
-  return !fs::is_directory(status) && !fs::is_other(status);
+bool may_be_file(const fs::directory_entry& entry) {
+  std::error_code ignored;
+  return !entry.is_directory(ignored) && !entry.is_other(ignored);
 }
 
 std::vector<fs::path> list_images(const fs::path& path, std::vector<fs::path>* passed_over) {
@@ -56,11 +57,10 @@ std::vector<fs::path> list_images(const fs::path& path, std::vector<fs::path>* p
   for (; !error && iterator != fs::directory_iterator(); iterator.increment(error)) {
     const fs::path& entry = iterator->path();
     ++entries;
-    std::error_code ignored;
     const bool is_image = has_image_extension(entry);
     const bool is_foreign = passed_over != nullptr && has_foreign_image_extension(entry);
     if ((is_image || is_foreign) && entry.filename().string().front() != '.' &&
-        may_be_file(fs::status(entry, ignored))) {
+        may_be_file(*iterator)) {
       (is_image ? images : *passed_over).push_back(entry);
     }
   }

@@ -19,9 +19,11 @@ bool has_image_extension(const std::filesystem::path& path);
 // may take them for images of his set.
 bool has_foreign_image_extension(const std::filesystem::path& path);
 
-// Whether what fs::status tells of is no folder, and no pipe, socket or device either, on which
-// reading would wait. True of links that lead nowhere: they are files that cannot be read.
-bool may_be_file(const std::filesystem::file_status& status);
+// Whether it is no folder, and no pipe, socket or device either, on which reading would wait. True
+// of links that lead nowhere: they are files that cannot be read. Asks the system only where the
+// listing of the folder did not tell, and for links: on a network file system each question is a
+// wait, and a set has a million files.
+bool may_be_file(const std::filesystem::directory_entry& entry);
 
 // The image files directly in a folder, by extension, sorted by name (bytewise); a file gives
 // itself, whatever its name. Hidden files and subfolders are passed over. Errors, one line with the
