@@ -70,12 +70,76 @@ TEST_F(Config, ResumingNamesWhatDiffers) {
   EXPECT_EQ(with("files", {{"a.png", "aa"}, {"b.png", nullptr}}), "--resume: 'b.png' is missing");
 }
 
+// Where both have the hash of what lies there.
+TEST_F(Config, ResumingTakesAnyPathToTheSameInput) {
+  const std::vector<InputPath> inputs = {{"data", "images", "train"},
+                                         {"weights", "files", "weights"},
+                                         {"sets", "images", "each by its name"}};
+  const auto resumes = [&](const json& settings) {
+    return error_of([&] {
+      check_can_resume(folder_.path(), "some_tool", settings, json::object(), {}, inputs);
+    });
+  };
+  const auto set = [](const char* hash) { return json{{"count", 2}, {"hash", hash}}; };
+  const json before = {{"data", "/a/data"},
+                       {"weights", "/a/weights"},
+                       {"sets", {"x=/a/x", "y=/a/y"}},
+                       {"files", {{"weights", "ww"}}},
+                       {"images", {{"train", set("tt")}, {"x", set("xx")}, {"y", set("yy")}}}};
+  write_config(folder_.path(), "some_tool", before);
+  json moved = before;
+  moved["data"] = "/b/data";
+  moved["weights"] = "/b/weights";
+  moved["sets"] = {"x=/b/x", "y=/b/y"};
+  EXPECT_EQ(resumes(before), "");
+  EXPECT_EQ(resumes(moved), "");
+  const auto with = [&](const json::json_pointer& place, const json& value) {
+    json settings = moved;
+    settings[place] = value;
+    return resumes(settings);
+  };
+  using pointer = json::json_pointer;
+  EXPECT_EQ(with(pointer("/files/weights"), "other"),
+            "--resume: '/b/weights' has changed since the run began");
+  EXPECT_EQ(with(pointer("/files/weights"), nullptr), "--resume: '/b/weights' is missing");
+  EXPECT_EQ(with(pointer("/images/x"), set("other")),
+            "--resume: images of 'x' have changed since the run began");
+  EXPECT_EQ(with(pointer("/sets"), {"y=/b/y", "x=/b/x"}),
+            R"(--resume: --sets was ["x","y"], is now ["y","x"])");
+  EXPECT_EQ(with(pointer("/sets"), json::array({"x=/b/x"})),
+            R"(--resume: --sets was ["x","y"], is now ["x"])");
+  EXPECT_EQ(with(pointer("/weights"), ""), "");  // the hash says that it is given
+  // A build without OpenSSL has no hashes: then the paths count.
+  EXPECT_EQ(with(pointer("/images/train/hash"), ""),
+            R"(--resume: --data was "/a/data", is now "/b/data")");
+  moved["files"] = json::object();
+  EXPECT_EQ(resumes(moved), R"(--resume: --weights was "/a/weights", is now "/b/weights")");
+}
+
+// As older versions noted them.
+TEST_F(Config, AnInputThatIsNotedByItsPathIsFoundByIt) {
+  const std::vector<InputPath> inputs = {{"weights", "files", "weights"}};
+  write_config(folder_.path(), "some_tool",
+               {{"weights", "/a/weights"}, {"files", {{"/a/weights", "ww"}}}});
+  const auto resumes = [&](const char* hash) {
+    return error_of([&] {
+      check_can_resume(folder_.path(), "some_tool",
+                       {{"weights", "/b/weights"}, {"files", {{"weights", hash}}}}, json::object(),
+                       {}, inputs);
+    });
+  };
+  EXPECT_EQ(resumes("ww"), "");
+  EXPECT_EQ(resumes("other"), "--resume: '/b/weights' has changed since the run began");
+}
+
 TEST_F(Config, AFileThatIsNotThereHasNoHash) {
   std::ofstream(folder_ / "here") << "content";
   const json hashes = hashes_by_path({folder_ / "here", folder_ / "nowhere", ""});
   EXPECT_EQ(hashes.size(), 2u);
   EXPECT_EQ(hashes[(folder_ / "here").string()], sha256_of_text("content"));
   EXPECT_TRUE(hashes[(folder_ / "nowhere").string()].is_null());
+  const json by_role = hashes_by_role({{"weights", folder_ / "here"}, {"none", ""}});
+  EXPECT_EQ(by_role, (json{{"weights", hashes[(folder_ / "here").string()]}}));
 }
 
 TEST_F(Config, ResumingWithOtherImagesIsRefused) {
@@ -124,6 +188,23 @@ TEST_F(Config, ResumingOnAnotherDeviceIsRefused) {
   config["device"] = "cuda:7";
   write_text(folder_ / "config.json", config.dump());
   EXPECT_EQ(resume(json::object()), "--resume: the run was on cuda:7, is now on " + here);
+}
+
+// A scheduler deals out numbers; another model computes other bits.
+TEST(SameDevice, IsOfTheSameModel) {
+  const json on_a100 = {{"device", "cuda:0"},
+                        {"gpu", "NVIDIA A100-SXM4-40GB (sm_80, 40326 MiB), driver for CUDA 12.4"}};
+  const auto now = [&](const json& config, const Device& device, const std::string& description) {
+    return error_of([&] { check_same_device(config, device, description); });
+  };
+  const Device second{DeviceType::cuda, 1};
+  EXPECT_EQ(now(on_a100, second, "NVIDIA A100-SXM4-40GB (sm_80, 40326 MiB), driver for CUDA 13.0"),
+            "");
+  EXPECT_EQ(now(on_a100, second, "NVIDIA H100 PCIe (sm_90, 81079 MiB), driver for CUDA 13.0"),
+            "--resume: the run was on NVIDIA A100-SXM4-40GB, is now on NVIDIA H100 PCIe");
+  EXPECT_EQ(now(on_a100, Device{}, "cpu"), "--resume: the run was on cuda:0, is now on cpu");
+  EXPECT_EQ(now({{"device", "cuda:0"}}, second, "NVIDIA H100 PCIe (sm_90, 81079 MiB)"), "");
+  EXPECT_EQ(now({{"device", "cpu"}}, Device{}, "cpu"), "");
 }
 
 TEST_F(Config, ADamagedConfigIsNamed) {

@@ -11,6 +11,7 @@
 #include "data/encode.h"
 #include "models/adain.h"
 #include "tensor/io/checkpoint.h"
+#include "tests/tools/hashes.h"
 #include "tests/tools/killed_run.h"
 #include "tests/tools/run_tool.h"
 #include "tools/common/json_file.h"
@@ -158,6 +159,16 @@ TEST_F(TrainStylizer, AnInterruptedRunSavesAndGoesOnWithTheSameSettingsAlone) {
   EXPECT_EQ(fourth.exit_code, 1);
   EXPECT_TRUE(has(fourth.output, "style' had 1 image when the run began, has 2 now"))
       << fourth.output;
+  GESTALT_NEEDS_HASHES();
+  // The same pictures elsewhere are as good.
+  fs::remove(folder_ / "style/two.png");
+  fs::rename(folder_ / "style", folder_ / "moved");
+  std::vector<std::string> moved = same;
+  *(std::find(moved.begin(), moved.end(), "--style") + 1) = folder_ / "moved";
+  const std::string so_far = read_text(csv);
+  const ToolResult fifth =
+      run_tool("train_stylizer", moved, [&] { return read_text(csv).size() > so_far.size(); });
+  EXPECT_EQ(fifth.exit_code, 130) << fifth.output;
 }
 
 TEST_F(TrainStylizer, AFinishedRunGoesOnWithMoreSteps) {

@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "kernels/error.h"
+#include "kernels/runtime.h"
 #include "tensor/context.h"
 #include "tensor/counted.h"
 #include "tools/common/file_hash.h"
@@ -31,15 +33,89 @@ nlohmann::json read_config(const std::string& flag, const fs::path& folder) {
   return config;
 }
 
+nlohmann::json hashes_of(const std::vector<std::pair<std::string, fs::path>>& named) {
+  std::vector<fs::path> files;
+  for (const auto& [name, path] : named) files.push_back(path);
+  const std::vector<std::string> hashes = sha256_of_files(files);
+  nlohmann::json by_name = nlohmann::json::object();
+  for (size_t i = 0; i < files.size(); ++i) {
+    std::error_code ignored;
+    nlohmann::json& entry = by_name[named[i].first];
+    if (fs::exists(files[i], ignored)) entry = hashes[i];
+  }
+  return by_name;
+}
+
+// Both with the same values but for `free`. What `before` does not tell was as in `defaults`: a run
+// from before the flag existed was made as the default makes it.
+void compare_settings(const std::string& flag, const nlohmann::json& before,
+                      const nlohmann::json& now, const nlohmann::json& defaults,
+                      const std::vector<std::string>& free) {
+  for (const auto& [key, value] : now.items()) {
+    if (std::find(free.begin(), free.end(), key) != free.end()) continue;
+    const nlohmann::json old =
+        before.contains(key) ? before[key] : defaults.value(key, nlohmann::json());
+    GESTALT_CHECK(old == value, "{}: {}{} was {}, is now {}", flag, key.size() == 1 ? "-" : "--",
+                  key, old.dump(), value.dump());
+  }
+}
+
 // What both have of settings[key], the same.
 template <class Check>
 void compare_entries(const nlohmann::json& before, const nlohmann::json& now, const char* key,
                      const Check& check) {
   if (!before.contains(key) || !now.contains(key)) return;
-  const nlohmann::json entries = as_utf8_json(now[key]);
-  for (const auto& [name, value] : entries.items()) {
+  for (const auto& [name, value] : now[key].items()) {
     if (before[key].contains(name)) check(name, before[key][name], value);
   }
+}
+
+// Hashes are empty in a build without OpenSSL. A file that is not there has null: that is told.
+bool has_hash(const nlohmann::json& settings, const std::string& kind, const std::string& role) {
+  if (!settings.contains(kind) || !settings[kind].contains(role)) return false;
+  const nlohmann::json& entry = settings[kind][role];
+  return entry.is_object() ? entry.value("hash", "") != "" : entry != "";
+}
+
+// Older versions noted an input under its path.
+void note_by_role(nlohmann::json& settings, const InputPath& input) {
+  const nlohmann::json& path = settings[input.setting];
+  if (!path.is_string() || !settings.contains(input.kind)) return;
+  nlohmann::json& entries = settings[input.kind];
+  const auto by_path = entries.find(path.get<std::string>());
+  if (by_path != entries.end() && !entries.contains(input.role)) entries[input.role] = *by_path;
+}
+
+// Paths to what is known by its hash in both are made the same; of lists the names stay.
+void take_out_paths(nlohmann::json& before, nlohmann::json& now,
+                    const std::vector<InputPath>& inputs) {
+  for (const InputPath& input : inputs) {
+    if (!before.contains(input.setting) || !now.contains(input.setting)) continue;
+    note_by_role(before, input);
+    const auto both_have = [&](const std::string& role) {
+      return has_hash(before, input.kind, role) && has_hash(now, input.kind, role);
+    };
+    nlohmann::json &old = before[input.setting], &value = now[input.setting];
+    if (!value.is_array()) {
+      if (both_have(input.role)) old = value;
+      continue;
+    }
+    for (nlohmann::json* list : {&old, &value}) {
+      for (nlohmann::json& each : *list) {
+        const std::string text = each, name = text.substr(0, text.find('='));
+        if (both_have(name)) each = name;
+      }
+    }
+  }
+}
+
+std::string description_of(Device device) {
+  return context(device).runtime().describe(device.index);
+}
+
+// "NVIDIA H200" of "NVIDIA H200 (sm_90, ...".
+std::string model_of(const std::string& description) {
+  return description.substr(0, description.find(" (sm_"));
 }
 
 }  // namespace
@@ -52,25 +128,28 @@ void add_common(nlohmann::json& settings, const CommonOptions& common) {
 }
 
 nlohmann::json hashes_by_path(const std::set<fs::path>& paths) {
-  std::vector<fs::path> files;
+  std::vector<std::pair<std::string, fs::path>> named;
   for (const fs::path& path : paths) {
-    if (!path.empty()) files.push_back(path);
+    if (!path.empty()) named.emplace_back(path.string(), path);
   }
-  const std::vector<std::string> hashes = sha256_of_files(files);
-  nlohmann::json by_path = nlohmann::json::object();
-  for (size_t i = 0; i < files.size(); ++i) {
-    std::error_code ignored;
-    nlohmann::json& entry = by_path[files[i].string()];
-    if (fs::exists(files[i], ignored)) entry = hashes[i];
+  return hashes_of(named);
+}
+
+nlohmann::json hashes_by_role(const std::map<std::string, fs::path>& files) {
+  std::vector<std::pair<std::string, fs::path>> named;
+  for (const auto& [role, path] : files) {
+    if (!path.empty()) named.emplace_back(role, path);
   }
-  return by_path;
+  return hashes_of(named);
 }
 
 void write_config(const fs::path& folder, const std::string& tool, const nlohmann::json& settings) {
   nlohmann::json config;
   config["tool"] = tool;
   config["version"] = version_text();
-  config["device"] = to_string(default_device());
+  const Device device = default_device();
+  config["device"] = to_string(device);
+  if (device.is_cuda()) config["gpu"] = description_of(device);
   config["settings"] = as_utf8_json(settings);
   write_text(folder / "config.json", config.dump(2) + "\n");
 }
@@ -97,37 +176,38 @@ nlohmann::json settings_of_config(const fs::path& folder, const std::string& too
 void check_same_config(const std::string& flag, const fs::path& folder,
                        const nlohmann::json& settings, const nlohmann::json& defaults,
                        const std::vector<std::string>& free) {
-  const nlohmann::json before = read_config(flag, folder)["settings"];
-  const nlohmann::json now = as_utf8_json(settings);
-  for (const auto& [key, value] : now.items()) {
-    if (std::find(free.begin(), free.end(), key) != free.end()) continue;
-    // A run from before the flag existed was made as the default makes it.
-    const nlohmann::json old =
-        before.contains(key) ? before[key] : defaults.value(key, nlohmann::json());
-    GESTALT_CHECK(old == value, "{}: {}{} was {}, is now {}", flag, key.size() == 1 ? "-" : "--",
-                  key, old.dump(), value.dump());
-  }
+  compare_settings(flag, read_config(flag, folder)["settings"], as_utf8_json(settings), defaults,
+                   free);
 }
 
 void check_can_resume(const fs::path& folder, const std::string& tool,
                       const nlohmann::json& settings, const nlohmann::json& defaults,
-                      std::vector<std::string> free) {
-  const nlohmann::json before = read_config("--resume", folder);
-  const nlohmann::json other = before.value("tool", nlohmann::json(tool));
-  GESTALT_CHECK(other == tool, "--resume: the run in '{}' is of {}", folder.string(), other.dump());
-  free.insert(free.end(), {"device", "threads", "quiet", "output", "files", "images"});
-  check_same_config("--resume", folder, settings, defaults, free);
-  const std::string device = to_string(default_device()), old = before.value("device", device);
-  GESTALT_CHECK(old == device, "--resume: the run was on {}, is now on {}", old, device);
+                      std::vector<std::string> free, const std::vector<InputPath>& inputs) {
   using nlohmann::json;
-  compare_entries(before["settings"], settings, "files",
-                  [](const std::string& path, const json& old_hash, const json& hash) {
-                    GESTALT_CHECK(!hash.is_null(), "--resume: '{}' is missing", path);
+  const json config = read_config("--resume", folder);
+  const json other = config.value("tool", json(tool));
+  GESTALT_CHECK(other == tool, "--resume: the run in '{}' is of {}", folder.string(), other.dump());
+  json before = config["settings"], now = as_utf8_json(settings);
+  take_out_paths(before, now, inputs);
+  free.insert(free.end(), {"device", "threads", "quiet", "output", "files", "images"});
+  compare_settings("--resume", before, now, defaults, free);
+  check_same_device(config, default_device(), description_of(default_device()));
+  // What the user knows it by: its path where its role is but the setting's name.
+  const auto name_of = [&](const std::string& role) -> std::string {
+    for (const InputPath& input : inputs) {
+      if (input.role == role && input.setting == role) return now[input.setting];
+    }
+    return role;
+  };
+  compare_entries(before, now, "files",
+                  [&](const std::string& name, const json& old_hash, const json& hash) {
+                    GESTALT_CHECK(!hash.is_null(), "--resume: '{}' is missing", name_of(name));
                     GESTALT_CHECK(old_hash == hash,
-                                  "--resume: '{}' has changed since the run began", path);
+                                  "--resume: '{}' has changed since the run began", name_of(name));
                   });
-  compare_entries(before["settings"], settings, "images",
-                  [](const std::string& set, const json& old_set, const json& set_now) {
+  compare_entries(before, now, "images",
+                  [&](const std::string& name, const json& old_set, const json& set_now) {
+                    const std::string set = name_of(name);
                     const auto count = [](const json& of) { return of.value("count", int64_t{0}); };
                     GESTALT_CHECK(count(old_set) == count(set_now),
                                   "--resume: '{}' had {} when the run began, has {} now", set,
@@ -135,6 +215,17 @@ void check_can_resume(const fs::path& folder, const std::string& tool,
                     GESTALT_CHECK(old_set == set_now,
                                   "--resume: images of '{}' have changed since the run began", set);
                   });
+}
+
+void check_same_device(const nlohmann::json& config, Device device,
+                       const std::string& description) {
+  const std::string now = to_string(device), old = config.value("device", now);
+  const auto type_of = [](const std::string& name) { return name.substr(0, name.find(':')); };
+  GESTALT_CHECK(type_of(old) == type_of(now), "--resume: the run was on {}, is now on {}", old,
+                now);
+  if (!device.is_cuda() || !config.contains("gpu")) return;
+  const std::string old_model = model_of(config["gpu"]), model = model_of(description);
+  GESTALT_CHECK(old_model == model, "--resume: the run was on {}, is now on {}", old_model, model);
 }
 
 }  // namespace gestalt::tools

@@ -6,7 +6,6 @@
 
 #include "kernels/error.h"
 #include "tensor/io/checkpoint.h"
-#include "tools/common/config.h"
 #include "tools/common/output.h"
 
 namespace gestalt::tools {
@@ -49,8 +48,9 @@ void add_run_flags(CLI::App& app, std::string& name, std::string& output, bool& 
 }
 
 void RunFolder::check_resume(const nlohmann::json& settings, const nlohmann::json& defaults,
-                             const std::vector<std::string>& free) {
-  check_can_resume(path_, tool_, settings, defaults, free);
+                             const std::vector<std::string>& free,
+                             const std::vector<InputPath>& inputs) {
+  check_can_resume(path_, tool_, settings, defaults, free, inputs);
   GESTALT_CHECK(fs::exists(checkpoint_path()), "--resume: no checkpoint in '{}'", path_.string());
   lock();  // before the checkpoint is read
 }

@@ -13,6 +13,7 @@
 
 #include "tensor/io/safetensors.h"
 #include "tensor/state_dict.h"
+#include "tools/common/config.h"
 #include "tools/common/folder_lock.h"
 #include "tools/common/log.h"
 
@@ -43,10 +44,11 @@ class RunFolder {
   std::filesystem::path operator/(const std::string& name) const { return path_ / name; }
 
   // Whether there is a run to go on with that has these settings, but for `free`, which change no
-  // result: check_can_resume of config.h. From then on the folder is this run's. Throws Error, also
-  // where another process is running there.
+  // result, and paths to the same `inputs`: check_can_resume of config.h. From then on the folder
+  // is this run's. Throws Error, also where another process is running there.
   void check_resume(const nlohmann::json& settings, const nlohmann::json& defaults,
-                    const std::vector<std::string>& free);
+                    const std::vector<std::string>& free,
+                    const std::vector<InputPath>& inputs = {});
   // Throws UsageError where a new run takes this file, which `flag` names, away with those of the
   // earlier run.
   void check_keeps(const std::string& flag, const std::filesystem::path& input) const;

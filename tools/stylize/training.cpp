@@ -70,15 +70,18 @@ class StylizerTraining {
     styles_.emplace(settings_.style, settings_, common_.seed ^ style_stream);
     nlohmann::json config = to_json(settings_, common_);
     // Not of --decoder: what it held is in the run's own checkpoint, and may be the run's.
-    config["files"] = hashes_by_path({settings_.encoder});
-    for (const TrainingPictures* each : {&*contents_, &*styles_}) {
-      const data::ImageSource& source = each->source();
+    config["files"] = hashes_by_role({{"vgg", settings_.encoder}});
+    for (const auto& [role, pictures] : {std::pair("content", &contents_), {"style", &styles_}}) {
+      const data::ImageSource& source = (*pictures)->source();
       check_outside(folder_.path(), source.location());
-      config["images"][source.location()] = image_set(source, hash_listing(source));
+      config["images"][role] = image_set(source, hash_listing(source));
     }
     if (settings_.resume) {
       folder_.check_resume(config, to_json(TrainStylizerSettings{}, CommonOptions{}),
-                           {"max_iter", "workers", "save_every_steps", "sample_every_steps"});
+                           {"max_iter", "workers", "save_every_steps", "sample_every_steps"},
+                           {{"content", "images", "content"},
+                            {"style", "images", "style"},
+                            {"vgg", "files", "vgg"}});
     }
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
     make_networks();

@@ -112,7 +112,7 @@ class Training {
 
   nlohmann::json config_of_run() const {
     nlohmann::json config = to_json(settings_, common_);
-    config["files"] = hashes_by_path({settings_.pretrained});
+    config["files"] = hashes_by_role({{"pretrained", settings_.pretrained}});
     config["images"]["train"] = image_set(*sets_.train, hash_listing(*sets_.train));
     for (size_t i = 0; i < sets_.names.size(); ++i) {
       const data::ImageSource& set = *sets_.evaluation[i];
@@ -125,7 +125,11 @@ class Training {
     TrainSettings before;  // of runs that were begun before there were these flags
     before.channels_last = Choice::off;
     folder_.check_resume(config, to_json(before, CommonOptions{}),
-                         {"workers", "save_every_steps", "capture"});
+                         {"workers", "save_every_steps", "capture"},
+                         {{"data_folder_path", "images", "train"},
+                          {"use_sin_val_folder", "images", "sin"},
+                          {"eval_folder", "images", "each by its name"},
+                          {"pretrained", "files", "pretrained"}});
   }
 
   ClassifierStepOptions step_of_network() {
