@@ -199,6 +199,11 @@ TEST_F(TrainFewshotGan, ResumingWithOtherPicturesIsRefused) {
   GESTALT_NEEDS_HASHES();
   fs::copy_file(first, last);
   refused("images of '" + path + "' have changed since the run began");
+  // The same ones elsewhere are as good.
+  fs::rename(folder_ / "aside.png", last);
+  fs::rename(folder_ / "data", folder_ / "moved");
+  set(all, "--path", folder_ / "moved");
+  EXPECT_EQ(run_tool("train_fewshot_gan", all).exit_code, 0);
 }
 
 // Not hours later, where it is to be rolled back.

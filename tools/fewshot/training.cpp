@@ -103,9 +103,11 @@ class FewshotTraining {
     images_.emplace(settings_.path, settings_.image_size, common_.seed);
     config_ = to_json(settings_, common_);
     const data::ImageSource& source = images_->source();
-    config_["images"][settings_.path] = image_set(source, hash_images(source, settings_.path));
+    config_["images"]["path"] = image_set(source, hash_images(source, settings_.path));
     // Not of --ckpt: what it held is in the run's own checkpoint, and may have been that.
-    config_["files"] = hashes_by_path({settings_.vgg16, settings_.lpips, settings_.inception});
+    config_["files"] = hashes_by_role({{"vgg16", settings_.vgg16},
+                                       {"lpips", settings_.lpips},
+                                       {"inception", settings_.inception}});
   }
 
   void check_resume() {
@@ -116,7 +118,11 @@ class FewshotTraining {
     FewshotSettings defaults;
     defaults.excitation = models::Excitation::sigmoid;
     folder_.check_resume(config_, to_json(defaults, CommonOptions{}),
-                         {"iter", "save_every_steps", "capture", "on_nan"});
+                         {"iter", "save_every_steps", "capture", "on_nan"},
+                         {{"path", "images", "path"},
+                          {"vgg16", "files", "vgg16"},
+                          {"lpips", "files", "lpips"},
+                          {"inception", "files", "inception"}});
     if (before.contains("sparsity_known")) config_["sparsity_known"] = before["sparsity_known"];
   }
 
