@@ -5,18 +5,27 @@
 #include <set>
 
 #include "data/folder.h"
+#include "data/name_hash.h"
 #include "data/packed.h"
 #include "kernels/error.h"
 #include "tensor/counted.h"
-#include "tensor/random.h"
 
 namespace gestalt::data {
 namespace {
 
 namespace fs = std::filesystem;
 
-// A stream of its own: the same seed also draws weights and crops.
-constexpr uint64_t split_stream = 0x53504C4954;
+// An image's place in the draw by `seed`. The finalizer of SplitMix64, once between seed and name,
+// so that another seed is another order, and once at the end: FNV-1a's upper bits hardly depend on
+// a name's last letters.
+uint64_t draw_of(const std::string& name, uint64_t seed) {
+  const auto mix = [](uint64_t x) {
+    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
+    x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
+    return x ^ (x >> 31);
+  };
+  return mix(mix(seed + 0x9E3779B97F4A7C15) ^ name_hash(name));
+}
 
 class FolderSource : public ImageSource {
  public:
@@ -209,14 +218,14 @@ std::pair<ImageSourcePtr, ImageSourcePtr> split_by_class(const ImageSourcePtr& s
   std::vector<std::vector<int64_t>> members(index.classes.size());
   for (int64_t i = 0; i < index.size(); ++i) members[index.labels[i]].push_back(i);
 
-  Generator generator(seed ^ split_stream);
   std::vector<int64_t> rest, part;
   for (const std::vector<int64_t>& of_class : members) {
-    const int64_t count = static_cast<int64_t>(of_class.size());
-    const std::vector<int64_t> order = generator.permutation(count);
-    const int64_t taken = std::llround(fraction * static_cast<double>(count));
-    for (int64_t i = 0; i < count; ++i) {
-      (i < taken ? part : rest).push_back(of_class[order[i]]);
+    std::vector<std::pair<uint64_t, int64_t>> drawn;
+    for (const int64_t i : of_class) drawn.emplace_back(draw_of(index.names[i], seed), i);
+    std::sort(drawn.begin(), drawn.end());
+    const int64_t taken = std::llround(fraction * static_cast<double>(drawn.size()));
+    for (int64_t i = 0; i < static_cast<int64_t>(drawn.size()); ++i) {
+      (i < taken ? part : rest).push_back(drawn[i].second);
     }
   }
   std::sort(rest.begin(), rest.end());

@@ -34,8 +34,8 @@ ImageSourcePtr open_image_tree(const std::filesystem::path& path);
 // The images of `source` with these numbers, in this order; classes stay as they are.
 ImageSourcePtr subset(ImageSourcePtr source, const std::vector<int64_t>& indices);
 
-// Splits each class by chance: {the rest, round(fraction * images of the class)}, both in the
-// source's order. The same for the same names and seed.
+// Splits each class into {the rest, round(fraction * its images)}, both in the source's order, by a
+// draw of each name ("CLASS/...") with the seed: one image less changes at most one of the part.
 std::pair<ImageSourcePtr, ImageSourcePtr> split_by_class(const ImageSourcePtr& source,
                                                          double fraction, uint64_t seed);
 

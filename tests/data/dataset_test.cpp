@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <fstream>
 #include <gtest/gtest.h>
+#include <iterator>
 #include <sys/stat.h>
 
 #include "tests/data/folders.h"
@@ -161,6 +162,36 @@ TEST(Dataset, SplitsEachClass) {
   }
   EXPECT_EQ(split_by_class(all, 0.25, 5).second->index().names, held_out->index().names);
   EXPECT_NE(split_by_class(all, 0.25, 6).second->index().names, held_out->index().names);
+}
+
+// As a packed file has no unreadable image, and a folder gets one more.
+TEST(Dataset, OneImageLessChangesAtMostOneNameOfTheSplit) {
+  const TemporaryFolder root;
+  for (const char* name : {"cat/", "dog/"}) {
+    for (int i = 0; i < 10; ++i) touch(root / (name + std::to_string(i) + ".png"));
+  }
+  const ImageSourcePtr all = open_dataset(root.path());
+  const auto held_out = [](const ImageSourcePtr& source, double fraction, uint64_t seed) {
+    return split_by_class(source, fraction, seed).second->index().names;
+  };
+  const auto missing = [](const std::vector<std::string>& from,
+                          const std::vector<std::string>& in) {
+    std::vector<std::string> names;
+    std::set_difference(from.begin(), from.end(), in.begin(), in.end(), std::back_inserter(names));
+    return names.size();
+  };
+  for (int64_t left_out = 0; left_out < all->size(); ++left_out) {
+    std::vector<int64_t> others;
+    for (int64_t i = 0; i < all->size(); ++i) {
+      if (i != left_out) others.push_back(i);
+    }
+    const ImageSourcePtr less = subset(all, others);
+    for (const auto& [fraction, seed] : {std::pair(0.2, 0), std::pair(0.3, 7), std::pair(0.5, 3)}) {
+      const auto before = held_out(all, fraction, seed), after = held_out(less, fraction, seed);
+      EXPECT_LE(missing(before, after), 1u) << left_out << ' ' << fraction;
+      EXPECT_LE(missing(after, before), 1u) << left_out << ' ' << fraction;
+    }
+  }
 }
 
 TEST(Dataset, ClassesThatDifferAreNamed) {

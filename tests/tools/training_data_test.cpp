@@ -1,9 +1,14 @@
-// Which images and files a run of train_classifier is of: copies elsewhere that --resume goes on
-// with.
+// Which images and files a run of train_classifier is of: the held-out ones that --evaluate may
+// take, and copies elsewhere that --resume goes on with.
+
+#include <fstream>
+#include <nlohmann/json.hpp>
 
 #include "tests/tools/hashes.h"
 #include "tests/tools/killed_run.h"
 #include "tests/tools/training_fixture.h"
+#include "tools/common/json_file.h"
+#include "tools/common/output.h"
 
 namespace gestalt::tests {
 namespace {
@@ -24,6 +29,40 @@ class TrainClassifierData : public TrainClassifier {
   }
   fs::path run() const { return folder_ / "runs/run"; }
 };
+
+// Else images that it was trained on would pass for held-out ones.
+TEST_F(TrainClassifierData, AnotherSplitIsNotEvaluated) {
+  const std::string images = folder_ / "data/train";
+  const std::vector<std::string> flags =
+      with(arguments("run"), {"--data_folder_path", images, "--val_fraction", "0.5", "--split_seed",
+                              "3", "--total_epochs", "1"});
+  train(flags);
+  const auto evaluation = [&](const std::vector<std::string>& more) {
+    return with(with(flags, {"--evaluate", run() / "last.safetensors"}), more);
+  };
+  train(evaluation({}));
+  expect_refused(evaluation({"--split_seed", "4"}), "--evaluate: --split_seed was 3, is now 4");
+  expect_refused(evaluation({"--val_fraction", "0.3"}), "--val_fraction was 0.5, is now 0.3");
+  write_stripes(folder_ / "data/train/across", true, 9);
+  expect_refused(evaluation({}), "--evaluate: the images that are held out from '" + images +
+                                     "' are not those of the run");
+  // Drawn by their places in the list, others were held out.
+  nlohmann::json config = tools::read_json(run() / "config.json");
+  config["settings"].erase("split_rule");
+  tools::write_text(run() / "config.json", config.dump());
+  expect_refused(evaluation({}), "--evaluate: the run held images out by the rule of an older");
+  expect_refused(with(flags, {"--resume"}), "--resume: the run held images out by the rule of an");
+}
+
+TEST_F(TrainClassifierData, EvaluatesOtherImagesOfFixedFoldersAndSaysSo) {
+  const auto flags = with(arguments("run"), {"--total_epochs", "1"});
+  train(flags);
+  const auto evaluation = with(flags, {"--evaluate", run() / "last.safetensors"});
+  EXPECT_EQ(train(evaluation).output.find("not the images"), std::string::npos);
+  fs::remove(folder_ / "data/val/across/0.png");
+  EXPECT_NE(train(evaluation).output.find("val: not the images that the run was evaluated on"),
+            std::string::npos);
+}
 
 // A scheduler's scratch folder has another name in each job.
 TEST_F(TrainClassifierData, ResumesWithCopiesElsewhere) {

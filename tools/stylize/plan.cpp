@@ -7,6 +7,7 @@
 #include <map>
 #include <utility>
 
+#include "data/name_hash.h"
 #include "kernels/error.h"
 #include "tensor/random.h"
 #include "tools/common/file_hash.h"
@@ -28,12 +29,6 @@ std::string stem(const fs::path& name, Extension extension) {
   return extension == Extension::kept ? stem_with_extension(name) : name.stem().string();
 }
 
-uint64_t hash(const std::string& text) {
-  uint64_t value = 0xCBF29CE484222325;  // FNV-1a
-  for (const char c : text) value = (value ^ static_cast<uint8_t>(c)) * 0x100000001B3;
-  return value;
-}
-
 class Planner {
  public:
   Planner(const StylizeSettings& settings, uint64_t seed, const data::ImageSource& contents,
@@ -52,7 +47,7 @@ class Planner {
         for (int64_t i = 0; i < count; ++i) pictures.push_back(picture(content, {i}, {1}));
       } else if (settings_.styles == StyleChoice::random) {
         // By the name, so that pictures added later change no other's style.
-        Generator generator(seed_ ^ hash(contents_.name(content)));
+        Generator generator(seed_ ^ data::name_hash(contents_.name(content)));
         pictures.push_back(picture(content, {generator.integer(count)}, {1}));
       } else {
         std::vector<int64_t> all(count);

@@ -14,6 +14,7 @@
 #include "tensor/ops/reduce.h"
 #include "tools/common/config.h"
 #include "tools/common/file_hash.h"
+#include "tools/common/image_hash.h"
 #include "tools/common/not_finite.h"
 #include "tools/common/output.h"
 #include "tools/common/weights.h"
@@ -24,16 +25,44 @@ namespace {
 
 namespace fs = std::filesystem;
 
-// What the weights of a run depend on must be what they were trained with, where that is known.
-void check_network_settings(const TrainSettings& settings, const CommonOptions& common) {
-  const fs::path folder = fs::path(settings.evaluate).parent_path();
-  if (settings_of_config(folder, "train_classifier").is_null()) return;  // weights from elsewhere
+fs::path folder_of_weights(const TrainSettings& settings) {
+  return fs::path(settings.evaluate).parent_path();
+}
+
+// Of the run that the weights are of; null where that is not known.
+nlohmann::json settings_of_weights(const TrainSettings& settings) {
+  return settings_of_config(folder_of_weights(settings), "train_classifier");
+}
+
+bool hold_out(const nlohmann::json& run, const TrainSettings& settings) {
+  return run.value("val_fraction", 0.0) > 0 && settings.val_fraction > 0;
+}
+
+// What the weights of a run depend on, and which images it was not trained on, must be what they
+// were in the run, where that is known.
+void check_settings_of_run(const TrainSettings& settings, const CommonOptions& common) {
+  const nlohmann::json run = settings_of_weights(settings);
+  if (run.is_null()) return;  // weights from elsewhere
+  check_split_rule("--evaluate", run, settings);
+  std::vector<const char*> keys = {"model", "stem_stride", "image_size", "topk", "topk_mode"};
+  if (hold_out(run, settings)) keys.insert(keys.end(), {"val_fraction", "split_seed"});
   const nlohmann::json all = to_json(settings, common);
-  nlohmann::json network;
-  for (const char* key : {"model", "stem_stride", "image_size", "topk", "topk_mode"}) {
-    network[key] = all[key];
-  }
-  check_same_config("--evaluate", folder, network, to_json(TrainSettings{}, CommonOptions{}));
+  nlohmann::json same;
+  for (const char* key : keys) same[key] = all[key];
+  check_same_config("--evaluate", folder_of_weights(settings), same,
+                    to_json(TrainSettings{}, CommonOptions{}));
+}
+
+// Else images that a run was trained on could pass for held-out ones.
+void check_held_out(const TrainSettings& settings, const data::ImageSource& val) {
+  const nlohmann::json run = settings_of_weights(settings);
+  if (run.is_null() || !run.contains("images") || !run["images"].contains("val")) return;
+  if (run["images"]["val"] == image_set(val, hash_listing(val))) return;
+  GESTALT_CHECK(!hold_out(run, settings),
+                "--evaluate: the images that are held out from '{}' are not those of the run: it "
+                "may have been trained on some",
+                settings.data_folder);
+  fmt::print(stderr, "val: not the images that the run was evaluated on ('{}')\n", val.location());
 }
 
 void load_all_weights(nn::Module& network, const std::string& path) {
@@ -102,9 +131,10 @@ int run_evaluation(const TrainSettings& given, const CommonOptions& common) {
   TrainSettings settings = given;
   settings.pretrained.clear();  // a matter of training alone
   as_usage([&] { check_settings(settings); });
-  check_network_settings(settings, common);
+  check_settings_of_run(settings, common);
   const Sets sets = open_sets(settings);
   for (const std::string& line : sets.passed_over) fmt::print(stderr, "{}\n", line);
+  check_held_out(settings, *sets.evaluation.front());
   const auto network = make_network(settings, common, *sets.train).network;
   load_all_weights(*network, settings.evaluate);
   const fs::path folder = fs::path(settings.output) / settings.name;

@@ -128,6 +128,15 @@ nlohmann::json to_json(const TrainSettings& s, const CommonOptions& common) {
   nlohmann::json settings = {
       {"data_folder_path", s.data_folder},
       {"val_fraction", s.val_fraction},
+void check_split_rule(const std::string& flag, const nlohmann::json& run,
+                      const TrainSettings& settings) {
+  if (run.is_null() || run.value("val_fraction", 0.0) == 0 || settings.val_fraction == 0) return;
+  GESTALT_CHECK(run.value("split_rule", "") == split_rule,
+                "{}: the run held images out by the rule of an older version; by today's it would "
+                "be tested on some that it was trained on",
+                flag);
+}
+
       {"split_seed", s.split_seed},
       {"use_sin_val_folder", s.sin_folder},
       {"eval_folder", s.eval_folders},

@@ -59,6 +59,13 @@ void add_training_flags(Tool& tool, TrainSettings& settings);
 void check_settings(const TrainSettings& settings);
 
 // Everything that changes the result; a resumed run must have the same.
+// For config.json: how --val_fraction holds images out (data::split_by_class).
+inline constexpr const char* split_rule = "by name";
+// Throws Error, naming `flag`, where both hold images out and the run with the settings `run` (of
+// its config.json; null for none) did so as older versions do, by the images' places in their list.
+void check_split_rule(const std::string& flag, const nlohmann::json& run,
+                      const TrainSettings& settings);
+
 nlohmann::json to_json(const TrainSettings& settings, const CommonOptions& common);
 
 // "2_20": after the second of the model's places, 20 %; "2-3_10": after the second and third,

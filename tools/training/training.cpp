@@ -112,6 +112,7 @@ class Training {
 
   nlohmann::json config_of_run() const {
     nlohmann::json config = to_json(settings_, common_);
+    if (settings_.val_fraction > 0) config["split_rule"] = split_rule;
     config["files"] = hashes_by_role({{"pretrained", settings_.pretrained}});
     config["images"]["train"] = image_set(*sets_.train, hash_listing(*sets_.train));
     for (size_t i = 0; i < sets_.names.size(); ++i) {
@@ -124,8 +125,9 @@ class Training {
   void check_resume(const nlohmann::json& config) {
     TrainSettings before;  // of runs that were begun before there were these flags
     before.channels_last = Choice::off;
+    check_split_rule("--resume", settings_of_config(folder_.path(), "train_classifier"), settings_);
     folder_.check_resume(config, to_json(before, CommonOptions{}),
-                         {"workers", "save_every_steps", "capture"},
+                         {"workers", "save_every_steps", "capture", "split_rule"},
                          {{"data_folder_path", "images", "train"},
                           {"use_sin_val_folder", "images", "sin"},
                           {"eval_folder", "images", "each by its name"},
