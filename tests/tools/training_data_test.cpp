@@ -64,6 +64,16 @@ TEST_F(TrainClassifierData, EvaluatesOtherImagesOfFixedFoldersAndSaysSo) {
             std::string::npos);
 }
 
+// As torchvision's weights are, on the validation images alone.
+TEST_F(TrainClassifierData, EvaluatesWithoutTrainingImages) {
+  const auto flags = with(arguments("run"), {"--total_epochs", "1"});
+  train(flags);
+  const std::string before = train(with(flags, {"--evaluate", run() / "last.safetensors"})).output;
+  fs::remove_all(folder_ / "data/train");
+  EXPECT_EQ(train(with(flags, {"--evaluate", run() / "last.safetensors"})).output, before);
+  expect_refused(with(flags, {"--resume"}), "data/train': no such folder");
+}
+
 // A scheduler's scratch folder has another name in each job.
 TEST_F(TrainClassifierData, ResumesWithCopiesElsewhere) {
   GESTALT_NEEDS_HASHES();

@@ -135,7 +135,7 @@ int run_evaluation(const TrainSettings& given, const CommonOptions& common) {
   const Sets sets = open_sets(settings);
   for (const std::string& line : sets.passed_over) fmt::print(stderr, "{}\n", line);
   check_held_out(settings, *sets.evaluation.front());
-  const auto network = make_network(settings, common, *sets.train).network;
+  const auto network = make_network(settings, common, sets.of_classes()).network;
   load_all_weights(*network, settings.evaluate);
   const fs::path folder = fs::path(settings.output) / settings.name;
   prepare_output_folder(folder, "train_classifier");

@@ -88,19 +88,22 @@ Sets open_sets(const TrainSettings& settings) {
     check_has_each_class(*sets.train, "train", settings.val_fraction);
     check_has_each_class(*val, "val", settings.val_fraction);
   } else {
-    sets.train = data::open_dataset(part_of(folder, "train"));
+    const fs::path train = part_of(folder, "train");
+    const bool has_train = settings.evaluate.empty() || fs::exists(train);
+    if (has_train) sets.train = data::open_dataset(train);
     val = data::open_dataset(part_of(folder, "val"));
   }
   const auto add = [&](const std::string& name, const data::ImageSourcePtr& set) {
-    data::check_same_classes(*sets.train, *set);
     sets.names.push_back(name);
     sets.evaluation.push_back(set);
+    data::check_same_classes(sets.of_classes(), *set);
   };
   add("val", val);
   for (const NamedFolder& each : evaluation_folders(settings)) {
     add(each.name, data::open_dataset(each.path));
   }
-  std::vector<const data::ImageSource*> all = {sets.train.get()};
+  std::vector<const data::ImageSource*> all;
+  if (sets.train) all.push_back(sets.train.get());
   for (const data::ImageSourcePtr& set : sets.evaluation) all.push_back(set.get());
   for (const data::ImageSource* set : all) check_some_image(*set);
   sets.passed_over = passed_over(all);
@@ -108,15 +111,15 @@ Sets open_sets(const TrainSettings& settings) {
 }
 
 ClassifierNetwork make_network(const TrainSettings& settings, const CommonOptions& common,
-                               const data::ImageSource& train) {
-  const auto classes = static_cast<int64_t>(train.index().classes.size());
+                               const data::ImageSource& images) {
+  const auto classes = static_cast<int64_t>(images.index().classes.size());
   auto network = models::make_model(
       settings.model, {classes, settings.image_size, settings.stem_stride}, common.seed);
   int64_t values = 0;
   for (const Tensor& parameter : network->parameters()) values += parameter.numel();
   std::vector<std::string> lines;
   lines.push_back(format("{}: {} parameters, {} classes, {} images on {}", settings.model, values,
-                         classes, train.size(), to_string(default_device())));
+                         classes, images.size(), to_string(default_device())));
   if (!settings.pretrained.empty()) {
     lines.push_back(load_pretrained(*network, settings.pretrained));
   }

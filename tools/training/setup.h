@@ -15,14 +15,17 @@
 namespace gestalt::tools {
 
 struct Sets {
-  data::ImageSourcePtr train;
+  data::ImageSourcePtr train;      // null where --evaluate finds none: then val has the classes
   std::vector<std::string> names;  // of the evaluation sets, "val" first
   std::vector<data::ImageSourcePtr> evaluation;
   std::vector<std::string> passed_over;  // a line for each folder with files of foreign kinds
+
+  const data::ImageSource& of_classes() const { return train ? *train : *evaluation.front(); }
 };
 
-// Throws Error where a folder is missing, a class is empty (after the split too), train's classes
-// and a set's differ, or no image of a set can be read.
+// Throws Error where a folder is missing (but for train's, which --evaluate can do without), a
+// class is empty (after the split too), train's classes and a set's differ, or no image of a set
+// can be read.
 Sets open_sets(const TrainSettings& settings);
 
 struct ClassifierNetwork {
@@ -30,10 +33,10 @@ struct ClassifierNetwork {
   std::vector<std::string> description;  // lines for the log
 };
 
-// With pretrained weights and Top-K layers. Writes nothing. Throws Error where the weights don't
-// fit, or the network can't take images of this size.
+// For the classes of `images`, with pretrained weights and Top-K layers. Writes nothing. Throws
+// Error where the weights don't fit, or the network can't take images of this size.
 ClassifierNetwork make_network(const TrainSettings& settings, const CommonOptions& common,
-                               const data::ImageSource& train);
+                               const data::ImageSource& images);
 
 // Throws Error where the last batch of an epoch has one image, which the network can't train on:
 // batch norm of a single pixel has no statistics. The network stays as it is.
