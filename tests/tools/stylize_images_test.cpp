@@ -10,6 +10,7 @@
 #include "tensor/io/safetensors.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/run_tool.h"
+#include "tools/stylize/save_interval.h"
 #include "tools/stylize/tiles.h"
 
 namespace gestalt::tests {
@@ -294,6 +295,53 @@ TEST_F(StylizeImages, WeightsThatAreNotFiniteMakeNoPictures) {
       has(overflow.output, "': cat/a_stylized_one.png would hold values that are not finite"))
       << overflow.output;
   EXPECT_EQ(pictures(), std::vector<std::string>());
+}
+
+// A million lines take seconds to write.
+TEST(SaveInterval, GrowsWithTheTimeThatASaveTakes) {
+  using std::chrono::seconds;
+  const tools::SaveInterval::Clock::time_point start{};
+  tools::SaveInterval interval(start);
+  EXPECT_FALSE(interval.is_due(start + seconds(9)));
+  EXPECT_TRUE(interval.is_due(start + seconds(10)));
+  interval.saved(start + seconds(10), start + seconds(10));
+  EXPECT_FALSE(interval.is_due(start + seconds(19)));
+  EXPECT_TRUE(interval.is_due(start + seconds(20)));
+  interval.saved(start + seconds(20), start + seconds(23));  // 60 s from its end on
+  EXPECT_FALSE(interval.is_due(start + seconds(82)));
+  EXPECT_TRUE(interval.is_due(start + seconds(83)));
+}
+
+// Of sides that are kept, so that the same squares can be cut here.
+TEST_F(StylizeImages, CropsTheMiddleOfContentsAndStyles) {
+  const auto cut = [&](const char* from, const char* to, int top, int left, int side) {
+    const data::Image whole = data::decode_image(folder_ / from);
+    data::Image square(side, side);
+    for (int y = 0; y < side; ++y) {
+      std::copy_n(whole.row(top + y) + 3 * left, 3 * side, square.row(y));
+    }
+    fs::create_directories((folder_ / to).parent_path());
+    data::save_image(folder_ / to, square);
+  };
+  cut("content/cat/a.png", "square/a.png", 0, 8, 24);  // of 24x40
+  cut("style/two.png", "square/style.png", 2, 0, 26);  // of 30x26
+  const auto picture = [&](const char* content, const char* style,
+                           const std::vector<std::string>& sizes) {
+    std::vector<std::string> flags = {"--content", folder_ / content, "--style",   folder_ / style,
+                                      "-o",        folder_ / "cut",   "--decoder", decoder_,
+                                      "--quiet",   "--styles",        "mix",       "--save_ext",
+                                      ".png",      "--device",        "cpu"};
+    flags.insert(flags.end(), sizes.begin(), sizes.end());
+    const ToolResult result = run_tool("stylize_images", flags);
+    EXPECT_EQ(result.exit_code, 0) << result.output;
+    return data::decode_image(folder_ / "cut/a_stylized_interpolation.png");
+  };
+  const data::Image cropped = picture("content/cat/a.png", "style/two.png",
+                                      {"--crop", "--content_size", "24", "--style_size", "26"});
+  EXPECT_EQ(cropped.width, 24);
+  const std::vector<std::string> as_they_are = {"--content_size", "0", "--style_size", "0"};
+  EXPECT_EQ(cropped, picture("square/a.png", "square/style.png", as_they_are));
+  EXPECT_NE(cropped, picture("square/a.png", "style/two.png", as_they_are));
 }
 
 TEST(Tiles, AreChosenByFreeMemory) {

@@ -1,7 +1,6 @@
 #include "tools/stylize/job.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cmath>
 #include <cstdio>
 #include <filesystem>
@@ -29,6 +28,7 @@
 #include "tools/stylize/manifest.h"
 #include "tools/stylize/networks.h"
 #include "tools/stylize/plan.h"
+#include "tools/stylize/save_interval.h"
 #include "tools/stylize/tiles.h"
 
 namespace gestalt::tools {
@@ -193,10 +193,10 @@ class StylizeRun {
   }
 
   void save_manifest_sometimes() {
-    const auto now = std::chrono::steady_clock::now();
-    if (now - saved_ < std::chrono::seconds(10)) return;
+    const auto begin = SaveInterval::Clock::now();
+    if (!interval_.is_due(begin)) return;
     manifest_->save();
-    saved_ = now;
+    interval_.saved(begin, SaveInterval::Clock::now());
   }
 
   void write_config() const {
@@ -228,7 +228,7 @@ class StylizeRun {
   Styles styles_;
   std::optional<Manifest> manifest_;
   int64_t made_ = 0, skipped_ = 0, left_out_ = 0;
-  std::chrono::steady_clock::time_point saved_ = std::chrono::steady_clock::now();
+  SaveInterval interval_{SaveInterval::Clock::now()};
 };
 
 void check_weights(const std::vector<double>& weights) {
