@@ -69,6 +69,8 @@ std::vector<std::string> TrainClassifier::arguments(const std::string& name) con
           "0.02",
           "--save_every_steps",
           "1",
+          "--log_every_steps",
+          "2",
           "--workers",
           "2",
           "--seed",

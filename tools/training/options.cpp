@@ -111,6 +111,10 @@ void add_training_flags(Tool& tool, TrainSettings& s) {
                  "steps between checkpoints within an epoch; 0: only after each epoch")
       ->check(at_least(0))
       ->group(run_group);
+  app.add_option("--log_every_steps,--log_every", s.log_every_steps,
+                 "steps per line of the log within an epoch, with their mean loss")
+      ->check(at_least(1))
+      ->group(run_group);
   app.add_option("--evaluate", s.evaluate,
                  "no training: accuracies of these weights on val and the other sets")
       ->type_name("FILE")
@@ -124,10 +128,6 @@ void check_settings(const TrainSettings& s) {
   evaluation_folders(s);
 }
 
-nlohmann::json to_json(const TrainSettings& s, const CommonOptions& common) {
-  nlohmann::json settings = {
-      {"data_folder_path", s.data_folder},
-      {"val_fraction", s.val_fraction},
 void check_split_rule(const std::string& flag, const nlohmann::json& run,
                       const TrainSettings& settings) {
   if (run.is_null() || run.value("val_fraction", 0.0) == 0 || settings.val_fraction == 0) return;
@@ -137,6 +137,10 @@ void check_split_rule(const std::string& flag, const nlohmann::json& run,
                 flag);
 }
 
+nlohmann::json to_json(const TrainSettings& s, const CommonOptions& common) {
+  nlohmann::json settings = {
+      {"data_folder_path", s.data_folder},
+      {"val_fraction", s.val_fraction},
       {"split_seed", s.split_seed},
       {"use_sin_val_folder", s.sin_folder},
       {"eval_folder", s.eval_folders},
@@ -161,6 +165,7 @@ void check_split_rule(const std::string& flag, const nlohmann::json& run,
       {"fast_jpeg", s.fast_jpeg},
       {"workers", s.workers},
       {"save_every_steps", s.save_every_steps},
+      {"log_every_steps", s.log_every_steps},
       {"output", s.output}};
   add_common(settings, common);
   return settings;

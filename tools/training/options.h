@@ -49,6 +49,7 @@ struct TrainSettings {
   int workers = 0;
   bool fast_jpeg = false;  // of training images
   int64_t save_every_steps = 0;
+  int64_t log_every_steps = 100;
   bool resume = false;
   std::string evaluate;  // weights; no training then
 };
@@ -58,7 +59,6 @@ void add_training_flags(Tool& tool, TrainSettings& settings);
 // What CLI11 can't see. Throws Error.
 void check_settings(const TrainSettings& settings);
 
-// Everything that changes the result; a resumed run must have the same.
 // For config.json: how --val_fraction holds images out (data::split_by_class).
 inline constexpr const char* split_rule = "by name";
 // Throws Error, naming `flag`, where both hold images out and the run with the settings `run` (of
@@ -66,6 +66,7 @@ inline constexpr const char* split_rule = "by name";
 void check_split_rule(const std::string& flag, const nlohmann::json& run,
                       const TrainSettings& settings);
 
+// Everything that changes the result; a resumed run must have the same.
 nlohmann::json to_json(const TrainSettings& settings, const CommonOptions& common);
 
 // "2_20": after the second of the model's places, 20 %; "2-3_10": after the second and third,

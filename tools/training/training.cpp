@@ -25,6 +25,7 @@
 #include "tools/training/history.h"
 #include "tools/training/setup.h"
 #include "tools/training/step.h"
+#include "tools/training/step_log.h"
 #include "tools/training/step_results.h"
 
 namespace gestalt::tools {
@@ -47,7 +48,8 @@ std::string outputs_of(const nlohmann::json& settings) {
   run.sin_folder = settings.value("use_sin_val_folder", "");
   run.eval_folders = settings.value("eval_folder", run.eval_folders);
   std::string outputs = R"(metrics\.csv|curves\.(gp|png)|step_loss\.npy|all_train_loss\.npy|)"
-                        R"(last\.safetensors|best_val\.safetensors|eval\.npy)";
+                        R"(last\.safetensors|best_val\.safetensors|eval\.npy|)"
+                        R"(steps/events\.out\.tfevents\.[0-9]+\.gestalt\.[0-9]+)";
   for (const NamedFolder& set : evaluation_folders(run)) {
     outputs += format(R"(|best_{}\.safetensors|eval_{}\.npy)", set.name, set.name);
   }
@@ -59,7 +61,8 @@ class Training {
   Training(const TrainSettings& settings, const CommonOptions& common)
       : settings_(settings),
         common_(common),
-        folder_(fs::path(settings.output) / settings.name, "train_classifier", outputs_of) {}
+        folder_(fs::path(settings.output) / settings.name, "train_classifier", outputs_of),
+        step_log_(settings.log_every_steps) {}
 
   int run() {
     // What can fail comes before the first write: a bad start leaves an earlier run as it is.
@@ -71,7 +74,7 @@ class Training {
     const ClassifierNetwork made = make_network(settings_, common_, *sets_.train);
     network_ = made.network;
     const ClassifierStepOptions step = step_of_network();
-    logger_ = folder_.start(config, common_, settings_.resume);
+    logger_ = folder_.start(config, common_, settings_.resume, {"steps"});
     for (const std::string& line : made.description) logger_->info(line);
     logger_->info("steps in {}{}{}", to_string(step.dtype),
                   step.format == Format::channels_last ? ", channels-last" : "",
@@ -86,6 +89,7 @@ class Training {
     }
     if (!settings_.resume) save_checkpoint();  // a good state to keep, whatever happens
     events_.emplace(folder_.path(), position_.epoch + 1);
+    step_events_.emplace(folder_ / "steps", steps_done() + 1);
     progress_.emplace("train_classifier", settings_.total_epochs * sets_.train->size(),
                       common_.quiet);
 
@@ -126,12 +130,13 @@ class Training {
     TrainSettings before;  // of runs that were begun before there were these flags
     before.channels_last = Choice::off;
     check_split_rule("--resume", settings_of_config(folder_.path(), "train_classifier"), settings_);
-    folder_.check_resume(config, to_json(before, CommonOptions{}),
-                         {"workers", "save_every_steps", "capture", "split_rule"},
-                         {{"data_folder_path", "images", "train"},
-                          {"use_sin_val_folder", "images", "sin"},
-                          {"eval_folder", "images", "each by its name"},
-                          {"pretrained", "files", "pretrained"}});
+    folder_.check_resume(
+        config, to_json(before, CommonOptions{}),
+        {"workers", "save_every_steps", "log_every_steps", "capture", "split_rule"},
+        {{"data_folder_path", "images", "train"},
+         {"use_sin_val_folder", "images", "sin"},
+         {"eval_folder", "images", "each by its name"},
+         {"pretrained", "files", "pretrained"}});
   }
 
   ClassifierStepOptions step_of_network() {
@@ -161,7 +166,7 @@ class Training {
   bool run_epoch() {
     const auto size = static_cast<int>(settings_.image_size);
     data::LoaderOptions loading;
-    loading.sampler = {.batch_size = settings_.batch_size, .shuffle = true, .seed = common_.seed};
+    loading.sampler = sampler_options();
     loading.epoch = position_.epoch;
     loading.step = position_.step;
     loading.workers = settings_.workers;
@@ -169,13 +174,14 @@ class Training {
     data::Loader loader(sets_.train, data::train_transform({.size = size}), loading);
     const Clock::time_point started = Clock::now();
     const int64_t first_image = position_.images;
+    told_ = {started, first_image};
     network_->train();
     while (const auto batch = loader.next()) {
-      step(*batch, loader.steps());
+      step(*batch);
       position_.step = batch->step + 1;
       if (results_.full()) collect_results();
       show_progress();
-      if (position_.step == loader.steps()) break;
+      if (position_.step == steps_per_epoch()) break;
       if (interrupted()) {
         save_checkpoint();
         return false;
@@ -199,8 +205,17 @@ class Training {
     }
   }
 
-  void step(const data::Batch& batch, int64_t steps_per_epoch) {
-    const int64_t number = position_.epoch * steps_per_epoch + batch.step;
+  data::SamplerOptions sampler_options() const {
+    return {.batch_size = settings_.batch_size, .shuffle = true, .seed = common_.seed};
+  }
+  int64_t steps_per_epoch() const {
+    return data::BatchSampler(sets_.train->size(), sampler_options()).steps();
+  }
+  // Of the whole training.
+  int64_t steps_done() const { return position_.epoch * steps_per_epoch() + position_.step; }
+
+  void step(const data::Batch& batch) {
+    const int64_t number = position_.epoch * steps_per_epoch() + batch.step;
     nn::seed_dropout(*network_, dropout_seed(common_.seed), static_cast<uint64_t>(number));
     const ClassifierStep::Result result = step_->run(batch.images, batch.labels);
     results_.add(batch.step, result.loss, result.logits, batch.labels);
@@ -219,6 +234,7 @@ class Training {
 
   // Waits for the device. Throws Error for a loss that is not finite.
   void collect_results() {
+    std::vector<StepLog::Row> rows;
     for (const StepResult& result : results_.take()) {
       GESTALT_CHECK(std::isfinite(result.loss),
                     "the loss is {} in epoch {}, step {}; the last checkpoint stays (a smaller "
@@ -228,7 +244,27 @@ class Training {
       position_.loss += result.loss * static_cast<double>(result.images);
       position_.step_loss += result.loss;
       position_.correct += result.correct;
+      const int64_t step = position_.epoch * steps_per_epoch() + result.step + 1;
+      if (const auto row = step_log_.add(step, result.loss)) rows.push_back(*row);
     }
+    if (!rows.empty()) tell(rows);
+  }
+
+  // As late as the results come, so that nobody waits for the device to tell of a step. The rate is
+  // that since the rows before, or the epoch's start.
+  void tell(const std::vector<StepLog::Row>& rows) {
+    const Clock::time_point now = Clock::now();
+    const double rate = static_cast<double>(position_.images - told_.images) /
+                        std::chrono::duration<double>(now - told_.time).count();
+    told_ = {now, position_.images};
+    progress_->finish();
+    for (const StepLog::Row& row : rows) {
+      logger_->info("step {} (epoch {}/{}): loss {:.4f}, {:.1f} images/s", row.step,
+                    position_.epoch + 1, settings_.total_epochs, row.loss, rate);
+      step_events_->scalar("step/loss", row.step, row.loss);
+      step_events_->scalar("images_per_second", row.step, rate);
+    }
+    step_events_->flush();  // before a checkpoint behind them
   }
 
   // False where it was interrupted; the checkpoint after the epoch's last step is the one to go on
@@ -313,6 +349,7 @@ class Training {
     add_part(state, "optimizer.", optimizer_->state_dict());
     add_part(state, "schedule.", schedule_->state_dict());
     add_part(state, "history.", history_->state_dict());
+    add_part(state, "step_log.", step_log_.state_dict());
     add_part(
         state, "position.",
         {optim::number("epoch", position_.epoch), optim::number("step", position_.step),
@@ -341,6 +378,7 @@ class Training {
     position_.step_loss = known ? optim::require_number("checkpoint", position, "step_loss")
                           : position_.step > 0 ? std::numeric_limits<double>::quiet_NaN()
                                                : 0;
+    step_log_.load_state_dict(part_of(state, "step_log."), steps_done());
     logger_->info("continues in epoch {}, after step {}", position_.epoch + 1, position_.step);
   }
 
@@ -354,9 +392,15 @@ class Training {
   std::optional<ClassifierStep> step_;
   std::optional<optim::CosineSchedule> schedule_;
   std::optional<History> history_;
-  std::optional<EventFile> events_;
+  std::optional<EventFile> events_;       // over epochs
+  std::optional<EventFile> step_events_;  // over steps: of a run beside it, whose start is a step
   std::optional<Progress> progress_;
   StepResults results_;
+  StepLog step_log_;
+  struct {
+    Clock::time_point time;
+    int64_t images = 0;
+  } told_;  // where the last rows were told
   Position position_;
   std::set<std::pair<std::string, int64_t>> reported_;  // unreadable images, by set
   double images_per_second_ = 0;                        // of this process' part of the epoch
