@@ -1,9 +1,11 @@
 // Which images and files a run of train_classifier is of: the held-out ones that --evaluate may
 // take, and copies elsewhere that --resume goes on with.
 
+#include <cmath>
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "tensor/io/checkpoint.h"
 #include "tests/tools/hashes.h"
 #include "tests/tools/killed_run.h"
 #include "tests/tools/training_fixture.h"
@@ -105,6 +107,42 @@ TEST_F(TrainClassifierData, ResumesWithCopiesElsewhere) {
   write_set(folder_ / "other/val", 3);
   expect_refused(with(flags("other", "run"), {"--resume"}),
                  "--resume: 'again' had 4 images when the run began, has 6 now");
+}
+
+// AdamW's decay of 1/lr takes all of a weight away; its first step then is at most lr. (Adam's
+// would leave the weights about where they were.)
+TEST_F(TrainClassifierData, TrainsOtherNetworksWithOtherSettings) {
+  const auto flags = [&](const std::string& name, const std::string& model) {
+    return with(arguments(name),
+                {"--model", model, "--optimizer", "adamw", "--lr", "0.01", "--weight_decay", "100",
+                 "--topk_mode", "mean_replace", "--use_sin_val_folder", folder_ / "data/val",
+                 "--batch_size", "14", "--total_epochs", "1", "--save_every_steps", "0"});
+  };
+  const std::string log = train(flags("resnet18", "resnet18")).output;
+  EXPECT_NE(log.find("Top-K after layer2: 20 %, mean_replace\n"), std::string::npos) << log;
+  EXPECT_NE(log.find("; sin "), std::string::npos) << log;
+  const fs::path folder = folder_ / "runs/resnet18";
+  EXPECT_TRUE(fs::exists(folder / "best_sin.safetensors"));
+  EXPECT_TRUE(fs::exists(folder / "eval_sin.npy"));
+  int parameters = 0;
+  for (const NamedTensor& entry : read_checkpoint(folder / "last.safetensors").tensors) {
+    const bool statistic = entry.name.find("running_") != std::string::npos;
+    if (statistic || entry.name.ends_with("num_batches_tracked")) continue;
+    ++parameters;
+    for (const double value : entry.tensor.to_vector<double>()) {
+      ASSERT_LE(std::abs(value), 0.0100001) << entry.name;
+    }
+  }
+  EXPECT_EQ(parameters, 62);
+
+  train(with(flags("strided", "resnet18-cifar"), {"--stem_stride", "2", "--image_size", "64"}));
+  const StateDict strided = read_checkpoint(folder_ / "runs/strided/last.safetensors").tensors;
+  for (const NamedTensor& entry : strided) {
+    // 64 pixels end at 4x4 then, not at 8x8, of which average pooling leaves one value.
+    if (entry.name == "linear.weight") {
+      EXPECT_EQ(entry.tensor.shape(), (Shape{2, 512}));
+    }
+  }
 }
 
 }  // namespace
