@@ -22,10 +22,13 @@
 #include "tensor/ops/shape.h"
 #include "tests/cuda_device.h"
 #include "tests/eval/files.h"
+#include "tests/formulas.h"
 #include "tests/source_folder.h"
 
 namespace gestalt::eval {
 namespace {
+
+using tests::formula_weights;
 
 const std::string fixture = tests::source_folder() / "tests/fixtures/inception/inception.txt";
 
@@ -38,46 +41,12 @@ std::vector<std::istringstream> lines_of(const std::string& word) {
   return lines;
 }
 
-// The formulas of make_inception.py.
-double uniform(uint64_t index, uint64_t key) {
-  uint64_t x = (index + (key << 32)) * 0x9E3779B97F4A7C15;
-  x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-  x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-  x = x ^ (x >> 31);
-  return static_cast<double>(x >> 40) / (1 << 24);
-}
-
 Tensor image(int64_t height, int64_t width, uint64_t key) {
   std::vector<uint8_t> values(3 * height * width);
   for (size_t i = 0; i < values.size(); ++i) {
-    values[i] = static_cast<uint8_t>(uniform(i, key) * 256);
+    values[i] = static_cast<uint8_t>(tests::uniform(i, key) * 256);
   }
   return Tensor::from_vector(values, {1, 3, height, width}, {.device = Device{}});
-}
-
-StateDict fixture_weights(const StateDict& shapes) {
-  std::vector<std::string> names;
-  for (const NamedTensor& entry : shapes) {
-    if (!entry.name.ends_with("num_batches_tracked")) names.push_back(entry.name);
-  }
-  std::sort(names.begin(), names.end());
-  StateDict state;
-  for (const NamedTensor& entry : shapes) {
-    const auto place = std::find(names.begin(), names.end(), entry.name);
-    if (place == names.end()) continue;
-    const uint64_t key = static_cast<uint64_t>(place - names.begin()) + 1;
-    const Shape& shape = entry.tensor.shape();
-    const bool positive = entry.name.ends_with("bn.weight") || entry.name.ends_with("running_var");
-    std::vector<float> values(shape.numel());
-    for (size_t i = 0; i < values.size(); ++i) {
-      const double u = uniform(i, key);
-      const double scale =
-          shape.rank() == 4 ? std::sqrt(24.0 / static_cast<double>(shape.numel() / shape[0])) : 0.4;
-      values[i] = static_cast<float>(positive ? 0.5 + u : scale * (u - 0.5));
-    }
-    state.push_back({entry.name, Tensor::from_vector(values, shape, {.device = Device{}})});
-  }
-  return state;
 }
 
 std::string fnv(const std::vector<float>& values) {
@@ -164,7 +133,7 @@ TEST(Inception, FeaturesEqualTorchFidelitys) {
   Generator generator(0);
   models::Inception network(generator);
   network.to(Device{});
-  network.load_state_dict(fixture_weights(network.state_dict()));
+  network.load_state_dict(formula_weights(network.state_dict()));
   network.eval();
   network.set_requires_grad(false);
   const Tensor x = InceptionFeatures(means_of_planes()).prepare(image(64, 80, 5));
@@ -201,7 +170,7 @@ TEST(Inception, WeightsLoadedIntoAFoldedNetworkHaveTheirNorms) {
   models::Inception network(generator), folded(generator);
   network.to(Device{});
   folded.to(Device{});
-  network.load_state_dict(fixture_weights(network.state_dict()));
+  network.load_state_dict(formula_weights(network.state_dict()));
   network.eval();
   folded.eval();
   folded.freeze();
@@ -222,7 +191,7 @@ TEST(Inception, WeightsLoadedBehindAMoveHaveTheirNorms) {
   Generator generator(0);
   models::Inception network(generator);
   network.to(Device{});
-  const StateDict weights = fixture_weights(network.state_dict());
+  const StateDict weights = formula_weights(network.state_dict());
   network.load_state_dict(weights);
   network.eval();
   const NoGradGuard no_grad;
