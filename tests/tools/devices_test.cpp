@@ -59,12 +59,22 @@ class ToolsOn : public testing::TestWithParam<DeviceType> {
                     runs_ = folder_ / "runs";
 };
 
+// On CUDA evaluations are recorded and replayed, on the CPU where that is asked for.
 TEST_P(ToolsOn, SynthesizeAndVisualize) {
   for (const std::string tool : {"synthesize_texture", "visualize_topk"}) {
-    run(tool, {"-i", along_, "-o", folder_ / tool, "--image_size", "48", "-n", "1", "--iter", "2",
-               "--layers", "relu1_1,pool1"});
-    expect_done(tool, "losses.csv");
-    EXPECT_TRUE(fs::exists(folder_ / tool / "seed_0_1.jpg"));
+    const auto synthesized = [&](const std::string& capture) {
+      const std::string out = tool + '_' + capture;
+      run(tool, {"-i", along_, "-o", folder_ / out, "--image_size", "48", "-n", "1", "--iter", "2",
+                 "--layers", "relu1_1,pool1", "--batch", tool == "visualize_topk" ? "1" : "2",
+                 "--capture", capture});
+      expect_done(out, "losses.csv");
+      const bool is_recorded =
+          read_text(folder_ / out / "log.txt").find("recorded once") != std::string::npos;
+      EXPECT_EQ(is_recorded, capture == "on" || (capture == "auto" && device_.is_cuda())) << out;
+      return fs::path(folder_ / out);
+    };
+    expect_same_files(synthesized("auto"), synthesized(device_.is_cuda() ? "off" : "on"),
+                      {"losses.csv", "seed_0_0.jpg", "seed_0_1.jpg"});
   }
 }
 

@@ -142,8 +142,9 @@ TEST_F(Synthesis, AnInterruptedRunResumesToTheSameBits) {
                                            "--save_every", "2"};
   ASSERT_EQ(run_tool("synthesize_texture", shallow("whole", length)).exit_code, 0);
   // Interrupted whenever another picture of the way has appeared, so that every part gets
-  // somewhere.
+  // somewhere. The first one replays its evaluations.
   std::vector<std::string> arguments = shallow("parts", length);
+  arguments.insert(arguments.end(), {"--capture", "on"});
   int interruptions = 0;
   ToolResult run;
   while (true) {
@@ -151,7 +152,10 @@ TEST_F(Synthesis, AnInterruptedRunResumesToTheSameBits) {
     run = run_tool("synthesize_texture", arguments,
                    [&] { return progress_pictures("parts") > before; });
     if (run.exit_code != 130) break;
-    if (interruptions++ == 0) arguments.push_back("--resume");
+    if (interruptions++ == 0) {
+      arguments = shallow("parts", length);
+      arguments.push_back("--resume");
+    }
     EXPECT_TRUE(fs::exists(folder_ / "parts" / "checkpoints"));
   }
   ASSERT_EQ(run.exit_code, 0) << run.output;

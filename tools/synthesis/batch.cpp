@@ -31,7 +31,21 @@ Batch::Batch(std::vector<Job*> jobs, std::shared_ptr<nn::Sequential> network,
              const SynthesisSettings& settings)
     : jobs_(std::move(jobs)),
       bounded_(stacked_targets(jobs_, settings)),
-      loss_(std::move(network), loss_options(settings), stacked_targets(jobs_, settings)) {}
+      loss_(std::move(network), loss_options(settings), stacked_targets(jobs_, settings)),
+      captured_(is_captured(settings)) {
+  const TensorOptions options{.dtype = image_dtype(settings), .device = default_device()};
+  const auto images = static_cast<int64_t>(jobs_.size());
+  points_ = Tensor::empty({images, 3, settings.image_size, settings.image_size}, options);
+  points_.set_requires_grad(true);
+  ones_ = Tensor::ones({images}, options);
+}
+
+void Batch::evaluate() {
+  losses_ = gradient_ = {};
+  const Tensor losses = loss_(bounded_.to_images(points_));
+  gradient_ = gradients(std::span(&losses, 1), std::span(&ones_, 1), std::span(&points_, 1))[0];
+  losses_ = losses.detach();
+}
 
 std::vector<Job*> Batch::advance(bool stopping, bool& idle) {
   std::vector<Job*> active;
@@ -44,21 +58,23 @@ std::vector<Job*> Batch::advance(bool stopping, bool& idle) {
   if (idle) return {};
 
   // Jobs that are finished go along, so that shapes (and cached plans) stay as they are.
-  std::vector<Tensor> points;
-  for (const Job* job : jobs_) points.push_back(job->point());
-  Tensor u = points.size() == 1 ? points[0].clone() : cat(points, 0);
-  u.set_requires_grad(true);
-  const Tensor losses = loss_(bounded_.to_images(u));
-  const Tensor ones = Tensor::ones(losses.shape(), losses.options());
-  const Tensor gradient =
-      gradients(std::span(&losses, 1), std::span(&ones, 1), std::span(&u, 1))[0];
-  const std::vector<double> values = losses.to_vector<double>();
+  for (size_t n = 0; n < jobs_.size(); ++n) {
+    const NoGradGuard no_grad;
+    narrow(points_, 0, static_cast<int64_t>(n), 1).copy_(jobs_[n]->point());
+  }
+  if (captured_ && !graph_) graph_.emplace(default_device(), [this] { evaluate(); });
+  if (graph_) {
+    graph_->replay();
+  } else {
+    evaluate();
+  }
+  const std::vector<double> values = losses_.to_vector<double>();
 
   std::vector<Job*> stepped;
   for (size_t n = 0; n < jobs_.size(); ++n) {
     if (std::find(active.begin(), active.end(), jobs_[n]) == active.end()) continue;
     const NoGradGuard no_grad;
-    jobs_[n]->tell(values[n], narrow(gradient, 0, static_cast<int64_t>(n), 1));
+    jobs_[n]->tell(values[n], narrow(gradient_, 0, static_cast<int64_t>(n), 1));
     if (jobs_[n]->is_between_steps()) stepped.push_back(jobs_[n]);
   }
   return stepped;

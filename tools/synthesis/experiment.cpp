@@ -132,8 +132,9 @@ class Experiment {
     });
     fs::create_directories(checkpoints);
     write_config(settings_.output, tool_, config_);
-    logger_->info("{}: {} on {}, {}", tool_, counted(jobs_.size(), "picture"),
-                  to_string(default_device()), network);
+    logger_->info("{}: {} on {}, {}{}", tool_, counted(jobs_.size(), "picture"),
+                  to_string(default_device()), network,
+                  is_captured(settings_) ? "; evaluations are recorded once and replayed" : "");
     if (!lock_->warning().empty()) logger_->warn(lock_->warning());
     std::vector<const data::ImageSource*> sources;
     for (const Job& job : jobs_) sources.push_back(&job.images());

@@ -4,6 +4,8 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "tensor/context.h"
+#include "tensor/graph.h"
 #include "tools/common/config.h"
 #include "tools/common/list_flag.h"
 #include "tools/common/ranges.h"
@@ -49,6 +51,8 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& s) {
              "element type inside the network; f64: of the whole run, slow, CPU only");
   app.add_flag("--exact", s.exact,
                "f32 convolutions without Winograd (CPU) and TF32 (CUDA): slower");
+  add_choice(app, "--capture", s.capture, choice_names,
+             "record an evaluation once and replay it; auto: on CUDA");
   app.add_flag("--resume", s.resume, "go on with an interrupted run in the output folder");
 }
 
@@ -81,6 +85,10 @@ DType image_dtype(const SynthesisSettings& s) {
   return s.dtype == DType::f64 ? DType::f64 : DType::f32;
 }
 
+bool is_captured(const SynthesisSettings& s) {
+  return is_on(s.capture, capture_pays(default_device()));
+}
+
 nlohmann::json to_json(const SynthesisSettings& s, const CommonOptions& common) {
   nlohmann::json settings = {{"input", s.inputs},
                              {"output", s.output},
@@ -101,7 +109,8 @@ nlohmann::json to_json(const SynthesisSettings& s, const CommonOptions& common) 
                              {"save_every", s.save_every},
                              {"sheet", s.sheet},
                              {"dtype", to_string(s.dtype)},
-                             {"exact", s.exact}};
+                             {"exact", s.exact},
+                             {"capture", name_of(choice_names, s.capture)}};
   add_common(settings, common);
   return settings;
 }

@@ -39,6 +39,7 @@ struct SynthesisSettings {
   bool sheet = false;
   DType dtype = DType::f32;  // f32, bf16, f64
   bool exact = false;
+  Choice capture = Choice::automatic;
   bool resume = false;
   models::SynthesisObjective objective = models::SynthesisObjective::texture;
 };
@@ -51,10 +52,14 @@ void add_synthesis_flags(Tool& tool, SynthesisSettings& settings);
 void check_settings(const SynthesisSettings& settings);
 
 // Those that change no result: a resumed run may have others.
-inline const std::vector<std::string> free_settings = {"save_tensors", "save_every", "sheet"};
+inline const std::vector<std::string> free_settings = {"save_tensors", "save_every", "sheet",
+                                                       "capture"};
 
 // Of the images and the optimizer: f32, or f64 where the whole run is.
 DType image_dtype(const SynthesisSettings& settings);
+
+// Whether an evaluation is recorded once and replayed, on the default device.
+bool is_captured(const SynthesisSettings& settings);
 
 // Every setting, for config.json.
 nlohmann::json to_json(const SynthesisSettings& settings, const CommonOptions& common);
