@@ -116,9 +116,11 @@ Comparison compare(const Array& got, const Array& expected, double tolerance) {
   int64_t worst_index = -1;
   for (size_t i = 0; i < expected.values.size(); ++i) {
     const double a = got.values[i], b = expected.values[i];
-    if (a == b || (std::isnan(a) && std::isnan(b))) continue;
+    const bool same = a == b && (tolerance > 0 || std::signbit(a) == std::signbit(b));
+    if (same || (std::isnan(a) && std::isnan(b))) continue;
     double error = std::abs(a - b) / (std::abs(b) + rms);
-    if (std::isnan(error)) error = INFINITY;  // NaN or inf where a number was expected
+    // NaN or inf where a number was expected; or the other zero.
+    if (std::isnan(error) || a == b) error = INFINITY;
     if (error > worst) {
       worst = error;
       worst_index = static_cast<int64_t>(i);

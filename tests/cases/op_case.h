@@ -77,7 +77,8 @@ std::vector<Tensor> make_inputs(const OpCase& op_case, DType dtype, Device devic
 std::vector<Tensor> make_inputs(const OpCase& op_case, DType dtype, Device device, DType rounded);
 Array to_array(const Tensor& tensor);
 
-// The worst element by the measure above; matches where NaN meets NaN and inf the same inf.
+// The worst element by the measure above; matches where NaN meets NaN and inf the same inf. With a
+// tolerance of 0 a zero matches that of its own sign alone.
 struct Comparison {
   bool ok = true;
   std::string message;  // index and both values of the worst element, or how the shapes differ
