@@ -104,6 +104,7 @@ TEST(FewshotStart, OfAPublishedFileHasTheExcitationOfItsCode) {
                settings.checkpoint));
     EXPECT_EQ(state.history().best_step(), 30000);  // to which it is rolled back
     state.save_checkpoint();
+    state.save_best();
   }
   settings.resume = true;  // what it began with is told by its own checkpoint now
   EXPECT_EQ(FewshotState(run, settings, 1).model().options().excitation,
