@@ -52,7 +52,7 @@ TEST_F(Files, SavingLeavesNothingElseBehind) {
   EXPECT_THROW(save_image(folder / "image.jpg", Image()), Error);
   fs::create_directories(folder / "taken.png/inside");  // a folder in the target's place
   EXPECT_THROW(save_image(folder / "taken.png", Image(2, 3)), Error);
-  EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 2);
+  EXPECT_EQ(std::distance(fs::directory_iterator(folder), {}), 3);  // image, wide, taken
 }
 
 TEST_F(Files, ListsImagesSorted) {

@@ -44,16 +44,21 @@ TEST(ConfigHoldsEveryFlag, OfTextureSynthesis) {
 
 // With --evaluate nothing is trained, and no config.json is written.
 TEST(ConfigHoldsEveryFlag, OfClassifierTraining) {
-  EXPECT_EQ(flags_left_out(add_training_flags), (Flags{"help", "version", "resume", "evaluate"}));
+  EXPECT_EQ(flags_left_out(add_training_flags),
+            (Flags{"help", "version", "resume", "resume_if_any", "evaluate"}));
 }
 
-// --nonoise says what "noise" says.
+// --nonoise says what "noise" says, --start_iter and --cuda do nothing, and what excitation `auto`
+// means is known with the checkpoint alone, after which config.json has it.
 TEST(ConfigHoldsEveryFlag, OfFewshotTraining) {
-  EXPECT_EQ(flags_left_out(add_fewshot_flags), (Flags{"help", "version", "resume", "nonoise"}));
+  EXPECT_EQ(flags_left_out(add_fewshot_flags),
+            (Flags{"help", "version", "resume", "resume_if_any", "nonoise", "start_iter", "cuda",
+                   "excitation"}));
 }
 
 TEST(ConfigHoldsEveryFlag, OfStylizerTraining) {
-  EXPECT_EQ(flags_left_out(add_train_stylizer_flags), (Flags{"help", "version", "resume"}));
+  EXPECT_EQ(flags_left_out(add_train_stylizer_flags),
+            (Flags{"help", "version", "resume", "resume_if_any"}));
 }
 
 }  // namespace

@@ -125,10 +125,10 @@ TEST_F(TrainStylizer, LearnsAndFitsStylizeImages) {
   EXPECT_EQ(config["settings"]["vgg"], "untrained");
   EXPECT_EQ(config["settings"]["style_weight"], 10);
 
-  const ToolResult use = run_tool(
-      "stylize_images", {"--content", folder_ / "content", "--style", folder_ / "style",
-                         "--decoder", folder / "decoder.safetensors", "--output", folder_ / "out",
-                         "--content_size", "0", "--quiet", "--device", "cpu"});
+  const ToolResult use =
+      run_tool("stylize_images", {"--content", folder_ / "content", "--style", folder_ / "style",
+                                  "--decoder", folder / "decoder.safetensors", "--output",
+                                  folder_ / "out", "--content_size", "0", "--device", "cpu"});
   EXPECT_EQ(use.exit_code, 0) << use.output;
   EXPECT_TRUE(has(use.output, "5 made")) << use.output;
 }
