@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
-#include "kernels/parallel.h"
 #include "kernels/error.h"
+#include "kernels/parallel.h"
 #include "tools/common/file_hash.h"
 
 namespace gestalt::tools {
