@@ -37,6 +37,8 @@ class GanHistory {
   double best() const { return best_; }  // the FID by which it is the best; infinite: none yet
   int64_t best_step() const { return best_step_; }
   int64_t last_evaluation() const { return last_evaluation_; }  // its step; 0: none yet
+  // That of this step is left out, also where the run goes on from here.
+  void pass_over_evaluation(int64_t step) { last_evaluation_ = step; }
 
   // Evaluations without a new best since the best, or since the last roll-back.
   int64_t without_best() const { return without_best_; }

@@ -70,6 +70,7 @@ class FewshotTraining {
 
     bool goes_on = !evaluation_is_due() || evaluate();
     while (goes_on && step() < settings_.iterations) goes_on = run_step();
+    if (goes_on && evaluation_is_due()) goes_on = evaluate();  // the last step went back
     progress_->finish();
     if (!goes_on) {
       draw_last_samples();
@@ -260,7 +261,8 @@ class FewshotTraining {
       history().add_step(each.losses);
       last_values_ = each.losses;
     }
-    if (!steps.empty()) history().forget_failures();
+    // Those right behind a roll-back are of the state that it brought back.
+    if (!steps.empty() && steps.back().step > went_back_ + 1) history().forget_failures();
   }
 
   // To the best state, or out of the run.
@@ -278,7 +280,11 @@ class FewshotTraining {
     logger_->warn(what);
     history().count_failure();
     history().drop_interval();
+    went_back_ = step();
     roll_back();
+    if (evaluation_is_due() && step() < settings_.iterations) {
+      history().pass_over_evaluation(step());
+    }
     state_->save_checkpoint();
   }
 
@@ -375,6 +381,7 @@ class FewshotTraining {
   std::optional<EventFile> events_;
   std::optional<Progress> progress_;
   std::vector<double> last_values_;
+  int64_t went_back_ = -1;  // the last step whose values were not finite
   std::string last_line_;
 };
 
