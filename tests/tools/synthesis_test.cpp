@@ -190,7 +190,7 @@ TEST_F(Synthesis, ARunRemovesItsOwnCheckpointsAlone) {
     std::ofstream(users.back()) << "mine";
   }
   for (const char* name :
-       {"seed_7_gone.safetensors", "seed_7_half.safetensors.gestalt-tmp.1234567"}) {
+       {"seed_7_gone.safetensors", "seed_7_half.safetensors.12.gestalt-tmp.1234567"}) {
     std::ofstream(checkpoints / name) << "of an earlier run";
   }
   const std::vector<std::string> length = {"-n", "1", "--iter", "1"};

@@ -84,6 +84,9 @@ bool is_checkpoint_name(std::string_view name) {
     const std::string_view process = name.substr(mark + temporary_mark.size());
     if (process.empty() || process.find_first_not_of(digits) != process.npos) return false;
     name = name.substr(0, mark);
+    const size_t dot = name.rfind('.');  // behind it the number of the write
+    const std::string_view write = dot == name.npos ? "" : name.substr(dot + 1);
+    if (!write.empty() && write.find_first_not_of(digits) == write.npos) name = name.substr(0, dot);
   }
   return name.size() > checkpoint_extension.size() && name.ends_with(checkpoint_extension);
 }
@@ -235,8 +238,8 @@ void check_overwrites_nothing(const std::vector<Job>& jobs, const SynthesisSetti
 }
 
 // What the file system takes in one name, less what a checkpoint's has beside the picture's:
-// ".safetensors.gestalt-tmp.PID".
-constexpr size_t longest_name = 255 - 36;
+// ".safetensors.WRITE.gestalt-tmp.PID", two numbers of up to 15 digits.
+constexpr size_t longest_name = 255 - 56;
 
 struct Input {
   data::ImageSourcePtr images;
