@@ -148,8 +148,11 @@ json told_as_now(json settings) {
   settings.emplace("image_size", options.image_size);
   settings.emplace("topk_mode",
                    settings.value("reverse_topk", json()) == true ? "reverse" : "keep");
-  if (settings.value("categories", json()) == "") {
-    settings["categories"] = classes_by_category(eval::sixteen_categories());
+  if (const json before = settings.value("categories", json()); before.is_string()) {
+    const auto path = before.get<std::string>();  // empty: the sixteen
+    if (path.empty() || fs::exists(path)) {
+      settings["categories"] = classes_by_category(load_categories(path));
+    }
   }
   return settings;
 }
