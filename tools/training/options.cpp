@@ -60,7 +60,7 @@ void add_network_flags(CLI::App& app, TrainSettings& s) {
                  "where Top-K is applied, LEVELS_PERCENT: 2_20 keeps 20 % after layer2; or 2-3_10, "
                  "2-3_10-5, none")
       ->group(network);
-  add_choice(app, "--topk_mode", s.topk_mode, topk_method_names,
+  add_choice(app, "--topk_mode", s.topk_mode, trained_topk_names,
              "what becomes of the kept activations")
       ->group(network);
   app.add_option("--pretrained", s.pretrained, "weights to start from; layers that fit are taken")
@@ -150,7 +150,7 @@ nlohmann::json to_json(const TrainSettings& s, const CommonOptions& common) {
       {"image_size", s.image_size},
       {"pretrained", s.pretrained},
       {"topk", s.topk},
-      {"topk_mode", name_of(topk_method_names, s.topk_mode)},
+      {"topk_mode", name_of(trained_topk_names, s.topk_mode)},
       {"optimizer", name_of(optimizer_names, s.optimizer)},
       {"lr", s.learning_rate},
       {"momentum", s.momentum},

@@ -18,7 +18,7 @@ namespace gestalt::tools {
 enum class Optimizer { sgd, adam, adamw };
 inline const Names<Optimizer> optimizer_names = {
     {"sgd", Optimizer::sgd}, {"adam", Optimizer::adam}, {"adamw", Optimizer::adamw}};
-inline const Names<nn::TopKMethod> topk_method_names = {
+inline const Names<nn::TopKMethod> trained_topk_names = {
     {"keep", nn::TopKMethod::keep}, {"mean_replace", nn::TopKMethod::mean_replace}};
 
 struct TrainSettings {

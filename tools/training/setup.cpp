@@ -126,7 +126,7 @@ ClassifierNetwork make_network(const TrainSettings& settings, const CommonOption
   for (const TopKLevel& level : parse_topk(settings.topk, settings.model)) {
     models::insert_topk(*network, std::vector{level.place}, level.fraction, settings.topk_mode);
     lines.push_back(fmt::format("Top-K after {}: {:g} %, {}", level.place, 100 * level.fraction,
-                                name_of(topk_method_names, settings.topk_mode)));
+                                name_of(trained_topk_names, settings.topk_mode)));
   }
   nn::set_weight_format(*network, image_format(settings));
   try_forward(*network, settings);
