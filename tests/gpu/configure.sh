@@ -32,7 +32,8 @@ configure=(cmake -S . -B "$build" -DCMAKE_BUILD_TYPE=Release -DGESTALT_CUDA=ON
            "-DGESTALT_CUDA_ARCHITECTURES=$architectures" -DGESTALT_TEST_RESOURCES=OFF)
 [ -n "$gtest" ] && configure+=("-DGESTALT_GTEST_SOURCE=$gtest")
 [ -n "${BENCHMARK_SOURCE:-}" ] && configure+=("-DGESTALT_BENCHMARK_SOURCE=$BENCHMARK_SOURCE")
-eval "configure+=(${CMAKE_FLAGS:-})"  # words, with quotes of their own, as a recipe of make takes them
+# Words, with quotes of their own, as a recipe of make takes them.
+eval "configure+=(${CMAKE_FLAGS:-})" || { echo "CMAKE_FLAGS is no list of words: $CMAKE_FLAGS" >&2; exit 2; }
 
 # What is left of the whole run's `time_limit`; and of a part's limit $1, but 5 seconds at least: timeout 0 is for ever.
 seconds_left() { echo $((time_limit > SECONDS ? time_limit - SECONDS : 0)); }

@@ -58,7 +58,13 @@ Plan first_that_runs(Context& context, const Conv2dProblem& problem, const Conv2
       return false;
     }
   };
-  std::optional<Plan> plan = make_plan(problem, target_of(context), runs);
+  std::optional<Plan> plan;
+  try {
+    plan = make_plan(problem, target_of(context), runs);
+  } catch (const Error&) {
+    check_device(context, problem.direction);
+    throw;
+  }
   if (plan) return std::move(*plan);
   if (lacking && refusal.empty()) {
     throw Error(format("[{}] out of memory: a workspace of {} bytes on {} ({})",
