@@ -29,7 +29,7 @@ class HostMemory {
  private:
   void trim();
 
-  // Its own: workers take memory while the device's default context may be recording a step.
+  // Its own: workers take memory while the device's default context may be capturing a step.
   std::unique_ptr<Context> context_;
   std::mutex mutex_;
   std::multimap<size_t, void*> kept_;

@@ -7,8 +7,9 @@
 //   conv1, bn1 ..., with noise weights or without; "module." is stripped. Neither where the network
 //   was sparse nor its excitation is in the file; the latter is that of the code which the file
 //   seems to be from: FastGAN's own, or with Top-K, whose files have `iter`, `performance` or
-//   blocks with names. our own, safetensors with fastgan_metadata(): g.NAME, d.NAME, g_ema.NAME,
-//   opt_g.* and opt_d.* of optim::Adam, iter (i64 [1]), and whatever else a trainer keeps.
+//   blocks with names;
+//   our own, safetensors with fastgan_metadata(): g.NAME, d.NAME, g_ema.NAME, opt_g.* and opt_d.*
+//   of optim::Adam, iter (i64 [1]), and whatever else a trainer keeps.
 
 #include <optional>
 #include <string>

@@ -135,7 +135,7 @@ void Node::release_saved() {
   saved_.clear();
 }
 
-// ---- recording ----
+// ---- what is followed ----
 
 bool grad_enabled() {
   return grad_mode;

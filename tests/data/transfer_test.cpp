@@ -14,7 +14,7 @@ namespace {
 
 const Device cuda{DeviceType::cuda, 0};
 
-// By a loader's workers while a training step is recorded, say.
+// By a loader's workers while a training step is captured, say.
 TEST(TransferOnCuda, GoesOnWhileTheDefaultContextCaptures) {
   GESTALT_NEEDS_DEVICE(cuda);
   Transfer transfer(cuda);

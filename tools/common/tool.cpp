@@ -1,5 +1,6 @@
 #include "tools/common/tool.h"
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <fcntl.h>
@@ -122,11 +123,12 @@ int Tool::run(int argc, char** argv, const std::function<int()>& body) {
   // Behind `ulimit -f` a write should fail with its reason, as on a full disk, not end the process.
   std::signal(SIGXFSZ, SIG_IGN);
   command_line_ = name_;
-  std::vector<std::string> arguments;  // from the last to the first, as CLI11 takes them
+  std::vector<std::string> arguments;  // CLI11 takes them from the last to the first
   for (int i = 1; i < argc; ++i) {
     command_line_ += format(" {}", quoted(argv[i]));
-    arguments.insert(arguments.begin(), not_a_list(argv[i]));
+    arguments.push_back(not_a_list(argv[i]));
   }
+  std::reverse(arguments.begin(), arguments.end());
   add_common_flags(app_, flags_);
   check_numbers(app_);
   try {

@@ -1,8 +1,8 @@
 #pragma once
 
 // Top-K of channels-last rows that fit into a warp's registers. A block brings a tile of them into
-// shared memory (topk_tile.cuh), from where warps, or halves of warps, take one at a time as if it
-// were contiguous.
+// shared memory (topk_tile.cuh), from where warps, halves or quarters of warps take one at a time
+// as if it were contiguous.
 //
 // Floor: x is read once and y written once. Through shared memory an element goes twice each way,
 // which takes about ten instructions beside those of topk_team_rows.cuh.
