@@ -16,6 +16,7 @@
 #include "nn/activations.h"
 #include "tensor/autograd.h"
 #include "tensor/ops/arithmetic.h"
+#include "tests/formulas.h"
 #include "tests/source_folder.h"
 
 namespace gestalt::models {
@@ -47,13 +48,7 @@ Values read_values() {
 
 Tensor uniform(const Shape& shape, uint64_t key) {
   std::vector<double> values(static_cast<size_t>(shape.numel()));
-  for (uint64_t i = 0; i < values.size(); ++i) {
-    uint64_t x = (i + (key << 32)) * 0x9E3779B97F4A7C15;
-    x = (x ^ (x >> 30)) * 0xBF58476D1CE4E5B9;
-    x = (x ^ (x >> 27)) * 0x94D049BB133111EB;
-    x = x ^ (x >> 31);
-    values[i] = static_cast<double>(x >> 40) / (1 << 24);
-  }
+  for (size_t i = 0; i < values.size(); ++i) values[i] = tests::uniform(i, key);
   return Tensor::from_vector(values, shape);
 }
 
